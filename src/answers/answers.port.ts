@@ -1,0 +1,43 @@
+/** One piece of an answer on its way to whoever listens. */
+export interface AnswerChunk {
+  /** Counts the chunks of an attempt from 1, without gaps. */
+  readonly seq: number;
+  readonly attempt: number;
+  /** OpenAI's `choices[0].delta`. */
+  readonly delta: Record<string, unknown>;
+}
+
+/** Tells that a message's terminal event is durable, and where it lies. */
+export interface CompletionNotice {
+  readonly messageId: string;
+  readonly sequence: number;
+}
+
+/** The worker's side. Nothing here is durable: the log is. Neither call waits for the network. */
+export interface AnswerPublisher {
+  chunk(messageId: string, chunk: AnswerChunk): void;
+  completed(notice: CompletionNotice): void;
+}
+
+export interface AnswerListener {
+  /**
+   * Resolves with the notice of the message's completion, from now on. Start listening before you look whether it is
+   * completed already, or the moment between is lost. Null when the signal aborts first.
+   *
+   * `onUncertain` is called when notices may have been lost (the connection was away): look again.
+   */
+  completion(
+    messageId: string,
+    options: { signal: AbortSignal; onUncertain: () => void },
+  ): Promise<CompletionNotice | null>;
+
+  /**
+   * The chunks of a message's answer in order, from now on, until the signal aborts. Chunks lost with a connection are
+   * read again from the chunk stream. A new attempt starts again at `seq` 1 with its own `attempt`.
+   * The subscription stands when this method has returned (before the first `next()`).
+   */
+  chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk>;
+}
+
+export const ANSWER_PUBLISHER = Symbol('AnswerPublisher');
+export const ANSWER_LISTENER = Symbol('AnswerListener');

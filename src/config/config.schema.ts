@@ -1,0 +1,194 @@
+import { z } from 'zod';
+
+const port = z.number().int().min(0).max(65_535);
+const milliseconds = z.number().int().positive();
+const bytes = z.number().int().positive();
+const count = z.number().int().positive();
+
+const laneLevel = z.strictObject({
+  max_concurrent: count
+    .nullable()
+    .default(null)
+    .describe('calls of this lane at once in one worker; null: no limit but the slots'),
+});
+
+const endpoint = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .describe('a name of your own, unique'),
+  base_url: z.url({ protocol: /^https?$/ }).describe('as OpenAI SDKs write it, ending in /v1'),
+  models: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('the models that this endpoint serves; the first is its default'),
+  api_key_env: z.string().optional().describe('the environment variable that holds the key'),
+  max_concurrency: count.default(8).describe('calls at once from one worker'),
+});
+export type EndpointConfig = z.infer<typeof endpoint>;
+
+const apiKey = z.strictObject({
+  name: z.string().min(1).max(64).describe('a name of your own, unique'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe('SHA-256 of the key, in lower-case hex'),
+  role: z.enum(['client', 'admin']).describe("admins may do what changes other users' work"),
+  tenant: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .default('default')
+    .describe('a key sees its own tenant only'),
+});
+export type ApiKeyConfig = z.infer<typeof apiKey>;
+
+/**
+ * Every key of `config.yaml`. The key's path in upper case with underscores is the environment variable that overrides
+ * it. Descriptions are the configuration reference; they are printed from here, never written twice.
+ */
+export const configSchema = z.strictObject({
+  server: z
+    .strictObject({
+      host: z
+        .string()
+        .min(1)
+        .default('127.0.0.1')
+        .describe('address to listen on; other than loopback needs API keys'),
+      port: port.default(8080).describe('0 takes a free port'),
+      request_timeout_ms: milliseconds.default(30_000).describe('for a client to send its whole request'),
+      max_connections: count.default(10_000).describe('open connections at once'),
+      max_waiting_requests: count
+        .default(5_000)
+        .describe('long polls and streams open at once; one more is told 503'),
+      shutdown_timeout_ms: milliseconds
+        .default(30_000)
+        .describe('to finish or hand back what runs, after SIGTERM'),
+    })
+    .prefault({}),
+  database: z
+    .strictObject({
+      url: z
+        .string()
+        .default('')
+        .describe('postgres://user:password@host:port/database; empty starts the embedded PostgreSQL'),
+      pool_size: count.default(10).describe('connections of one process'),
+      schema: z
+        .string()
+        .regex(/^[a-z_][a-z0-9_]{0,40}$/)
+        .default('llmq')
+        .describe('the schema that holds the projection'),
+    })
+    .prefault({}),
+  nats: z
+    .strictObject({
+      url: z
+        .string()
+        .default('')
+        .describe('nats://host:port, several with commas; empty starts the embedded NATS'),
+      user: z.string().default('').describe('user, where the server asks for one'),
+      password: z.string().default('').describe('password, or the token where the user is empty'),
+      replicas: z.number().int().min(1).max(5).default(1).describe('copies of each stream; 3 in a cluster'),
+      append_timeout_ms: milliseconds
+        .default(5_000)
+        .describe('for an event to be durable before the caller gets an error'),
+      append_buffer_bytes: bytes
+        .default(64 * 1024 * 1024)
+        .describe('memory for events on their way; beyond it callers are told 503'),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      default_priority: z
+        .enum(['realtime', 'high', 'normal', 'low'])
+        .default('normal')
+        .describe('for messages that say none'),
+      max_content_bytes: bytes
+        .max(4 * 1024 * 1024)
+        .default(1024 * 1024)
+        .describe("of one message's content or chat, in UTF-8"),
+      default_timeout_ms: milliseconds.default(300_000).describe('for one call to a model'),
+      default_max_retries: z.number().int().min(0).max(100).default(3).describe('attempts after the first'),
+      max_lost_calls: count
+        .default(30)
+        .describe('calls whose worker died before a message is given up as poison'),
+      levels: z
+        .strictObject({
+          realtime: laneLevel.prefault({}),
+          high: laneLevel.prefault({}),
+          normal: laneLevel.prefault({}),
+          low: laneLevel.prefault({}),
+        })
+        .prefault({}),
+      worker: z
+        .strictObject({
+          concurrency: count.max(10_000).default(16).describe('slots of one worker: calls to models at once'),
+          prefetch: count
+            .max(1_000)
+            .default(16)
+            .describe(
+              'messages of each lane held ready in a worker beyond its slots; more is faster, fewer spread better over workers',
+            ),
+          ack_wait_ms: milliseconds
+            .min(1_000)
+            .default(30_000)
+            .describe("after which a silent worker's messages go to another"),
+        })
+        .prefault({}),
+      retry: z
+        .strictObject({
+          base_delay_ms: milliseconds
+            .default(1_000)
+            .describe('before the second attempt; doubles with each further one'),
+          max_delay_ms: milliseconds.default(60_000).describe('the longest delay between attempts'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  loadbalancer: z
+    .strictObject({
+      strategy: z
+        .enum(['least_busy', 'round_robin'])
+        .default('least_busy')
+        .describe('how an endpoint is chosen among those with the model and a free place'),
+      connect_timeout_ms: milliseconds.default(10_000).describe('to connect to an endpoint'),
+      first_token_timeout_ms: milliseconds.default(120_000).describe('for an endpoint to send anything'),
+    })
+    .prefault({}),
+  endpoints: z.array(endpoint).default([]).describe('the model endpoints; none starts the demo endpoint'),
+  demo: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('start the demo endpoint when no endpoint is configured'),
+      port: port.default(0).describe('of the demo endpoint; 0 takes a free port'),
+      tokens_per_second: count.default(50).describe('how fast it answers'),
+    })
+    .prefault({}),
+  projection: z
+    .strictObject({
+      max_batch: count.default(2_000).describe('events folded in one transaction'),
+      read_wait_ms: milliseconds
+        .default(2_000)
+        .describe('how long a read waits for the projection before it answers'),
+    })
+    .prefault({}),
+  logging: z
+    .strictObject({
+      level: z
+        .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
+        .default('info')
+        .describe('the least severe that is logged'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('serve /metrics in Prometheus text'),
+    })
+    .prefault({}),
+  security: z
+    .strictObject({
+      api_keys: z.array(apiKey).default([]).describe('without any, the service listens on loopback only'),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

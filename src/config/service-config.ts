@@ -1,0 +1,15 @@
+import type { Config, DeepReadonly } from './config.schema.js';
+
+/** What one process may do. All of them in one process is the default; NATS and PostgreSQL are all they share. */
+export const ROLES = ['api', 'worker', 'projector'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The one configuration object of a process: validated, checked across fields, frozen. */
+export interface ServiceConfig extends DeepReadonly<Config> {
+  readonly roles: ReadonlySet<Role>;
+  /** Absolute. Holds the embedded servers' data and logs. */
+  readonly dataDir: string;
+}
+
+/** Nest's token for `ServiceConfig`. */
+export const SERVICE_CONFIG = Symbol('ServiceConfig');

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import {
+  LANES,
+  MESSAGE_EVENT_TYPES,
+  type MessageEvent,
+  type MessageEventType,
+  messageEventSchemas,
+} from '../message/message.events.js';
+import { MalformedEventError } from './event-log.errors.js';
+
+function envelope<T extends MessageEventType>(type: T) {
+  return z.object({
+    specversion: z.literal('1.0'),
+    id: z.string().min(1),
+    source: z.literal('/llm-message-queue'),
+    type: z.literal(type),
+    subject: z.string().min(1),
+    time: z.iso.datetime(),
+    datacontenttype: z.literal('application/json'),
+    tenant: z.string().min(1),
+    lane: z.enum(LANES),
+    traceparent: z.string().optional(),
+    data: messageEventSchemas[type],
+  });
+}
+
+const schemas = new Map<unknown, z.ZodType>(MESSAGE_EVENT_TYPES.map((type) => [type, envelope(type)]));
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** `JSON.stringify` escapes lone surrogates and NUL, so any content survives the way through UTF-8 unchanged. */
+export function encodeEvent(event: MessageEvent): Uint8Array {
+  return encoder.encode(JSON.stringify(event));
+}
+
+/** @throws {MalformedEventError} for bytes that are not one of this version's events */
+export function decodeEvent(bytes: Uint8Array, sequence: number | null = null): MessageEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    throw new MalformedEventError(`not JSON in UTF-8 (${(error as Error).message})`, sequence);
+  }
+  const type = (value as { type?: unknown } | null)?.type;
+  const schema = schemas.get(type);
+  if (schema === undefined) throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);
+  const result = schema.safeParse(value);
+  if (!result.success) throw new MalformedEventError(z.prettifyError(result.error), sequence);
+  return result.data as MessageEvent;
+}

@@ -1,0 +1,50 @@
+/** Too many bytes wait to be stored. Nothing of this append was stored; the caller should slow down. */
+export class LogOverloadedError extends Error {
+  readonly code = 'log_overloaded';
+  constructor(waitingBytes: number, limitBytes: number) {
+    super(
+      `The event log has ${waitingBytes} bytes waiting to be stored, its limit is ${limitBytes}. Try again shortly.`,
+    );
+  }
+}
+
+/** The broker did not confirm in time. `outcome` says whether the events can have been stored all the same. */
+export class LogUnavailableError extends Error {
+  readonly code = 'log_unavailable';
+  constructor(
+    readonly outcome: 'not_stored' | 'unknown',
+    afterMs: number,
+    reason: string,
+  ) {
+    super(`The event log did not confirm within ${afterMs} ms: ${reason}.`);
+  }
+}
+
+/** The stream has reached its configured size. Nothing was stored. */
+export class LogFullError extends Error {
+  readonly code = 'log_full';
+  constructor(detail: string) {
+    super(`The event log is full: ${detail}.`);
+  }
+}
+
+/** A stored record is not an event that this version understands. */
+export class MalformedEventError extends Error {
+  readonly code = 'malformed_event';
+  constructor(
+    detail: string,
+    readonly sequence: number | null = null,
+  ) {
+    super(
+      sequence === null ? `Malformed event: ${detail}` : `Malformed event at sequence ${sequence}: ${detail}`,
+    );
+  }
+}
+
+/** A stream or bucket of ours exists with settings that this service can't run on, and must not change by itself. */
+export class IncompatibleStreamError extends Error {
+  readonly code = 'incompatible_stream';
+  constructor(stream: string, detail: string) {
+    super(`The stream ${stream} exists but can't be used: ${detail}.`);
+  }
+}

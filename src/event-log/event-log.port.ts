@@ -1,0 +1,62 @@
+import type { MessageEvent } from '../message/message.events.js';
+
+export interface StoredEvent {
+  /** The position in the log: positive, rising, the same for ever. Gaps are possible after an erasure. */
+  readonly sequence: number;
+  readonly event: MessageEvent;
+}
+
+export interface AppendOptions {
+  /**
+   * The append is stored at most once per key while the broker remembers it (its dedupe window, two minutes by default).
+   * It shortens the road for a fast retry. Lasting idempotency is the fold's: the first terminal event counts.
+   */
+  readonly dedupeKey?: string;
+  /** How long to go on trying, in milliseconds; the log's own `append_timeout_ms` when absent. */
+  readonly timeoutMs?: number;
+}
+
+export interface Appended {
+  /** The sequence of the first event; the others follow it without a gap. */
+  readonly firstSequence: number;
+  /** True when an append with the same `dedupeKey` was there already and nothing was stored now. */
+  readonly duplicate: boolean;
+}
+
+/**
+ * The log: the only truth of this service.
+ *
+ * Deliberately absent: updates, deletes (erasure is a command of its own), queries by anything but the sequence
+ * (projections answer those), and subscriptions with acknowledgements (lanes have them).
+ */
+export interface EventLog {
+  /**
+   * Stores the events in their order, all or none, and resolves when they are durable: stored and, where the broker
+   * syncs each write, fsynced. Appends that arrive together share one write.
+   *
+   * @throws {LogOverloadedError} at once, when the appends under way hold more memory than allowed; nothing was stored
+   * @throws {LogUnavailableError} after the time-out; the events may or may not have been stored (see `outcome`)
+   * @throws {LogFullError} when the stream's size limit is reached; nothing was stored
+   */
+  append(events: readonly MessageEvent[], options?: AppendOptions): Promise<Appended>;
+
+  /** One event, or null where the sequence is erased or not yet written. */
+  get(sequence: number): Promise<StoredEvent | null>;
+
+  /** The sequence of the newest event; 0 while the log is empty. */
+  lastSequence(): Promise<number>;
+
+  /**
+   * All events from a sequence on, in order, in batches as they come, and then live ones until the signal aborts.
+   * A lost connection is survived: reading goes on behind the last batch handed out, without gap or repetition.
+   *
+   * @throws {MalformedEventError} for an event that no codec understands, naming its sequence
+   */
+  read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]>;
+}
+
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+  /** At most this many events in one batch. */
+  readonly maxBatch: number;
+}

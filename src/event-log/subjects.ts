@@ -1,0 +1,27 @@
+import { type Lane, type MessageEvent, type MessageEventType } from '../message/message.events.js';
+
+/** Shards exist so that tenants can later be served fairly without a new subject layout. */
+export const SHARDS = 16;
+
+/** FNV-1a, 32 bit (Fowler, Noll, Vo), over UTF-16 code units: stable for ever, since shards are part of stored subjects. */
+export function shardOf(tenant: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < tenant.length; index += 1) {
+    hash = Math.imul(hash ^ tenant.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0) % SHARDS;
+}
+
+/** `llmq.message.attempt-failed.v1` is `attempt-failed` in subjects. */
+export function eventName(type: MessageEventType): string {
+  return type.slice('llmq.message.'.length, type.lastIndexOf('.'));
+}
+
+export function subjectOf(event: MessageEvent): string {
+  return `llmq.events.${event.lane}.${eventName(event.type)}.${shardOf(event.tenant)}`;
+}
+
+/** What a lane's consumer filters on: every message that entered the lane, of all tenants. */
+export function laneSubject(lane: Lane): string {
+  return `llmq.events.${lane}.prioritized.*`;
+}

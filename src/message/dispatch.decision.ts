@@ -1,0 +1,40 @@
+import type { MessagePrioritized } from './message.events.js';
+import { isTerminalStatus, type MessageState } from './message.state.js';
+
+/**
+ * What to do with a message that the broker handed over.
+ * - `call`: call a model.
+ * - `settled`: its terminal event is in the log already; tell who waits, and take it off the lane.
+ * - `rescheduled`: its failure and the next attempt's time are in the log; make sure the schedule stands, take it off.
+ * - `superseded`: a later attempt is in the lane; take this one off.
+ * - `give_up`: too many workers died over it.
+ */
+export type DispatchDecision =
+  | { readonly kind: 'call' }
+  | { readonly kind: 'settled'; readonly terminalSequence: number }
+  | { readonly kind: 'rescheduled'; readonly attempt: number; readonly dueAt: string }
+  | { readonly kind: 'superseded' }
+  | { readonly kind: 'give_up'; readonly lostCalls: number };
+
+/**
+ * Decides on a first delivery without knowledge (`state` null), and on a repeated one by what the log says.
+ * A repeated delivery means that a worker died or lost its connection somewhere between the call and the
+ * acknowledgement; asking first is what keeps an answered message from being answered again.
+ */
+export function decideDispatch(
+  prioritized: MessagePrioritized,
+  state: MessageState | null,
+  maxLostCalls: number,
+): DispatchDecision {
+  if (state === null) return { kind: 'call' };
+  if (isTerminalStatus(state.status) && state.terminalSequence !== null) {
+    return { kind: 'settled', terminalSequence: state.terminalSequence };
+  }
+  if (state.currentAttempt > prioritized.data.attempt) {
+    return state.status === 'scheduled' && state.scheduledAt !== null
+      ? { kind: 'rescheduled', attempt: state.currentAttempt, dueAt: state.scheduledAt }
+      : { kind: 'superseded' };
+  }
+  if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
+  return { kind: 'call' };
+}

@@ -1,0 +1,206 @@
+import { z } from 'zod';
+
+/** The lanes from the most to the least urgent; the order of this list is the order of service. */
+export const LANES = ['realtime', 'high', 'normal', 'low'] as const;
+export type Lane = (typeof LANES)[number];
+export const laneSchema = z.enum(LANES);
+
+const isoTime = z.iso.datetime();
+const milliseconds = z.number().nonnegative();
+const sequence = z.number().int().positive();
+const attemptNumber = z.number().int().positive();
+
+/** An OpenAI chat message. Only the role is ours to check; the rest belongs to the model. */
+export const chatMessageSchema = z.looseObject({ role: z.string() });
+export type ChatMessage = z.infer<typeof chatMessageSchema>;
+
+/**
+ * What the client asked of the model. `content` is the one-string form of REST, `messages` the chat form;
+ * exactly one of the two is there. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
+ */
+export const modelRequestSchema = z.object({
+  content: z.string().optional(),
+  messages: z.array(chatMessageSchema).optional(),
+  model: z.string().nullable(),
+  parameters: z.record(z.string(), z.unknown()),
+});
+export type ModelRequest = z.infer<typeof modelRequestSchema>;
+
+export const usageSchema = z.object({
+  prompt_tokens: z.number().int().nonnegative(),
+  completion_tokens: z.number().int().nonnegative(),
+});
+export type Usage = z.infer<typeof usageSchema>;
+
+/** Why a message is in its lane. `rule:<id>` names the priority rule that matched. */
+export const priorityReasonSchema = z.union([
+  z.enum(['explicit', 'user_default', 'default', 'analysis', 'retry', 'requeue', 'turn_ready']),
+  z.templateLiteral(['rule:', z.string()]),
+]);
+export type PriorityReason = z.infer<typeof priorityReasonSchema>;
+
+/** `code` is stable and for programs, `message` is for people; `status` is the endpoint's HTTP status where there was one. */
+export const attemptErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean(),
+  status: z.number().int().nullable(),
+});
+export type AttemptError = z.infer<typeof attemptErrorSchema>;
+
+export const SOURCES = ['rest', 'openai', 'websocket', 'nats'] as const;
+
+/**
+ * The data of every event of a message's life, by CloudEvents type. Times are ISO 8601 in UTC, durations milliseconds.
+ * `attempt` counts calls to a model from 1 and `delivery` counts how often the broker handed that attempt to a worker:
+ * a second delivery means that a worker died or gave the message back.
+ */
+export const messageEventSchemas = {
+  'llmq.message.received.v1': z.object({
+    request: modelRequestSchema,
+    /** The client listens to the answer as it is produced. */
+    stream: z.boolean(),
+    user_id: z.string(),
+    conversation_id: z.string().nullable(),
+    requested_priority: laneSchema.nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+    timeout_ms: milliseconds,
+    max_retries: z.number().int().nonnegative(),
+    deadline: isoTime.nullable(),
+    source: z.enum(SOURCES),
+  }),
+  'llmq.message.prioritized.v1': z.object({
+    priority: laneSchema,
+    reason: priorityReasonSchema,
+    attempt: attemptNumber,
+    /** Where the request lies in the log; null in the append that received it, whose request is the event just before. */
+    received_sequence: sequence.nullable(),
+    timeout_ms: milliseconds,
+    max_retries: z.number().int().nonnegative(),
+    /** When the message entered this lane's backlog for the first time, for the time it waited. */
+    received_at: isoTime,
+    /** A copy of a small request, which spares the worker a read of the log for each message. */
+    request: modelRequestSchema.optional(),
+  }),
+  'llmq.message.scheduled.v1': z.object({
+    due_at: isoTime,
+    reason: z.enum(['delay', 'retry']),
+    attempt: attemptNumber,
+  }),
+  'llmq.message.held.v1': z.object({ behind: z.string() }),
+  'llmq.message.dispatched.v1': z.object({
+    attempt: attemptNumber,
+    delivery: z.number().int().positive(),
+    worker: z.string(),
+    endpoint: z.string(),
+    model: z.string(),
+    waited_ms: milliseconds,
+    endpoint_reason: z.string(),
+  }),
+  'llmq.message.attempt-failed.v1': z.object({
+    attempt: attemptNumber,
+    delivery: z.number().int().positive(),
+    endpoint: z.string().nullable(),
+    error: attemptErrorSchema,
+    /** Chunks of the answer that had reached listeners before the failure. */
+    chunks_delivered: z.number().int().nonnegative(),
+    next_retry_at: isoTime.nullable(),
+  }),
+  'llmq.message.completed.v1': z.object({
+    attempt: attemptNumber,
+    delivery: z.number().int().positive(),
+    /** The assistant's message in OpenAI's shape: `content`, and `tool_calls`, `refusal`, `reasoning_content` where given. */
+    answer: z.looseObject({ content: z.string().nullable() }),
+    finish_reason: z.string().nullable(),
+    endpoint: z.string(),
+    model: z.string(),
+    usage: usageSchema.nullable(),
+    queue_ms: milliseconds,
+    first_token_ms: milliseconds.nullable(),
+    total_ms: milliseconds,
+  }),
+  'llmq.message.dead-lettered.v1': z.object({
+    reason: z.enum(['retries_exhausted', 'not_retryable', 'lost_workers']),
+    attempt: attemptNumber,
+    error: attemptErrorSchema,
+  }),
+  'llmq.message.requeued.v1': z.object({ by: z.string(), reason: z.string() }),
+  'llmq.message.cancelled.v1': z.object({ by: z.string(), reason: z.string() }),
+  'llmq.message.expired.v1': z.object({ reason: z.string() }),
+} as const;
+
+export type MessageEventType = keyof typeof messageEventSchemas;
+export const MESSAGE_EVENT_TYPES = Object.keys(messageEventSchemas) as MessageEventType[];
+
+export type MessageEventData = { [T in MessageEventType]: z.infer<(typeof messageEventSchemas)[T]> };
+
+/**
+ * A message's event as a CloudEvent 1.0 (structured JSON mode). `subject` is the message id; `tenant`, `lane` and
+ * `traceparent` are extension attributes.
+ */
+export interface MessageEventOf<T extends MessageEventType> {
+  specversion: '1.0';
+  /** UUIDv7 of this event. */
+  id: string;
+  source: '/llm-message-queue';
+  type: T;
+  subject: string;
+  time: string;
+  datacontenttype: 'application/json';
+  tenant: string;
+  lane: Lane;
+  traceparent?: string;
+  data: MessageEventData[T];
+}
+
+export type MessageEvent = { [T in MessageEventType]: MessageEventOf<T> }[MessageEventType];
+export type MessageReceived = MessageEventOf<'llmq.message.received.v1'>;
+export type MessagePrioritized = MessageEventOf<'llmq.message.prioritized.v1'>;
+export type MessageScheduled = MessageEventOf<'llmq.message.scheduled.v1'>;
+export type MessageDispatched = MessageEventOf<'llmq.message.dispatched.v1'>;
+export type MessageAttemptFailed = MessageEventOf<'llmq.message.attempt-failed.v1'>;
+export type MessageCompleted = MessageEventOf<'llmq.message.completed.v1'>;
+export type MessageDeadLettered = MessageEventOf<'llmq.message.dead-lettered.v1'>;
+
+export const TERMINAL_EVENT_TYPES = [
+  'llmq.message.completed.v1',
+  'llmq.message.dead-lettered.v1',
+  'llmq.message.cancelled.v1',
+  'llmq.message.expired.v1',
+] as const satisfies readonly MessageEventType[];
+export type TerminalEvent = Extract<MessageEvent, { type: (typeof TERMINAL_EVENT_TYPES)[number] }>;
+
+export function isTerminal(event: MessageEvent): event is TerminalEvent {
+  return (TERMINAL_EVENT_TYPES as readonly string[]).includes(event.type);
+}
+
+/** What every event of one message shares, and the two things a pure function may not make for itself. */
+export interface EventContext {
+  messageId: string;
+  tenant: string;
+  lane: Lane;
+  /** ISO 8601, UTC, with milliseconds. */
+  now: string;
+  newId: () => string;
+  traceparent?: string;
+}
+
+export function messageEvent<T extends MessageEventType>(
+  context: EventContext,
+  type: T,
+  data: MessageEventData[T],
+): MessageEventOf<T> {
+  return {
+    specversion: '1.0',
+    id: context.newId(),
+    source: '/llm-message-queue',
+    type,
+    subject: context.messageId,
+    time: context.now,
+    datacontenttype: 'application/json',
+    tenant: context.tenant,
+    lane: context.lane,
+    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
+    data,
+  };
+}

@@ -1,0 +1,164 @@
+import {
+  type AttemptError,
+  isTerminal,
+  type Lane,
+  type MessageEvent,
+  type MessageReceived,
+  type PriorityReason,
+} from './message.events.js';
+
+export const MESSAGE_STATUSES = [
+  'pending',
+  'scheduled',
+  'processing',
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
+
+const TERMINAL_STATUSES: readonly MessageStatus[] = ['completed', 'failed', 'cancelled', 'expired'];
+
+/** A message as the log tells it so far. Times are ISO 8601 in UTC and come from the events, never from a clock. */
+export interface MessageState {
+  readonly id: string;
+  readonly tenant: string;
+  readonly userId: string;
+  readonly conversationId: string | null;
+  readonly priority: Lane;
+  readonly priorityReason: PriorityReason;
+  readonly status: MessageStatus;
+  /** Calls to a model so far; a delivery repeated after a crash is a call of its own. */
+  readonly attempts: number;
+  /** Calls that began and of which neither success nor failure is known yet. More than one means that workers died. */
+  readonly openAttempts: number;
+  readonly maxRetries: number;
+  readonly model: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly scheduledAt: string | null;
+  /** The attempt that the schedule or the lane holds next; what is redelivered below it is out of date. */
+  readonly currentAttempt: number;
+  readonly startedAt: string | null;
+  readonly completedAt: string | null;
+  readonly error: AttemptError | null;
+  readonly receivedSequence: number;
+  readonly lastSequence: number;
+  /** The first terminal event, the one that counts; null while the message lives. */
+  readonly terminalSequence: number | null;
+}
+
+export function isTerminalStatus(status: MessageStatus): boolean {
+  return TERMINAL_STATUSES.includes(status);
+}
+
+/**
+ * Folds one event into the state. Events arrive in the order of their sequences.
+ * An event that no longer applies (after the terminal event that counts, or a second `received` of the same id)
+ * returns the same object, so `next === state` tells that it was not counted.
+ *
+ * @throws {OrphanEventError} for an event of a message that was never received: the log is broken, or read from its middle.
+ */
+export function evolve(state: MessageState | null, event: MessageEvent, sequence: number): MessageState {
+  if (event.type === 'llmq.message.received.v1') return state ?? received(event, sequence);
+  if (state === null) throw new OrphanEventError(event, sequence);
+  if (sequence <= state.lastSequence) return state;
+  if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
+  if (isSuperseded(state, event)) return { ...state, ...lateChange(state, event), lastSequence: sequence };
+  return { ...state, ...change(state, event, sequence), updatedAt: event.time, lastSequence: sequence };
+}
+
+/** Two workers can hold the same message after a crash; what the slower one says of an earlier attempt moves nothing. */
+function isSuperseded(state: MessageState, event: MessageEvent): boolean {
+  return !isTerminal(event) && 'attempt' in event.data && event.data.attempt < state.currentAttempt;
+}
+
+function lateChange(state: MessageState, event: MessageEvent): Partial<MessageState> {
+  return event.type === 'llmq.message.dispatched.v1' ? { attempts: state.attempts + 1 } : {};
+}
+
+function received(event: MessageReceived, sequence: number): MessageState {
+  return {
+    id: event.subject,
+    tenant: event.tenant,
+    userId: event.data.user_id,
+    conversationId: event.data.conversation_id,
+    priority: event.lane,
+    priorityReason: 'default',
+    status: 'pending',
+    attempts: 0,
+    openAttempts: 0,
+    maxRetries: event.data.max_retries,
+    model: event.data.request.model,
+    createdAt: event.time,
+    updatedAt: event.time,
+    scheduledAt: null,
+    currentAttempt: 1,
+    startedAt: null,
+    completedAt: null,
+    error: null,
+    receivedSequence: sequence,
+    lastSequence: sequence,
+    terminalSequence: null,
+  };
+}
+
+type LaterEvent = Exclude<MessageEvent, MessageReceived>;
+
+function change(state: MessageState, event: LaterEvent, sequence: number): Partial<MessageState> {
+  switch (event.type) {
+    case 'llmq.message.prioritized.v1':
+      return {
+        status: 'pending',
+        priority: event.data.priority,
+        // "Why this priority" outlives retries: they put a message back into its lane, they don't choose the lane.
+        priorityReason: event.data.reason === 'retry' ? state.priorityReason : event.data.reason,
+        currentAttempt: event.data.attempt,
+        scheduledAt: null,
+      };
+    case 'llmq.message.scheduled.v1':
+      return { status: 'scheduled', scheduledAt: event.data.due_at, currentAttempt: event.data.attempt };
+    case 'llmq.message.held.v1':
+      return { status: 'pending' };
+    case 'llmq.message.dispatched.v1':
+      return {
+        status: 'processing',
+        attempts: state.attempts + 1,
+        openAttempts: state.openAttempts + 1,
+        startedAt: state.startedAt ?? event.time,
+      };
+    case 'llmq.message.attempt-failed.v1':
+      // A known outcome clears the calls lost with their workers: from here on they count afresh.
+      return { status: 'pending', error: event.data.error, openAttempts: 0 };
+    case 'llmq.message.requeued.v1':
+      return { status: 'pending', error: null, completedAt: null, terminalSequence: null, openAttempts: 0 };
+    case 'llmq.message.completed.v1':
+      return { ...terminal('completed', event, sequence), model: event.data.model, error: null };
+    case 'llmq.message.dead-lettered.v1':
+      return { ...terminal('failed', event, sequence), error: event.data.error };
+    case 'llmq.message.cancelled.v1':
+      return terminal('cancelled', event, sequence);
+    case 'llmq.message.expired.v1':
+      return terminal('expired', event, sequence);
+    default:
+      return assertNever(event);
+  }
+}
+
+function terminal(status: MessageStatus, event: MessageEvent, sequence: number): Partial<MessageState> {
+  return { status, completedAt: event.time, terminalSequence: sequence, scheduledAt: null, openAttempts: 0 };
+}
+
+export class OrphanEventError extends Error {
+  readonly code = 'orphan_event';
+  constructor(event: MessageEvent, sequence: number) {
+    super(
+      `Event ${event.type} at sequence ${sequence} belongs to message ${event.subject}, which was never received.`,
+    );
+  }
+}
+
+function assertNever(event: never): never {
+  throw new Error(`No fold for event ${JSON.stringify(event)}`);
+}

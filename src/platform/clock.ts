@@ -1,0 +1,15 @@
+import { v7 as uuidv7 } from 'uuid';
+
+/** Time, ids and chance, so that everything that decides can be tested with given ones. */
+export interface Sources {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** A UUIDv7. */
+  readonly newId: () => string;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+export const SOURCES = Symbol('Sources');
+
+export const systemSources: Sources = { nowMs: Date.now, newId: uuidv7, random: Math.random };

@@ -1,0 +1,8 @@
+/** Nest's tokens for what the platform connects once for a process. */
+
+/** The `NatsConnection` shared by the adapters. */
+export const NATS = Symbol('NatsConnection');
+/** The `EventLog` port. */
+export const EVENT_LOG = Symbol('EventLog');
+/** The service's `Logger` (pino). */
+export const LOGGER = Symbol('Logger');
