@@ -22,7 +22,11 @@ const endpoint = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('the models that this endpoint serves; the first is its default'),
-  api_key_env: z.string().optional().describe('the environment variable that holds the key'),
+  api_key_env: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]*$/)
+    .optional()
+    .describe('the environment variable that holds the key'),
   max_concurrency: count.default(8).describe('calls at once from one worker'),
 });
 export type EndpointConfig = z.infer<typeof endpoint>;

@@ -1,0 +1,155 @@
+import { isLoopback } from './loopback.js';
+import { ROLES, type ServiceConfig } from './service-config.js';
+
+/** A problem stops the start; a warning does not. */
+export interface Findings {
+  readonly problems: string[];
+  readonly warnings: string[];
+}
+
+type Check = (config: ServiceConfig, env: NodeJS.ProcessEnv) => string[];
+
+function repeated(values: readonly string[]): string[] {
+  return [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];
+}
+
+const uniqueNames: Check = ({ endpoints, security }) => [
+  ...repeated(endpoints.map(({ name }) => name)).map(
+    (name) =>
+      `endpoints: two of them have the name ${name}. Give each its own; events and metrics tell them apart by it.`,
+  ),
+  ...repeated(security.api_keys.map(({ name }) => name)).map(
+    (name) => `security.api_keys: two of them have the name ${name}. Give each its own.`,
+  ),
+  ...repeated(security.api_keys.map(({ sha256 }) => sha256)).map((sha256) => {
+    const names = security.api_keys.filter((key) => key.sha256 === sha256).map(({ name }) => name);
+    return `security.api_keys: ${names.join(' and ')} have the same sha256, so they are one key. Make another with \`npm run keys:create\`.`;
+  }),
+];
+
+const keysBeyondLoopback: Check = ({ server, security }) =>
+  isLoopback(server.host) || security.api_keys.length > 0
+    ? []
+    : [
+        `server.host is ${server.host}, which other machines can reach, and security.api_keys is empty. Make a key with \`npm run keys:create\` and put its entry under security.api_keys (or into SECURITY_API_KEYS), or set SERVER_HOST=127.0.0.1.`,
+      ];
+
+const endpointKeysAreThere: Check = ({ endpoints, roles }, env) =>
+  endpoints.flatMap(({ api_key_env: name }, index) =>
+    !roles.has('worker') || name === undefined || env[name]
+      ? []
+      : [
+          `endpoints[${index}].api_key_env names ${name}, but the environment variable ${name} is not set. Set it to the endpoint's key, or remove api_key_env where the endpoint needs none.`,
+        ],
+  );
+
+const plainBaseUrls: Check = ({ endpoints }) =>
+  endpoints.flatMap(({ name, base_url }, index) => {
+    const url = new URL(base_url);
+    if (url.username !== '' || url.password !== '') {
+      return [
+        `endpoints[${index}].base_url (${name}) holds a user or a password. Keep the key in an environment variable and name it in api_key_env.`,
+      ];
+    }
+    return url.search === '' && url.hash === ''
+      ? []
+      : [
+          `endpoints[${index}].base_url (${name}) has a ? or # part, which can't be joined with paths. Remove it.`,
+        ];
+  });
+
+const someEndpoint: Check = ({ endpoints, demo, roles }) =>
+  endpoints.length > 0 || demo.enabled || !roles.has('worker')
+    ? []
+    : [
+        'endpoints is empty and demo.enabled is false, so a worker has nowhere to send messages. Add an endpoint, or set DEMO_ENABLED=true.',
+      ];
+
+const databaseUrl: Check = ({ database }) =>
+  database.url === '' || (/^postgres(ql)?:\/\//.test(database.url) && URL.canParse(database.url))
+    ? []
+    : [
+        'database.url (not shown, it may hold a password) is not a PostgreSQL address. Write postgres://user:password@host:port/database, or leave it empty for the embedded PostgreSQL.',
+      ];
+
+const natsUrl: Check = ({ nats }) => {
+  const servers = nats.url === '' ? [] : nats.url.split(',').map((server) => server.trim());
+  const wrong = servers.filter((server) => {
+    const address = server.includes('://') ? server : `nats://${server}`;
+    return !/^(nats|tls):\/\//.test(address) || !URL.canParse(address) || new URL(address).hostname === '';
+  });
+  return wrong.length === 0
+    ? []
+    : [
+        'nats.url (not shown, it may hold a password) has an entry that is not a NATS address. Write nats://host:4222 or tls://host:4222, several with commas between, or leave it empty for the embedded NATS.',
+      ];
+};
+
+const replicasNeedACluster: Check = ({ nats }) =>
+  nats.url === '' && nats.replicas > 1
+    ? [
+        `nats.replicas is ${nats.replicas}, but the embedded NATS is a single server. Set nats.url to a cluster, or NATS_REPLICAS=1.`,
+      ]
+    : [];
+
+const delaysInOrder: Check = ({ queue: { retry } }) =>
+  retry.base_delay_ms <= retry.max_delay_ms
+    ? []
+    : [
+        `queue.retry.base_delay_ms (${retry.base_delay_ms}) is above queue.retry.max_delay_ms (${retry.max_delay_ms}). Lower the one or raise the other.`,
+      ];
+
+const bufferHoldsAMessage: Check = ({ nats, queue }) =>
+  nats.append_buffer_bytes >= 2 * queue.max_content_bytes
+    ? []
+    : [
+        `nats.append_buffer_bytes (${nats.append_buffer_bytes}) must be at least twice queue.max_content_bytes (${queue.max_content_bytes}), or the largest message could never be stored. Raise NATS_APPEND_BUFFER_BYTES to ${2 * queue.max_content_bytes}.`,
+      ];
+
+const portsDiffer: Check = ({ server, demo, endpoints }) =>
+  server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
+    ? [`demo.port is ${demo.port}, the same as server.port. Choose another, or 0 for a free one.`]
+    : [];
+
+const baseUrlEnding: Check = ({ endpoints }) =>
+  endpoints
+    .filter(({ base_url }) => !/\/v1\/?$/.test(base_url))
+    .map(
+      ({ name }) =>
+        `the base_url of endpoint ${name} does not end in /v1. OpenAI-compatible servers mostly want it there (http://host:8000/v1); where calls answer 404, that is why.`,
+    );
+
+const splitRolesShareServers: Check = ({ roles, nats, database }) =>
+  roles.size < ROLES.length && (nats.url === '' || database.url === '')
+    ? [
+        'LLMQ_ROLES leaves roles to other processes, but this one starts its own embedded servers, which the others do not know. Set NATS_URL and DATABASE_URL for all of them.',
+      ]
+    : [];
+
+const credentialsWithoutUrl: Check = ({ nats }) =>
+  nats.url === '' && (nats.user !== '' || nats.password !== '')
+    ? ['nats.user and nats.password are ignored without nats.url: the embedded NATS makes its own.']
+    : [];
+
+const PROBLEMS: readonly Check[] = [
+  uniqueNames,
+  keysBeyondLoopback,
+  endpointKeysAreThere,
+  plainBaseUrls,
+  someEndpoint,
+  databaseUrl,
+  natsUrl,
+  replicasNeedACluster,
+  delaysInOrder,
+  bufferHoldsAMessage,
+  portsDiffer,
+];
+const WARNINGS: readonly Check[] = [baseUrlEnding, splitRolesShareServers, credentialsWithoutUrl];
+
+/** The rules that no key can check by itself. */
+export function crossChecks(config: ServiceConfig, env: NodeJS.ProcessEnv): Findings {
+  return {
+    problems: PROBLEMS.flatMap((check) => check(config, env)),
+    warnings: WARNINGS.flatMap((check) => check(config, env)),
+  };
+}
