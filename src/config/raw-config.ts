@@ -27,7 +27,7 @@ function withoutEmptySections(value: unknown, path: readonly string[]): unknown 
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      key in known ? withoutEmptySections(inner, [...path, key]) : inner,
+      Object.hasOwn(known, key) ? withoutEmptySections(inner, [...path, key]) : inner,
     ]),
   );
 }

@@ -53,12 +53,18 @@ function collect(schema: z.ZodType, path: readonly string[]): Setting[] {
 /** All settings in the order of the schema. Lists (`endpoints`, `security.api_keys`) are one setting each. */
 export const SETTINGS: readonly Setting[] = collect(configSchema, []);
 
+/** Keys come from files that others wrote: `constructor` must not find what every object has. */
+function ownField(schema: z.ZodType, key: string): z.ZodType | null {
+  const fields = fieldsOf(schema);
+  return Object.hasOwn(fields, key) ? (fields[key] ?? null) : null;
+}
+
 /** The schema at a path of an issue, through sections and lists; null where the path leads out of the schema. */
 export function schemaAt(path: readonly PropertyKey[]): z.ZodType | null {
   let schema: z.ZodType | null = configSchema;
   for (const key of path) {
     if (schema === null) return null;
-    schema = typeof key === 'number' ? itemOf(schema) : (fieldsOf(schema)[String(key)] ?? null);
+    schema = typeof key === 'number' ? itemOf(schema) : ownField(schema, String(key));
   }
   return schema;
 }

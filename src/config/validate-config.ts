@@ -11,7 +11,7 @@ type Path = readonly PropertyKey[];
 const SECRET = /(^|\.)(password|sha256|api_key_env|url|base_url)$/;
 
 function shown(path: Path, value: unknown): string {
-  if (SECRET.test(pathText(path))) return 'the value (not shown, it may hold a secret)';
+  if (SECRET.test(pathText(path))) return 'what it is now (not shown, it may hold a secret)';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a section';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
