@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { codeOfStatus, isRetryableStatus, retryAfterMs, statusInStream } from './retryable.policy.js';
+
+const NOW = Date.parse('2026-01-02T03:04:05Z');
+
+describe('isRetryableStatus', () => {
+  it.each([408, 409, 425, 429, 500, 502, 503, 504, 529])('tries again after %i', (status) => {
+    expect(isRetryableStatus(status)).toBe(true);
+  });
+
+  it.each([300, 302, 400, 401, 403, 404, 413, 415, 422, 451])('gives up after %i', (status) => {
+    expect(isRetryableStatus(status)).toBe(false);
+  });
+});
+
+describe('codeOfStatus', () => {
+  it.each([
+    [429, 'rate_limited'],
+    [401, 'endpoint_unauthorized'],
+    [403, 'endpoint_unauthorized'],
+    [503, 'endpoint_error'],
+    [409, 'endpoint_error'],
+    [400, 'endpoint_rejected'],
+    [302, 'endpoint_rejected'],
+  ])('%i is %s', (status, code) => {
+    expect(codeOfStatus(status)).toBe(code);
+  });
+});
+
+describe('statusInStream', () => {
+  it('believes a status in `code`', () => {
+    expect(statusInStream({ code: 429 })).toBe(429);
+    expect(statusInStream({ code: '400', type: 'server_error' })).toBe(400);
+  });
+
+  it('takes a wrong request for 400 and everything else for 500', () => {
+    expect(statusInStream({ code: 'bad', type: 'invalid_request_error' })).toBe(400);
+    expect(statusInStream({ code: null, type: 'server_error' })).toBe(500);
+    expect(statusInStream({})).toBe(500);
+  });
+});
+
+describe('retryAfterMs', () => {
+  it('reads seconds, milliseconds and dates', () => {
+    expect(retryAfterMs({ 'retry-after': '2' }, NOW)).toBe(2_000);
+    expect(retryAfterMs({ 'retry-after': ' 0.5 ' }, NOW)).toBe(500);
+    expect(retryAfterMs({ 'retry-after': '2', 'retry-after-ms': '350' }, NOW)).toBe(350);
+    expect(retryAfterMs({ 'retry-after': 'Fri, 02 Jan 2026 03:04:15 GMT' }, NOW)).toBe(10_000);
+  });
+
+  it('takes a time that is over for no wait', () => {
+    expect(retryAfterMs({ 'retry-after': 'Fri, 02 Jan 2026 03:00:00 GMT' }, NOW)).toBe(0);
+  });
+
+  it.each(['soon', '-1', '', '2026', '1e9', 'Infinity'])('ignores %j', (value) => {
+    const wait = retryAfterMs({ 'retry-after': value }, NOW);
+    expect(wait).toBe(value === '2026' ? 2_026_000 : null);
+  });
+
+  it('is null without the header', () => {
+    expect(retryAfterMs({}, NOW)).toBeNull();
+  });
+
+  it('never asks for more than an hour, nor less than nothing', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.nat().map(String), fc.date().map(String)), (value) => {
+        const wait = retryAfterMs({ 'retry-after': value }, NOW);
+        return wait === null || (Number.isInteger(wait) && wait >= 0 && wait <= 3_600_000);
+      }),
+    );
+  });
+});
