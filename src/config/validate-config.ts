@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { redactSecrets } from '../platform/logging/redact.js';
 import { allowedValues } from './allowed-values.js';
 import { type Config, configSchema } from './config.schema.js';
 import { suggestion } from './did-you-mean.js';
@@ -8,12 +9,12 @@ import { fieldsOf, pathText, schemaAt } from './settings.js';
 type Path = readonly PropertyKey[];
 
 /** Keys whose value may be, or may have been mistaken for, a secret. */
-const SECRET = /(^|\.)(password|sha256|api_key_env|url|base_url)$/;
+const SECRET = /(^|\.)(password|sha256|api_key_env|url)$/;
 
 function shown(path: Path, value: unknown): string {
   if (SECRET.test(pathText(path))) return 'what it is now (not shown, it may hold a secret)';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a section';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = redactSecrets(JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

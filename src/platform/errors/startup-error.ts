@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { redactSecrets } from '../logging/redact.js';
 
 interface CodedError {
@@ -30,23 +31,27 @@ function isOurs(error: CodedError): boolean {
 }
 
 function asCoded(error: unknown): CodedError | null {
-  const coded = error instanceof Error && typeof (error as Partial<CodedError>).code === 'string';
+  const coded = isNativeError(error) && typeof (error as Partial<CodedError>).code === 'string';
   return coded ? (error as unknown as CodedError) : null;
+}
+
+function isAggregate(error: unknown): error is AggregateError {
+  return isNativeError(error) && Array.isArray((error as Partial<AggregateError>).errors);
 }
 
 /** Node puts a connection's failures, one per address, into an AggregateError whose own message is empty. */
 function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') {
+  if (isAggregate(error) && error.message === '') {
     return error.errors.map(messageOf).join('; ');
   }
-  return error instanceof Error ? error.message || error.name : String(error);
+  return isNativeError(error) ? error.message || error.name : String(error);
 }
 
 /** The paragraph for an error that stopped the start. */
 export function startupErrorText(error: unknown, withStack: boolean): string {
   const coded = asCoded(error);
   const known = coded === null ? undefined : SYSTEM_ERRORS[coded.code]?.(coded);
-  const stack = withStack && error instanceof Error && error.stack ? `\n${error.stack}` : '';
+  const stack = withStack && isNativeError(error) && error.stack ? `\n${error.stack}` : '';
   if (known !== undefined) return known + stack;
   if (coded !== null && isOurs(coded)) return coded.message + stack;
   return `${messageOf(error)}${stack || '. This error is not one that the service knows; start it with LOGGING_LEVEL=debug to see where it comes from.'}`;

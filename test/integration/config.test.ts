@@ -1,0 +1,269 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { ConfigError } from '../../src/config/config.error.js';
+import { loadConfig } from '../../src/config/load-config.js';
+import type { ServiceConfig } from '../../src/config/service-config.js';
+import { bare, SETTINGS } from '../../src/config/settings.js';
+
+const SHA = 'a'.repeat(64);
+const KEY = { name: 'ops', sha256: SHA, role: 'admin' };
+const ENDPOINT = { name: 'gpu-1', base_url: 'http://127.0.0.1:8000/v1', models: ['qwen'] };
+
+describe('loadConfig', () => {
+  let folder: string;
+  let warnings: string[];
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'llmq-config-'));
+    warnings = [];
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function load(env: NodeJS.ProcessEnv, yaml?: string | Buffer): ServiceConfig {
+    if (yaml === undefined) return loadConfig(env, folder, (warning) => warnings.push(warning));
+    writeFileSync(join(folder, 'my.yaml'), yaml);
+    return loadConfig({ LLMQ_CONFIG: 'my.yaml', ...env }, folder, (warning) => warnings.push(warning));
+  }
+
+  function problems(env: NodeJS.ProcessEnv, yaml?: string | Buffer): readonly string[] {
+    try {
+      load(env, yaml);
+    } catch (error) {
+      expect(error).toBeInstanceOf(ConfigError);
+      return (error as ConfigError).problems;
+    }
+    throw new Error('the configuration was accepted');
+  }
+
+  it('needs nothing: the defaults are whole, on loopback, in a data folder of the working directory', () => {
+    const config = load({});
+    expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080 });
+    expect(config.dataDir).toBe(join(folder, '.llmq'));
+    expect([...config.roles]).toEqual(['api', 'worker', 'projector']);
+    expect(warnings).toEqual([]);
+  });
+
+  it('is frozen all the way down', () => {
+    const config = load({ ENDPOINTS: JSON.stringify([ENDPOINT]) });
+    expect(Object.isFrozen(config.queue.levels.low)).toBe(true);
+    expect(Object.isFrozen(config.endpoints[0])).toBe(true);
+    expect(() => {
+      (config.server as { port: number }).port = 1;
+    }).toThrow(TypeError);
+  });
+
+  it('lays the environment over the file, and the file over the defaults', () => {
+    const config = load({ SERVER_PORT: '9001' }, 'server: {port: 9000, max_connections: 7}\n');
+    expect(config.server).toMatchObject({ port: 9001, max_connections: 7, host: '127.0.0.1' });
+  });
+
+  it('gives every key an environment variable of its own', () => {
+    expect(new Set(SETTINGS.map(({ env }) => env)).size).toBe(SETTINGS.length);
+    expect(SETTINGS.map(({ env }) => env)).toEqual(
+      expect.arrayContaining([
+        'SERVER_PORT',
+        'QUEUE_LEVELS_LOW_MAX_CONCURRENT',
+        'DATABASE_URL',
+        'NATS_URL',
+        'SECURITY_API_KEYS',
+      ]),
+    );
+  });
+
+  it('reads any whole number in bounds from the environment as from the file', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10_000 }), (slots) => {
+        const fromEnv = load({ QUEUE_WORKER_CONCURRENCY: String(slots) });
+        const fromFile = load({}, `queue: {worker: {concurrency: ${slots}}}`);
+        expect(fromEnv.queue.worker.concurrency).toBe(slots);
+        expect(fromFile.queue.worker.concurrency).toBe(slots);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('never takes text that is not a number for a number: it is refused with the variable', () => {
+    const notWhole = fc.string({ minLength: 1 }).filter((text) => !/^\s*[+-]?[\d.]/.test(text));
+    const numeric = SETTINGS.filter(({ schema }) => bare(schema) instanceof z.ZodNumber);
+    fc.assert(
+      fc.property(notWhole, fc.constantFrom(...numeric), (text, { env, schema }) => {
+        fc.pre(!(text.trim() === 'null' && schema.safeParse(null).success));
+        expect(problems({ [env]: text })[0]).toContain(env);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each([
+    ['METRICS_ENABLED', 'false', (config: ServiceConfig) => config.metrics.enabled, false],
+    [
+      'QUEUE_LEVELS_LOW_MAX_CONCURRENT',
+      '3',
+      (config: ServiceConfig) => config.queue.levels.low.max_concurrent,
+      3,
+    ],
+    [
+      'QUEUE_LEVELS_LOW_MAX_CONCURRENT',
+      'null',
+      (config: ServiceConfig) => config.queue.levels.low.max_concurrent,
+      null,
+    ],
+    ['NATS_PASSWORD', '123', (config: ServiceConfig) => config.nats.password, '123'],
+    ['SERVER_PORT', '', (config: ServiceConfig) => config.server.port, 8080],
+  ])('reads %s=%s by the type of its key', (name, text, read, value) => {
+    expect(read(load({ NATS_URL: 'nats://127.0.0.1:1', [name]: text }))).toBe(value);
+  });
+
+  it('reads lists from the environment as JSON or YAML', () => {
+    expect(load({ ENDPOINTS: JSON.stringify([ENDPOINT]) }).endpoints[0]).toMatchObject(ENDPOINT);
+    const yaml = '- name: gpu-2\n  base_url: https://h/v1\n  models: [a, b]\n';
+    expect(load({ ENDPOINTS: yaml }).endpoints[0]!.models).toEqual(['a', 'b']);
+  });
+
+  it('tells a wrong list variable without showing it', () => {
+    expect(problems({ SECURITY_API_KEYS: '[{"name": "hunter2' })[0]).toMatch(
+      /^SECURITY_API_KEYS is neither JSON/,
+    );
+    expect(problems({ SECURITY_API_KEYS: '[{"name": "hunter2' })[0]).not.toContain('hunter2');
+  });
+
+  it('takes a section without keys for an empty one', () => {
+    expect(load({}, 'server:\n  # port: 1\nqueue:\n').server.port).toBe(8080);
+    expect(load({}, '# nothing\n').server.port).toBe(8080);
+  });
+
+  describe('refuses', () => {
+    it('all that is wrong at once, each with its key, its place, what is allowed and a suggestion', () => {
+      const found = problems(
+        { METRICS_ENABLED: 'yes' },
+        'server:\n  prot: 1\n  port: 99999\nqueue: {default_priority: urgent}\nloging: {}\n',
+      );
+      expect(found).toHaveLength(5);
+      expect(found.find((text) => text.startsWith('server.prot'))).toMatch(
+        /my\.yaml, line 2.*Did you mean port\?/,
+      );
+      expect(found.find((text) => text.startsWith('server.port'))).toMatch(/99999.*line 3.*from 0 to 65535/);
+      expect(found.find((text) => text.startsWith('queue.default_priority'))).toMatch(
+        /"urgent".*realtime, high, normal, low/,
+      );
+      expect(found.find((text) => text.startsWith('metrics.enabled'))).toMatch(
+        /METRICS_ENABLED.*true or false/,
+      );
+      expect(found.find((text) => text.startsWith('loging'))).toContain('Did you mean logging?');
+    });
+
+    it('names that every object has by nature, like any unknown key', () => {
+      expect(problems({}, 'server: {constructor: {a: 1}}\n')[0]).toMatch(
+        /^server\.constructor .* is not a key/,
+      );
+    });
+
+    it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
+      expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml.*LLMQ_CONFIG.*no such file/);
+      expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');
+      expect(problems({}, 'server:\n  port: [1\n')[0]).toMatch(/line \d+.*not valid YAML/);
+      expect(problems({}, 'server: {port: 1}\nqueue: {}\nserver: {}\n')[0]).toMatch(/line 3.*twice/);
+      expect(problems({}, Buffer.from([0x73, 0xff]))[0]).toContain('UTF-8');
+      expect(problems({}, 'server: *nowhere\n')[0]).toMatch(/alias|YAML/);
+    });
+
+    it('a file that is a list or a text', () => {
+      expect(problems({}, '- server\n')[0]).toMatch(/^the configuration .* a section with the keys server/);
+      expect(problems({}, 'server\n')[0]).toMatch(/^the configuration /);
+    });
+
+    it('unknown roles', () => {
+      expect(problems({ LLMQ_ROLES: 'api,wroker' })[0]).toMatch(/"wroker".*Did you mean worker\?/);
+    });
+
+    it('any address but loopback without API keys, and says how to make one', () => {
+      for (const host of ['0.0.0.0', '::', '192.168.1.5', 'queue.example']) {
+        expect(problems({ SERVER_HOST: host })[0]).toMatch(/npm run keys:create/);
+        expect(load({ SERVER_HOST: host, SECURITY_API_KEYS: JSON.stringify([KEY]) }).server.host).toBe(host);
+      }
+      for (const host of ['localhost', '::1', '127.0.0.2'])
+        expect(load({ SERVER_HOST: host }).server.host).toBe(host);
+    });
+
+    const rules: [string, NodeJS.ProcessEnv, RegExp][] = [
+      ['two endpoints of one name', { ENDPOINTS: JSON.stringify([ENDPOINT, ENDPOINT]) }, /name gpu-1/],
+      [
+        'two keys of one name',
+        { SECURITY_API_KEYS: JSON.stringify([KEY, { ...KEY, sha256: 'b'.repeat(64) }]) },
+        /name ops/,
+      ],
+      [
+        'one key under two names',
+        { SECURITY_API_KEYS: JSON.stringify([KEY, { ...KEY, name: 'b' }]) },
+        /ops and b/,
+      ],
+      [
+        'an endpoint whose key is not there',
+        { ENDPOINTS: JSON.stringify([{ ...ENDPOINT, api_key_env: 'GPU_KEY' }]) },
+        /GPU_KEY is not set/,
+      ],
+      [
+        'a base URL with a query',
+        { ENDPOINTS: JSON.stringify([{ ...ENDPOINT, base_url: 'http://h/v1?a=1' }]) },
+        /\? or #/,
+      ],
+      [
+        'a base URL with a password',
+        { ENDPOINTS: JSON.stringify([{ ...ENDPOINT, base_url: 'http://u:hunter2@h/v1' }]) },
+        /api_key_env/,
+      ],
+      ['a worker with nowhere to send to', { DEMO_ENABLED: 'false' }, /ENABLED=true/],
+      ['a database of another kind', { DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^database\.url/],
+      ['an address that is not of NATS', { NATS_URL: 'nats://h:1,http://u:hunter2@h' }, /^nats\.url/],
+      ['replicas without a cluster', { NATS_REPLICAS: '3' }, /NATS_URL|nats\.url/],
+      ['a first delay above the longest', { QUEUE_RETRY_BASE_DELAY_MS: '70000' }, /base_delay_ms \(70000\)/],
+      ['a buffer too small for one message', { NATS_APPEND_BUFFER_BYTES: '1000' }, /2097152/],
+      ['one port for two servers', { SERVER_PORT: '8090', DEMO_PORT: '8090' }, /demo\.port/],
+    ];
+    it.each(rules)('%s', (_what, env, expected) => {
+      const found = problems(env);
+      expect(found).toHaveLength(1);
+      expect(found[0]).toMatch(expected);
+      expect(found[0]).not.toContain('hunter2');
+    });
+
+    it.each([
+      ['server: {port: 1, password: hunter2}'],
+      ['nats: {password: [hunter2]}'],
+      ['database: {url: [hunter2]}'],
+      ['endpoints: [{name: a, base_url: "http://u:hunter2@", models: [m]}]'],
+      ['endpoints: [{name: a, base_url: "http://h/v1", models: [m], api_key_env: hunter2}]'],
+      ['security: {api_keys: [{name: a, role: admin, sha256: hunter2}]}'],
+      ['nats: {password: "hunter2\nserver: 3'],
+    ])('%s, without showing a secret', (yaml) => {
+      expect(problems({}, yaml).join('\n')).not.toContain('hunter2');
+    });
+  });
+
+  describe('warns, and starts, for', () => {
+    it('a variable that is one slip away from one of ours, and no other', () => {
+      load({ SERVER_PROT: '1', LLMQ_ROLE: 'x', HOME_DIR: '/x', DATABASE_HOST: 'h', PATH: '/bin' });
+      expect(warnings).toHaveLength(2);
+      expect(warnings[0]).toMatch(/SERVER_PROT.*SERVER_PORT/);
+    });
+
+    it('a config.yaml that nobody named', () => {
+      writeFileSync(join(folder, 'config.yaml'), 'server: {port: 1}');
+      expect(load({}).server.port).toBe(8080);
+      expect(warnings[0]).toContain('LLMQ_CONFIG=config.yaml');
+    });
+
+    it('a base URL that does not end in /v1', () => {
+      load({ ENDPOINTS: JSON.stringify([{ ...ENDPOINT, base_url: 'http://127.0.0.1:8000' }]) });
+      expect(warnings[0]).toMatch(/gpu-1.*\/v1/);
+    });
+
+    it('roles shared with other processes on servers that those do not know', () => {
+      load({ LLMQ_ROLES: 'api, worker' });
+      expect(warnings[0]).toMatch(/NATS_URL and DATABASE_URL/);
+    });
+  });
+});
