@@ -1,0 +1,42 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { LOGGER } from '../../platform/tokens.js';
+import { openAiStatus, toOpenAiError } from '../openai/openai-error.js';
+import { PROBLEM_TYPE, toProblem } from '../rest/problem.js';
+import { describeFailure, type Failure } from './failure.js';
+
+/**
+ * Every failed request ends here, also those that Fastify refuses before a controller is chosen. The address decides
+ * on the shape: OpenAI's under `/v1`, problem+json elsewhere.
+ */
+@Catch()
+@Injectable()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const failure = describeFailure(error);
+    if (failure.unexpected) {
+      this.logger.error({ err: error, method: request.method, path: request.url }, 'request failed');
+    }
+    // Headers that are out can't be taken back; the connection's end tells the client that something broke.
+    if (reply.raw.headersSent) return void reply.raw.destroy();
+    send(reply, failure, isOpenAiPath(request.url));
+  }
+}
+
+export function isOpenAiPath(url: string): boolean {
+  return url.startsWith('/v1/') || url === '/v1';
+}
+
+function send(reply: FastifyReply, failure: Failure, openAi: boolean): void {
+  reply.headers(failure.headers);
+  if (openAi) {
+    reply.code(openAiStatus(failure)).type('application/json; charset=utf-8').send(toOpenAiError(failure));
+  } else {
+    reply.code(failure.status).type(PROBLEM_TYPE).send(JSON.stringify(toProblem(failure)));
+  }
+}

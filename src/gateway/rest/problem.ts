@@ -1,0 +1,42 @@
+import type { Failure } from '../http/failure.js';
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'The request is malformed',
+  401: 'An API key is needed',
+  403: 'Not from here',
+  404: 'Not found',
+  405: 'Method not allowed',
+  413: 'Too large',
+  414: 'The address is too long',
+  415: 'The body must be JSON',
+  422: 'A field is not valid',
+  500: 'Internal error',
+  503: 'Not available right now',
+  507: 'The queue is full',
+};
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+  /** The first field that is wrong. */
+  readonly field?: string;
+  readonly errors?: readonly { readonly field: string; readonly reason: string }[];
+}
+
+/** A failure in the form of RFC 9457, with our `code`, `field` and `errors` beside the standard members. */
+export function toProblem(failure: Failure): Problem {
+  const [first] = failure.problems;
+  return {
+    type: `urn:llm-message-queue:problem:${failure.code}`,
+    title: TITLES[failure.status] ?? 'The request failed',
+    status: failure.status,
+    detail: failure.detail,
+    code: failure.code,
+    ...(first === undefined ? {} : { field: first.field, errors: failure.problems }),
+  };
+}
