@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Login } from './credentials.js';
+import type { DataFolder } from './data-folder.js';
+import type { EndStep } from './end-process.js';
+import { natsServerConfig } from './nats-config.js';
+import { probeNats } from './nats-login-probe.js';
+import { writePrivateFile } from './private-file.js';
+import { ServerLog } from './server-log.js';
+import { startOnFreePort } from './server-port.js';
+import type { ServerProgram } from './server-program.js';
+import { readServerRecord } from './server-record.js';
+import { SupervisedServer } from './supervised-server.js';
+
+/** With SIGTERM it closes its streams' files first. With fsync per write, SIGKILL loses nothing either. */
+export const NATS_END_STEPS: readonly EndStep[] = [
+  { signal: 'SIGTERM', waitMs: 15_000 },
+  { signal: 'SIGKILL', waitMs: 10_000 },
+];
+
+export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server.pid');
+
+export interface EmbeddedNatsOptions {
+  readonly folder: DataFolder;
+  readonly login: Login;
+  readonly logger: Logger;
+  /** The path of `nats-server`, 2.14.7 or newer. */
+  readonly binary: string;
+  /** A port that must be used; null takes the one of last time, or a free one. */
+  readonly port: number | null;
+  readonly syncAlways: boolean;
+  readonly keepAlive: boolean;
+}
+
+export interface EmbeddedNats {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  /** Null while the server is down. */
+  readonly pid: number | null;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `nats-server` with JetStream on loopback, its store in the data folder. Resolves when JetStream answers.
+ * @throws {EmbeddedServerError} `nats_start_failed`
+ */
+export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<EmbeddedNats> {
+  const last = (await readServerRecord(options.folder.run, 'nats'))?.port ?? null;
+  return startOnFreePort({ fixed: options.port, last }, async (port) => {
+    const server = new SupervisedServer({
+      program: natsProgram(port, options),
+      log: new ServerLog(join(options.folder.logs, 'nats.log')),
+      runDir: options.folder.run,
+      logger: options.logger,
+      keepAlive: options.keepAlive,
+    });
+    await server.start();
+    return {
+      url: `nats://127.0.0.1:${port}`,
+      ...options.login,
+      get pid() {
+        return server.pid;
+      },
+      stop: () => server.stop(),
+    };
+  });
+}
+
+function natsProgram(
+  port: number,
+  { folder, login, binary, syncAlways }: EmbeddedNatsOptions,
+): ServerProgram {
+  const configPath = join(folder.run, 'nats-server.conf');
+  return {
+    name: 'nats',
+    title: 'NATS server',
+    port,
+    startFailure: 'nats_start_failed',
+    startTries: 1,
+    endSteps: NATS_END_STEPS,
+    probe: () => probeNats(port, login),
+    async launch() {
+      const settings = { port, login, storeDir: folder.nats, pidFile: natsPidFile(folder), syncAlways };
+      await writePrivateFile(configPath, natsServerConfig(settings));
+      return { command: binary, args: ['--config', configPath], cwd: folder.nats };
+    },
+  };
+}

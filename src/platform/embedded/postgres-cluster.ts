@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process';
+import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Login } from './credentials.js';
+import { EmbeddedServerError } from './embedded-server.error.js';
+import type { PostgresBinaries } from './postgres-binaries.js';
+import type { FileOwner } from './private-file.js';
+
+export const DATABASE = 'llmq';
+
+export interface PostgresCluster {
+  /** The data directory. */
+  readonly dir: string;
+  readonly binaries: PostgresBinaries;
+  /** The user that runs it; null: the current one. */
+  readonly runAs: FileOwner | null;
+}
+
+/** How to start one of PostgreSQL's programs on a data directory. */
+export interface ClusterAccess {
+  /** The data directory as the program is to be told it. */
+  readonly dataDir: string;
+  readonly cwd: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/**
+ * The user that runs PostgreSQL must be able to reach its data directory, and a folder above it may be open to root
+ * only. On Linux the process is then started inside the directory (root enters it before it becomes the other user)
+ * and calls it by `/proc/self/cwd`, which leads there without passing the folders above.
+ *
+ * @throws {EmbeddedServerError} `data_dir_not_usable` on other systems
+ */
+export async function clusterAccess({ dir, runAs }: PostgresCluster): Promise<ClusterAccess> {
+  if (runAs === null) return { dataDir: dir, cwd: dir };
+  if (await canEnter(dir, runAs)) return { dataDir: dir, cwd: dir, ...runAs };
+  if (process.platform === 'linux') return { dataDir: '/proc/self/cwd', cwd: dir, ...runAs };
+  throw new EmbeddedServerError(
+    'data_dir_not_usable',
+    `PostgreSQL refuses to run as root and is run as user ${runAs.uid}, who may not enter ${dir}. Set LLMQ_DATA_DIR to a folder whose parents every user may enter, or run the service as another user than root.`,
+  );
+}
+
+async function canEnter(dir: string, { uid, gid }: FileOwner): Promise<boolean> {
+  try {
+    await promisify(execFile)('/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir], { uid, gid, cwd: '/' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function clusterExists(dir: string): Promise<boolean> {
+  return (await stat(join(dir, 'PG_VERSION')).catch(() => null)) !== null;
+}
+
+/**
+ * Makes the cluster, the login and its database without a server that anybody could connect to meanwhile. Everything
+ * happens under another name, so that a crash at any point leaves nothing that looks finished.
+ *
+ * @throws {EmbeddedServerError} `postgres_start_failed`
+ */
+export async function createCluster(cluster: PostgresCluster, login: Login, sync: boolean): Promise<void> {
+  const draft = { ...cluster, dir: `${cluster.dir}.new` };
+  await rm(draft.dir, { recursive: true, force: true });
+  await mkdir(draft.dir, { mode: 0o700 });
+  await chmod(draft.dir, 0o700);
+  if (cluster.runAs !== null) await chown(draft.dir, cluster.runAs.uid, cluster.runAs.gid);
+  const access = await clusterAccess(draft);
+  // The builtin provider sorts and folds Unicode alike on every system, whatever locales are installed.
+  await runProgram(cluster.binaries.initdb, access, [
+    ...['--pgdata', access.dataDir, '--username', 'postgres', '--encoding', 'UTF8', '--locale', 'C'],
+    ...['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
+    ...['--auth-local', 'reject', '--auth-host', 'scram-sha-256', ...(sync ? [] : ['--no-sync'])],
+  ]);
+  // Not a superuser: whoever gets hold of the login can't run programs or read files through the server.
+  await runSql(draft, [
+    `CREATE ROLE ${login.user} LOGIN CREATEDB PASSWORD '${login.password}'`,
+    `CREATE DATABASE ${DATABASE} OWNER ${login.user}`,
+  ]);
+  await rm(cluster.dir, { recursive: true, force: true });
+  await rename(draft.dir, cluster.dir);
+}
+
+/** Gives the login its password anew, for a cluster whose credentials file was lost. The server must not run. */
+export function resetPassword(cluster: PostgresCluster, login: Login): Promise<void> {
+  return runSql(cluster, [`ALTER ROLE ${login.user} PASSWORD '${login.password}'`]);
+}
+
+/** Through a server without network that ends with its input. The statements never appear in a process list. */
+async function runSql(cluster: PostgresCluster, statements: readonly string[]): Promise<void> {
+  const access = await clusterAccess(cluster);
+  const args = ['--single', '-D', access.dataDir, '-c', 'exit_on_error=on', 'postgres'];
+  await runProgram(cluster.binaries.postgres, access, args, `${statements.join('\n')}\n`);
+}
+
+async function runProgram(
+  program: string,
+  { uid, gid, cwd }: ClusterAccess,
+  args: readonly string[],
+  input = '',
+): Promise<void> {
+  const child = spawn(program, args, {
+    ...{ uid, gid, cwd },
+    env: { ...process.env, LC_ALL: 'C' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+  let output = '';
+  child.stdout.resume();
+  child.stderr.on('data', (chunk: Buffer) => {
+    output = (output + chunk.toString('utf8')).slice(-4_096);
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const failure = await new Promise<string | null>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, signal) => resolve(code === 0 ? null : `${signal ?? `exit code ${code}`}`));
+  });
+  if (failure === null) return;
+  const said = output.trim().replaceAll(/\s*\n\s*/g, ' | ');
+  throw new EmbeddedServerError(
+    'postgres_start_failed',
+    `The embedded PostgreSQL could not be set up in ${cwd}: ${program} failed (${failure}). It said: ${said || 'nothing'}.`,
+  );
+}

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** True when a process with this id exists, whoever's it is. */
+export function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * What tells a process from every other that has, had or will have the same id: when it started, as the system counts
+ * it. Null where there is no such process, or it is a zombie that waits for its parent.
+ */
+export async function processIdentity(pid: number): Promise<string | null> {
+  if (!processExists(pid)) return null;
+  if (process.platform === 'linux') return linuxIdentity(pid);
+  if (process.platform === 'win32') return windowsIdentity(pid);
+  return posixIdentity(pid);
+}
+
+/** Clock ticks since the boot, and which boot: neither moves when the wall clock is set. */
+async function linuxIdentity(pid: number): Promise<string | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The command's name is in parentheses and may hold anything, parentheses and spaces too.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : `${bootId}:${fields[19]}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+}
+
+async function posixIdentity(pid: number): Promise<string | null> {
+  try {
+    const { stdout } = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+    });
+    const [state, ...startedAt] = stdout.trim().split(/\s+/);
+    return state === undefined || state.startsWith('Z') ? null : startedAt.join(' ');
+  } catch {
+    return null;
+  }
+}
+
+async function windowsIdentity(pid: number): Promise<string | null> {
+  try {
+    const command = `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`;
+    const { stdout } = await run('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', command], {
+      windowsHide: true,
+    });
+    return stdout.trim() || null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,62 @@
+import { loadOrCreateCredentials } from '../../src/platform/embedded/credentials.js';
+import { openDataFolder } from '../../src/platform/embedded/data-folder.js';
+import { type EmbeddedNats, startEmbeddedNats } from '../../src/platform/embedded/embedded-nats.js';
+import { endProcess } from '../../src/platform/embedded/end-process.js';
+import { silentLogger } from './silent-logger.js';
+import { makeTempDir, removeTempDir } from './temp-dir.js';
+
+export interface TestNatsOptions {
+  /** `sync_interval: always`, as the service runs it. Default false: faster, and SIGKILL loses nothing either way. */
+  readonly syncAlways?: boolean;
+}
+
+export interface TestNats {
+  /** Stays the same over `kill` and `restart`. */
+  readonly url: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** @throws {Error} while the server is down */
+  readonly pid: number;
+  /** The data folder; `logs/nats.log` in it is the server's log. */
+  readonly dir: string;
+  /** SIGKILL. Resolves when the process is gone; nothing starts it again but `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again at the same address over the same store, after `kill` or from running. */
+  restart(): Promise<void>;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** A real `nats-server` with JetStream on a free loopback port and a temporary store. */
+export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}): Promise<TestNats> {
+  const dir = await makeTempDir('llmq-nats');
+  const folder = await openDataFolder(dir);
+  const { credentials } = await loadOrCreateCredentials(folder.credentials);
+  const start = (port: number | null) =>
+    startEmbeddedNats({
+      ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },
+      binary: process.env['NATS_SERVER_BIN'] ?? 'nats-server',
+    });
+  let server: EmbeddedNats = await start(null);
+  const { url, user, password } = server;
+  const port = Number(new URL(url).port);
+  return {
+    ...{ url, port, user, password, dir },
+    get pid() {
+      if (server.pid === null) throw new Error('The test NATS server is down.');
+      return server.pid;
+    },
+    async kill() {
+      if (server.pid !== null) await endProcess(server.pid, [{ signal: 'SIGKILL', waitMs: 30_000 }]);
+    },
+    async restart() {
+      await server.stop();
+      server = await start(port);
+    },
+    async stop() {
+      await server.stop();
+      await removeTempDir(dir);
+    },
+  };
+}
