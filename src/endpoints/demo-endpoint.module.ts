@@ -5,9 +5,9 @@ import { DEMO_ENDPOINT_URL } from './configured-endpoints.js';
  * Tells the endpoints where the demo endpoint listens; null when none was started.
  * It starts nothing: the demo model is a server of its own, which must stand before this module and outlive it.
  */
-// biome-ignore lint/complexity/noStaticOnlyClass: Nest knows a dynamic module by its class.
 @Global()
 @Module({})
+// biome-ignore lint/complexity/noStaticOnlyClass: Nest knows a dynamic module by its class.
 export class DemoEndpointModule {
   static at(url: string | null): DynamicModule {
     const providers = [{ provide: DEMO_ENDPOINT_URL, useValue: url }];

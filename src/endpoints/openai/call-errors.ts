@@ -63,12 +63,12 @@ export function failedInStream(error: unknown, key: string | null): ModelCallErr
 
 /** No answer at all: translates what the HTTP client throws. */
 export function unreachable(cause: unknown, connectTimeoutMs: number): ModelCallError {
-  const { code, message } = cause as { code?: unknown; message?: unknown };
+  const { name, code, message } = cause as { name?: unknown; code?: unknown; message?: unknown };
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return timedOut('connect', connectTimeoutMs);
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE') {
     return failure('connection_lost', 'The endpoint closed the connection without an answer.', true);
   }
-  if (typeof code === 'string' && code.startsWith('HPE_')) return malformedAnswer(`not HTTP (${code})`);
+  if (name === 'HTTPParserError') return malformedAnswer('not HTTP');
   const why = [code, message].filter((part) => typeof part === 'string' && part !== '').join(' ');
   return failure('endpoint_unreachable', `The endpoint can't be reached: ${quote(why || 'unknown')}`, true);
 }
