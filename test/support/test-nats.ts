@@ -32,7 +32,7 @@ export interface TestNats {
 export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}): Promise<TestNats> {
   const dir = await makeTempDir('llmq-nats');
   const folder = await openDataFolder(dir);
-  const { credentials } = await loadOrCreateCredentials(folder.credentials);
+  const credentials = await loadOrCreateCredentials(folder.credentials);
   const start = (port: number | null) =>
     startEmbeddedNats({
       ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },

@@ -35,10 +35,10 @@ const FAST = { fsync: false, full_page_writes: false };
 export async function startTestPostgres({ fsync = false }: TestPostgresOptions = {}): Promise<TestPostgres> {
   const dir = await makeTempDir('llmq-postgres');
   const folder = await openDataFolder(dir);
-  const { credentials } = await loadOrCreateCredentials(folder.credentials);
+  const credentials = await loadOrCreateCredentials(folder.credentials);
   const start = (port: number | null) =>
     startEmbeddedPostgres({
-      ...{ folder, login: credentials.postgres, passwordIsNew: false, logger: silentLogger, port },
+      ...{ folder, login: credentials.postgres, logger: silentLogger, port },
       settings: { shared_buffers: '32MB', ...(fsync ? {} : FAST) },
       syncNewCluster: fsync,
       keepAlive: false,

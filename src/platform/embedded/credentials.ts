@@ -11,19 +11,14 @@ export type Credentials = z.infer<typeof credentialsSchema>;
 /** Letters, digits, `-` and `_` only, so that it needs no quoting in URLs, SQL or configuration files. */
 const newPassword = () => randomBytes(24).toString('base64url');
 
-/**
- * The servers' logins, made once for a data folder. `created` tells that the file is new: then a database that is
- * already there knows another password.
- */
-export async function loadOrCreateCredentials(
-  path: string,
-): Promise<{ credentials: Credentials; created: boolean }> {
+/** The servers' logins, made once for a data folder. A lost file is made anew, with other passwords. */
+export async function loadOrCreateCredentials(path: string): Promise<Credentials> {
   const stored = credentialsSchema.safeParse(await readJsonFile(path));
-  if (stored.success) return { credentials: stored.data, created: false };
+  if (stored.success) return stored.data;
   const credentials = {
     nats: { user: 'llmq', password: newPassword() },
     postgres: { user: 'llmq', password: newPassword() },
   };
   await writePrivateFile(path, `${JSON.stringify(credentials, null, 2)}\n`);
-  return { credentials, created: true };
+  return credentials;
 }

@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
+import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
+import { isLoopbackPortFree } from './free-loopback-port.js';
 import { natsServerConfig } from './nats-config.js';
 import { probeNats } from './nats-login-probe.js';
 import { writePrivateFile } from './private-file.js';
@@ -46,6 +48,7 @@ export interface EmbeddedNats {
  * @throws {EmbeddedServerError} `nats_start_failed`
  */
 export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<EmbeddedNats> {
+  await refuseTakenPort(options.port);
   const last = (await readServerRecord(options.folder.run, 'nats'))?.port ?? null;
   return startOnFreePort({ fixed: options.port, last }, async (port) => {
     const server = new SupervisedServer({
@@ -65,6 +68,14 @@ export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<E
       stop: () => server.stop(),
     };
   });
+}
+
+async function refuseTakenPort(port: number | null): Promise<void> {
+  if (port === null || (await isLoopbackPortFree(port))) return;
+  throw new EmbeddedServerError(
+    'nats_start_failed',
+    `The embedded NATS server can't listen on port ${port} of 127.0.0.1: another program uses it. Choose another port for it, or stop that program.`,
+  );
 }
 
 function natsProgram(

@@ -14,8 +14,8 @@ import {
   clusterExists,
   createCluster,
   DATABASE,
+  ensurePassword,
   type PostgresCluster,
-  resetPassword,
 } from './postgres-cluster.js';
 import { type PostgresSettings, postgresAccessRules, postgresConfig } from './postgres-config.js';
 import { postgresSystemUser } from './postgres-system-user.js';
@@ -39,8 +39,6 @@ export const POSTGRES_END_STEPS: readonly EndStep[] = [
 export interface EmbeddedPostgresOptions {
   readonly folder: DataFolder;
   readonly login: Login;
-  /** The login's password is a new one: an existing cluster must be told. */
-  readonly passwordIsNew: boolean;
   readonly logger: Logger;
   /** A port that must be used; null takes the one of last time, or a free one. */
   readonly port: number | null;
@@ -98,7 +96,7 @@ async function prepareCluster(cluster: PostgresCluster, options: EmbeddedPostgre
     return createCluster(cluster, options.login, options.syncNewCluster);
   }
   await refuseForeignCluster(cluster.dir);
-  if (options.passwordIsNew) await resetPassword(cluster, options.login);
+  await ensurePassword(cluster, options.login);
 }
 
 /** PostgreSQL runs only as the owner of its files; the likely reason is one start with sudo. */

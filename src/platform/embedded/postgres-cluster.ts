@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
-import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Login } from './credentials.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
-import type { FileOwner } from './private-file.js';
+import { type FileOwner, writePrivateFile } from './private-file.js';
 
 export const DATABASE = 'llmq';
 
@@ -56,6 +57,11 @@ export async function clusterExists(dir: string): Promise<boolean> {
   return (await stat(join(dir, 'PG_VERSION')).catch(() => null)) !== null;
 }
 
+const passwordMark = (dir: string) => join(dir, 'llmq-password.sha256');
+const markOf = ({ password }: Login) => createHash('sha256').update(password).digest('hex');
+const writePasswordMark = ({ dir, runAs }: PostgresCluster, login: Login) =>
+  writePrivateFile(passwordMark(dir), markOf(login), runAs ?? undefined);
+
 /**
  * Makes the cluster, the login and its database without a server that anybody could connect to meanwhile. Everything
  * happens under another name, so that a crash at any point leaves nothing that looks finished.
@@ -80,13 +86,20 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
     `CREATE ROLE ${login.user} LOGIN CREATEDB PASSWORD '${login.password}'`,
     `CREATE DATABASE ${DATABASE} OWNER ${login.user}`,
   ]);
+  await writePasswordMark(draft, login);
   await rm(cluster.dir, { recursive: true, force: true });
   await rename(draft.dir, cluster.dir);
 }
 
-/** Gives the login its password anew, for a cluster whose credentials file was lost. The server must not run. */
-export function resetPassword(cluster: PostgresCluster, login: Login): Promise<void> {
-  return runSql(cluster, [`ALTER ROLE ${login.user} PASSWORD '${login.password}'`]);
+/**
+ * Gives the login its password anew where the cluster has another one, because the credentials file was lost and made
+ * anew. The server must not run. (A hash is safe to keep: the passwords are random and long.)
+ */
+export async function ensurePassword(cluster: PostgresCluster, login: Login): Promise<void> {
+  const set = await readFile(passwordMark(cluster.dir), 'utf8').catch(() => '');
+  if (set === markOf(login)) return;
+  await runSql(cluster, [`ALTER ROLE ${login.user} PASSWORD '${login.password}'`]);
+  await writePasswordMark(cluster, login);
 }
 
 /** Through a server without network that ends with its input. The statements never appear in a process list. */

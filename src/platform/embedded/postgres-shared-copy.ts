@@ -9,13 +9,17 @@ import { EmbeddedServerError } from './embedded-server.error.js';
  * folder that only root may enter (/root, a folder of `mktemp -d`), because PostgreSQL refuses to run as root.
  * Made once for an installation; later starts find it.
  *
+ * @param parents folders of the machine that every user may enter, the best first
  * @returns the copy of the folder
  */
-export async function sharedCopyOf(native: string): Promise<string> {
+export async function sharedCopyOf(
+  native: string,
+  parents: readonly string[] = ['/var/cache', '/var/tmp', tmpdir()],
+): Promise<string> {
   const { mtimeMs, size } = await stat(join(native, 'bin', 'postgres'));
   const version = createHash('sha256').update(`${native} ${mtimeMs} ${size}`).digest('hex').slice(0, 12);
   const failures: string[] = [];
-  for (const parent of ['/var/cache', '/var/tmp', tmpdir()]) {
+  for (const parent of parents) {
     try {
       return await copyTo(native, join(parent, 'llm-message-queue'), `postgres-${version}`);
     } catch (error) {

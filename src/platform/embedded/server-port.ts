@@ -4,7 +4,7 @@ const TRIES = 5;
 
 /**
  * Starts a server on the wanted port where it is free, else on another one. Between our look at a port and the server's
- * bind somebody else may take it; then the next one is tried. A port that the user fixed is the only one that will do.
+ * bind somebody else may take it; then the next one is tried. A fixed port is the only one that will do.
  *
  * @param start starts the server; its failure counts as the port's when the port turns out to be taken
  */

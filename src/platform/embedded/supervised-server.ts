@@ -114,6 +114,7 @@ export class SupervisedServer {
     const logStart = await log.size();
     let how: string | null = null;
     try {
+      await writeServerRecord(runDir, program.name, { port: program.port, process: null });
       this.running = await this.spawn();
       const { pid } = this.running;
       const identity = await processIdentity(pid);

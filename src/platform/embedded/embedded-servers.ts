@@ -1,0 +1,108 @@
+import type { Logger } from 'pino';
+import { type Credentials, loadOrCreateCredentials } from './credentials.js';
+import { type DataFolder, openDataFolder } from './data-folder.js';
+import { type DataFolderLock, lockDataFolder } from './data-folder-lock.js';
+import { startEmbeddedNats } from './embedded-nats.js';
+import { startEmbeddedPostgres } from './embedded-postgres.js';
+import { endLeftoverServers } from './leftover-servers.js';
+import { natsServerBinary } from './nats-server-path.js';
+
+export interface EmbeddedServersOptions {
+  /** Absolute. Holds data, logs, credentials and records of both servers; made where it is missing. */
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly wantNats: boolean;
+  readonly wantPostgres: boolean;
+  /** A fixed port for NATS. Without it, the one of last time where that is free, else a free one. */
+  readonly natsPort?: number;
+}
+
+export interface EmbeddedServers {
+  /** There when NATS was wanted. The address stays the same when the server is started again after a crash. */
+  readonly nats?: { readonly url: string; readonly user: string; readonly password: string };
+  /** There when PostgreSQL was wanted. With user and password. */
+  readonly databaseUrl?: string;
+  /**
+   * Ends both servers gently and gives the data folder free. To be called when everything that uses them is closed. It
+   * may be called more than once.
+   * @throws {AggregateError} when a server does not end
+   */
+  stop(): Promise<void>;
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the wanted servers and keeps them running until `stop`: one that ends by itself is started again. Ends what a
+ * killed process of the service left running over the same data folder before that.
+ *
+ * It installs no signal handlers: whoever calls it decides when to stop. Without `stop` the servers outlive the process,
+ * and the next start finds them.
+ *
+ * @throws {EmbeddedServerError} with a `code`, and one paragraph that names the fix; then nothing is left running
+ */
+export async function startEmbeddedServers(options: EmbeddedServersOptions): Promise<EmbeddedServers> {
+  if (!options.wantNats && !options.wantPostgres) return { stop: async () => undefined };
+  const folder = await openDataFolder(options.dataDir);
+  const lock = await lockDataFolder(folder);
+  try {
+    return await startLocked(folder, lock, options);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(
+  folder: DataFolder,
+  lock: DataFolderLock,
+  options: EmbeddedServersOptions,
+): Promise<EmbeddedServers> {
+  const credentials = await loadOrCreateCredentials(folder.credentials);
+  await endLeftoverServers(folder, credentials, options.logger);
+  const [nats, postgres] = await Promise.allSettled([
+    options.wantNats ? startNats(folder, credentials, options) : null,
+    options.wantPostgres ? startPostgres(folder, credentials, options) : null,
+  ]);
+  const started = [nats, postgres].map((start) => (start.status === 'fulfilled' ? start.value : null));
+  if (nats.status === 'rejected' || postgres.status === 'rejected') {
+    await stopAll(started);
+    throw nats.status === 'rejected' ? nats.reason : (postgres as PromiseRejectedResult).reason;
+  }
+  let stopped: Promise<void> | null = null;
+  return {
+    ...(nats.value === null ? {} : { nats: { url: nats.value.url, ...credentials.nats } }),
+    ...(postgres.value === null ? {} : { databaseUrl: postgres.value.url }),
+    stop() {
+      stopped ??= stopAll(started).finally(() => lock.release());
+      return stopped;
+    },
+  };
+}
+
+async function startNats(folder: DataFolder, { nats }: Credentials, options: EmbeddedServersOptions) {
+  return startEmbeddedNats({
+    folder,
+    login: nats,
+    logger: options.logger,
+    binary: await natsServerBinary(),
+    port: options.natsPort ?? null,
+    syncAlways: true,
+    keepAlive: true,
+  });
+}
+
+function startPostgres(folder: DataFolder, { postgres }: Credentials, { logger }: EmbeddedServersOptions) {
+  return startEmbeddedPostgres({
+    ...{ folder, login: postgres, logger },
+    ...{ port: null, settings: {}, syncNewCluster: true, keepAlive: true },
+  });
+}
+
+async function stopAll(servers: readonly (Stoppable | null)[]): Promise<void> {
+  const ends = await Promise.allSettled(servers.map((server) => server?.stop()));
+  const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+}
