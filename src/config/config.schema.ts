@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 const port = z.number().int().min(0).max(65_535);
-const milliseconds = z.number().int().positive();
+// The longest that Node's timers wait; a longer one would fire at once.
+const milliseconds = z.number().int().positive().max(2_147_483_647);
 const bytes = z.number().int().positive();
 const count = z.number().int().positive();
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { newApiKey } from '../../security/api-key.js';
 import { redactSecrets } from './redact.js';
 
 describe('redactSecrets', () => {
@@ -14,6 +15,8 @@ describe('redactSecrets', () => {
 
   it('takes bearer tokens and provider keys out', () => {
     expect(redactSecrets('authorization: Bearer abcdef.123456-x')).toBe('authorization: Bearer ***');
+    const { key } = newApiKey({ name: 'a', role: 'client', tenant: 'default' });
+    expect(redactSecrets(`{"body":"${key}"}`)).toBe('{"body":"llmq_***"}');
     expect(redactSecrets('key sk-proj-0123456789abcdefgh was refused')).toBe('key sk-*** was refused');
   });
 
@@ -21,6 +24,7 @@ describe('redactSecrets', () => {
     'http://127.0.0.1:8080/api/v1?wait=30s',
     'mail to a@b.example',
     'the bearer came',
+    'llmq_rebuild_20261122_101112_and_more',
     'task-0123456789abcdef',
   ])('leaves %s as it is', (text) => {
     expect(redactSecrets(text)).toBe(text);
