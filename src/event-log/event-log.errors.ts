@@ -28,6 +28,24 @@ export class LogFullError extends Error {
   }
 }
 
+/** One event is larger than the broker takes in one message. Nothing of this append was stored. */
+export class EventTooLargeError extends Error {
+  readonly code = 'event_too_large';
+  constructor(
+    readonly bytes: number,
+    readonly limitBytes: number,
+  ) {
+    super(
+      `An event of ${bytes} bytes is larger than the ${limitBytes} bytes that the NATS server takes in one message. Raise max_payload in its configuration, or send less content.`,
+    );
+  }
+}
+
+/** What was handed to `append` can't be one append; a mistake of the caller's. Nothing was stored. */
+export class InvalidAppendError extends Error {
+  readonly code = 'invalid_append';
+}
+
 /** A stored record is not an event that this version understands. */
 export class MalformedEventError extends Error {
   readonly code = 'malformed_event';
@@ -45,6 +63,16 @@ export class MalformedEventError extends Error {
 export class IncompatibleStreamError extends Error {
   readonly code = 'incompatible_stream';
   constructor(stream: string, detail: string) {
-    super(`The stream ${stream} exists but can't be used: ${detail}.`);
+    super(
+      `The stream ${stream} exists but can't be used: ${detail}. Correct it with the nats command line ("nats stream edit ${stream}"), or remove it if what it holds is not needed; the service makes it anew.`,
+    );
+  }
+}
+
+/** A stream of ours can't be made or read at the start. */
+export class StreamSetupError extends Error {
+  readonly code = 'stream_setup_failed';
+  constructor(stream: string, detail: string, options?: ErrorOptions) {
+    super(`The stream ${stream} can't be set up: ${detail}.`, options);
   }
 }

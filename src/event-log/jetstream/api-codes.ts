@@ -1,0 +1,82 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
+
+/**
+ * The JetStream API's error codes that matter here, as the server names them (nats-server, `errors.json`), and what
+ * they mean for us. Codes are stable over versions; their texts are not.
+ */
+const STREAM_NOT_FOUND = 10059;
+const STREAM_NAME_IN_USE = 10058;
+const CLUSTER_NOT_AVAILABLE = 10008;
+const CLUSTER_NOT_LEADER = 10009;
+const ACCOUNT_RESOURCES_EXCEEDED = 10002;
+const INSUFFICIENT_RESOURCES = 10023;
+const STORAGE_RESOURCES_EXCEEDED = 10047;
+const MESSAGE_EXCEEDS_MAXIMUM = 10054;
+const STORE_FAILED = 10077;
+const DUPLICATE_IN_PROCESS = 10158;
+const BATCH_INCOMPLETE = 10176;
+const BATCH_TOO_LARGE = 10199;
+const BATCH_CONTAINS_DUPLICATE = 10201;
+const TOO_MANY_BATCHES_IN_FLIGHT = 10210;
+
+export function isStreamMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+}
+
+export function isNameInUse(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
+}
+
+/** Worth asking again: the broker is starting, electing, or the connection is coming back. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) {
+    return error.code === CLUSTER_NOT_AVAILABLE || error.code === CLUSTER_NOT_LEADER;
+  }
+  return (
+    error instanceof errors.TimeoutError ||
+    error instanceof errors.RequestError ||
+    error instanceof errors.NoRespondersError
+  );
+}
+
+export interface ApiRefusal {
+  /** The JetStream error code, 0 where the broker sent none. */
+  readonly code: number;
+  /** HTTP-like. */
+  readonly status: number;
+  readonly description: string;
+}
+
+/**
+ * What a refused write means. In each case nothing of this try was stored.
+ * - `duplicate`: an id in it was seen before, so an earlier write was stored.
+ * - `again`: the reason passes; send it again later.
+ * - `full`: there is no room, for this write and for any other.
+ * - `smaller`: something in it is too large; alone, the rest can pass.
+ * - `refused`: it will never be taken.
+ */
+export type RefusalMeaning = 'duplicate' | 'again' | 'full' | 'smaller' | 'refused';
+
+export function meaningOf({ code, status }: ApiRefusal): RefusalMeaning {
+  switch (code) {
+    case BATCH_CONTAINS_DUPLICATE:
+      return 'duplicate';
+    // Incomplete: its first message was refused (too many batches), part of it was lost with a connection, or the
+    // server gave up waiting for the rest.
+    case BATCH_INCOMPLETE:
+    case TOO_MANY_BATCHES_IN_FLIGHT:
+    case DUPLICATE_IN_PROCESS:
+      return 'again';
+    case ACCOUNT_RESOURCES_EXCEEDED:
+    case INSUFFICIENT_RESOURCES:
+    case STORAGE_RESOURCES_EXCEEDED:
+    case STORE_FAILED:
+      return 'full';
+    case MESSAGE_EXCEEDS_MAXIMUM:
+    case BATCH_TOO_LARGE:
+      return 'smaller';
+    default:
+      return status >= 500 ? 'again' : 'refused';
+  }
+}

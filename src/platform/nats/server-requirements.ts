@@ -1,0 +1,29 @@
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { NatsError } from './nats.error.js';
+import { isAtLeast } from './server-version.policy.js';
+
+/** Earlier ones can lose acknowledged writes when a stream is compacted, even with an fsync per write. */
+const OLDEST_SERVER = '2.14.7';
+
+/** @throws {NatsError} `nats_unsuitable` when the server is too old, or has no JetStream for this login */
+export async function assertSuitable(connection: NatsConnection): Promise<void> {
+  const { version } = connection.info!;
+  if (!isAtLeast(version, OLDEST_SERVER)) {
+    throw new NatsError(
+      'nats_unsuitable',
+      `The NATS server at ${connection.getServer()} is version ${version}, and at least ${OLDEST_SERVER} is needed: earlier ones can lose acknowledged writes. Upgrade it, or leave nats.url (NATS_URL) empty to start the embedded NATS server.`,
+    );
+  }
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    await manager.getAccountInfo();
+  } catch (cause) {
+    throw new NatsError('nats_unsuitable', withoutJetStream(connection.getServer(), cause), { cause });
+  }
+}
+
+function withoutJetStream(server: string, cause: unknown): string {
+  const detail = cause instanceof JetStreamApiError ? cause.message : 'nothing answers on its API';
+  return `The NATS server at ${server} offers no JetStream to this login (${detail}). Turn it on in the server's configuration ("jetstream { store_dir: ..., sync_interval: always }") and for the account, or leave nats.url (NATS_URL) empty to start the embedded NATS server.`;
+}
