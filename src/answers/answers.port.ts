@@ -3,6 +3,11 @@ export interface AnswerChunk {
   /** Counts the chunks of an attempt from 1, without gaps. */
   readonly seq: number;
   readonly attempt: number;
+  /**
+   * Which delivery of the attempt this is, from 1, which is also what its absence means. A repeated delivery streams the
+   * answer again from `seq` 1; what an earlier one still sends is then dropped, so that two answers never mix.
+   */
+  readonly delivery?: number;
   /** OpenAI's `choices[0].delta`. */
   readonly delta: Record<string, unknown>;
 }
@@ -33,7 +38,8 @@ export interface AnswerListener {
 
   /**
    * The chunks of a message's answer in order, from now on, until the signal aborts. Chunks lost with a connection are
-   * read again from the chunk stream. A new attempt starts again at `seq` 1 with its own `attempt`.
+   * read again from the chunk stream; where they are lost there too, the rest of the attempt is held back, and it is the
+   * message's completion that ends the wait. A new attempt, or a new delivery of it, starts again at `seq` 1.
    * The subscription stands when this method has returned (before the first `next()`).
    */
   chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk>;

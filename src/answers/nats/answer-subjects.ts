@@ -1,0 +1,24 @@
+/** Captured by the stream `LLMQ_CHUNKS`. */
+const CHUNKS = 'llmq.chunks.';
+/** Captured by no stream: who is not listening has no use for it. */
+const DONE = 'llmq.done.';
+
+export const EVERY_DONE_SUBJECT = `${DONE}*`;
+
+export function chunkSubject(messageId: string): string {
+  return CHUNKS + token(messageId);
+}
+
+export function doneSubject(messageId: string): string {
+  return DONE + token(messageId);
+}
+
+export function messageIdOfDone(subject: string): string {
+  return subject.slice(DONE.length);
+}
+
+/** A wildcard or a dot in an id would listen to the messages of others. */
+function token(messageId: string): string {
+  if (!/^[A-Za-z0-9_-]{1,128}$/.test(messageId)) throw new TypeError(`Not a message id: ${messageId}`);
+  return messageId;
+}

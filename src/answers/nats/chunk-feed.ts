@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { AnswerChunk } from '../answers.port.js';
+import { decodeChunk } from './answer-codec.js';
+import type { ChunkHistory } from './chunk-history.js';
+import { ChunkOrder } from './chunk-order.js';
+
+/** Pauses before each read of the stream for a gap: it stores a chunk a moment after listeners get it. */
+const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
+
+/**
+ * The chunks of one message for one listener.
+ *
+ * *Live*: chunks come by the subscription, and go out in order. *Filling*: a chunk is missing, or the connection was
+ * away and may have cost the newest ones; the stream is read, while live chunks still come and are held. A gap that the
+ * stream can't fill either is given up, and with it the rest of the run. *Ended*, by the signal or by the consumer's
+ * `break`: nothing is subscribed and nothing held any more.
+ */
+export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<AnswerChunk> {
+  private readonly order = new ChunkOrder();
+  private ready: AnswerChunk[] = [];
+  private wake: () => void = () => {};
+  private ended = false;
+  private filling = false;
+  private fillAgain = false;
+  private readonly subscription: Subscription;
+  private readonly end = () => this.close();
+
+  /** @param onEnd called once, when the feed needs nothing of the connection any more */
+  constructor(
+    nats: NatsConnection,
+    private readonly subject: string,
+    private readonly history: ChunkHistory,
+    private readonly signal: AbortSignal,
+    private readonly onEnd: () => void,
+  ) {
+    this.subscription = nats.subscribe(subject, {
+      callback: (error, message) => {
+        const chunk = error === null ? decodeChunk(message.data) : null;
+        if (chunk !== null) this.take(chunk);
+      },
+    });
+    signal.addEventListener('abort', this.end, { once: true });
+    if (signal.aborted) this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<AnswerChunk> {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<AnswerChunk>> {
+    while (!this.ended) {
+      const chunk = this.ready.shift();
+      if (chunk !== undefined) return { done: false, value: chunk };
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<AnswerChunk>> {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  /** The connection was away. Even without a gap to see, the newest chunks can be missing. */
+  connectionWasAway(): void {
+    void this.fill();
+  }
+
+  private take(chunk: AnswerChunk): void {
+    if (this.ended) return;
+    const { ready, restarted } = this.order.take(chunk);
+    // What was not yet read of an older run is of no use any more.
+    if (restarted) this.ready = [];
+    this.ready.push(...ready);
+    if (this.ready.length > 0) this.wake();
+    if (this.order.hasGap && !this.filling) void this.fill();
+  }
+
+  private async fill(): Promise<void> {
+    this.fillAgain = this.filling;
+    if (this.filling) return;
+    this.filling = true;
+    do {
+      this.fillAgain = false;
+      await this.fillGap();
+    } while (this.fillAgain && !this.ended);
+    this.filling = false;
+  }
+
+  private async fillGap(): Promise<void> {
+    for (const pauseMs of FILL_PAUSES_MS) {
+      await sleep(pauseMs);
+      if (this.ended) return;
+      // A read that fails is one that found nothing: the next one, or the message's completion, ends the wait.
+      const chunks = await this.history.read(this.subject).catch(() => []);
+      for (const chunk of chunks) this.take(chunk);
+      if (!this.order.hasGap) return;
+    }
+    this.order.giveUp();
+  }
+
+  private close(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.signal.removeEventListener('abort', this.end);
+    this.subscription.unsubscribe();
+    this.ready = [];
+    this.wake();
+    this.onEnd();
+  }
+}

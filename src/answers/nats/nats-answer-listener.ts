@@ -1,0 +1,47 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { NATS } from '../../platform/tokens.js';
+import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
+import { chunkSubject, doneSubject } from './answer-subjects.js';
+import { ChunkFeed } from './chunk-feed.js';
+import { ChunkHistory } from './chunk-history.js';
+import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
+
+/** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
+@Injectable()
+export class NatsAnswerListener implements AnswerListener {
+  private readonly notices: CompletionNotices;
+  private readonly history: ChunkHistory;
+  private readonly feeds = new Set<ChunkFeed>();
+
+  constructor(@Inject(NATS) private readonly nats: NatsConnection) {
+    this.notices = new CompletionNotices(nats);
+    this.history = new ChunkHistory(nats);
+    void this.watchConnection();
+  }
+
+  async completion(messageId: string, options: NoticeOptions): Promise<CompletionNotice | null> {
+    doneSubject(messageId); // An id that is none is told here as it is by `chunks`.
+    return this.notices.wait(messageId, options);
+  }
+
+  chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
+    const feed: ChunkFeed = new ChunkFeed(this.nats, chunkSubject(messageId), this.history, signal, () => {
+      this.feeds.delete(feed);
+    });
+    if (!signal.aborted) this.feeds.add(feed);
+    return feed;
+  }
+
+  close(): void {
+    this.notices.close();
+  }
+
+  private async watchConnection(): Promise<void> {
+    for await (const { type } of this.nats.status()) {
+      if (type !== 'reconnect') continue;
+      this.notices.connectionWasAway();
+      for (const feed of [...this.feeds]) feed.connectionWasAway();
+    }
+  }
+}
