@@ -5,7 +5,9 @@ import { newApiKey } from './api-key.js';
 const program = new Command('keys:create')
   .description('Makes an API key. The key is printed once; the configuration keeps only its SHA-256.')
   .requiredOption('--name <name>', 'a name of your own, unique among the keys')
-  .addOption(new Option('--role <role>', 'what the key may do').choices(['client', 'admin']).default('client'))
+  .addOption(
+    new Option('--role <role>', 'what the key may do').choices(['client', 'admin']).default('client'),
+  )
   .option('--tenant <tenant>', 'the key sees this tenant only', 'default')
   .parse();
 

@@ -13,9 +13,14 @@ describe('judgeOrigin', () => {
     expect(judge(undefined)).toBe('ok');
   });
 
-  it.each(['evil.example', 'evil.example:8080', '127.0.0.1.evil.example', 'localhost.evil.example', '10.0.0.1'])(
-    'refuses %s, a name that can be rebound to loopback',
-    (host) => expect(judge(host)).toBe('foreign_host'),
+  it.each([
+    'evil.example',
+    'evil.example:8080',
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    '10.0.0.1',
+  ])('refuses %s, a name that can be rebound to loopback', (host) =>
+    expect(judge(host)).toBe('foreign_host'),
   );
 
   it('serves pages of its own origin, such as the API documentation', () => {

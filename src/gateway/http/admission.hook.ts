@@ -11,7 +11,8 @@ type Admitted = FastifyRequest & { [CALLER]?: Caller };
 /** Who sends this request; every request behind the hook has one. */
 export function callerOf(request: FastifyRequest): Caller {
   const caller = (request as Admitted)[CALLER];
-  if (caller === undefined) throw new Error(`${request.method} ${request.url} did not pass the admission hook`);
+  if (caller === undefined)
+    throw new Error(`${request.method} ${request.url} did not pass the admission hook`);
   return caller;
 }
 

@@ -3,7 +3,8 @@ const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'
 /** PostgreSQL is stopping, was stopped, or starts (57P01 to 57P03); 08 is the class of connection failures; 53300 is full. */
 const SERVER_CODES = /^(57P0[123]|08...|53300)$/;
 /** What `pg` says of a connection that ended under a query, or that it could not get in time; these have no code. */
-const DRIVER_TEXTS = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered)/;
+const DRIVER_TEXTS =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered)/;
 
 /** True when a read failed because PostgreSQL is away, and not because of what was read. */
 export function isDatabaseAway(error: unknown): boolean {

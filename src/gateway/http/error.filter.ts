@@ -37,6 +37,9 @@ function send(reply: FastifyReply, failure: Failure, openAi: boolean): void {
   if (openAi) {
     reply.code(openAiStatus(failure)).type('application/json; charset=utf-8').send(toOpenAiError(failure));
   } else {
-    reply.code(failure.status).type(PROBLEM_TYPE).send(JSON.stringify(toProblem(failure)));
+    reply
+      .code(failure.status)
+      .type(PROBLEM_TYPE)
+      .send(JSON.stringify(toProblem(failure)));
   }
 }

@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../event-log/event-log.errors.js';
 import { InvalidCursorError } from '../../projection/message-reader.port.js';
 import { isDatabaseAway } from './database-away.js';
-import { type FieldProblem, REFUSALS, RefusedError, type RefusalCode } from './refused.error.js';
+import { type FieldProblem, REFUSALS, type RefusalCode, RefusedError } from './refused.error.js';
 
 /** A failure in terms that every HTTP protocol can put into its own shape. */
 export interface Failure {

@@ -18,12 +18,16 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     done: Done,
   ) => void;
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done: Done) => {
-    if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
-    parse(request, body.toString('utf8'), (error, value) => {
-      done(error === null ? null : jsonError(error), value);
-    });
-  });
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, body: Buffer, done: Done) => {
+      if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
+      parse(request, body.toString('utf8'), (error, value) => {
+        done(error === null ? null : jsonError(error), value);
+      });
+    },
+  );
 }
 
 function jsonError(error: Error): RefusedError {

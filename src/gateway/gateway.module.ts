@@ -1,0 +1,30 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { HttpModule } from './http/http.module.js';
+import { MessageLookup } from './message-lookup.js';
+import { AnswerWait } from './openai/answer-wait.js';
+import { ChatCompletionsController } from './openai/chat-completions.controller.js';
+import { ChatCompletions } from './openai/chat-completions.js';
+import { ModelsController } from './openai/models.controller.js';
+import { LongPoll } from './rest/long-poll.js';
+import { MessagesController } from './rest/messages.controller.js';
+import { SubmitMessage } from './submit-message.js';
+import { WaitingRequests } from './waiting-requests.js';
+
+/**
+ * The HTTP interfaces of the role `api`: REST under `/api/v1`, and OpenAI's under `/v1`.
+ *
+ * Leaves out the modules that it stands on, which are given by `on`: they must provide `EVENT_LOG`, `ANSWER_LISTENER`,
+ * `MESSAGE_READER`, `PROJECTION_POSITION` and `EndpointRegistry`, where they are not global. Leaves out health and
+ * metrics, which every role has, and calling any model, which workers do.
+ */
+@Module({
+  imports: [HttpModule],
+  controllers: [MessagesController, ChatCompletionsController, ModelsController],
+  providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
+  exports: [SubmitMessage],
+})
+export class GatewayModule {
+  static on(...imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    return { module: GatewayModule, imports };
+  }
+}

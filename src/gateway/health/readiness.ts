@@ -1,0 +1,62 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { HEALTH_CHECKS, type HealthCheck, type HealthState } from './health-check.js';
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly parts: Readonly<Record<string, HealthState>>;
+}
+
+/** Whether the service is usable, as its parts say themselves. Probes that come together share one round of questions. */
+@Injectable()
+export class ReadinessProbe implements OnModuleDestroy {
+  private round: Promise<Readiness> | null = null;
+  private stopping = false;
+
+  constructor(@Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[]) {}
+
+  /** Never rejects. */
+  probe(): Promise<Readiness> {
+    this.round ??= this.ask().finally(() => {
+      this.round = null;
+    });
+    return this.round;
+  }
+
+  /** Load balancers are to send nothing more from here on. */
+  onModuleDestroy(): void {
+    this.stopping = true;
+  }
+
+  private async ask(): Promise<Readiness> {
+    const states = await Promise.all(
+      this.checks.map(async (check) => [check.name, await inTime(check)] as const),
+    );
+    const parts = Object.fromEntries(states);
+    if (this.stopping) parts['service'] = { ok: false, detail: 'stopping' };
+    return { ready: Object.values(parts).every((state) => state.ok), parts };
+  }
+}
+
+/** A part that does not answer is not ok; the question itself can't be taken back and may end whenever it does. */
+async function inTime(check: HealthCheck): Promise<HealthState> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<HealthState>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ ok: false, detail: `no answer in ${CHECK_TIMEOUT_MS} ms` }),
+      CHECK_TIMEOUT_MS,
+    );
+  });
+  const asked = Promise.resolve()
+    .then(() => check.check())
+    .catch((error: unknown) => ({
+      ok: false,
+      detail: error instanceof Error ? error.message : String(error),
+    }));
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,40 @@
+import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { RefusedError } from '../http/refused.error.js';
+
+@ApiTags('openai')
+@ApiBearerAuth()
+@Controller('v1/models')
+export class ModelsController {
+  /** Models have no date of birth here; the protocol wants one, in seconds. */
+  private readonly created: number;
+
+  constructor(
+    private readonly endpoints: EndpointRegistry,
+    @Inject(SOURCES) sources: Sources,
+  ) {
+    this.created = Math.floor(sources.nowMs() / 1_000);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'The models that can be asked for' })
+  list(): object {
+    return { object: 'list', data: this.endpoints.models().map(({ id }) => this.model(id)) };
+  }
+
+  /** Names may hold slashes (`meta-llama/Llama-3.1-8B`), escaped by some clients and not by others. */
+  @Get('*name')
+  @ApiOperation({ summary: 'One model' })
+  find(@Param('name') name: string | string[]): object {
+    const id = Array.isArray(name) ? name.join('/') : name;
+    if (this.endpoints.serves(id)) return this.model(id);
+    const reason = `is not a model that this service serves: ${JSON.stringify(id)}`;
+    throw new RefusedError('unknown_model', `model ${reason}`, [{ field: 'model', reason }]);
+  }
+
+  private model(id: string): object {
+    return { id, object: 'model', created: this.created, owned_by: 'llm-message-queue' };
+  }
+}

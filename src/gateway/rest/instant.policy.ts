@@ -1,0 +1,12 @@
+const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * A point in time in ISO 8601 with its zone, or a date in UTC, as ISO 8601 in UTC with milliseconds; null for anything
+ * else. A `+` in a query that was not percent-encoded arrives as a space, and is meant as a `+`.
+ */
+export function instantOf(text: string): string | null {
+  const instant = text.replace(/ (?=\d\d:\d\d$)/, '+');
+  if (!INSTANT.test(instant)) return null;
+  const milliseconds = Date.parse(instant);
+  return Number.isNaN(milliseconds) ? null : new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,79 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES } from '../../message/message.events.js';
+import { MESSAGE_STATUSES } from '../../message/message.state.js';
+
+/** What REST answers, for its documentation only: `message.json` makes the answers. */
+
+class UsageDto {
+  @ApiProperty() prompt_tokens!: number;
+  @ApiProperty() completion_tokens!: number;
+}
+
+class ResultDto {
+  @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'Where the model made some' })
+  tool_calls?: object[];
+  @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
+  @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
+  @ApiProperty() endpoint!: string;
+  @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;
+}
+
+class MessageErrorDto {
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiProperty() message!: string;
+}
+
+const time = { type: String, format: 'date-time' } as const;
+const laterTime = { ...time, nullable: true } as const;
+
+export class AcceptedMessageDto {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ enum: MESSAGE_STATUSES, example: 'pending' }) status!: string;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ example: 'explicit' }) priority_reason!: string;
+  @ApiProperty() user_id!: string;
+  @ApiProperty({ type: String, nullable: true }) conversation_id!: string | null;
+  @ApiProperty({ type: String, nullable: true }) model!: string | null;
+  @ApiProperty(time) created_at!: string;
+}
+
+export class MessageDto extends AcceptedMessageDto {
+  @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'object' },
+    description: 'Where a chat was submitted',
+  })
+  messages?: object[];
+  @ApiProperty({ description: 'Calls to a model so far' }) attempts!: number;
+  @ApiProperty() max_retries!: number;
+  @ApiProperty(time) updated_at!: string;
+  @ApiProperty({ ...laterTime, description: 'When the next attempt is due' }) scheduled_at!: string | null;
+  @ApiProperty(laterTime) started_at!: string | null;
+  @ApiProperty(laterTime) completed_at!: string | null;
+  @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;
+  @ApiProperty({ type: ResultDto, nullable: true }) result!: ResultDto | null;
+  @ApiProperty({ type: MessageErrorDto, nullable: true }) error!: MessageErrorDto | null;
+}
+
+export class MessagePageDto {
+  @ApiProperty({ type: [MessageDto] }) data!: MessageDto[];
+  @ApiProperty({ type: String, nullable: true, description: 'For the next page; null on the last' })
+  next_cursor!: string | null;
+}
+
+class FieldProblemDto {
+  @ApiProperty() field!: string;
+  @ApiProperty() reason!: string;
+}
+
+export class ProblemDto {
+  @ApiProperty() type!: string;
+  @ApiProperty() title!: string;
+  @ApiProperty() status!: number;
+  @ApiProperty() detail!: string;
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
+  @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
+}

@@ -1,0 +1,95 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
+import { callerOf } from '../http/admission.hook.js';
+import { RefusedError } from '../http/refused.error.js';
+import { MessageLookup } from '../message-lookup.js';
+import { SubmitMessage } from '../submit-message.js';
+import { traceparentOf } from '../trace-parent.policy.js';
+import { FindMessageDto } from './find-message.dto.js';
+import { DEFAULT_LIMIT, filterOf, ListMessagesDto } from './list-messages.dto.js';
+import { LongPoll } from './long-poll.js';
+import { AcceptedMessageDto, MessageDto, MessagePageDto, ProblemDto } from './message.dto.js';
+import { acceptedJson, messageJson, pageJson } from './message.json.js';
+import { MessageIdPipe } from './message-id.pipe.js';
+import { submissionOf } from './submission-of.js';
+import { SubmitMessageDto } from './submit-message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+import { waitDuration } from './wait-duration.policy.js';
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/messages')
+export class MessagesController {
+  constructor(
+    private readonly submitMessage: SubmitMessage,
+    private readonly lookup: MessageLookup,
+    private readonly longPoll: LongPoll,
+    @Inject(MESSAGE_READER) private readonly reader: MessageReader,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Submit a message',
+    description: 'The 202 is sent once the message is durable.',
+  })
+  @ApiAcceptedResponse({
+    type: AcceptedMessageDto,
+    headers: { Location: { description: 'Where the message is to be read', schema: { type: 'string' } } },
+  })
+  async submit(
+    @Body(new ValidRequest(SubmitMessageDto)) dto: SubmitMessageDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const submission = submissionOf(dto);
+    const traceparent = traceparentOf(request.headers['traceparent']);
+    const accepted = await this.submitMessage.submit(callerOf(request), submission, { traceparent });
+    reply.header('location', `/api/v1/messages/${accepted.id}`);
+    return acceptedJson(accepted, submission);
+  }
+
+  @Get(':id')
+  @ApiOperation({
+    summary: 'Read a message',
+    description: 'With `wait`, answers when the message has ended, or with its state when the time is over.',
+  })
+  @ApiOkResponse({ type: MessageDto })
+  async find(
+    @Param('id', MessageIdPipe) id: string,
+    @Query(new ValidRequest(FindMessageDto, '?')) query: FindMessageDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const { tenant } = callerOf(request);
+    const waitMs = query.wait === undefined ? 0 : (waitDuration(query.wait) ?? 0);
+    const view =
+      waitMs > 0
+        ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
+        : await this.lookup.find(tenant, id);
+    if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    return messageJson(view);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List messages, the newest first' })
+  @ApiOkResponse({ type: MessagePageDto })
+  async list(
+    @Query(new ValidRequest(ListMessagesDto, '?')) query: ListMessagesDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const filter = filterOf(callerOf(request).tenant, query);
+    const limit = query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
+    return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
+  }
+}
