@@ -1,0 +1,71 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { decodeEvent } from '../../src/event-log/cloud-event.codec.js';
+import { isTerminal, type MessageEvent } from '../../src/message/message.events.js';
+import { evolve, type MessageState } from '../../src/message/message.state.js';
+import { queryPostgres } from '../support/server-clients.js';
+import type { ServiceAddresses } from './service-addresses.js';
+
+/** A message as its log and its tables tell it. */
+export interface Story {
+  readonly state: MessageState;
+  /** Terminal events in the log, counted or not. */
+  readonly terminalEvents: number;
+  /** The answer of the terminal event that counts; null where it is no completion. */
+  readonly answer: string | null;
+}
+
+/** Reads the whole log with the broker's own client and folds it, without any of the service's adapters. */
+export async function readStories({ nats }: ServiceAddresses): Promise<Map<string, Story>> {
+  const connection = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
+  try {
+    const manager = await jetstreamManager(connection);
+    const { state } = await manager.streams.info('LLMQ_EVENTS');
+    const stories = new Map<string, Story>();
+    for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; ) {
+      const batch = await manager.direct.getBatch('LLMQ_EVENTS', { seq, batch: 1_000 });
+      for await (const stored of batch) {
+        tell(stories, decodeEvent(stored.data, stored.seq), stored.seq);
+        seq = stored.seq + 1;
+      }
+    }
+    return stories;
+  } finally {
+    await connection.close();
+  }
+}
+
+function tell(stories: Map<string, Story>, event: MessageEvent, sequence: number): void {
+  const before = stories.get(event.subject);
+  const state = evolve(before?.state ?? null, event, sequence);
+  const counts = isTerminal(event) && state.terminalSequence === sequence;
+  stories.set(event.subject, {
+    state,
+    terminalEvents: (before?.terminalEvents ?? 0) + (isTerminal(event) ? 1 : 0),
+    answer:
+      counts && event.type === 'llmq.message.completed.v1'
+        ? event.data.answer.content
+        : (before?.answer ?? null),
+  });
+}
+
+export interface MessageRow {
+  readonly id: string;
+  readonly status: string;
+  readonly terminal_sequence: number;
+  readonly last_sequence: number;
+  readonly results: number;
+  readonly answer: string | null;
+}
+
+/** The projection's rows, read with plain SQL. */
+export async function readRows({ databaseUrl }: ServiceAddresses): Promise<Map<string, MessageRow>> {
+  const rows = (await queryPostgres(
+    databaseUrl,
+    `SELECT m.id::text, m.status, m.terminal_sequence::float8, m.last_sequence::float8,
+            (SELECT count(*)::int FROM llmq.message_results r WHERE r.message_id = m.id) AS results,
+            (SELECT r.answer ->> 'content' FROM llmq.message_results r WHERE r.message_id = m.id) AS answer
+       FROM llmq.messages m`,
+  )) as MessageRow[];
+  return new Map(rows.map((row) => [row.id, row]));
+}
