@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runInForeground } from './child-process.js';
+import { closingLine } from './closing-line.policy.js';
+import { say } from './progress.js';
+import { inProject } from './project.js';
+import { setUp } from './set-up.js';
+
+const LONG_CHAOS = '--long-chaos';
+
+/** What tells the service where to run; tests run on servers and ports of their own. */
+const SETTINGS_OF_A_SERVICE = [
+  'NATS_URL',
+  'DATABASE_URL',
+  'LLMQ_CONFIG',
+  'LLMQ_DATA_DIR',
+  'LLMQ_ROLES',
+  'SERVER_HOST',
+  'SERVER_PORT',
+];
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {{ countsFile: string, rounds: number }} run
+ * @returns {NodeJS.ProcessEnv}
+ */
+function testEnvironment(env, { countsFile, rounds }) {
+  const own = Object.entries(env).filter(([name]) => !SETTINGS_OF_A_SERVICE.includes(name));
+  return { LLMQ_CHAOS_ROUNDS: String(rounds), ...Object.fromEntries(own), LLMQ_TEST_COUNTS: countsFile };
+}
+
+/**
+ * @param {readonly string[]} args of the user, for jest
+ * @param {readonly string[]} projects
+ */
+function jestArguments(args, projects) {
+  const selected = args.some((arg) => arg.startsWith('--selectProjects'));
+  return [
+    // Jest loads ES modules through it; the switch's own warning says nothing to the reader of test results.
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    inProject('node_modules', 'jest', 'bin', 'jest.js'),
+    ...args,
+    '--reporters=default',
+    `--reporters=${inProject('src', 'bootstrap', 'jest-counts.reporter.js')}`,
+    // Last, for it takes every word after it as a project's name.
+    ...(selected ? [] : ['--selectProjects', ...projects]),
+  ];
+}
+
+/**
+ * @param {string} file
+ * @returns {import('./closing-line.policy.js').TestCounts | null}
+ */
+function readCounts(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Sets up what is missing and runs the tests; the last line on stdout holds the counts.
+ *
+ * @param {readonly string[]} args for jest; `--long-chaos` takes the kill tests alone, with many rounds
+ * @returns {Promise<number>} jest's exit code
+ * @throws {import('./set-up.error.js').SetUpError}
+ */
+export async function runTests(args) {
+  const longChaos = args.includes(LONG_CHAOS);
+  const env = await setUp({ build: true, natsServer: true });
+  const folder = mkdtempSync(join(tmpdir(), 'llmq-test-run-'));
+  const countsFile = join(folder, 'counts.json');
+  try {
+    say(longChaos ? 'running the long kill rounds' : 'running the tests');
+    const projects = longChaos ? ['chaos'] : ['unit', 'integration', 'e2e', 'chaos'];
+    const forJest = jestArguments(
+      args.filter((arg) => arg !== LONG_CHAOS),
+      projects,
+    );
+    const code = await runInForeground(process.execPath, forJest, {
+      cwd: inProject(),
+      env: testEnvironment(env, { countsFile, rounds: longChaos ? 20 : 3 }),
+    });
+    console.log(closingLine(readCounts(countsFile), code));
+    return code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
