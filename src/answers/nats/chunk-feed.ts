@@ -32,7 +32,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     private readonly subject: string,
     private readonly history: ChunkHistory,
     private readonly signal: AbortSignal,
-    private readonly onEnd: () => void,
+    private readonly onEnd: (feed: ChunkFeed) => void,
   ) {
     this.subscription = nats.subscribe(subject, {
       callback: (error, message) => {
@@ -109,6 +109,6 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     this.subscription.unsubscribe();
     this.ready = [];
     this.wake();
-    this.onEnd();
+    this.onEnd(this);
   }
 }

@@ -26,9 +26,8 @@ export class NatsAnswerListener implements AnswerListener {
   }
 
   chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
-    const feed: ChunkFeed = new ChunkFeed(this.nats, chunkSubject(messageId), this.history, signal, () => {
-      this.feeds.delete(feed);
-    });
+    const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
+    const feed = new ChunkFeed(this.nats, chunkSubject(messageId), this.history, signal, forget);
     if (!signal.aborted) this.feeds.add(feed);
     return feed;
   }
