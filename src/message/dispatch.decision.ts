@@ -1,4 +1,9 @@
-import type { MessagePrioritized } from './message.events.js';
+import {
+  type EventContext,
+  type MessageDispatched,
+  type MessagePrioritized,
+  messageEvent,
+} from './message.events.js';
 import { isTerminalStatus, type MessageState } from './message.state.js';
 
 /**
@@ -37,4 +42,35 @@ export function decideDispatch(
   }
   if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
   return { kind: 'call' };
+}
+
+export interface Dispatch {
+  readonly delivery: number;
+  readonly worker: string;
+  readonly endpoint: string;
+  readonly model: string;
+  /** Why this endpoint, in words. */
+  readonly endpointReason: string;
+}
+
+/** The record that a model is about to be called; durable before the call, so that no call goes uncounted. */
+export function dispatched(
+  context: EventContext,
+  prioritized: MessagePrioritized,
+  dispatch: Dispatch,
+): MessageDispatched {
+  return messageEvent(context, 'llmq.message.dispatched.v1', {
+    attempt: prioritized.data.attempt,
+    delivery: dispatch.delivery,
+    worker: dispatch.worker,
+    endpoint: dispatch.endpoint,
+    model: dispatch.model,
+    waited_ms: elapsedMs(prioritized.data.received_at, context.now),
+    endpoint_reason: dispatch.endpointReason,
+  });
+}
+
+/** Never negative: the clocks of two processes differ. */
+export function elapsedMs(from: string, to: string): number {
+  return Math.max(0, Date.parse(to) - Date.parse(from));
 }

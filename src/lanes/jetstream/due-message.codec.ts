@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { laneSchema } from '../../message/message.events.js';
+import type { RetrySchedule } from '../lane.port.js';
+
+/** The body of a schedule, which the broker copies into the due message. Stored: changes must stay readable. */
+const dueRecordSchema = z.object({
+  message_id: z.string().min(1),
+  tenant: z.string().min(1),
+  traceparent: z.string().optional(),
+  priority: laneSchema,
+  attempt: z.number().int().positive(),
+  received_sequence: z.number().int().positive(),
+  timeout_ms: z.number().nonnegative(),
+  max_retries: z.number().int().nonnegative(),
+  received_at: z.iso.datetime(),
+});
+
+export function encodeDue(schedule: Omit<RetrySchedule, 'dueAt'>): string {
+  const { message } = schedule;
+  return JSON.stringify({
+    message_id: schedule.messageId,
+    tenant: schedule.tenant,
+    traceparent: schedule.traceparent,
+    priority: message.priority,
+    attempt: message.attempt,
+    received_sequence: message.receivedSequence,
+    timeout_ms: message.timeoutMs,
+    max_retries: message.maxRetries,
+    received_at: message.receivedAt,
+  } satisfies z.infer<typeof dueRecordSchema>);
+}
+
+/** @throws for a body that `encodeDue` did not make */
+export function decodeDue(body: string): Omit<RetrySchedule, 'dueAt'> {
+  const record = dueRecordSchema.parse(JSON.parse(body));
+  return {
+    messageId: record.message_id,
+    tenant: record.tenant,
+    ...(record.traceparent === undefined ? {} : { traceparent: record.traceparent }),
+    message: {
+      priority: record.priority,
+      attempt: record.attempt,
+      receivedSequence: record.received_sequence,
+      timeoutMs: record.timeout_ms,
+      maxRetries: record.max_retries,
+      receivedAt: record.received_at,
+    },
+  };
+}

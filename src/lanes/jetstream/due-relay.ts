@@ -1,0 +1,118 @@
+import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { EventLog } from '../../event-log/event-log.port.js';
+import { SCHEDULES_STREAM } from '../../event-log/jetstream/streams.js';
+import { requeueDue } from '../../message/requeue-due.decision.js';
+import type { Sources } from '../../platform/clock.js';
+import { decodeDue } from './due-message.codec.js';
+import { handBackReply } from './held-delivery.js';
+import { Pull } from './pull.js';
+import { watchConnection } from './watch-connection.js';
+
+export const DUE_CONSUMER = 'due';
+/** Due messages on their way into the log at once; they share its writes. */
+const IN_FLIGHT = 500;
+/** Longer than an append may take, so that a slow log is no reason to append twice. */
+const ACK_WAIT_MS = 30_000;
+const TRY_AGAIN_AFTER_MS = 1_000;
+const WATCH_EVERY_MS = 1_000;
+
+/**
+ * Puts messages whose time has come back into their lanes: a due message becomes an event of the log, and is removed
+ * from the schedules when that event is durable. Any number of workers share one consumer.
+ *
+ * A crash between the append and the ack repeats the append; within the log's dedupe window that stores nothing, and
+ * later the second entry in the lane is one call more, of which one answer counts.
+ */
+export class DueRelay {
+  private pull: Pull | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private readonly appending = new Set<Promise<void>>();
+
+  constructor(
+    private readonly nats: NatsConnection,
+    private readonly log: EventLog,
+    private readonly sources: Sources,
+    private readonly logger: Logger,
+  ) {}
+
+  /** @throws when the consumer can't be created */
+  async start(): Promise<void> {
+    const manager = await jetstreamManager(this.nats, { checkAPI: false });
+    const consumer = {
+      durable_name: DUE_CONSUMER,
+      filter_subject: 'llmq.due.>',
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+    };
+    const pull = new Pull(
+      this.nats,
+      manager,
+      {
+        stream: SCHEDULES_STREAM,
+        consumer,
+        capacity: IN_FLIGHT,
+        buffered: () => this.appending.size,
+        onMessage: (message) => this.received(message),
+      },
+      this.logger,
+    );
+    this.pull = pull;
+    await pull.start();
+    void watchConnection(this.nats, pull);
+    this.timer = setInterval(() => pull.watch(), WATCH_EVERY_MS);
+  }
+
+  /** Takes no more, and resolves when what is on its way into the log is there or was handed back. */
+  async stop(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
+    await this.pull?.stop();
+    await Promise.all(this.appending);
+  }
+
+  private received(message: Msg): void {
+    const work = this.requeue(message).finally(() => {
+      this.appending.delete(work);
+      this.pull?.demand();
+    });
+    this.appending.add(work);
+  }
+
+  /** Never rejects. */
+  private async requeue(message: Msg): Promise<void> {
+    const due = this.decode(message);
+    if (due === null) return;
+    const { messageId, tenant, traceparent } = due;
+    const now = new Date(this.sources.nowMs()).toISOString();
+    const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
+    try {
+      await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, due.message)], {
+        dedupeKey: `${messageId}:${due.message.attempt}`,
+      });
+      this.respond(message, '+ACK');
+    } catch (error) {
+      this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
+      this.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+    }
+  }
+
+  private decode(message: Msg): ReturnType<typeof decodeDue> | null {
+    try {
+      return decodeDue(message.string());
+    } catch (error) {
+      this.logger.error({ err: error, subject: message.subject }, 'took an undecodable due message away');
+      this.respond(message, '+TERM undecodable');
+      return null;
+    }
+  }
+
+  private respond(message: Msg, reply: string): void {
+    try {
+      message.respond(reply);
+    } catch (error) {
+      this.logger.debug({ err: error }, 'an acknowledgement was not sent');
+    }
+  }
+}
