@@ -1,0 +1,51 @@
+import { WorkerStoppingError } from './worker-stopping.error.js';
+
+/** Endpoints end their calls at the time-out themselves; this long after it somebody else must. */
+const GRACE_MS = 5_000;
+
+/** Why a call was aborted from outside. */
+export class CallOverdueError extends Error {
+  readonly code = 'call_overdue';
+  constructor(readonly timeoutMs: number) {
+    super(`The call was not finished within ${timeoutMs} ms.`);
+  }
+}
+
+export interface RunningCall {
+  readonly signal: AbortSignal;
+  end(): void;
+}
+
+interface Entry {
+  readonly controller: AbortController;
+  readonly timeoutMs: number;
+  readonly abortAtMs: number;
+}
+
+/** The calls under way, with one sweep for all their deadlines instead of a timer for each. */
+export class RunningCalls {
+  private readonly entries = new Set<Entry>();
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  begin(timeoutMs: number): RunningCall {
+    const controller = new AbortController();
+    const entry = { controller, timeoutMs, abortAtMs: performance.now() + timeoutMs + GRACE_MS };
+    this.entries.add(entry);
+    return { signal: controller.signal, end: () => void this.entries.delete(entry) };
+  }
+
+  /** To be called about once per second. */
+  abortOverdue(): void {
+    const now = performance.now();
+    for (const { abortAtMs, controller, timeoutMs } of this.entries) {
+      if (now > abortAtMs) controller.abort(new CallOverdueError(timeoutMs));
+    }
+  }
+
+  abortAll(): void {
+    for (const { controller } of this.entries) controller.abort(new WorkerStoppingError());
+  }
+}

@@ -1,0 +1,105 @@
+import type { AnswerPublisher } from '../answers/answers.port.js';
+import { EventTooLargeError } from '../event-log/event-log.errors.js';
+import type { LaneDelivery } from '../lanes/lane.port.js';
+import type { Backoff } from '../message/backoff.policy.js';
+import type { DispatchDecision } from '../message/dispatch.decision.js';
+import { giveUp } from '../message/give-up.decision.js';
+import type { MessageScheduled } from '../message/message.events.js';
+import type { Sources } from '../platform/clock.js';
+import type { Outcome } from './attempt.js';
+import type { DurableSteps } from './durable-steps.js';
+import { type CallFailure, consequences } from './verdict.policy.js';
+import { contextNow, dueMessage } from './work.js';
+import type { WorkerCounters } from './worker-counters.js';
+
+type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
+
+/**
+ * Takes messages off their lanes: first what must be durable, then the word to who waits, then the ack. A crash between
+ * any two of these steps is a redelivery, which `EarlierRuns` recognises and `known` ends.
+ */
+export class Settlement {
+  constructor(
+    private readonly steps: DurableSteps,
+    private readonly answers: AnswerPublisher,
+    private readonly backoff: Backoff,
+    private readonly sources: Sources,
+    private readonly counters: WorkerCounters,
+  ) {}
+
+  async outcome(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
+    const { failure, chunksDelivered } = outcome;
+    if (failure !== null) return this.failed(delivery, failure, chunksDelivered);
+    try {
+      const { firstSequence } = await this.steps.append([outcome.completed]);
+      this.counters.completed += 1;
+      this.finished(delivery, firstSequence);
+    } catch (error) {
+      if (!(error instanceof EventTooLargeError)) throw error;
+      // Another call would only bring another answer that the log can't hold.
+      const { endpoint } = outcome.completed.data;
+      await this.failed(delivery, { kind: 'answer_too_large', endpoint }, chunksDelivered);
+    }
+  }
+
+  async failed(delivery: LaneDelivery, failure: CallFailure, chunksDelivered: number): Promise<void> {
+    const { event: prioritized, delivery: count } = delivery;
+    const run = { prioritized, delivery: count, chunksDelivered, failure };
+    const context = contextNow(prioritized, this.sources);
+    const [attemptFailed, next] = consequences(context, run, this.backoff, this.sources.random());
+    const { firstSequence } = await this.steps.append([attemptFailed, next]);
+    this.counters.failedAttempts += 1;
+    if (next.type === 'llmq.message.scheduled.v1') return this.retryLater(delivery, next);
+    this.counters.deadLettered += 1;
+    this.finished(delivery, firstSequence + 1);
+  }
+
+  /** For a delivery of what is decided already. */
+  async known(delivery: LaneDelivery, decision: Settled): Promise<void> {
+    switch (decision.kind) {
+      case 'settled':
+        // Whoever wrote the terminal event may have died before it told those who wait.
+        return this.finished(delivery, decision.terminalSequence);
+      case 'rescheduled':
+        return this.schedule(delivery, decision.attempt, decision.dueAt);
+      case 'superseded':
+        return delivery.ack();
+      case 'give_up':
+        return this.giveUp(delivery, decision.lostCalls);
+      default:
+        return assertNever(decision);
+    }
+  }
+
+  private async giveUp(delivery: LaneDelivery, lostCalls: number): Promise<void> {
+    const { event } = delivery;
+    const deadLettered = giveUp(contextNow(event, this.sources), event.data.attempt, lostCalls);
+    const { firstSequence } = await this.steps.append([deadLettered]);
+    this.counters.deadLettered += 1;
+    this.finished(delivery, firstSequence);
+  }
+
+  private async retryLater(delivery: LaneDelivery, scheduled: MessageScheduled): Promise<void> {
+    await this.schedule(delivery, scheduled.data.attempt, scheduled.data.due_at);
+    this.counters.retried += 1;
+  }
+
+  private async schedule(delivery: LaneDelivery, attempt: number, dueAt: string): Promise<void> {
+    const { subject: messageId, tenant, traceparent } = delivery.event;
+    await this.steps.schedule({
+      ...{ messageId, tenant, dueAt },
+      ...(traceparent === undefined ? {} : { traceparent }),
+      message: dueMessage(delivery, attempt),
+    });
+    delivery.ack();
+  }
+
+  private finished(delivery: LaneDelivery, sequence: number): void {
+    this.answers.completed({ messageId: delivery.event.subject, sequence });
+    delivery.ack();
+  }
+}
+
+function assertNever(decision: never): never {
+  throw new Error(`No way to settle ${JSON.stringify(decision)}`);
+}

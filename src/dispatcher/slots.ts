@@ -1,0 +1,46 @@
+import { chooseLane, type LaneCredits, NO_CREDITS } from '../lanes/lane-order.policy.js';
+import { LANES, type Lane } from '../message/message.events.js';
+
+export type LaneLimits = Readonly<Record<Lane, number | null>>;
+
+/** The slots of one worker: how many each lane has taken, and whom the next free one serves. */
+export class Slots {
+  private credits: LaneCredits = NO_CREDITS;
+  private readonly taken: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
+
+  constructor(
+    private readonly count: number,
+    private readonly limits: LaneLimits,
+  ) {}
+
+  get running(): number {
+    return LANES.reduce((sum, lane) => sum + this.taken[lane], 0);
+  }
+
+  /** The lane to take a message from now; the choice counts, so the message must be taken. */
+  choose(waiting: (lane: Lane) => number): Lane | null {
+    const load = (lane: Lane) => ({
+      waiting: waiting(lane),
+      running: this.taken[lane],
+      maxConcurrent: this.limits[lane],
+    });
+    const loads = {
+      realtime: load('realtime'),
+      high: load('high'),
+      normal: load('normal'),
+      low: load('low'),
+    };
+    const choice = chooseLane(loads, this.count, this.credits);
+    if (choice === null) return null;
+    this.credits = choice.credits;
+    return choice.lane;
+  }
+
+  occupy(lane: Lane): void {
+    this.taken[lane] += 1;
+  }
+
+  free(lane: Lane): void {
+    this.taken[lane] -= 1;
+  }
+}

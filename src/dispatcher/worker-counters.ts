@@ -1,0 +1,13 @@
+/** What one worker has done since its start, for metrics and health. Only the worker writes it. */
+export class WorkerCounters {
+  completed = 0;
+  failedAttempts = 0;
+  retried = 0;
+  deadLettered = 0;
+  /** Deliveries of messages that were decided already. */
+  alreadyKnown = 0;
+  /** Given back to their lanes without an outcome. */
+  handedBack = 0;
+  /** Failures of the worker itself, none of the message. */
+  mishaps = 0;
+}

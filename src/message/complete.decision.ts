@@ -1,0 +1,43 @@
+import { elapsedMs } from './dispatch.decision.js';
+import {
+  type EventContext,
+  type MessageCompleted,
+  type MessageEventData,
+  type MessagePrioritized,
+  messageEvent,
+} from './message.events.js';
+
+export interface AnsweredCall {
+  readonly delivery: number;
+  readonly endpoint: string;
+  /** The model that the endpoint says it used. */
+  readonly model: string;
+  readonly answer: MessageEventData['llmq.message.completed.v1']['answer'];
+  readonly finishReason: string | null;
+  readonly usage: MessageEventData['llmq.message.completed.v1']['usage'];
+  /** When the call began, ISO 8601. */
+  readonly calledAt: string;
+  /** From the call to the first piece of the answer. */
+  readonly firstTokenMs: number | null;
+}
+
+/** An answered call completes its message; the times are counted from when the message was received. */
+export function complete(
+  context: EventContext,
+  prioritized: MessagePrioritized,
+  call: AnsweredCall,
+): MessageCompleted {
+  const queueMs = elapsedMs(prioritized.data.received_at, call.calledAt);
+  return messageEvent(context, 'llmq.message.completed.v1', {
+    attempt: prioritized.data.attempt,
+    delivery: call.delivery,
+    answer: call.answer,
+    finish_reason: call.finishReason,
+    endpoint: call.endpoint,
+    model: call.model,
+    usage: call.usage,
+    queue_ms: queueMs,
+    first_token_ms: call.firstTokenMs,
+    total_ms: queueMs + elapsedMs(call.calledAt, context.now),
+  });
+}
