@@ -6,6 +6,8 @@ import { errors } from '@nats-io/transport-node';
  * they mean for us. Codes are stable over versions; their texts are not.
  */
 const STREAM_NOT_FOUND = 10059;
+/** What a probe gets where the id it asks for is unknown. */
+export const WRONG_LAST_MESSAGE_ID = 10070;
 const STREAM_NAME_IN_USE = 10058;
 const CLUSTER_NOT_AVAILABLE = 10008;
 const CLUSTER_NOT_LEADER = 10009;
@@ -58,7 +60,7 @@ export interface ApiRefusal {
  */
 export type RefusalMeaning = 'duplicate' | 'again' | 'full' | 'smaller' | 'refused';
 
-export function meaningOf({ code, status }: ApiRefusal): RefusalMeaning {
+export function meaningOf({ code, status, description }: ApiRefusal): RefusalMeaning {
   switch (code) {
     case BATCH_CONTAINS_DUPLICATE:
       return 'duplicate';
@@ -71,8 +73,10 @@ export function meaningOf({ code, status }: ApiRefusal): RefusalMeaning {
     case ACCOUNT_RESOURCES_EXCEEDED:
     case INSUFFICIENT_RESOURCES:
     case STORAGE_RESOURCES_EXCEEDED:
-    case STORE_FAILED:
       return 'full';
+    // One code for "maximum bytes exceeded", "maximum messages exceeded" and "store is closed" (a server that stops).
+    case STORE_FAILED:
+      return description.startsWith('maximum ') ? 'full' : 'again';
     case MESSAGE_EXCEEDS_MAXIMUM:
     case BATCH_TOO_LARGE:
       return 'smaller';

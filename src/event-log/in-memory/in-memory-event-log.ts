@@ -1,0 +1,120 @@
+import type { MessageEvent } from '../../message/message.events.js';
+import { decodeEvent, encodeEvent } from '../cloud-event.codec.js';
+import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
+import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+
+export interface InMemoryEventLogOptions {
+  /** The most bytes of events it takes; without it, what memory holds. */
+  readonly maxBytes?: number;
+  /** How long a dedupe key is remembered, in milliseconds. */
+  readonly dedupeWindowMs?: number;
+  readonly nowMs?: () => number;
+}
+
+const MAX_EVENTS_PER_APPEND = 1_000;
+const DEDUPE_WINDOW_MS = 120_000;
+
+interface Remembered {
+  readonly sequence: number;
+  readonly until: number;
+}
+
+/**
+ * The log of one process, gone with it: for tests and trials of what is built on the log. It keeps bytes, as the broker
+ * does, so that nothing passes here that could not be stored; it is never away and never overloaded.
+ */
+export class InMemoryEventLog implements EventLog {
+  private readonly records: Uint8Array[] = [];
+  private readonly keys = new Map<string, Remembered>();
+  private readonly readers = new Set<() => void>();
+  private readonly maxBytes: number;
+  private readonly dedupeWindowMs: number;
+  private readonly nowMs: () => number;
+  private bytes = 0;
+
+  constructor(options: InMemoryEventLogOptions = {}) {
+    this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.dedupeWindowMs = options.dedupeWindowMs ?? DEDUPE_WINDOW_MS;
+    this.nowMs = options.nowMs ?? Date.now;
+  }
+
+  async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
+    if (events.length === 0 || events.length > MAX_EVENTS_PER_APPEND) {
+      throw new InvalidAppendError(
+        `An append takes 1 to ${MAX_EVENTS_PER_APPEND} events, not ${events.length}.`,
+      );
+    }
+    const earlier = this.recall(options.dedupeKey);
+    if (earlier !== null) return { firstSequence: earlier, duplicate: true };
+    const firstSequence = this.store(events.map(encodeEvent));
+    if (options.dedupeKey !== undefined) {
+      this.keys.set(options.dedupeKey, {
+        sequence: firstSequence,
+        until: this.nowMs() + this.dedupeWindowMs,
+      });
+    }
+    return { firstSequence, duplicate: false };
+  }
+
+  async get(sequence: number): Promise<StoredEvent | null> {
+    const bytes = this.records[sequence - 1];
+    return bytes === undefined ? null : { sequence, event: decodeEvent(bytes, sequence) };
+  }
+
+  async lastSequence(): Promise<number> {
+    return this.records.length;
+  }
+
+  async *read(
+    fromSequence: number,
+    { signal, maxBatch }: ReadOptions,
+  ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+    let next = Math.max(1, fromSequence);
+    while (!signal.aborted) {
+      const events: StoredEvent[] = [];
+      for (const bytes of this.records.slice(next - 1, next - 1 + maxBatch)) {
+        try {
+          events.push({ sequence: next, event: decodeEvent(bytes, next) });
+        } catch (error) {
+          if (events.length > 0) yield events;
+          throw error;
+        }
+        next += 1;
+      }
+      if (events.length > 0) yield events;
+      else await this.more(signal);
+    }
+  }
+
+  /** Stores a record as it is, which no append would: for tests of what readers do with one. */
+  storeRaw(record: Uint8Array): number {
+    return this.store([record]);
+  }
+
+  private recall(key: string | undefined): number | null {
+    const remembered = key === undefined ? undefined : this.keys.get(key);
+    return remembered !== undefined && this.nowMs() < remembered.until ? remembered.sequence : null;
+  }
+
+  private store(records: readonly Uint8Array[]): number {
+    const bytes = records.reduce((sum, record) => sum + record.length, 0);
+    if (this.bytes + bytes > this.maxBytes) throw new LogFullError(`it holds ${this.maxBytes} bytes at most`);
+    this.bytes += bytes;
+    const firstSequence = this.records.length + 1;
+    this.records.push(...records);
+    for (const wake of [...this.readers]) wake();
+    return firstSequence;
+  }
+
+  private async more(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.readers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.readers.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+}

@@ -1,0 +1,86 @@
+import type { AppendPart } from './append-part.js';
+import type { WireMessage } from './wire.js';
+
+/**
+ * Appends that are written together. Once a try of it may have been stored, its content is fixed: only the very same
+ * batch under the same id can be told apart from a new one by the broker.
+ */
+export class Batch {
+  private firstDoubtAt: number | null = null;
+  private current: readonly AppendPart[];
+
+  /** `messageId` marks the first message of a batch of appends that have no keys of their own. */
+  constructor(
+    parts: readonly AppendPart[],
+    readonly messageId: string,
+  ) {
+    this.current = parts;
+  }
+
+  get parts(): readonly AppendPart[] {
+    return this.current;
+  }
+
+  get messages(): readonly WireMessage[] {
+    const [first] = this.current;
+    return this.current.length === 1 && first
+      ? first.messages
+      : this.current.flatMap((part) => part.messages);
+  }
+
+  get keyed(): boolean {
+    return this.current[0]?.keyed ?? false;
+  }
+
+  get inDoubt(): boolean {
+    return this.firstDoubtAt !== null;
+  }
+
+  /** Milliseconds since the first try that may have been stored; 0 where there was none. `now` as `performance.now()`. */
+  doubtAgeMs(now: number): number {
+    return this.firstDoubtAt === null ? 0 : now - this.firstDoubtAt;
+  }
+
+  /** The id by which the broker remembers the first message. */
+  get firstMessageId(): string {
+    return this.current[0]?.messages[0]?.messageId ?? this.messageId;
+  }
+
+  /** False when every caller has its answer, and nobody needs this batch any more. */
+  prepare(): boolean {
+    // Those who were told "not stored" must not be stored after all.
+    if (!this.inDoubt) this.current = this.current.filter((part) => part.waiting);
+    return this.current.some((part) => part.waiting);
+  }
+
+  leaves(): void {
+    for (const part of this.current) part.inDoubt = true;
+  }
+
+  /** The last try is known to have stored nothing; an earlier one may have. */
+  cameBack(reason: string): void {
+    for (const part of this.current) {
+      part.inDoubt = this.inDoubt;
+      part.note(reason);
+    }
+  }
+
+  vanished(sentAt: number, reason: string): void {
+    this.firstDoubtAt ??= sentAt;
+    for (const part of this.current) part.note(reason);
+  }
+
+  /** Every earlier try is known to have stored nothing. */
+  provenAbsent(): void {
+    this.firstDoubtAt = null;
+    for (const part of this.current) part.inDoubt = false;
+  }
+
+  stored(firstSequence: number): void {
+    let next = firstSequence;
+    for (const part of this.current) {
+      part.stored({ firstSequence: next, duplicate: false });
+      next += part.messages.length;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { MessageEvent } from '../../message/message.events.js';
+import { decodeEvent, encodeEvent } from '../cloud-event.codec.js';
+import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
+import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+import { subjectOf } from '../subjects.js';
+import { AnswerInbox } from './answer-inbox.js';
+import { isPassing } from './api-codes.js';
+import { AppendPart } from './append-part.js';
+import { BatchWriter } from './batch-writer.js';
+import { ConnectionState } from './connection-state.js';
+import { EventReader } from './event-reader.js';
+import { GroupCommit } from './group-commit.js';
+import { StoredWrites } from './stored-writes.js';
+import { EVENTS_STREAM } from './streams.js';
+import { WIRE_OVERHEAD_BYTES, type WireMessage } from './wire.js';
+
+export interface JetStreamEventLogOptions {
+  /** How long an append goes on trying, in milliseconds, where its caller does not say. */
+  readonly appendTimeoutMs: number;
+  /** How much memory appends under way may hold; one append alone is always let in. */
+  readonly appendBufferBytes: number;
+}
+
+/** The broker's limit for one atomic batch. */
+const MAX_EVENTS_PER_APPEND = 1_000;
+const REQUEST_TIMEOUT_MS = 2_000;
+const BETWEEN_TRIES_MS = 100;
+
+/** The log in JetStream's stream `LLMQ_EVENTS`, which `ensureStreams` has made before. */
+export class JetStreamEventLog implements EventLog {
+  private readonly state: ConnectionState;
+  private readonly inbox: AnswerInbox;
+  private readonly groups: GroupCommit;
+  private manager: Promise<JetStreamManager> | undefined;
+  /** Known for as long as the connection was there once; the client forgets it while it reconnects. */
+  private maxPayloadBytes = 0;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    private readonly logger: Logger,
+    private readonly options: JetStreamEventLogOptions,
+  ) {
+    this.state = new ConnectionState(connection);
+    this.inbox = new AnswerInbox(connection, this.state);
+    const stored = new StoredWrites(connection, this.inbox);
+    const writer = new BatchWriter({ connection, state: this.state, inbox: this.inbox, stored, logger });
+    this.groups = new GroupCommit(writer, this.state, options.appendBufferBytes);
+  }
+
+  async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
+    const key = options.dedupeKey === undefined ? null : messageIdOf(options.dedupeKey);
+    const messages = events.map((event, index) => wireMessage(event, index === 0 ? key : null));
+    const bytes = messages.reduce((sum, { payload }) => sum + payload.length + WIRE_OVERHEAD_BYTES, 0);
+    this.refuseImpossible(messages);
+    const timeoutMs = options.timeoutMs ?? this.options.appendTimeoutMs;
+    const part = new AppendPart(messages, key !== null, bytes, timeoutMs, performance.now());
+    this.groups.add(part);
+    return part.result;
+  }
+
+  async get(sequence: number): Promise<StoredEvent | null> {
+    if (!Number.isSafeInteger(sequence) || sequence < 1) return null;
+    const stored = await this.ask(async (manager) => {
+      const direct = await manager.direct.getMessage(EVENTS_STREAM, { seq: sequence });
+      // A replica that is behind does not have it yet; the leader knows.
+      return direct ?? (await manager.streams.getMessage(EVENTS_STREAM, { seq: sequence }));
+    });
+    return stored === null ? null : { sequence, event: decodeEvent(stored.data, sequence) };
+  }
+
+  async lastSequence(): Promise<number> {
+    const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
+    return info.state.last_seq;
+  }
+
+  read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]> {
+    const { connection, state, logger } = this;
+    return {
+      [Symbol.asyncIterator]: () =>
+        new EventReader({ connection, state, logger, fromSequence, ...options }).batches(),
+    };
+  }
+
+  /** Waits for the appends under way, which their time-outs bound; the connection stays open. */
+  async close(): Promise<void> {
+    await this.groups.flushed();
+    this.groups.close();
+    this.inbox.close();
+  }
+
+  private refuseImpossible(messages: readonly WireMessage[]): void {
+    if (messages.length === 0) throw new InvalidAppendError('An append needs at least one event.');
+    if (messages.length > MAX_EVENTS_PER_APPEND) {
+      throw new InvalidAppendError(
+        `An append of ${messages.length} events is more than ${MAX_EVENTS_PER_APPEND}, the most that are stored all or none.`,
+      );
+    }
+    this.maxPayloadBytes = this.connection.info?.max_payload ?? this.maxPayloadBytes;
+    for (const { payload } of messages) {
+      const bytes = payload.length + WIRE_OVERHEAD_BYTES;
+      if (this.maxPayloadBytes > 0 && bytes > this.maxPayloadBytes) {
+        throw new EventTooLargeError(bytes, this.maxPayloadBytes);
+      }
+    }
+  }
+
+  /** @throws {LogUnavailableError} when the broker does not answer within the log's time-out */
+  private async ask<T>(request: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+    const { appendTimeoutMs } = this.options;
+    const deadline = performance.now() + appendTimeoutMs;
+    for (;;) {
+      try {
+        this.manager ??= jetstreamManager(this.connection, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
+        return await request(await this.manager);
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        if (performance.now() >= deadline) {
+          throw new LogUnavailableError('not_stored', appendTimeoutMs, (error as Error).message);
+        }
+        await sleep(BETWEEN_TRIES_MS);
+      }
+    }
+  }
+}
+
+function wireMessage(event: MessageEvent, messageId: string | null): WireMessage {
+  return { subject: subjectOf(event), payload: encodeEvent(event), messageId };
+}
+
+/** A key can be any text, a header can't; the hash is short, and no key can pass for the id of a batch. */
+function messageIdOf(dedupeKey: string): string {
+  return `key.${createHash('sha256').update(dedupeKey).digest('base64url')}`;
+}
