@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Login } from './credentials.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
@@ -69,8 +69,9 @@ const writePasswordMark = ({ dir, runAs }: PostgresCluster, login: Login) =>
  * @throws {EmbeddedServerError} `postgres_start_failed`
  */
 export async function createCluster(cluster: PostgresCluster, login: Login, sync: boolean): Promise<void> {
-  const draft = { ...cluster, dir: `${cluster.dir}.new` };
-  await rm(draft.dir, { recursive: true, force: true });
+  // A name of its own: the initdb of a start that was killed may still be writing into another one.
+  const draft = { ...cluster, dir: `${cluster.dir}.new-${randomUUID()}` };
+  await removeDrafts(cluster.dir);
   await mkdir(draft.dir, { mode: 0o700 });
   await chmod(draft.dir, 0o700);
   if (cluster.runAs !== null) await chown(draft.dir, cluster.runAs.uid, cluster.runAs.gid);
@@ -89,6 +90,14 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
   await writePasswordMark(draft, login);
   await rm(cluster.dir, { recursive: true, force: true });
   await rename(draft.dir, cluster.dir);
+}
+
+async function removeDrafts(clusterDir: string): Promise<void> {
+  const parent = dirname(clusterDir);
+  const drafts = (await readdir(parent)).filter((name) => name.startsWith(`${basename(clusterDir)}.new-`));
+  // Best effort: what can't be removed now is removed by the next start.
+  for (const name of drafts)
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { EmbeddedServerError } from './embedded-server.error.js';
@@ -8,6 +9,7 @@ import { consecutiveEnds, restartDelayMs } from './restart-backoff.policy.js';
 import type { ServerLog } from './server-log.js';
 import type { ServerProgram } from './server-program.js';
 import { writeServerRecord } from './server-record.js';
+import { behindGate, openGate } from './start-gate.js';
 
 /** Recovering a large store after a crash takes minutes; only a server that does nothing at all gets this far. */
 const READY_LIMIT_MS = 10 * 60_000;
@@ -115,12 +117,12 @@ export class SupervisedServer {
     let how: string | null = null;
     try {
       await writeServerRecord(runDir, program.name, { port: program.port, process: null });
-      this.running = await this.spawn();
-      const { pid } = this.running;
-      const identity = await processIdentity(pid);
-      const process = identity === null ? null : { pid, identity };
+      const { child, running } = await this.spawn();
+      const identity = await processIdentity(running.pid);
+      const process = identity === null ? null : { pid: running.pid, identity };
       await writeServerRecord(runDir, program.name, { port: program.port, process });
-      how = await this.untilUsable(this.running);
+      openGate(child);
+      how = await this.untilUsable(running);
     } catch (error) {
       how = (error as Error).message;
     }
@@ -129,33 +131,36 @@ export class SupervisedServer {
     throw await this.startError(how, logStart);
   }
 
-  private async spawn(): Promise<Running> {
+  private async spawn(): Promise<{ child: ChildProcess; running: Running }> {
     const { log, program } = this.options;
-    const { command, args, ...launch } = await program.launch();
+    const { command, args, ...launch } = behindGate(await program.launch());
     const output = await log.open();
     try {
       const child = spawn(command, args, {
         ...launch,
-        stdio: ['ignore', output.fd, output.fd],
+        stdio: ['pipe', output.fd, output.fd],
         // A process group of its own: Ctrl-C in the terminal must reach the service alone, which then stops its servers last.
         detached: true,
         windowsHide: true,
       });
-      await spawned(child);
-      child.unref();
-      return { pid: child.pid as number, startedAt: Date.now(), ended: this.onEnd(child) };
+      await once(child, 'spawn');
+      // Before anything else is awaited, or its end could be missed.
+      return { child, running: this.watch(child) };
     } finally {
       await output.close();
     }
   }
 
-  private onEnd(child: ChildProcess): Promise<string> {
-    return new Promise((resolve) => {
+  private watch(child: ChildProcess): Running {
+    const ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => {
         if (this.running?.pid === child.pid) this.running = null;
         resolve(`(process ${child.pid}) ended with ${signal ?? `exit code ${code}`}`);
       });
     });
+    child.unref();
+    this.running = { pid: child.pid as number, startedAt: Date.now(), ended };
+    return this.running;
   }
 
   /** Null once the server is usable, else what happened instead. */
@@ -202,13 +207,6 @@ export class SupervisedServer {
       this.options.logger.warn(`The log ${this.options.log.path} could not be cut: ${error.message}`);
     });
   }
-}
-
-function spawned(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
 }
 
 function usable(program: ServerProgram): Promise<boolean> {
