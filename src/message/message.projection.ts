@@ -1,0 +1,190 @@
+import type { AttemptError, MessageEvent, MessageReceived, Usage } from './message.events.js';
+import { evolve, type MessageState } from './message.state.js';
+
+/** An event and its position in the log. */
+export interface SequencedEvent {
+  readonly sequence: number;
+  readonly event: MessageEvent;
+}
+
+/** What was asked: written once, by the first `received` of a message, and never changed. */
+export interface RequestRow {
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly event: MessageReceived;
+}
+
+/** The answer that counts. A message requeued and answered again has a new one in its place. */
+export interface ResultRow {
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly answer: { readonly content: string | null } & Record<string, unknown>;
+  readonly finishReason: string | null;
+  readonly model: string;
+  readonly endpoint: string;
+  readonly usage: Usage | null;
+  readonly queueMs: number;
+  readonly firstTokenMs: number | null;
+  readonly totalMs: number;
+}
+
+/** How a call began. */
+export interface AttemptStart {
+  readonly sequence: number;
+  readonly worker: string;
+  readonly endpoint: string;
+  readonly endpointReason: string;
+  readonly model: string;
+  readonly waitedMs: number;
+  readonly startedAt: string;
+}
+
+/** How a call ended, whether or not it was the one that counted. */
+export interface AttemptEnd {
+  readonly outcome: 'completed' | 'failed';
+  /** Null when the attempt failed before an endpoint was chosen. */
+  readonly endpoint: string | null;
+  readonly error: AttemptError | null;
+  readonly chunksDelivered: number | null;
+  readonly nextRetryAt: string | null;
+  readonly endedAt: string;
+}
+
+/**
+ * One call to a model, as far as the folded events tell it. `start` is null where these events hold only the end:
+ * then the start that an earlier batch stored stays. With a start, the row replaces what was stored under its key.
+ */
+export interface AttemptRow {
+  readonly messageId: string;
+  readonly attempt: number;
+  readonly delivery: number;
+  readonly start: AttemptStart | null;
+  readonly end: AttemptEnd | null;
+  /** The last event that this row holds. */
+  readonly sequence: number;
+}
+
+/** The rows that a run of events adds or changes; each row at most once. */
+export interface ProjectedRows {
+  readonly messages: ReadonlyMap<string, MessageState>;
+  readonly requests: readonly RequestRow[];
+  readonly results: ReadonlyMap<string, ResultRow>;
+  readonly attempts: ReadonlyMap<string, AttemptRow>;
+  readonly events: readonly SequencedEvent[];
+}
+
+/**
+ * Folds events into rows. `known` holds the state of every message that was there before and occurs in `events`.
+ * How the log is cut into batches makes no difference to the rows that result.
+ *
+ * @throws {OrphanEventError} for an event of a message that was never received
+ */
+export function project(
+  known: ReadonlyMap<string, MessageState>,
+  events: readonly SequencedEvent[],
+): ProjectedRows {
+  const messages = new Map<string, MessageState>();
+  const requests: RequestRow[] = [];
+  const results = new Map<string, ResultRow>();
+  const attempts = new Map<string, AttemptRow>();
+  for (const { event, sequence } of events) {
+    const id = event.subject;
+    const before = messages.get(id) ?? known.get(id) ?? null;
+    const after = evolve(before, event, sequence);
+    if (after !== before) messages.set(id, after);
+    if (before === null && event.type === 'llmq.message.received.v1') {
+      requests.push({ messageId: id, sequence, event });
+    }
+    const result = countedResult(after, event, sequence);
+    if (result !== null) results.set(id, result);
+    const attempt = attemptRow(event, sequence);
+    if (attempt !== null) mergeAttempt(attempts, attempt);
+  }
+  return { messages, requests, results, attempts, events };
+}
+
+/** The terminal event that counts is the one the state names; answers that came after it are in the log only. */
+function countedResult(state: MessageState, event: MessageEvent, sequence: number): ResultRow | null {
+  if (event.type !== 'llmq.message.completed.v1' || state.terminalSequence !== sequence) return null;
+  const { data } = event;
+  return {
+    messageId: event.subject,
+    sequence,
+    attempt: data.attempt,
+    delivery: data.delivery,
+    answer: data.answer,
+    finishReason: data.finish_reason,
+    model: data.model,
+    endpoint: data.endpoint,
+    usage: data.usage,
+    queueMs: data.queue_ms,
+    firstTokenMs: data.first_token_ms,
+    totalMs: data.total_ms,
+  };
+}
+
+function attemptRow(event: MessageEvent, sequence: number): AttemptRow | null {
+  const at = { messageId: event.subject, sequence, start: null, end: null };
+  switch (event.type) {
+    case 'llmq.message.dispatched.v1': {
+      const { attempt, delivery, worker, endpoint, endpoint_reason, model, waited_ms } = event.data;
+      return {
+        ...at,
+        attempt,
+        delivery,
+        start: {
+          sequence,
+          worker,
+          endpoint,
+          endpointReason: endpoint_reason,
+          model,
+          waitedMs: waited_ms,
+          startedAt: event.time,
+        },
+      };
+    }
+    case 'llmq.message.attempt-failed.v1': {
+      const { attempt, delivery, endpoint, error, chunks_delivered, next_retry_at } = event.data;
+      return {
+        ...at,
+        attempt,
+        delivery,
+        end: {
+          outcome: 'failed',
+          endpoint,
+          error,
+          chunksDelivered: chunks_delivered,
+          nextRetryAt: next_retry_at,
+          endedAt: event.time,
+        },
+      };
+    }
+    case 'llmq.message.completed.v1': {
+      const { attempt, delivery, endpoint } = event.data;
+      return {
+        ...at,
+        attempt,
+        delivery,
+        end: {
+          outcome: 'completed',
+          endpoint,
+          error: null,
+          chunksDelivered: null,
+          nextRetryAt: null,
+          endedAt: event.time,
+        },
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+/** A start opens the row anew, an end is added to it: what the database does with a stored row, done within a batch. */
+function mergeAttempt(attempts: Map<string, AttemptRow>, row: AttemptRow): void {
+  const key = `${row.messageId} ${row.attempt} ${row.delivery}`;
+  const earlier = attempts.get(key);
+  attempts.set(key, row.start === null && earlier !== undefined ? { ...row, start: earlier.start } : row);
+}

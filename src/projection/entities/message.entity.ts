@@ -1,0 +1,70 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { AttemptError, Lane, PriorityReason } from '../../message/message.events.js';
+import type { MessageStatus } from '../../message/message.state.js';
+
+/**
+ * Where a message stands: the part that its later events change. It is kept narrow, and without the indexes that only
+ * what was asked needs (they are on `message_requests`), because each change of the status writes a whole new row and
+ * an entry into every index of this table.
+ */
+@Entity('messages')
+@Index('messages_by_status', ['tenant', 'status', 'createdAt', 'id'])
+@Index('messages_by_priority', ['tenant', 'priority', 'createdAt', 'id'])
+export class MessageEntity {
+  @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'messages_pkey' })
+  id!: string;
+
+  @Column({ type: 'text' })
+  tenant!: string;
+
+  @Column({ type: 'text' })
+  status!: MessageStatus;
+
+  @Column({ type: 'text' })
+  priority!: Lane;
+
+  @Column({ name: 'priority_reason', type: 'text' })
+  priorityReason!: PriorityReason;
+
+  @Column({ type: 'text', nullable: true })
+  model!: string | null;
+
+  @Column({ type: 'integer' })
+  attempts!: number;
+
+  @Column({ name: 'open_attempts', type: 'integer' })
+  openAttempts!: number;
+
+  @Column({ name: 'current_attempt', type: 'integer' })
+  currentAttempt!: number;
+
+  @Column({ name: 'max_retries', type: 'integer' })
+  maxRetries!: number;
+
+  @Column({ name: 'created_at', type: 'timestamptz', precision: 3 })
+  createdAt!: Date;
+
+  @Column({ name: 'updated_at', type: 'timestamptz', precision: 3 })
+  updatedAt!: Date;
+
+  @Column({ name: 'scheduled_at', type: 'timestamptz', precision: 3, nullable: true })
+  scheduledAt!: Date | null;
+
+  @Column({ name: 'started_at', type: 'timestamptz', precision: 3, nullable: true })
+  startedAt!: Date | null;
+
+  @Column({ name: 'completed_at', type: 'timestamptz', precision: 3, nullable: true })
+  completedAt!: Date | null;
+
+  @Column({ type: 'json', nullable: true })
+  error!: AttemptError | null;
+
+  @Column({ name: 'received_sequence', type: 'bigint' })
+  receivedSequence!: number;
+
+  @Column({ name: 'last_sequence', type: 'bigint' })
+  lastSequence!: number;
+
+  @Column({ name: 'terminal_sequence', type: 'bigint', nullable: true })
+  terminalSequence!: number | null;
+}

@@ -1,0 +1,23 @@
+import { InvalidCursorError } from './message-reader.port.js';
+
+/** The last row of a page; the next one begins behind it, wherever newer messages have come in meanwhile. */
+export interface PageEnd {
+  readonly createdAt: Date;
+  readonly id: string;
+}
+
+const CURSOR = /^([0-9a-z]{1,9})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** base64url of the time in milliseconds (base 36) and the id. */
+export function encodeCursor({ createdAt, id }: PageEnd): string {
+  return Buffer.from(`${createdAt.getTime().toString(36)}.${id}`).toString('base64url');
+}
+
+/** @throws {InvalidCursorError} for anything that `encodeCursor` did not make */
+export function decodeCursor(cursor: string): PageEnd {
+  const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
+  if (time === undefined || id === undefined) throw new InvalidCursorError();
+  const end = { createdAt: new Date(Number.parseInt(time, 36)), id };
+  if (Number.isNaN(end.createdAt.getTime()) || encodeCursor(end) !== cursor) throw new InvalidCursorError();
+  return end;
+}

@@ -1,0 +1,37 @@
+import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { migrationError } from './database.errors.js';
+
+/**
+ * Makes the schema when it is missing and runs what migrations it has not seen, in one transaction: a process killed in
+ * the middle leaves nothing half-made. Processes that start together wait for one another at the lock and then find
+ * nothing left to do.
+ *
+ * @throws {DatabaseError} `database_permission`, `migration_failed`
+ */
+export async function migrate(
+  dataSource: DataSource,
+  { url, schema }: { readonly url: string; readonly schema: string },
+): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    await runner.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+      `llmq migrations ${schema}`,
+    ]);
+    await createSchema(runner, schema);
+    await runner.query(`SET LOCAL search_path TO "${schema}"`);
+    await new MigrationExecutor(dataSource, runner).executePendingMigrations();
+    await runner.commitTransaction();
+  } catch (error) {
+    await runner.rollbackTransaction().catch(() => {});
+    throw migrationError(error, url, schema);
+  } finally {
+    await runner.release();
+  }
+}
+
+/** Asked first, because `CREATE SCHEMA IF NOT EXISTS` wants the right to create even where there is nothing to do. */
+async function createSchema(runner: QueryRunner, schema: string): Promise<void> {
+  const [found] = await runner.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (found === undefined) await runner.query(`CREATE SCHEMA "${schema}"`);
+}

@@ -1,0 +1,120 @@
+import {
+  Global,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
+import { readCheckpoint } from './checkpoint.js';
+import { databaseOf } from './data-source.js';
+import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
+import { PositionChannel } from './nats/position-channel.js';
+import { PositionTracker } from './position-tracker.js';
+import { PostgresMessageReader } from './postgres-message-reader.js';
+import { ProjectionHealth } from './projection-health.js';
+import { Projector } from './projector.js';
+
+/**
+ * What any role may want of the projection: `MESSAGE_READER`, `PROJECTION_POSITION`, and `ProjectionHealth`.
+ * Global, because there is one position in a process. Leaves out everything that writes.
+ */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: MESSAGE_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresMessageReader(dataSource),
+    },
+    {
+      provide: PositionTracker,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) =>
+        new PositionTracker(
+          async () => (await readCheckpoint(dataSource, databaseOf(dataSource).schema)).sequence,
+        ),
+    },
+    { provide: PROJECTION_POSITION, useExisting: PositionTracker },
+    PositionChannel,
+    {
+      provide: ProjectionHealth,
+      inject: [DataSource, EVENT_LOG, SOURCES],
+      useFactory: (dataSource: DataSource, log: EventLog, sources: Sources) =>
+        new ProjectionHealth(dataSource, log, sources),
+    },
+  ],
+  exports: [MESSAGE_READER, PROJECTION_POSITION, PositionTracker, PositionChannel, ProjectionHealth],
+})
+export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdown {
+  private endListening: (() => void) | null = null;
+
+  constructor(
+    @Inject(PositionTracker) private readonly tracker: PositionTracker,
+    @Inject(PositionChannel) private readonly channel: PositionChannel,
+  ) {}
+
+  /** Listens first: a position announced during the first look at PostgreSQL must not be missed. */
+  async onModuleInit(): Promise<void> {
+    this.endListening = this.channel.listen(
+      (applied, run) => this.tracker.heard(applied, run),
+      () => void this.tracker.reread(),
+    );
+    await this.tracker.reread();
+  }
+
+  onApplicationShutdown(): void {
+    this.endListening?.();
+  }
+}
+
+/**
+ * The role `projector`: `Projector`, running. Leaves out the rebuild, which is a command of its own, and migrations,
+ * which run when the database is opened, in every role.
+ */
+@Module({
+  imports: [ProjectionReaderModule],
+  providers: [
+    {
+      provide: Projector,
+      inject: [EVENT_LOG, DataSource, LOGGER, SOURCES, SERVICE_CONFIG, PositionTracker, PositionChannel],
+      useFactory: (
+        log: EventLog,
+        dataSource: DataSource,
+        logger: Logger,
+        sources: Sources,
+        { projection }: ServiceConfig,
+        tracker: PositionTracker,
+        channel: PositionChannel,
+      ) =>
+        new Projector({
+          ...{ log, dataSource, logger, sources },
+          maxBatch: projection.max_batch,
+          announce: (applied, run) => {
+            // Readers in this process need not wait for the way over the broker.
+            tracker.heard(applied, run);
+            channel.announce(applied, run);
+          },
+        }),
+    },
+  ],
+  exports: [Projector],
+})
+export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(@Inject(Projector) private readonly projector: Projector) {}
+
+  onApplicationBootstrap(): void {
+    this.projector.start();
+  }
+
+  /** After everything else: workers and requests that finish during the shutdown still wait for the projection. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.projector.stop();
+  }
+}

@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import type { EventLog } from '../event-log/event-log.port.js';
+import { backoffDelayMs } from '../message/backoff.policy.js';
+import type { Sources } from '../platform/clock.js';
+import { readCheckpoint } from './checkpoint.js';
+import { databaseOf } from './data-source.js';
+import { codeOf } from './database.errors.js';
+import { foldLog } from './fold-log.js';
+import { assertReaches, assertSameLog } from './log-identity.js';
+import { projectorVerdict } from './projector-failure.policy.js';
+import { ProjectorSession } from './projector-session.js';
+
+const STANDBY_POLL_MS = 1_000;
+const LAG_POLL_MS = 1_000;
+const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
+
+/** How a projector is, for health checks and metrics. */
+export interface ProjectorHealth {
+  /** False before the start, after the stop, and for good after a failure that a person has to look at. */
+  readonly running: boolean;
+  /** True in the one process whose projector writes; the others stand by. */
+  readonly active: boolean;
+  /** The last sequence that this projector applied; 0 until it was active. */
+  readonly applied: number;
+  /** Events in the log that are not applied yet; null where this projector can't know. */
+  readonly lag: number | null;
+  /** What keeps it from working now; null while all is well. */
+  readonly error: string | null;
+}
+
+export interface ProjectorParts {
+  readonly log: EventLog;
+  readonly dataSource: DataSource;
+  readonly logger: Logger;
+  readonly sources: Sources;
+  /** Events folded in one transaction. */
+  readonly maxBatch: number;
+  /** Tells everybody how far the tables are; called after each commit. `run` is another one each time it begins anew. */
+  readonly announce: (applied: number, run: string) => void;
+}
+
+/**
+ * Keeps the tables up with the log, in exactly one of the processes that share a schema.
+ *
+ * - Standing by: connected, asks for the lock each second.
+ * - Active: holds the lock; reads from the checkpoint on, folds, writes, announces.
+ * - Retrying: a server was away. The session is closed (which frees the lock for another process), and after a backoff
+ *   it stands by again. What was not committed is read again from the checkpoint.
+ * - Fenced: a rebuild swapped the tables. Still active; reads the new checkpoint and goes on from there.
+ * - Stopped by itself: the log holds what can't be folded, or is another log. It never skips: `health` says why, the
+ *   lock is free, so that a process of a newer version may take over and do better.
+ */
+export class Projector {
+  private readonly stopping = new AbortController();
+  private work: Promise<void> | null = null;
+  private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
+
+  constructor(private readonly parts: ProjectorParts) {}
+
+  get health(): ProjectorHealth {
+    return this.state;
+  }
+
+  start(): void {
+    if (this.work !== null) return;
+    this.update({ running: true });
+    this.work = this.run();
+  }
+
+  /** Resolves when the batch under way is written and the lock is free. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.work;
+  }
+
+  private async run(): Promise<void> {
+    for (let failures = 0; !this.stopping.signal.aborted; ) {
+      try {
+        await this.standByThenLead();
+      } catch (error) {
+        if (this.stopping.signal.aborted) break;
+        failures = this.state.active ? 1 : failures + 1;
+        if (!this.survives(error)) return;
+        await this.pause(backoffDelayMs(failures, BACKOFF, this.parts.sources.random()));
+      }
+    }
+    this.update({ running: false, active: false });
+  }
+
+  /** False when this failure ends the projector. */
+  private survives(error: unknown): boolean {
+    const { message } = error as Error;
+    const stops = projectorVerdict(codeOf(error)) === 'stop';
+    this.update({ active: false, lag: null, error: message, running: !stops });
+    if (stops)
+      this.parts.logger.fatal({ err: error }, 'The projection has stopped: it can not go on by itself');
+    else this.parts.logger.warn({ err: error }, 'The projection is interrupted and will try again');
+    return !stops;
+  }
+
+  private async standByThenLead(): Promise<void> {
+    const { url, schema } = databaseOf(this.parts.dataSource);
+    const session = await ProjectorSession.open(url, `llmq projector ${schema}`);
+    const signal = AbortSignal.any([this.stopping.signal, session.lost]);
+    try {
+      while (!(await session.tryLock())) {
+        this.update({ error: null });
+        await this.pause(STANDBY_POLL_MS, signal);
+        session.lost.throwIfAborted();
+        if (signal.aborted) return;
+      }
+      await this.lead(session, schema, signal);
+      session.lost.throwIfAborted();
+    } finally {
+      await session.close();
+    }
+  }
+
+  private async lead(session: ProjectorSession, schema: string, signal: AbortSignal): Promise<void> {
+    this.parts.logger.info('This process projects the event log');
+    while (!signal.aborted) {
+      try {
+        await this.leadUntilFenced(session, schema, signal);
+      } catch (error) {
+        if (projectorVerdict(codeOf(error)) !== 'reread') throw error;
+        this.parts.logger.info('The projection was rebuilt; going on from its checkpoint');
+      }
+    }
+  }
+
+  private async leadUntilFenced(
+    session: ProjectorSession,
+    schema: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, dataSource, maxBatch, sources, announce } = this.parts;
+    const from = await readCheckpoint(session.client, schema);
+    await assertSameLog(log, from);
+    const run = sources.newId();
+    const applied = (sequence: number) => {
+      this.update({ active: true, applied: sequence, error: null });
+      announce(sequence, run);
+    };
+    applied(from.sequence);
+    const ended = new AbortController();
+    const inner = AbortSignal.any([signal, ended.signal]);
+    const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
+    try {
+      const target = { log, schema, client: session.client, dataSource, maxBatch };
+      await foldLog(target, from, inner, ({ sequence }) => applied(sequence));
+      if (ended.signal.aborted) throw ended.signal.reason;
+    } finally {
+      ended.abort();
+      await watching;
+    }
+  }
+
+  /** @throws {LogMismatchError} when the log came back shorter than it was */
+  private async watchLag(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const { applied } = this.state;
+      const last = await assertReaches(this.parts.log, applied).catch((error: unknown) => {
+        // While the broker is away the lag is unknown; reading goes on by itself when it is back.
+        if (projectorVerdict(codeOf(error)) === 'stop') throw error;
+        return null;
+      });
+      this.update({ lag: last === null ? null : Math.max(0, last - this.state.applied) });
+      await this.pause(LAG_POLL_MS, signal);
+    }
+  }
+
+  private async pause(ms: number, signal: AbortSignal = this.stopping.signal): Promise<void> {
+    await sleep(ms, undefined, { signal }).catch(() => {});
+  }
+
+  private update(change: Partial<ProjectorHealth>): void {
+    this.state = { ...this.state, ...change };
+  }
+}

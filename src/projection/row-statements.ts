@@ -1,0 +1,66 @@
+import type { ProjectedRows } from '../message/message.projection.js';
+import { BinaryArray } from './binary-array.js';
+import {
+  attemptWrite,
+  eventWrite,
+  messageWrite,
+  requestWrite,
+  resultWrite,
+  type TableWrite,
+} from './table-writes.js';
+
+/** One prepared statement and its parameters, as `pg` takes it. `name` stands for `text` on a connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: Buffer[];
+}
+
+/** One statement carries at most about this much, so that a batch of long requests needs no gigabyte of memory. */
+const STATEMENT_BYTES = 8 * 1024 * 1024;
+
+/** The statements that write a batch's rows. Made while the batch before is still being written. */
+export function rowStatements(schema: string, rows: ProjectedRows): Statement[] {
+  return [
+    ...statementsFor(schema, requestWrite, rows.requests),
+    ...statementsFor(schema, messageWrite, rows.messages.values()),
+    ...statementsFor(schema, resultWrite, rows.results.values()),
+    ...statementsFor(schema, attemptWrite, rows.attempts.values()),
+    ...statementsFor(schema, eventWrite, rows.events),
+  ];
+}
+
+function statementsFor<R>(schema: string, write: TableWrite<R>, rows: Iterable<R>): Statement[] {
+  const statements: Statement[] = [];
+  let arrays: BinaryArray[] | null = null;
+  for (const row of rows) {
+    arrays ??= write.columns.map(({ type }) => new BinaryArray(type));
+    if (appendRow(arrays, write, row) >= STATEMENT_BYTES) {
+      statements.push(statement(schema, write, arrays));
+      arrays = null;
+    }
+  }
+  if (arrays !== null) statements.push(statement(schema, write, arrays));
+  return statements;
+}
+
+/** Returns how many bytes the arrays hold now. */
+function appendRow<R>(arrays: readonly BinaryArray[], { columns }: TableWrite<R>, row: R): number {
+  let bytes = 0;
+  for (let index = 0; index < columns.length; index += 1) {
+    const array = arrays[index]!;
+    array.append(columns[index]!.value(row));
+    bytes += array.bytes;
+  }
+  return bytes;
+}
+
+function statement<R>(schema: string, write: TableWrite<R>, arrays: readonly BinaryArray[]): Statement {
+  const names = write.columns.map(({ name }) => name).join(', ');
+  const parameters = write.columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ');
+  return {
+    name: `llmq_write_${write.table}`,
+    text: `INSERT INTO "${schema}".${write.table} (${names}) SELECT * FROM unnest(${parameters}) ${write.onConflict}`,
+    values: arrays.map((array) => array.toBuffer()),
+  };
+}
