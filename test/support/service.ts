@@ -84,7 +84,8 @@ async function serviceEnv(dataDir: string, { env, config }: ServiceOptions): Pro
   const settings =
     /^(SERVER|DATABASE|NATS|QUEUE|LOADBALANCER|ENDPOINTS|DEMO|PROJECTION|LOGGING|METRICS|SECURITY|LLMQ)_/;
   const kept = Object.entries(process.env).filter(
-    ([name]) => name === 'NATS_SERVER_BIN' || !(settings.test(name) || name === 'NODE_OPTIONS'),
+    ([name]) =>
+      name === 'NATS_SERVER_BIN' || !(settings.test(name) || ['NODE_OPTIONS', 'NODE_ENV'].includes(name)),
   );
   const configPath = join(dataDir, 'test-config.yaml');
   if (config !== undefined) {

@@ -2,6 +2,7 @@ import { loadOrCreateCredentials } from '../../src/platform/embedded/credentials
 import { openDataFolder } from '../../src/platform/embedded/data-folder.js';
 import { type EmbeddedNats, startEmbeddedNats } from '../../src/platform/embedded/embedded-nats.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
+import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
 import { silentLogger } from './silent-logger.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
@@ -33,10 +34,11 @@ export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}
   const dir = await makeTempDir('llmq-nats');
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
+  const binary = await natsServerPath(silentLogger);
   const start = (port: number | null) =>
     startEmbeddedNats({
       ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },
-      binary: process.env['NATS_SERVER_BIN'] ?? 'nats-server',
+      binary,
     });
   let server: EmbeddedNats = await start(null);
   const { url, user, password } = server;

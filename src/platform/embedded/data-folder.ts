@@ -1,4 +1,5 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbeddedServerError } from './embedded-server.error.js';
 
@@ -31,12 +32,13 @@ export async function openDataFolder(dataDir: string): Promise<DataFolder> {
     const folder = dataFolderAt(await realpath(dataDir));
     for (const path of [folder.run, folder.logs, folder.nats]) {
       await mkdir(path, { recursive: true, mode: 0o700 });
+      await access(path, constants.W_OK | constants.X_OK);
     }
     return folder;
   } catch (error) {
     throw new EmbeddedServerError(
       'data_dir_not_usable',
-      `The data folder ${dataDir} can't be used: ${(error as Error).message}. Set LLMQ_DATA_DIR to a folder that this user may write to.`,
+      `The data folder ${dataDir} can't be used: ${(error as Error).message}. Set LLMQ_DATA_DIR to a folder that this user may write to. If an earlier start ran as another user (root, for instance), start as that one again.`,
       { cause: error },
     );
   }

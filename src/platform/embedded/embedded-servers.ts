@@ -5,7 +5,7 @@ import { type DataFolderLock, lockDataFolder } from './data-folder-lock.js';
 import { startEmbeddedNats } from './embedded-nats.js';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { endLeftoverServers } from './leftover-servers.js';
-import { natsServerBinary } from './nats-server-path.js';
+import { natsServerPath } from './nats-server-path.js';
 
 export interface EmbeddedServersOptions {
   /** Absolute. Holds data, logs, credentials and records of both servers; made where it is missing. */
@@ -87,7 +87,7 @@ async function startNats(folder: DataFolder, { nats }: Credentials, options: Emb
     folder,
     login: nats,
     logger: options.logger,
-    binary: await natsServerBinary(),
+    binary: await natsServerPath(options.logger),
     port: options.natsPort ?? null,
     syncAlways: true,
     keepAlive: true,

@@ -1,13 +1,16 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { chmod, cp, lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import { EmbeddedServerError } from './embedded-server.error.js';
+
+const packageSchema = z.object({ name: z.string(), version: z.string().regex(/^[\w.+-]+$/) });
 
 /**
  * A copy of PostgreSQL's files that every user of the machine can run. Needed where root installed the project in a
  * folder that only root may enter (/root, a folder of `mktemp -d`), because PostgreSQL refuses to run as root.
- * Made once for an installation; later starts find it.
+ * Made once for a version; later starts, also those of other checkouts, find it.
  *
  * @param parents folders of the machine that every user may enter, the best first
  * @returns the copy of the folder
@@ -16,12 +19,11 @@ export async function sharedCopyOf(
   native: string,
   parents: readonly string[] = ['/var/cache', '/var/tmp', tmpdir()],
 ): Promise<string> {
-  const { mtimeMs, size } = await stat(join(native, 'bin', 'postgres'));
-  const version = createHash('sha256').update(`${native} ${mtimeMs} ${size}`).digest('hex').slice(0, 12);
+  const name = await nameOfVersion(native);
   const failures: string[] = [];
   for (const parent of parents) {
     try {
-      return await copyTo(native, join(parent, 'llm-message-queue'), `postgres-${version}`);
+      return await copyTo(native, join(parent, 'llm-message-queue'), name);
     } catch (error) {
       failures.push((error as Error).message);
     }
@@ -30,6 +32,12 @@ export async function sharedCopyOf(
     'postgres_binaries_missing',
     `PostgreSQL can't run as root, and the system user that runs it instead may not enter ${dirname(native)}; a copy elsewhere failed too (${failures.join('; ')}). Move the project to a folder that every user may enter, or run it as another user than root.`,
   );
+}
+
+async function nameOfVersion(native: string): Promise<string> {
+  const text = await readFile(join(dirname(native), 'package.json'), 'utf8');
+  const { name, version } = packageSchema.parse(JSON.parse(text));
+  return `postgres-${version}-${basename(name)}`;
 }
 
 async function copyTo(native: string, parent: string, name: string): Promise<string> {
