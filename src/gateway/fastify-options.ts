@@ -1,7 +1,10 @@
 import type { ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyServerOptions } from 'fastify';
+import { HttpException } from '@nestjs/common';
+import type { FastifyError, FastifyServerOptions } from 'fastify';
 import type { ServiceConfig } from '../config/service-config.js';
+import { sendFailure } from './http/error.filter.js';
+import { describeFailure } from './http/failure.js';
 import { PROBLEM_TYPE } from './rest/problem.js';
 
 /** JSON writes one byte of content as six at most: a control character becomes `\u0001`. */
@@ -38,7 +41,15 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
     skipMiddie: true,
     logger: false,
     clientErrorHandler: answerClientError,
+    // The router refuses an address that it can't decode before any hook or filter; tell it in the same form.
+    frameworkErrors: (error, request, reply) => {
+      sendFailure(reply, describeFailure(frameworkException(error)), request.url);
+    },
   };
+}
+
+function frameworkException({ message, statusCode = 400 }: FastifyError): HttpException {
+  return new HttpException(message, statusCode);
 }
 
 /** For bytes that are not HTTP, or not in time: there is no request and no reply yet, only the socket. */

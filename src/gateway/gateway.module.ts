@@ -1,4 +1,7 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { AnswersModule } from '../answers/answers.module.js';
+import { EndpointsModule } from '../endpoints/endpoints.module.js';
+import { EventLogModule } from '../event-log/event-log.module.js';
 import { HttpModule } from './http/http.module.js';
 import { MessageLookup } from './message-lookup.js';
 import { AnswerWait } from './openai/answer-wait.js';
@@ -13,18 +16,12 @@ import { WaitingRequests } from './waiting-requests.js';
 /**
  * The HTTP interfaces of the role `api`: REST under `/api/v1`, and OpenAI's under `/v1`.
  *
- * Leaves out the modules that it stands on, which are given by `on`: they must provide `EVENT_LOG`, `ANSWER_LISTENER`,
- * `MESSAGE_READER`, `PROJECTION_POSITION` and `EndpointRegistry`, where they are not global. Leaves out health and
- * metrics, which every role has, and calling any model, which workers do.
+ * Leaves out health and metrics, which every role has, and calling any model, which workers do.
  */
 @Module({
-  imports: [HttpModule],
+  imports: [HttpModule, EventLogModule, AnswersModule, EndpointsModule],
   controllers: [MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
   exports: [SubmitMessage],
 })
-export class GatewayModule {
-  static on(...imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
-    return { module: GatewayModule, imports };
-  }
-}
+export class GatewayModule {}

@@ -27,34 +27,31 @@ export class MessageLookup {
    */
   async find(tenant: string, id: string): Promise<MessageView | null> {
     const known = await this.reader.find(tenant, id);
-    return known ?? this.findCurrent(tenant, id);
-  }
-
-  /** The message as it is after the event at `sequence`, or as far as the projection gets in `timeoutMs`. */
-  async findAfter(
-    sequence: number,
-    tenant: string,
-    id: string,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<MessageView | null> {
-    await this.position.waitFor(sequence, timeoutMs, signal);
+    if (known !== null) return known;
+    await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
     return this.reader.find(tenant, id);
   }
 
-  /** The message after all that the log holds now, or as far as the projection gets in `projection.read_wait_ms`. */
-  async findCurrent(tenant: string, id: string): Promise<MessageView | null> {
-    await this.catchUp();
+  /** The message as it is after the event at `sequence` (the log's newest when null), or when the signal aborts first. */
+  async findAfter(
+    sequence: number | null,
+    tenant: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<MessageView | null> {
+    await this.reach(sequence ?? (await this.log.lastSequence()), signal);
     return this.reader.find(tenant, id);
   }
 
   /** The fold's state after all that the log holds now. */
-  async currentState(id: string): Promise<MessageState | null> {
-    await this.catchUp();
+  async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
+    await this.reach(await this.log.lastSequence(), signal);
     return this.reader.state(id);
   }
 
-  private async catchUp(): Promise<void> {
-    await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
+  private async reach(sequence: number, signal: AbortSignal): Promise<void> {
+    const timeoutMs = this.config.projection.read_wait_ms;
+    let reached = false;
+    while (!reached && !signal.aborted) reached = await this.position.waitFor(sequence, timeoutMs, signal);
   }
 }

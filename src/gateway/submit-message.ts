@@ -8,7 +8,7 @@ import { INLINE_REQUEST_LIMIT, receive } from '../message/receive.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import type { Caller } from '../security/caller.js';
-import { RefusedError } from './http/refused.error.js';
+import { RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 
 /**
@@ -79,8 +79,7 @@ export class SubmitMessage {
 
   private refuseUnknownModel({ request: { model } }: Submission): void {
     if (model === null || this.endpoints.serves(model)) return;
-    const reason = `is not a model that this service serves: ${JSON.stringify(model)}`;
-    throw new RefusedError('unknown_model', `model ${reason}`, [{ field: 'model', reason }]);
+    throw unknownModel(model);
   }
 
   /** @returns the request's length as JSON in characters; no more than a lower bound where that is past the inline limit */
@@ -92,25 +91,23 @@ export class SubmitMessage {
       refuseTooLong('content', content, limit);
       refuseTooLong('parameters', parameters, limit);
       if ((content.length + parameters.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
-        refuseTooLong('content, as JSON,', JSON.stringify(request), MAX_REQUEST_JSON_BYTES);
+        refuseTooLong('content', JSON.stringify(request), MAX_REQUEST_JSON_BYTES, ' as JSON');
       }
       return content.length;
     }
     const json = JSON.stringify(request);
     // Chats and their tools are counted as JSON, since their text is spread over it.
-    refuseTooLong(request.messages === undefined ? 'parameters' : 'messages', json, limit);
-    refuseTooLong('messages, as JSON,', json, MAX_REQUEST_JSON_BYTES);
+    const field = request.messages === undefined ? 'parameters' : 'messages';
+    refuseTooLong(field, json, Math.min(limit, MAX_REQUEST_JSON_BYTES), ' as JSON');
     return json.length;
   }
 }
 
 /** Three bytes of UTF-8 for each UTF-16 unit is the most there can be: what is short need not be counted. */
-function refuseTooLong(field: string, text: string, limit: number): void {
+function refuseTooLong(field: string, text: string, limit: number, how = ''): void {
   if (text.length * 3 <= limit) return;
   const bytes = Buffer.byteLength(text);
   if (bytes <= limit) return;
-  const reason = `has ${bytes} bytes, and at most ${limit} are accepted`;
-  throw new RefusedError('content_too_large', `${field} ${reason}`, [
-    { field: field.split(',')[0]!, reason },
-  ]);
+  const reason = `has ${bytes} bytes${how}, and at most ${limit} are accepted`;
+  throw new RefusedError('content_too_large', `${field} ${reason}`, [{ field, reason }]);
 }

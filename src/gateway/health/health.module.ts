@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
+import { HttpModule } from '../http/http.module.js';
 import { HealthController } from './health.controller.js';
 import { ReadinessProbe } from './readiness.js';
 
 /**
- * `/health/live` and `/health/ready`, for every role.
+ * `/health/live` and `/health/ready`, for every role, and with them the rules of `HttpModule`.
  * Leaves out the checks themselves: `HEALTH_CHECKS` comes from a global module, since each role has its own.
  */
-@Module({ controllers: [HealthController], providers: [ReadinessProbe] })
+@Module({ imports: [HttpModule], controllers: [HealthController], providers: [ReadinessProbe] })
 export class HealthModule {}

@@ -24,17 +24,17 @@ export class ErrorFilter implements ExceptionFilter {
     }
     // Headers that are out can't be taken back; the connection's end tells the client that something broke.
     if (reply.raw.headersSent) return void reply.raw.destroy();
-    send(reply, failure, isOpenAiPath(request.url));
+    sendFailure(reply, failure, request.url);
   }
 }
 
-export function isOpenAiPath(url: string): boolean {
+function isOpenAiPath(url: string): boolean {
   return url.startsWith('/v1/') || url === '/v1';
 }
 
-function send(reply: FastifyReply, failure: Failure, openAi: boolean): void {
+export function sendFailure(reply: FastifyReply, failure: Failure, url: string): void {
   reply.headers(failure.headers);
-  if (openAi) {
+  if (isOpenAiPath(url)) {
     reply.code(openAiStatus(failure)).type('application/json; charset=utf-8').send(toOpenAiError(failure));
   } else {
     reply

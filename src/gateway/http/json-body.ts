@@ -24,12 +24,18 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     (request, body: Buffer, done: Done) => {
       if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
       parse(request, body.toString('utf8'), (error, value) => {
-        done(error === null ? null : jsonError(error), value);
+        done(error === null ? null : notJson(body), value);
       });
     },
   );
 }
 
-function jsonError(error: Error): RefusedError {
-  return new RefusedError('invalid_json', `The body is not valid JSON: ${error.message}`);
+/** Fastify's parser says no more than that it failed: the body is either not JSON, or JSON with a key that it refuses. */
+function notJson(body: Buffer): RefusedError {
+  try {
+    JSON.parse(body.toString('utf8'));
+    return new RefusedError('invalid_json', 'The body has a key __proto__ or constructor.prototype.');
+  } catch (error) {
+    return new RefusedError('invalid_json', `The body is not valid JSON: ${(error as Error).message}`);
+  }
 }

@@ -1,4 +1,4 @@
-/** One thing wrong with a request. `field` is a path as clients write it: `metadata.tags[3]`, `priority`, `?limit`. */
+/** One thing wrong with a request. `field` is a path as clients write it: `metadata.tags[3]`, `priority`, `limit`. */
 export interface FieldProblem {
   readonly field: string;
   readonly reason: string;
@@ -43,4 +43,9 @@ export type RefusalCode = keyof typeof REFUSALS;
 export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
   const [first] = problems;
   return new RefusedError('invalid_fields', first ? `${first.field} ${first.reason}` : 'invalid', problems);
+}
+
+export function unknownModel(model: string): RefusedError {
+  const message = `The model ${JSON.stringify(model)} is not served here; GET /v1/models lists those that are.`;
+  return new RefusedError('unknown_model', message, [{ field: 'model', reason: 'is not served here' }]);
 }

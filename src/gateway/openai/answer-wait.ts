@@ -25,7 +25,8 @@ export class AnswerWait {
     while (!signal.aborted) {
       const woken = await doorbell.ring();
       if (woken === 'over') return null;
-      const look = () => this.terminalEvent(messageId, woken === 'uncertain' ? null : woken.sequence);
+      const told = woken === 'uncertain' ? null : woken.sequence;
+      const look = () => this.terminalEvent(messageId, told, signal);
       const event = await this.persistently(look, signal);
       if (event !== null) return event;
     }
@@ -33,8 +34,12 @@ export class AnswerWait {
   }
 
   /** Null while the message lives. */
-  private async terminalEvent(messageId: string, toldSequence: number | null): Promise<TerminalEvent | null> {
-    const sequence = toldSequence ?? (await this.lookup.currentState(messageId))?.terminalSequence ?? null;
+  private async terminalEvent(
+    messageId: string,
+    told: number | null,
+    signal: AbortSignal,
+  ): Promise<TerminalEvent | null> {
+    const sequence = told ?? (await this.lookup.currentState(messageId, signal))?.terminalSequence ?? null;
     if (sequence === null) return null;
     const event = (await this.log.get(sequence))?.event;
     if (event === undefined || event.subject !== messageId || !isTerminal(event)) {

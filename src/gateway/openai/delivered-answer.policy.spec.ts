@@ -78,8 +78,9 @@ describe('an answer that begins anew', () => {
     const delivered = new DeliveredAnswer();
     delivered.take(text(1, 1, 'ab'));
     delivered.take(text(1, 2, 'cd'));
-    expect(delivered.take(text(1, 1, 'abc')).kind).toBe('nothing');
-    expect(contentOf(delivered.take(text(1, 2, 'def')))).toBe('ef');
+    expect(delivered.take({ ...text(1, 1, 'abc'), delivery: 2 }).kind).toBe('nothing');
+    expect(contentOf(delivered.take({ ...text(1, 2, 'def'), delivery: 2 }))).toBe('ef');
+    expect(delivered.take(text(1, 3, 'x')).kind).toBe('nothing');
   });
 
   it('no longer hears the attempt before', () => {

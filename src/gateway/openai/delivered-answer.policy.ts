@@ -12,6 +12,8 @@ export type Delivery =
 
 export interface Piece {
   readonly attempt: number;
+  /** Which delivery of the attempt; 1 when absent. A repeated one begins the answer anew. */
+  readonly delivery?: number;
   readonly seq: number;
   readonly delta: Delta;
 }
@@ -45,6 +47,7 @@ export class DeliveredAnswer {
   /** What the client has of each tool call, by its index. */
   private readonly toolCalls = new Map<number, { id: unknown; args: string }>();
   private attempt = 0;
+  private delivery = 0;
   private seq = 0;
   private started = false;
   /** Counts the answers that began anew. */
@@ -54,11 +57,10 @@ export class DeliveredAnswer {
   /** Pieces are missing: only the whole answer can tell what goes on. */
   private blind = false;
 
-  take({ attempt, seq, delta }: Piece): Delivery {
-    if (attempt < this.attempt) return NOTHING;
-    // A worker that takes over a dead one's attempt begins at 1 again under the same number.
-    if (attempt > this.attempt || (seq === 1 && this.seq > 0)) this.restart(attempt);
-    if (seq <= this.seq) return NOTHING;
+  take({ attempt, delivery = 1, seq, delta }: Piece): Delivery {
+    const newer = attempt - this.attempt || delivery - this.delivery;
+    if (newer > 0) this.restart(attempt, delivery);
+    if (newer < 0 || seq <= this.seq) return NOTHING;
     this.blind ||= seq > this.seq + 1;
     this.seq = seq;
     return this.blind ? NOTHING : this.merge(delta);
@@ -79,8 +81,9 @@ export class DeliveredAnswer {
     return Object.keys(delta).length === 0 ? NOTHING : this.deliver(delta);
   }
 
-  private restart(attempt: number): void {
+  private restart(attempt: number, delivery: number): void {
     this.attempt = attempt;
+    this.delivery = delivery;
     this.seq = 0;
     this.blind = false;
     this.generation += 1;

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { RefusedError } from '../http/refused.error.js';
+import { unknownModel } from '../http/refused.error.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()
@@ -25,13 +25,11 @@ export class ModelsController {
   }
 
   /** Names may hold slashes (`meta-llama/Llama-3.1-8B`), escaped by some clients and not by others. */
-  @Get('*name')
+  @Get('*')
   @ApiOperation({ summary: 'One model' })
-  find(@Param('name') name: string | string[]): object {
-    const id = Array.isArray(name) ? name.join('/') : name;
+  find(@Param('*') id: string): object {
     if (this.endpoints.serves(id)) return this.model(id);
-    const reason = `is not a model that this service serves: ${JSON.stringify(id)}`;
-    throw new RefusedError('unknown_model', `model ${reason}`, [{ field: 'model', reason }]);
+    throw unknownModel(id);
   }
 
   private model(id: string): object {

@@ -29,27 +29,22 @@ export class LongPoll {
     const waiting = this.waiting.enter(connection);
     const timer = setTimeout(() => waiting.end(), waitMs);
     try {
-      return await this.untilEnded(tenant, id, waitMs, waiting.signal);
+      return await this.untilEnded(tenant, id, waiting.signal);
     } finally {
       clearTimeout(timer);
       waiting.leave();
     }
   }
 
-  private async untilEnded(
-    tenant: string,
-    id: string,
-    waitMs: number,
-    signal: AbortSignal,
-  ): Promise<MessageView | null> {
+  private async untilEnded(tenant: string, id: string, signal: AbortSignal): Promise<MessageView | null> {
     // First listen, then look: a message that ends in between is then seen by one of the two.
     const doorbell = new Doorbell(this.answers, id, signal);
     let view = await this.lookup.find(tenant, id);
     while (view !== null && !isTerminalStatus(view.status)) {
       const woken = await doorbell.ring();
       if (woken === 'over') return this.lookup.find(tenant, id);
-      if (woken !== 'uncertain') return this.lookup.findAfter(woken.sequence, tenant, id, waitMs, signal);
-      view = await this.lookup.findCurrent(tenant, id);
+      if (woken !== 'uncertain') return this.lookup.findAfter(woken.sequence, tenant, id, signal);
+      view = await this.lookup.findAfter(null, tenant, id, signal);
     }
     return view;
   }

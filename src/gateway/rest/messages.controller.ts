@@ -67,7 +67,7 @@ export class MessagesController {
   @ApiOkResponse({ type: MessageDto })
   async find(
     @Param('id', MessageIdPipe) id: string,
-    @Query(new ValidRequest(FindMessageDto, '?')) query: FindMessageDto,
+    @Query(new ValidRequest(FindMessageDto)) query: FindMessageDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
@@ -85,7 +85,7 @@ export class MessagesController {
   @ApiOperation({ summary: 'List messages, the newest first' })
   @ApiOkResponse({ type: MessagePageDto })
   async list(
-    @Query(new ValidRequest(ListMessagesDto, '?')) query: ListMessagesDto,
+    @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,
     @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(callerOf(request).tenant, query);

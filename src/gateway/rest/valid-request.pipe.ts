@@ -11,11 +11,7 @@ import { isObject } from '../submission-rules.policy.js';
  * size and depth to no use: their parts have no classes. The fields alone make the instance here.
  */
 export class ValidRequest<T extends object> implements PipeTransform<unknown, T> {
-  /** @param prefix goes before the fields' names: `?` for queries */
-  constructor(
-    private readonly dto: Type<T>,
-    private readonly prefix = '',
-  ) {}
+  constructor(private readonly dto: Type<T>) {}
 
   /** @throws {RefusedError} `invalid_fields` */
   transform(value: unknown): T {
@@ -26,15 +22,13 @@ export class ValidRequest<T extends object> implements PipeTransform<unknown, T>
       forbidNonWhitelisted: true,
       validationError: { target: false, value: false },
     });
-    if (errors.length > 0) throw invalidFields(errors.map((error) => this.problem(error)));
+    if (errors.length > 0) throw invalidFields(errors.map(problemOf));
     return instance;
   }
+}
 
-  private problem({ property, constraints = {} }: ValidationError): FieldProblem {
-    const reason =
-      constraints['whitelistValidation'] === undefined
-        ? Object.values(constraints).join('; ')
-        : 'is not a known field';
-    return { field: this.prefix + property.slice(0, 256), reason };
-  }
+function problemOf({ property, constraints = {} }: ValidationError): FieldProblem {
+  const known = constraints['whitelistValidation'] === undefined;
+  const reason = known ? Object.values(constraints).join('; ') : 'is not a known field';
+  return { field: property.slice(0, 256), reason };
 }
