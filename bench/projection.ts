@@ -128,7 +128,7 @@ for (const e of history()) {
 const gen = (performance.now() - t0) / 1000;
 const schema = `bench_${randomUUID().slice(0, 8)}`;
 const ds = await openDatabase({ url: URL, schema, poolSize: 4 });
-const client = new pg.Client({connectionString: databaseOf(ds).url, pipeline: true});
+const client = new pg.Client({ connectionString: databaseOf(ds).url, pipeline: true });
 await client.connect();
 await client.query('set synchronous_commit=off');
 const from = await readCheckpoint(client, schema);
@@ -136,7 +136,12 @@ t0 = performance.now();
 const abort = new AbortController();
 let commits = 0;
 let peak = 0;
-const pid=(await client.query('select pg_backend_pid() p')).rows[0].p; const pgcpu=()=>{const f=readFileSync(`/proc/${pid}/stat`,'utf8').split(' ');return (Number(f[13])+Number(f[14]))/100}; const pg0=pgcpu();
+const pid = (await client.query('select pg_backend_pid() p')).rows[0].p;
+const pgcpu = () => {
+  const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
+  return (Number(f[13]) + Number(f[14])) / 100;
+};
+const pg0 = pgcpu();
 const cpu0 = process.cpuUsage();
 await foldLog({ log, schema, client, dataSource: ds, maxBatch: BATCH }, from, abort.signal, (c) => {
   commits += 1;
@@ -153,7 +158,8 @@ console.log({
   perSecondWithoutGeneration: Math.round(n / (s - gen)),
   commits,
   nodeCpu: (cpu.user + cpu.system) / 1e6,
-  pgCpu: pgcpu()-pg0, peakMiB: Math.round(peak / 2 ** 20),
+  pgCpu: pgcpu() - pg0,
+  peakMiB: Math.round(peak / 2 ** 20),
 });
 console.log(
   (

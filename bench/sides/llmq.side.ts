@@ -1,0 +1,93 @@
+import 'reflect-metadata';
+import { Test } from '@nestjs/testing';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answers.port.js';
+import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
+import { loadConfig } from '../../src/config/load-config.js';
+import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
+import type { ModelEndpoint } from '../../src/endpoints/model-endpoint.port.js';
+import { SubmitMessage } from '../../src/gateway/submit-message.js';
+import { LANES } from '../../src/message/message.events.js';
+import { createLogger } from '../../src/platform/logging/logger.js';
+import { connectNats } from '../../src/platform/nats/connect-nats.js';
+import { natsDurability } from '../../src/platform/nats/nats-durability.js';
+import { startTelemetry } from '../../src/platform/telemetry/telemetry.js';
+import { openDatabase } from '../../src/projection/data-source.js';
+import { AppModule } from '../../src/roles/app.module.js';
+import { LOCAL_CALLER } from '../../src/security/caller.js';
+import { closedLoop, type LoopResult } from '../closed-loop.js';
+import { WHOLE_PATH } from '../whole-path.load.js';
+
+/**
+ * This service's whole path in one process with all roles: submitted, in its lane, dispatched, answered by an
+ * in-process endpoint at once, recorded, and projected into PostgreSQL. NATS_URL and DATABASE_URL come from the
+ * environment. Prints a LoopResult as JSON.
+ */
+const config = loadConfig({
+  ...process.env,
+  LOGGING_LEVEL: 'error',
+  QUEUE_WORKER_CONCURRENCY: String(WHOLE_PATH.concurrency),
+});
+const logger = createLogger(config);
+const waiting = new Map<string, () => void>();
+
+const noop: ModelEndpoint = {
+  name: 'noop',
+  models: ['noop'],
+  maxConcurrency: WHOLE_PATH.concurrency,
+  call: async () => ({
+    answer: { role: 'assistant', content: 'ok' },
+    finishReason: 'stop',
+    model: 'noop',
+    usage: null,
+    firstTokenMs: null,
+  }),
+  close: async () => {},
+};
+
+const nats = await connectNats(config, logger);
+const { url, schema, pool_size: poolSize } = config.database;
+const dataSource = await openDatabase({ url, schema, poolSize });
+const telemetry = startTelemetry(config, process.env);
+const publisher = new NatsAnswerPublisher(nats);
+/** Hears of completions where they are told, as BullMQ's worker tells its own process. */
+const heard: AnswerPublisher = {
+  chunk: (id, chunk) => publisher.chunk(id, chunk),
+  completed: (notice) => {
+    publisher.completed(notice);
+    waiting.get(notice.messageId)?.();
+    waiting.delete(notice.messageId);
+  },
+};
+const parts = { config, logger, nats, dataSource, telemetry, durability: natsDurability(false) };
+const app = await Test.createTestingModule({ imports: [AppModule.of(parts, null)] })
+  .overrideProvider(EndpointRegistry)
+  .useValue(new EndpointRegistry([noop]))
+  .overrideProvider(ANSWER_PUBLISHER)
+  .useValue(heard)
+  .compile();
+await app.init();
+const intake = app.get(SubmitMessage, { strict: false });
+
+async function one(index: number): Promise<void> {
+  const messageId = crypto.randomUUID();
+  const done = new Promise<void>((resolve) => waiting.set(messageId, resolve));
+  await intake.submit(
+    LOCAL_CALLER,
+    {
+      userId: 'bench',
+      conversationId: null,
+      request: { content: WHOLE_PATH.content, model: null, parameters: {} },
+      requestedPriority: LANES[index % 4]!,
+      metadata: {},
+      stream: false,
+      source: 'rest',
+    },
+    { messageId },
+  );
+  await done;
+}
+
+await closedLoop(WHOLE_PATH.warmUp, WHOLE_PATH.inFlight, one);
+const result: LoopResult = await closedLoop(WHOLE_PATH.messages, WHOLE_PATH.inFlight, one);
+process.stdout.write(`${JSON.stringify(result)}\n`);
+process.exit(0);

@@ -1,0 +1,58 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import type { Role } from '../config/service-config.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import { HEALTH_CHECKS, type HealthCheck } from '../gateway/health/health-check.js';
+import type { NatsDurability } from '../platform/nats/nats-durability.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { ProjectionHealth } from '../projection/projection-health.js';
+import { Projector } from '../projection/projector.js';
+
+/**
+ * What "ready" means for a process of any role: the log answers, and the projection is there and moves, in whichever
+ * process it runs. Leaves out the model endpoints: without them messages wait, which is what a queue is for.
+ */
+@Global()
+@Module({})
+export class HealthChecksModule {
+  static of(durability: NatsDurability, roles: ReadonlySet<Role>): DynamicModule {
+    return {
+      module: HealthChecksModule,
+      imports: [roles.has('projector') ? ProjectorModule : ProjectionReaderModule],
+      providers: [
+        {
+          provide: HEALTH_CHECKS,
+          inject: [EVENT_LOG, ProjectionHealth, { token: Projector, optional: true }],
+          useFactory: (log: EventLog, tables: ProjectionHealth, projector?: Projector): HealthCheck[] => [
+            logCheck(log, durability),
+            tables,
+            ...(projector === undefined ? [] : [projectorCheck(projector)]),
+          ],
+        },
+      ],
+      exports: [HEALTH_CHECKS],
+    };
+  }
+}
+
+/** Asks the stream itself, so that a connection without a working stream behind it is not taken for a log. */
+function logCheck(log: EventLog, durability: NatsDurability): HealthCheck {
+  return {
+    name: 'event_log',
+    check: async () => {
+      const last = await log.lastSequence();
+      return { ok: true, detail: `${last} events. ${durability.text}` };
+    },
+  };
+}
+
+/** The process's own projector: standing by for another's is as good as working. */
+function projectorCheck(projector: Projector): HealthCheck {
+  return {
+    name: 'projector',
+    check: async () => {
+      const { running, active, error } = projector.health;
+      return { ok: running && error === null, detail: error ?? (active ? 'active' : 'standing by') };
+    },
+  };
+}
