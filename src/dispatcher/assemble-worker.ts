@@ -1,0 +1,77 @@
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { AnswerPublisher } from '../answers/answers.port.js';
+import type { ServiceConfig } from '../config/service-config.js';
+import type { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import type { Lanes, RetrySchedules } from '../lanes/lane.port.js';
+import type { Sources } from '../platform/clock.js';
+import type { MessageReader, ProjectionPosition } from '../projection/message-reader.port.js';
+import { Attempts } from './attempt.js';
+import { DurableSteps } from './durable-steps.js';
+import { EarlierRuns } from './earlier-runs.js';
+import { EndpointPlaces } from './endpoint-places.js';
+import { Preparation } from './preparation.js';
+import { RunningCalls } from './running-calls.js';
+import { SetAside } from './set-aside.js';
+import { Settlement } from './settlement.js';
+import { Slots } from './slots.js';
+import { Worker } from './worker.js';
+import { WorkerCounters } from './worker-counters.js';
+
+export interface WorkerSurroundings {
+  readonly config: Pick<ServiceConfig, 'queue'>;
+  readonly log: EventLog;
+  readonly lanes: Lanes;
+  readonly schedules: RetrySchedules;
+  readonly registry: EndpointRegistry;
+  readonly answers: AnswerPublisher;
+  readonly reader: MessageReader;
+  readonly position: ProjectionPosition;
+  readonly sources: Sources;
+  readonly logger: Logger;
+}
+
+/** Messages set aside at most: enough to find work for other endpoints behind them, too few to weigh on the memory. */
+const FEWEST_SET_ASIDE = 16;
+const MOST_SET_ASIDE = 1_000;
+const FEWEST_SETTLING = 256;
+
+/** One worker of this process, not yet started. */
+export function assembleWorker(around: WorkerSurroundings): Worker {
+  const { config, log, lanes, sources, logger, answers } = around;
+  const { concurrency } = config.queue.worker;
+  const stopping = new AbortController();
+  const counters = new WorkerCounters();
+  const calls = new RunningCalls();
+  const places = new EndpointPlaces(around.registry);
+  const steps = new DurableSteps(log, around.schedules, stopping.signal, logger);
+  const earlierRuns = earlierRunsOf(around, stopping.signal);
+  const backoff = {
+    baseDelayMs: config.queue.retry.base_delay_ms,
+    maxDelayMs: config.queue.retry.max_delay_ms,
+  };
+  const parts = {
+    ...{ lanes, places, calls, counters, stopping, logger },
+    slots: new Slots(concurrency, limitsOf(config)),
+    setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
+    preparation: new Preparation(log, earlierRuns),
+    attempts: new Attempts(`${hostname()}:${process.pid}`, steps, answers, calls, sources),
+    settlement: new Settlement(steps, answers, backoff, sources, counters),
+  };
+  return new Worker(parts, Math.max(FEWEST_SETTLING, 4 * concurrency));
+}
+
+function earlierRunsOf(around: WorkerSurroundings, stopping: AbortSignal): EarlierRuns {
+  const { log, reader, position, config } = around;
+  return new EarlierRuns(log, reader, position, config.queue.max_lost_calls, stopping);
+}
+
+function limitsOf({ queue: { levels } }: Pick<ServiceConfig, 'queue'>) {
+  return {
+    realtime: levels.realtime.max_concurrent,
+    high: levels.high.max_concurrent,
+    normal: levels.normal.max_concurrent,
+    low: levels.low.max_concurrent,
+  };
+}

@@ -1,0 +1,82 @@
+import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { AnswersModule } from '../answers/answers.module.js';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { EndpointsModule } from '../endpoints/endpoints.module.js';
+import { EventLogModule } from '../event-log/event-log.module.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import { LANES_PORT, type Lanes, RETRY_SCHEDULES, type RetrySchedules } from '../lanes/lane.port.js';
+import { LanesModule } from '../lanes/lanes.module.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
+import {
+  MESSAGE_READER,
+  type MessageReader,
+  PROJECTION_POSITION,
+  type ProjectionPosition,
+} from '../projection/message-reader.port.js';
+import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { assembleWorker } from './assemble-worker.js';
+import { Worker } from './worker.js';
+
+/** The part of the shutdown's time that the worker may use; the rest is for what stops after it. */
+const SHARE_OF_SHUTDOWN = 0.8;
+
+/**
+ * The role `worker`: takes messages off the lanes, calls models, and sees each message to its next event.
+ * Needs `PlatformModule` and `DemoEndpointModule` (global). Left out: the gate of conversations, and how many slots
+ * there should be.
+ */
+@Module({
+  imports: [AnswersModule, EndpointsModule, EventLogModule, LanesModule, ProjectionReaderModule],
+  providers: [
+    {
+      provide: Worker,
+      inject: [
+        SERVICE_CONFIG,
+        EVENT_LOG,
+        LANES_PORT,
+        RETRY_SCHEDULES,
+        EndpointRegistry,
+        ANSWER_PUBLISHER,
+        MESSAGE_READER,
+        PROJECTION_POSITION,
+        SOURCES,
+        LOGGER,
+      ],
+      useFactory: (
+        config: ServiceConfig,
+        log: EventLog,
+        lanes: Lanes,
+        schedules: RetrySchedules,
+        registry: EndpointRegistry,
+        answers: AnswerPublisher,
+        reader: MessageReader,
+        position: ProjectionPosition,
+        sources: Sources,
+        logger: Logger,
+      ) =>
+        assembleWorker({
+          ...{ config, log, lanes, schedules, registry, answers, reader, position, sources, logger },
+        }),
+    },
+  ],
+  exports: [Worker],
+})
+export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    @Inject(Worker) private readonly worker: Worker,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.worker.start();
+  }
+
+  /** Before anything else is taken down: calls under way still need the log, the answers and the endpoints. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.worker.stop(this.config.server.shutdown_timeout_ms * SHARE_OF_SHUTDOWN);
+  }
+}
