@@ -1,0 +1,144 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { configSchema } from '../../src/config/config.schema.js';
+import { EXAMPLE_ENTRIES, exampleFile } from '../../src/config/example-file.js';
+import { withConfigurationTable } from '../../src/config/reference.js';
+import { SETTINGS } from '../../src/config/settings.js';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const READMES = ['README.md', 'README.zh-CN.md'];
+const ADRS = readdirSync(join(PROJECT, 'docs/adr')).map((name) => `docs/adr/${name}`);
+const DOCUMENTS = [
+  ...READMES,
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/configuration.md',
+  'docs/architecture.md',
+  ...ADRS,
+];
+
+function read(path: string): string {
+  return readFileSync(join(PROJECT, path), 'utf8');
+}
+
+function all(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1]!);
+}
+
+/** What is between fences, with the language's name in the first line. */
+function codeBlocks(text: string): string[] {
+  return text.split(/^```/m).filter((_, index) => index % 2 === 1);
+}
+
+/** What is written as `code` in the running text, wherever its lines are broken. */
+function codeSpans(text: string): string[] {
+  const prose = text.split(/^```/m).filter((_, index) => index % 2 === 0);
+  return prose.flatMap((part) => all(part, /`([^`]+)`/g)).map((span) => span.replace(/\s+/g, ' '));
+}
+
+function filesUnder(folder: string, ending: string): string[] {
+  return readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((path) => path.endsWith(ending) && statSync(join(PROJECT, path)).isFile());
+}
+
+describe('the configuration in documents', () => {
+  it.each([...READMES, 'docs/configuration.md'])(
+    '%s has the table of the schema (npm run config:reference)',
+    (path) => {
+      expect(read(path)).toBe(withConfigurationTable(read(path)));
+    },
+  );
+
+  it('config.example.yaml is the schema with its defaults', () => {
+    expect(read('config.example.yaml')).toBe(exampleFile());
+    expect(parse(exampleFile())).toEqual(configSchema.parse({}));
+  });
+
+  it('entries of lists are examples that would be accepted', () => {
+    expect(() =>
+      configSchema.parse({
+        endpoints: EXAMPLE_ENTRIES['endpoints'],
+        security: { api_keys: EXAMPLE_ENTRIES['security.api_keys'] },
+      }),
+    ).not.toThrow();
+  });
+
+  it.each(READMES)('%s shows a configuration that would be accepted', (path) => {
+    const blocks = codeBlocks(read(path)).filter((block) => block.startsWith('yaml\n'));
+    const examples = blocks.map((block) => block.slice('yaml\n'.length));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) expect(() => configSchema.parse(parse(example))).not.toThrow();
+  });
+
+  it('docker-compose.yml sets variables of the service that exist', () => {
+    const compose = parse(read('docker-compose.yml')) as {
+      services: { llmq: { environment: Record<string, string> } };
+    };
+    const known = new Set([...SETTINGS.map(({ env }) => env), 'OPENAI_API_KEY']);
+    expect(Object.keys(compose.services.llmq.environment).filter((name) => !known.has(name))).toEqual([]);
+  });
+});
+
+describe('what documents point to', () => {
+  it.each(DOCUMENTS)('%s names commands, files and tests that are there', (path) => {
+    const text = read(path);
+    const scripts = Object.keys(JSON.parse(read('package.json')).scripts as object);
+    const commands = all(text, /npm run ([a-z:-]+)/g);
+    expect(commands.filter((name) => !scripts.includes(name))).toEqual([]);
+    const links = all(text, /\]\((?!https?:)([^)#]+)[^)]*\)/g);
+    expect(links.filter((link) => !existsSync(join(PROJECT, dirname(path), link)))).toEqual([]);
+    const files = all(text, /`((?:src|test|deploy|docs|migrations|bench)\/[\w./-]+)`/g);
+    expect(files.filter((file) => !existsSync(join(PROJECT, file)))).toEqual([]);
+  });
+});
+
+describe('the two READMEs', () => {
+  it('show the same commands and code', () => {
+    const [english, chinese] = READMES.map((path) =>
+      codeBlocks(read(path)).filter((block) => !block.startsWith('mermaid')),
+    );
+    expect(chinese).toEqual(english);
+  });
+
+  it('have the same sections, tables and named things', () => {
+    const [english, chinese] = READMES.map((path) => {
+      const text = read(path);
+      return {
+        headings: all(text, /^(#+) /gm),
+        rows: text.split('\n').filter((line) => line.startsWith('|')).length,
+        named: [...new Set(codeSpans(text))].filter((name) => /[a-z]/.test(name)),
+      };
+    });
+    expect(chinese!.headings).toEqual(english!.headings);
+    expect(chinese!.rows).toBe(english!.rows);
+    const missing = english!.named.filter((name) => !chinese!.named.includes(name));
+    expect(missing).toEqual([]);
+  });
+
+  it.each(READMES)('%s lists every package that the source imports, and no other', (path) => {
+    const section = read(path)
+      .split(/^## /m)
+      .find((part) => /^(Dependencies|依赖)\n/.test(part))!;
+    const listed = section
+      .split('\n')
+      .filter((line) => /^\| `/.test(line))
+      .flatMap((line) => all(line.split('|')[1]!, /`([^`]+)`/g));
+    const installed = Object.keys(JSON.parse(read('package.json')).dependencies as object);
+    expect(listed.filter((name) => !installed.includes(name))).toEqual([]);
+    expect(importedPackages().filter((name) => !listed.includes(name))).toEqual([]);
+  });
+});
+
+function importedPackages(): string[] {
+  const sources = filesUnder('src', '.ts').filter((path) => !path.endsWith('.spec.ts'));
+  const specifiers = sources.flatMap((path) =>
+    all(read(path), /^(?:import|(?:import|export|\}) .*?from) '([^'.][^']*)';$/gm),
+  );
+  const names = specifiers
+    .filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
+    .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/'));
+  return [...new Set(names)];
+}
