@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -28,9 +30,9 @@ const chunk = (seq: number, attempt = 1, delivery?: number): AnswerChunk => ({
 const chunks = (from: number, to: number, attempt = 1) =>
   Array.from({ length: to - from + 1 }, (_, index) => chunk(from + index, attempt));
 
-const connection = () =>
+const connection = (port = server.port) =>
   connect({
-    servers: server.url,
+    servers: `nats://127.0.0.1:${port}`,
     user: server.user,
     pass: server.password,
     reconnectTimeWait: 50,
@@ -82,6 +84,46 @@ function openSubscriptions(nats: NatsConnection): number {
   return (
     nats as unknown as { protocol: { subscriptions: { size(): number } } }
   ).protocol.subscriptions.size();
+}
+
+/** A way to the server that can be cut for one connection alone. */
+async function startWire(to: number) {
+  let whole = true;
+  const sockets = new Set<Socket>();
+  const proxy = createServer((near) => {
+    if (!whole) return void near.destroy();
+    const far = createConnection(to, '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.pipe(other);
+      one
+        .on('error', () => undefined)
+        .on('close', () => {
+          sockets.delete(one);
+          other.destroy();
+        });
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const cut = () => {
+    whole = false;
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: (proxy.address() as AddressInfo).port,
+    cut,
+    mend: () => {
+      whole = true;
+    },
+    close: async () => {
+      cut();
+      proxy.close();
+    },
+  };
 }
 
 describe('chunks', () => {
@@ -194,6 +236,8 @@ function wait(
   doubts: () => number;
 } {
   const stop = new AbortController();
+  // So that a test which waits in vain fails and cleans up.
+  setTimeout(() => stop.abort(), 30_000).unref();
   let doubts = 0;
   const told = on.completion(id, {
     signal: stop.signal,
@@ -246,13 +290,26 @@ describe('a completion', () => {
     expect(await waiting.told).toBeNull();
   });
 
-  it("is said again when the worker's connection was away", async () => {
-    const id = newId();
-    const waiting = wait(listener, id);
-    await clientSide.flush();
-    await cut(workerSide);
-    publisher.completed({ messageId: id, sequence: 99 });
-    expect(await waiting.told).toEqual({ messageId: id, sequence: 99 });
+  it("is said again when the worker's connection was away, which others can't notice", async () => {
+    const wire = await startWire(server.port);
+    const nats = await connection(wire.port);
+    try {
+      const distant = new NatsAnswerPublisher(nats);
+      const id = newId();
+      const waiting = wait(listener, id);
+      await clientSide.flush();
+      const away = statusOf(nats, 'disconnect');
+      wire.cut();
+      await away;
+      distant.completed({ messageId: id, sequence: 99 });
+      // Several tries to connect: each drops what was written since the one before.
+      await sleep(500);
+      wire.mend();
+      expect(await waiting.told).toEqual({ messageId: id, sequence: 99 });
+    } finally {
+      await nats.close();
+      await wire.close();
+    }
   });
 
   it('of a signal that is aborted already is null', async () => {
