@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AnswersModule } from '../answers/answers.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
+import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { HttpModule } from './http/http.module.js';
 import { MessageLookup } from './message-lookup.js';
 import { AnswerWait } from './openai/answer-wait.js';
@@ -19,7 +20,7 @@ import { WaitingRequests } from './waiting-requests.js';
  * Leaves out health and metrics, which every role has, and calling any model, which workers do.
  */
 @Module({
-  imports: [HttpModule, EventLogModule, AnswersModule, EndpointsModule],
+  imports: [HttpModule, EventLogModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
   controllers: [MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
   exports: [SubmitMessage],

@@ -17,6 +17,8 @@ import type { AcceptedMessage, Submission } from './submission.js';
  */
 const MAX_REQUEST_JSON_BYTES = 7 * 1024 * 1024;
 const JSON_BYTES_PER_UNIT = 6;
+/** `{"content":"","model":"","parameters":{}}`, with room to spare. */
+const EMPTY_REQUEST_LENGTH = 64;
 
 export interface SubmitOptions {
   /** An id made beforehand, for who must listen for the answer before the message exists. */
@@ -82,25 +84,42 @@ export class SubmitMessage {
     throw unknownModel(model);
   }
 
-  /** @returns the request's length as JSON in characters; no more than a lower bound where that is past the inline limit */
+  /**
+   * Refuses what is too large.
+   *
+   * @returns the request's length as JSON in characters, or a bound on the same side of `INLINE_REQUEST_LIMIT`
+   */
   private measure({ request }: Submission): number {
-    const limit = this.config.queue.max_content_bytes;
-    const { content } = request;
-    if (content !== undefined && content.length > INLINE_REQUEST_LIMIT) {
-      const parameters = JSON.stringify(request.parameters);
-      refuseTooLong('content', content, limit);
-      refuseTooLong('parameters', parameters, limit);
-      if ((content.length + parameters.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
-        refuseTooLong('content', JSON.stringify(request), MAX_REQUEST_JSON_BYTES, ' as JSON');
-      }
-      return content.length;
+    const { content, model, parameters } = request;
+    if (content !== undefined) {
+      if (content.length > INLINE_REQUEST_LIMIT) return this.measureLong(content, parameters);
+      // Most messages are so short that they need not be put into JSON to know.
+      const most = JSON_BYTES_PER_UNIT * (content.length + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
+      if (most <= INLINE_REQUEST_LIMIT && isEmpty(parameters)) return most;
     }
     const json = JSON.stringify(request);
     // Chats and their tools are counted as JSON, since their text is spread over it.
     const field = request.messages === undefined ? 'parameters' : 'messages';
-    refuseTooLong(field, json, Math.min(limit, MAX_REQUEST_JSON_BYTES), ' as JSON');
+    const limit = Math.min(this.config.queue.max_content_bytes, MAX_REQUEST_JSON_BYTES);
+    refuseTooLong(field, json, limit, ' as JSON');
     return json.length;
   }
+
+  private measureLong(content: string, parameters: Record<string, unknown>): number {
+    const limit = this.config.queue.max_content_bytes;
+    const parametersJson = JSON.stringify(parameters);
+    refuseTooLong('content', content, limit);
+    refuseTooLong('parameters', parametersJson, limit, ' as JSON');
+    if ((content.length + parametersJson.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
+      refuseTooLong('content', JSON.stringify(content) + parametersJson, MAX_REQUEST_JSON_BYTES, ' as JSON');
+    }
+    return content.length;
+  }
+}
+
+function isEmpty(record: Record<string, unknown>): boolean {
+  for (const _ in record) return false;
+  return true;
 }
 
 /** Three bytes of UTF-8 for each UTF-16 unit is the most there can be: what is short need not be counted. */

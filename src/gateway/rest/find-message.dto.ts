@@ -1,7 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
 import type { Rule } from '../submission-rules.policy.js';
-import { Obeys } from './obeys.js';
+import { MayObey } from './obeys.js';
 import { waitDuration } from './wait-duration.policy.js';
 
 const wait: Rule = (value) =>
@@ -15,7 +14,6 @@ export class FindMessageDto {
     description: 'How long to wait for the message to end: `30s`, `500ms`, `1m` or seconds; at most a minute',
     example: '30s',
   })
-  @IsOptional()
-  @Obeys(wait)
+  @MayObey(wait)
   wait?: string;
 }

@@ -1,11 +1,10 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional } from 'class-validator';
 import { LANES, type Lane } from '../../message/message.events.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../message/message.state.js';
 import type { MessageFilter } from '../../projection/message-reader.port.js';
 import { identifier, priority, type Rule } from '../submission-rules.policy.js';
 import { instantOf } from './instant.policy.js';
-import { Obeys } from './obeys.js';
+import { MayObey } from './obeys.js';
 
 export const MAX_LIMIT = 200;
 export const DEFAULT_LIMIT = 50;
@@ -33,43 +32,35 @@ const cursor: Rule = (value) =>
 /** The query of `GET /api/v1/messages`. */
 export class ListMessagesDto {
   @ApiPropertyOptional()
-  @IsOptional()
-  @Obeys(identifier)
+  @MayObey(identifier)
   user_id?: string;
 
   @ApiPropertyOptional()
-  @IsOptional()
-  @Obeys(identifier)
+  @MayObey(identifier)
   conversation_id?: string;
 
   @ApiPropertyOptional({ enum: MESSAGE_STATUSES })
-  @IsOptional()
-  @Obeys(status)
+  @MayObey(status)
   status?: MessageStatus;
 
   @ApiPropertyOptional({ enum: LANES })
-  @IsOptional()
-  @Obeys(priority)
+  @MayObey(priority)
   priority?: Lane;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Inclusive' })
-  @IsOptional()
-  @Obeys(instant)
+  @MayObey(instant)
   created_after?: string;
 
   @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
-  @IsOptional()
-  @Obeys(instant)
+  @MayObey(instant)
   created_before?: string;
 
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @IsOptional()
-  @Obeys(limit)
+  @MayObey(limit)
   limit?: string;
 
   @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @IsOptional()
-  @Obeys(cursor)
+  @MayObey(cursor)
   cursor?: string;
 }
 

@@ -1,8 +1,41 @@
-import { ValidateBy } from 'class-validator';
+import { IsOptional, ValidateBy } from 'class-validator';
 import type { Rule } from '../submission-rules.policy.js';
+
+export interface FieldRule {
+  readonly rule: Rule;
+  readonly optional: boolean;
+}
+
+const RULES = Symbol('rules');
 
 /** Puts a rule on a field of a DTO; the rule's words are the reason that a client reads. */
 export function Obeys(rule: Rule): PropertyDecorator {
+  return (target, property) => {
+    remember(target, String(property), { rule, optional: false });
+    checkedBy(rule)(target, property);
+  };
+}
+
+/** The same for a field that may be absent, or null. */
+export function MayObey(rule: Rule): PropertyDecorator {
+  return (target, property) => {
+    remember(target, String(property), { rule, optional: true });
+    IsOptional()(target, property);
+    checkedBy(rule)(target, property);
+  };
+}
+
+/** The rules of a DTO's fields, by their names. */
+export function rulesOf(dto: { readonly prototype: object }): ReadonlyMap<string, FieldRule> {
+  return Reflect.getOwnMetadata(RULES, dto.prototype) ?? new Map();
+}
+
+function remember(target: object, property: string, rule: FieldRule): void {
+  const rules: Map<string, FieldRule> = Reflect.getOwnMetadata(RULES, target) ?? new Map();
+  Reflect.defineMetadata(RULES, rules.set(property, rule), target);
+}
+
+function checkedBy(rule: Rule): PropertyDecorator {
   return ValidateBy({
     name: 'obeys',
     validator: {
