@@ -1,0 +1,57 @@
+import { v7 as uuidv7 } from 'uuid';
+import {
+  type EventContext,
+  type Lane,
+  type MessageEvent,
+  messageEvent,
+} from '../../src/message/message.events.js';
+
+export interface SampleOptions {
+  readonly content?: string;
+  readonly tenant?: string;
+  readonly lane?: Lane;
+}
+
+function context({ tenant = 'default', lane = 'normal' }: SampleOptions): EventContext {
+  return { messageId: uuidv7(), tenant, lane, now: '2026-01-02T03:04:05.678Z', newId: uuidv7 };
+}
+
+/** The two events of one accepted message. */
+export function accepted(options: SampleOptions = {}): [MessageEvent, MessageEvent] {
+  const ctx = context(options);
+  const request = { content: options.content ?? 'hello', model: null, parameters: {} };
+  return [
+    messageEvent(ctx, 'llmq.message.received.v1', {
+      request,
+      stream: false,
+      user_id: 'user-1',
+      conversation_id: null,
+      requested_priority: null,
+      metadata: {},
+      timeout_ms: 300_000,
+      max_retries: 3,
+      deadline: null,
+      source: 'rest',
+    }),
+    messageEvent(ctx, 'llmq.message.prioritized.v1', {
+      priority: ctx.lane,
+      reason: 'default',
+      attempt: 1,
+      received_sequence: null,
+      timeout_ms: 300_000,
+      max_retries: 3,
+      received_at: ctx.now,
+    }),
+  ];
+}
+
+export function cancelled(options: SampleOptions = {}): MessageEvent {
+  return messageEvent(context(options), 'llmq.message.cancelled.v1', {
+    by: 'user-1',
+    reason: options.content ?? 'none',
+  });
+}
+
+export function ids(events: readonly MessageEvent[]): string[] {
+  return events.map((event) => event.id);
+}

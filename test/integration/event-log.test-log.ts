@@ -1,0 +1,50 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { ensureStreams } from '../../src/event-log/jetstream/ensure-streams.js';
+import {
+  JetStreamEventLog,
+  type JetStreamEventLogOptions,
+} from '../../src/event-log/jetstream/jetstream-event-log.js';
+import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
+import { connectNats } from '../../src/platform/nats/connect-nats.js';
+import { silentLogger } from '../support/silent-logger.js';
+import type { TestNats } from '../support/test-nats.js';
+
+export const DEFAULTS: JetStreamEventLogOptions = {
+  appendTimeoutMs: 30_000,
+  appendBufferBytes: 64 * 1024 * 1024,
+};
+
+export interface OpenLog {
+  readonly log: JetStreamEventLog;
+  readonly connection: NatsConnection;
+  close(): Promise<void>;
+}
+
+export function connectTo(nats: TestNats): Promise<NatsConnection> {
+  return connectNats({ nats }, silentLogger);
+}
+
+/** A log with a connection of its own, as another process would have. */
+export async function openLog(
+  nats: TestNats,
+  options: Partial<JetStreamEventLogOptions> = {},
+): Promise<OpenLog> {
+  const connection = await connectTo(nats);
+  await ensureStreams(connection, 1);
+  const log = new JetStreamEventLog(connection, silentLogger, { ...DEFAULTS, ...options });
+  return {
+    log,
+    connection,
+    close: async () => {
+      await log.close();
+      await connection.close();
+    },
+  };
+}
+
+/** The next log begins at sequence 1 again. */
+export async function dropLog(connection: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(connection);
+  await manager.streams.delete(EVENTS_STREAM);
+}
