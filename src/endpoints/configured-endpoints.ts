@@ -56,7 +56,7 @@ function keyOf({ name, api_key_env }: Endpoint, env: NodeJS.ProcessEnv): string 
   }
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new ConfigError([
-      `endpoints: the environment variable ${api_key_env} (for ${name}) holds characters that a key can't have, such as a space or a line break. Set it to the key alone.`,
+      `endpoints: for ${name}, the environment variable ${api_key_env} holds characters that a key can't have, such as a space or a line break. Set it to the key alone.`,
     ]);
   }
   return key;

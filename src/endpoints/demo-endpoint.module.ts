@@ -7,7 +7,6 @@ import { DEMO_ENDPOINT_URL } from './configured-endpoints.js';
  */
 @Global()
 @Module({})
-// biome-ignore lint/complexity/noStaticOnlyClass: Nest knows a dynamic module by its class.
 export class DemoEndpointModule {
   static at(url: string | null): DynamicModule {
     const providers = [{ provide: DEMO_ENDPOINT_URL, useValue: url }];
