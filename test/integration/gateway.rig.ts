@@ -1,0 +1,122 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DataSource } from 'typeorm';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answers.port.js';
+import { configSchema } from '../../src/config/config.schema.js';
+import type { ServiceConfig } from '../../src/config/service-config.js';
+import { DemoEndpointModule } from '../../src/endpoints/demo-endpoint.module.js';
+import type { EventLog } from '../../src/event-log/event-log.port.js';
+import { serveApiDocs } from '../../src/gateway/api-docs.js';
+import { fastifyOptions } from '../../src/gateway/fastify-options.js';
+import { GatewayModule } from '../../src/gateway/gateway.module.js';
+import { connectNats } from '../../src/platform/nats/connect-nats.js';
+import { PlatformModule } from '../../src/platform/platform.module.js';
+import { EVENT_LOG } from '../../src/platform/tokens.js';
+import { openDatabase } from '../../src/projection/data-source.js';
+import { ProjectorModule } from '../../src/projection/projection.module.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+import { HandWorker } from './gateway.hand-worker.js';
+
+export const MODEL = 'test-model';
+
+export interface Servers {
+  readonly nats: TestNats;
+  readonly postgres: TestPostgres;
+  stop(): Promise<void>;
+}
+
+export async function startServers(): Promise<Servers> {
+  const [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  return {
+    nats,
+    postgres,
+    stop: async () => {
+      await Promise.all([nats.stop(), postgres.stop()]);
+    },
+  };
+}
+
+export interface Gateway {
+  readonly baseUrl: string;
+  readonly log: EventLog;
+  readonly dataSource: DataSource;
+  /** Does what a worker would, when the test says so. */
+  readonly worker: HandWorker;
+  /** Nest's shutdown, as SIGTERM brings it about. */
+  close(): Promise<void>;
+}
+
+/** The gateway with a real log and a real projection, and no worker. `overrides` is part of a `config.yaml`. */
+export async function startGateway(
+  { nats, postgres }: Servers,
+  overrides: Record<string, unknown> = {},
+): Promise<Gateway> {
+  const config = configOf(nats, postgres, overrides);
+  const connection = await connectNats(config, silentLogger);
+  const { url, schema, pool_size: poolSize } = config.database;
+  const dataSource = await openDatabase({ url, schema, poolSize });
+  const platform = PlatformModule.with({
+    ...{ config, dataSource, logger: silentLogger, nats: connection },
+    telemetry: { prometheus: null, shutdown: async () => undefined },
+    durability: { fsync: 'unknown', text: '' },
+  });
+  @Module({ imports: [platform, DemoEndpointModule.at(null), ProjectorModule, GatewayModule] })
+  class TestModule {}
+  const app = await NestFactory.create<NestFastifyApplication>(
+    TestModule,
+    new FastifyAdapter(fastifyOptions(config)),
+    { logger: ['error'], abortOnError: false },
+  );
+  serveApiDocs(app, '0.0.0');
+  await app.listen(0, '127.0.0.1');
+  const log = app.get<EventLog>(EVENT_LOG);
+  return {
+    ...{ log, dataSource, baseUrl: await app.getUrl() },
+    worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
+    close: async () => {
+      await app.close();
+      await connection.close();
+      await dataSource.destroy();
+    },
+  };
+}
+
+function configOf(nats: TestNats, postgres: TestPostgres, overrides: Record<string, unknown>): ServiceConfig {
+  const config = configSchema.parse({
+    endpoints: [{ name: 'test', base_url: 'http://127.0.0.1:9/v1', models: [MODEL, 'maker/other-model'] }],
+    nats: { url: nats.url, user: nats.user, password: nats.password },
+    database: { url: postgres.url },
+    ...overrides,
+  });
+  return { ...config, roles: new Set(['api', 'projector']), dataDir: nats.dir };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+  readonly json: any;
+}
+
+export async function request(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+  const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+  const response = await fetch(url, { method, ...sent, headers: { ...type, ...headers } });
+  return { status: response.status, headers: response.headers, json: parsed(await response.text()) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
