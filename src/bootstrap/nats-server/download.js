@@ -59,17 +59,23 @@ async function downloadWithFetch(url, file, limits) {
       }
     };
     await pipeline(response.body, watched, createWriteStream(file), { signal: abort.signal });
+  } catch (error) {
+    // Ours says why; theirs only that it was aborted.
+    throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** @param {unknown} error `fetch` hides its reason in a chain of causes */
+/**
+ * `fetch` says "fetch failed" and hides its reason in a chain of causes.
+ *
+ * @param {unknown} error
+ */
 function deepestMessage(error) {
-  let deepest = error;
-  while (deepest instanceof Error && deepest.cause) deepest = deepest.cause;
-  if (!(deepest instanceof Error)) return String(deepest);
-  return deepest.message || /** @type {NodeJS.ErrnoException} */ (deepest).code || deepest.name;
+  let deepest = /** @type {NodeJS.ErrnoException} */ (error);
+  while (deepest.cause) deepest = /** @type {NodeJS.ErrnoException} */ (deepest.cause);
+  return deepest.message || deepest.code || deepest.name;
 }
 
 /**
