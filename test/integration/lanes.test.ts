@@ -123,6 +123,18 @@ describe('JetStreamLanes', () => {
     expect(infos.map(({ config }) => config.ack_wait)).toEqual(LANES.map(() => ACK_WAIT_MS * 1_000_000));
   });
 
+  it('starts over a consumer with another ack wait, which keeps its place', async () => {
+    await submit('high', 2);
+    const before = lanesOn(nats, 60_000);
+    await before.start(() => {});
+    (await take(before, 'high')).ack();
+    await before.stopTaking();
+    const lanes = lanesOn(nats);
+    await lanes.start(() => {});
+    expect((await take(lanes, 'high')).sequence).toBe(4);
+    expect((await consumerInfo('high')).config.ack_wait).toBe(ACK_WAIT_MS * 1_000_000);
+  });
+
   it('delivers each lane in order, holds no more ready than told, and is done with what is acked', async () => {
     const ids = await submit('high', 50);
     const lanes = lanesOn(nats);

@@ -1,7 +1,8 @@
-import { AckPolicy, type ConsumerConfig, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { laneSubject } from '../../event-log/subjects.js';
 import type { Lane } from '../../message/message.events.js';
+import type { DurableConsumer } from './ensure-consumer.js';
 
 /**
  * How many messages of a lane all workers together may hold. Generous, because messages handed back with a delay count
@@ -17,10 +18,7 @@ export function laneConsumerName(lane: Lane): string {
  * One priority's durable consumer. There is no `max_deliver`: the broker would stop to deliver and tell nobody, and the
  * message would wait for ever. The worker counts the calls that were lost with their workers, and dead-letters.
  */
-export function laneConsumer(
-  lane: Lane,
-  ackWaitMs: number,
-): Partial<ConsumerConfig> & { durable_name: string } {
+export function laneConsumer(lane: Lane, ackWaitMs: number): DurableConsumer {
   return {
     durable_name: laneConsumerName(lane),
     filter_subject: laneSubject(lane),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConsumerConfig, JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import {
   createInbox,
   type Msg,
@@ -8,6 +8,7 @@ import {
   type Subscription,
 } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { type DurableConsumer, ensureConsumer } from './ensure-consumer.js';
 
 /** The server ends a pull after this time; the next one follows at once. */
 const EXPIRES_MS = 30_000;
@@ -22,7 +23,7 @@ const REOPEN_DELAYS_MS = [100, 250, 500, 1_000] as const;
 export interface PullOptions {
   readonly stream: string;
   /** A durable pull consumer; created, or brought to these settings, each time the pull opens. */
-  readonly consumer: Partial<ConsumerConfig> & { readonly durable_name: string };
+  readonly consumer: DurableConsumer;
   /** At most this many messages are asked for and not yet taken. */
   readonly capacity: number;
   /** How many messages were received and not yet taken. */
@@ -118,7 +119,7 @@ export class Pull {
   }
 
   private async open(): Promise<void> {
-    await this.manager.consumers.add(this.options.stream, this.options.consumer);
+    await ensureConsumer(this.manager, this.options.stream, this.options.consumer);
     await this.options.beforeOpen?.();
     if (this.stopping.signal.aborted) return;
     this.session += 1;

@@ -1,0 +1,240 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
+import { configSchema } from '../../src/config/config.schema.js';
+import { assembleWorker, type WorkerSurroundings } from '../../src/dispatcher/assemble-worker.js';
+import type { Worker } from '../../src/dispatcher/worker.js';
+import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
+import type { ModelAnswer, ModelCall, ModelEndpoint } from '../../src/endpoints/model-endpoint.port.js';
+import { ensureStreams } from '../../src/event-log/jetstream/ensure-streams.js';
+import { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
+import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
+import { DueRelay } from '../../src/lanes/jetstream/due-relay.js';
+import { JetStreamLanes } from '../../src/lanes/jetstream/jetstream-lanes.js';
+import { laneConsumerName } from '../../src/lanes/jetstream/lane-consumers.js';
+import { JetStreamRetrySchedules } from '../../src/lanes/jetstream/schedules.js';
+import { LANES, type Lane, type MessageEventData } from '../../src/message/message.events.js';
+import { INLINE_REQUEST_LIMIT, receive } from '../../src/message/receive.decision.js';
+import { systemSources } from '../../src/platform/clock.js';
+import { eventually } from '../support/eventually.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { FoldedLog } from './dispatcher.folded-log.js';
+
+export type Answering = (call: ModelCall, count: number) => Promise<ModelAnswer>;
+
+/** A model in this process: answers as told, and remembers what it was asked, in order. */
+export class TestEndpoint implements ModelEndpoint {
+  readonly calls: ModelCall[] = [];
+  running = 0;
+
+  constructor(
+    private readonly answering: Answering,
+    readonly name = 'test',
+    readonly models: readonly string[] = ['model'],
+    readonly maxConcurrency = 1_000,
+  ) {}
+
+  async call(call: ModelCall): Promise<ModelAnswer> {
+    this.calls.push(call);
+    this.running += 1;
+    try {
+      return await this.answering(call, this.calls.length);
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  /** The contents of the calls, as they came. */
+  get asked(): (string | undefined)[] {
+    return this.calls.map((call) => call.request.content);
+  }
+
+  async close(): Promise<void> {}
+}
+
+export const atOnce: Answering = async (call) => {
+  call.onDelta({ content: `re: ${call.request.content}` });
+  return {
+    answer: { role: 'assistant', content: `re: ${call.request.content}` },
+    finishReason: 'stop',
+    model: call.model,
+    usage: { prompt_tokens: 1, completion_tokens: 2 },
+    firstTokenMs: 0,
+  };
+};
+
+export function after(ms: number): Answering {
+  return async (call, count) => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return atOnce(call, count);
+  };
+}
+
+/** Ends by nothing but its signal. */
+export const never: Answering = ({ signal }) =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+
+export interface Submitted extends Partial<MessageEventData['llmq.message.received.v1']> {
+  readonly content?: string;
+  readonly model?: string;
+}
+
+export interface RigWorker {
+  readonly worker: Worker;
+  readonly nats: NatsConnection;
+  /** As SIGKILL would: its connection is gone, and nothing that it still does reaches anybody. */
+  crash(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly endpoints: readonly ModelEndpoint[];
+  readonly concurrency?: number;
+  readonly prefetch?: number;
+  readonly ackWaitMs?: number;
+  readonly maxLostCalls?: number;
+  /** Replaces surroundings, to break them. */
+  readonly broken?: (around: WorkerSurroundings) => Partial<WorkerSurroundings>;
+}
+
+/** Real NATS with the service's streams, a log, a fold of it, and as many workers as wanted. */
+export class Rig {
+  private readonly workers: RigWorker[] = [];
+  private readonly relays: DueRelay[] = [];
+
+  private constructor(
+    readonly server: TestNats,
+    readonly nats: NatsConnection,
+    readonly log: JetStreamEventLog,
+    readonly folded: FoldedLog,
+  ) {}
+
+  static async start(): Promise<Rig> {
+    const server = await startTestNats();
+    const nats = await connectTo(server);
+    await ensureStreams(nats, 1);
+    const log = logOn(nats);
+    return new Rig(server, nats, log, new FoldedLog(log));
+  }
+
+  async stop(): Promise<void> {
+    await this.stopWorkers();
+    await this.folded.close();
+    await this.nats.close();
+    await this.server.stop();
+  }
+
+  async stopWorkers(): Promise<void> {
+    for (const { worker, nats } of this.workers.splice(0)) {
+      await worker.stop(500);
+      await nats.close();
+    }
+    for (const relay of this.relays.splice(0)) await relay.stop();
+  }
+
+  async startRelay(): Promise<void> {
+    const relay = new DueRelay(this.nats, this.log, systemSources, silentLogger);
+    this.relays.push(relay);
+    await relay.start();
+  }
+
+  async startWorker(options: WorkerOptions): Promise<RigWorker> {
+    const nats = await connectTo(this.server);
+    const worker = this.assemble(nats, options);
+    const running = { worker, nats, crash: () => nats.close() };
+    this.workers.push(running);
+    await worker.start();
+    return running;
+  }
+
+  /** Puts one message into a lane; returns its id. */
+  async submit(lane: Lane, { content = 'hello', model, ...rest }: Submitted = {}): Promise<string> {
+    const messageId = systemSources.newId();
+    const request = { content, model: model ?? null, parameters: {} };
+    const context = { messageId, tenant: 'default', lane, newId: systemSources.newId };
+    const events = receive(
+      { ...context, now: new Date().toISOString(), traceparent: TRACEPARENT },
+      {
+        request,
+        stream: false,
+        user_id: 'user',
+        conversation_id: null,
+        requested_priority: lane,
+        metadata: {},
+        timeout_ms: 60_000,
+        max_retries: 3,
+        deadline: null,
+        source: 'rest',
+        ...rest,
+      },
+      { priority: lane, reason: 'explicit' },
+      content.length,
+    );
+    await this.log.append(events, { timeoutMs: 30_000 });
+    return messageId;
+  }
+
+  /** Waits until the message has this history, and fails on any other in the end. */
+  async history(messageId: string, expected: readonly string[]): Promise<void> {
+    await eventually(() => {
+      const history = this.folded.historyOf(messageId);
+      if (history.join() !== expected.join()) throw new Error(`${messageId} has the history ${history}`);
+    });
+  }
+
+  /** Waits until every lane is empty: nothing pending, nothing held. */
+  async lanesEmpty(): Promise<void> {
+    const manager = await jetstreamManager(this.nats);
+    await eventually(async () => {
+      for (const lane of LANES) {
+        const info = await manager.consumers.info(EVENTS_STREAM, laneConsumerName(lane));
+        const left = info.num_pending + info.num_ack_pending;
+        if (left > 0) throw new Error(`${left} messages are left in the lane ${lane}`);
+      }
+    });
+  }
+
+  private assemble(nats: NatsConnection, options: WorkerOptions): Worker {
+    const { concurrency = 4, prefetch = 8, ackWaitMs = 1_500, maxLostCalls = 30 } = options;
+    const config = configSchema.parse({
+      queue: {
+        max_lost_calls: maxLostCalls,
+        worker: { concurrency, prefetch, ack_wait_ms: ackWaitMs },
+        retry: { base_delay_ms: 100, max_delay_ms: 400 },
+      },
+    });
+    const around: WorkerSurroundings = {
+      config,
+      log: logOn(nats),
+      lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
+      schedules: new JetStreamRetrySchedules(nats),
+      registry: new EndpointRegistry(options.endpoints),
+      answers: new NatsAnswerPublisher(nats),
+      reader: this.folded,
+      position: this.folded,
+      sources: systemSources,
+      logger: silentLogger,
+    };
+    return assembleWorker({ ...around, ...options.broken?.(around) });
+  }
+}
+
+export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+export const LARGE_CONTENT = 'x'.repeat(INLINE_REQUEST_LIMIT + 1);
+
+function logOn(nats: NatsConnection): JetStreamEventLog {
+  return new JetStreamEventLog(nats, silentLogger, {
+    appendTimeoutMs: 1_000,
+    appendBufferBytes: 16 * 1024 * 1024,
+  });
+}
+
+function connectTo(server: TestNats): Promise<NatsConnection> {
+  return connect({
+    servers: server.url,
+    user: server.user,
+    pass: server.password,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+  });
+}

@@ -1,0 +1,389 @@
+import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
+import { ModelCallError } from '../../src/endpoints/model-endpoint.port.js';
+import type { LaneDelivery, Lanes } from '../../src/lanes/lane.port.js';
+import type { MessageEvent, MessageEventOf, MessageEventType } from '../../src/message/message.events.js';
+import { eventually } from '../support/eventually.js';
+import {
+  type Answering,
+  after,
+  atOnce,
+  LARGE_CONTENT,
+  never,
+  Rig,
+  TestEndpoint,
+  TRACEPARENT,
+} from './dispatcher.rig.js';
+
+const COMPLETED = ['received', 'prioritized', 'dispatched', 'completed'];
+
+let rig: Rig;
+
+beforeAll(async () => {
+  rig = await Rig.start();
+});
+afterEach(() => rig.stopWorkers());
+afterAll(() => rig?.stop());
+
+function failing(retryable: boolean, code = 'overloaded'): Answering {
+  return async () => {
+    throw new ModelCallError({ code, message: 'It did not work.', retryable, status: 503 });
+  };
+}
+
+function only<T extends MessageEventType>(id: string, type: T): MessageEventOf<T> {
+  const found = rig.folded.eventsOf(id).filter((event: MessageEvent) => event.type === type);
+  expect(found).toHaveLength(1);
+  return found[0] as MessageEventOf<T>;
+}
+
+async function completionOf(id: string): Promise<number | undefined> {
+  const listener = new NatsAnswerListener(rig.nats);
+  const ended = AbortSignal.timeout(30_000);
+  const notice = await listener.completion(id, { signal: ended, onUncertain: () => {} });
+  listener.close();
+  return notice?.sequence;
+}
+
+describe('a message on its way', () => {
+  it('is called, answered, announced and off its lane', async () => {
+    const endpoint = new TestEndpoint(after(30));
+    await rig.startWorker({ endpoints: [endpoint] });
+    const id = await rig.submit('high', { content: 'ping' });
+    const announced = await completionOf(id);
+    await rig.history(id, COMPLETED);
+    await rig.lanesEmpty();
+    expect(endpoint.calls).toMatchObject([
+      {
+        messageId: id,
+        request: { content: 'ping' },
+        model: 'model',
+        timeoutMs: 60_000,
+        traceparent: TRACEPARENT,
+      },
+    ]);
+    const { data } = only(id, 'llmq.message.completed.v1');
+    expect(data).toMatchObject({
+      attempt: 1,
+      delivery: 1,
+      answer: { role: 'assistant', content: 're: ping' },
+      finish_reason: 'stop',
+      endpoint: 'test',
+      model: 'model',
+      usage: { prompt_tokens: 1, completion_tokens: 2 },
+    });
+    expect(data.total_ms).toBeGreaterThanOrEqual(data.queue_ms + 25);
+    const state = await rig.folded.state(id);
+    expect(state).toMatchObject({ status: 'completed', attempts: 1, terminalSequence: announced });
+    expect(rig.folded.eventsOf(id).map(({ traceparent }) => traceparent)).toEqual(Array(4).fill(TRACEPARENT));
+  });
+
+  it('streams its pieces while the call runs', async () => {
+    const endpoint = new TestEndpoint(async (call, count) => {
+      for (const content of ['a', 'b', 'c']) call.onDelta({ content });
+      return after(50)(call, count);
+    });
+    const listener = new NatsAnswerListener(rig.nats);
+    const over = new AbortController();
+    const id = await rig.submit('high');
+    const pieces = listener.chunks(id, over.signal)[Symbol.asyncIterator]();
+    await rig.startWorker({ endpoints: [endpoint] });
+    const seen = [(await pieces.next()).value, (await pieces.next()).value, (await pieces.next()).value];
+    expect(seen.map(({ seq, attempt, delta }) => [seq, attempt, delta.content])).toEqual([
+      [1, 1, 'a'],
+      [2, 1, 'b'],
+      [3, 1, 'c'],
+    ]);
+    over.abort();
+    listener.close();
+    await rig.history(id, COMPLETED);
+  });
+
+  it('has its large request read from the log', async () => {
+    const endpoint = new TestEndpoint(atOnce);
+    await rig.startWorker({ endpoints: [endpoint] });
+    const id = await rig.submit('normal', { content: LARGE_CONTENT });
+    await rig.history(id, COMPLETED);
+    expect(endpoint.asked).toEqual([LARGE_CONTENT]);
+  });
+
+  it('waits in its lane until those of higher lanes have gone', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const endpoint = new TestEndpoint(async (call, count) => {
+      await gate;
+      return atOnce(call, count);
+    });
+    const { worker } = await rig.startWorker({ endpoints: [endpoint], concurrency: 1 });
+    await rig.submit('low', { content: 'first' });
+    await eventually(() => expect(endpoint.running).toBe(1));
+    for (const lane of ['low', 'low', 'normal', 'high', 'realtime'] as const) {
+      await rig.submit(lane, { content: lane });
+    }
+    await eventually(() => expect(worker.status.ready).toEqual({ realtime: 1, high: 1, normal: 1, low: 2 }));
+    open();
+    await eventually(() => expect(endpoint.asked).toHaveLength(6));
+    expect(endpoint.asked).toEqual(['first', 'realtime', 'high', 'normal', 'low', 'low']);
+    await rig.lanesEmpty();
+  });
+});
+
+describe('a failed attempt', () => {
+  it('is tried again after its backoff, and completes', async () => {
+    await rig.startRelay();
+    const endpoint = new TestEndpoint((call, count) =>
+      count < 3 ? failing(true)(call, count) : atOnce(call, count),
+    );
+    await rig.startWorker({ endpoints: [endpoint] });
+    const id = await rig.submit('normal', { content: 'again' });
+    await rig.history(id, [
+      ...['received', 'prioritized'],
+      ...['dispatched', 'attempt-failed', 'scheduled', 'prioritized'],
+      ...['dispatched', 'attempt-failed', 'scheduled', 'prioritized'],
+      ...['dispatched', 'completed'],
+    ]);
+    expect(endpoint.asked).toEqual(['again', 'again', 'again']);
+    await rig.lanesEmpty();
+    const events = rig.folded.eventsOf(id);
+    const scheduled = events.filter((event) => event.type === 'llmq.message.scheduled.v1');
+    const requeued = events.filter((event) => event.type === 'llmq.message.prioritized.v1').slice(1);
+    requeued.forEach((event, index) => {
+      expect(Date.parse(event.time)).toBeGreaterThanOrEqual(Date.parse(scheduled[index]!.data.due_at));
+      expect(event.data).toMatchObject({ reason: 'retry', attempt: index + 2, priority: 'normal' });
+      expect(event.traceparent).toBe(TRACEPARENT);
+    });
+    expect(await rig.folded.state(id)).toMatchObject({
+      status: 'completed',
+      attempts: 3,
+      priorityReason: 'explicit',
+    });
+  });
+
+  it('is the last one when the retries are used up', async () => {
+    await rig.startRelay();
+    await rig.startWorker({ endpoints: [new TestEndpoint(failing(true))] });
+    const id = await rig.submit('high', { max_retries: 1 });
+    const announced = await completionOf(id);
+    await rig.history(id, [
+      ...['received', 'prioritized', 'dispatched', 'attempt-failed', 'scheduled'],
+      ...['prioritized', 'dispatched', 'attempt-failed', 'dead-lettered'],
+    ]);
+    expect(only(id, 'llmq.message.dead-lettered.v1').data).toMatchObject({
+      reason: 'retries_exhausted',
+      attempt: 2,
+      error: { code: 'overloaded' },
+    });
+    expect(await rig.folded.state(id)).toMatchObject({ status: 'failed', terminalSequence: announced });
+    await rig.lanesEmpty();
+  });
+
+  it('is the last one when trying again can not help', async () => {
+    await rig.startWorker({ endpoints: [new TestEndpoint(failing(false, 'bad_request'))] });
+    const id = await rig.submit('high');
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'attempt-failed', 'dead-lettered']);
+    expect(only(id, 'llmq.message.dead-lettered.v1').data.reason).toBe('not_retryable');
+    await rig.lanesEmpty();
+  });
+
+  it('is one too when no endpoint serves the model', async () => {
+    const endpoint = new TestEndpoint(atOnce);
+    await rig.startWorker({ endpoints: [endpoint] });
+    const id = await rig.submit('high', { model: 'another', max_retries: 0 });
+    await rig.history(id, ['received', 'prioritized', 'attempt-failed', 'dead-lettered']);
+    expect(only(id, 'llmq.message.attempt-failed.v1').data).toMatchObject({
+      endpoint: null,
+      error: { code: 'unknown_model' },
+    });
+    expect(endpoint.calls).toHaveLength(0);
+  });
+});
+
+describe('a worker that dies', () => {
+  it('leaves its call to another, and the message has one terminal event that counts', async () => {
+    const doomed = new TestEndpoint(never);
+    const dead = await rig.startWorker({ endpoints: [doomed] });
+    const id = await rig.submit('high');
+    await eventually(() => expect(doomed.calls).toHaveLength(1));
+    await dead.crash();
+    await rig.startWorker({ endpoints: [new TestEndpoint(atOnce)] });
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'dispatched', 'completed']);
+    expect(only(id, 'llmq.message.completed.v1').data).toMatchObject({ attempt: 1, delivery: 2 });
+    expect(await rig.folded.state(id)).toMatchObject({ status: 'completed', attempts: 2 });
+    await rig.lanesEmpty();
+  });
+
+  it('after its answer was stored, costs no second call, and who waits is told', async () => {
+    const endpoint = new TestEndpoint(atOnce);
+    const dead = await rig.startWorker({ endpoints: [endpoint], broken: withLostAcks });
+    const id = await rig.submit('high');
+    await rig.history(id, COMPLETED);
+    await dead.crash();
+    const told = completionOf(id);
+    const { worker } = await rig.startWorker({ endpoints: [endpoint] });
+    expect(await told).toBe((await rig.folded.state(id))?.terminalSequence);
+    await rig.lanesEmpty();
+    expect(endpoint.calls).toHaveLength(1);
+    expect(worker.status.counters).toMatchObject({ completed: 0, alreadyKnown: 1 });
+    expect(rig.folded.historyOf(id)).toEqual(COMPLETED);
+  });
+
+  it('between the failure and its schedule, loses no retry', async () => {
+    await rig.startRelay();
+    const dead = await rig.startWorker({
+      endpoints: [new TestEndpoint(failing(true))],
+      broken: () => ({ schedules: { set: () => new Promise(() => {}) } }),
+    });
+    const id = await rig.submit('high');
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'attempt-failed', 'scheduled']);
+    await dead.crash();
+    await rig.startWorker({ endpoints: [new TestEndpoint(atOnce)] });
+    await rig.history(id, [
+      ...['received', 'prioritized', 'dispatched', 'attempt-failed', 'scheduled'],
+      ...['prioritized', 'dispatched', 'completed'],
+    ]);
+    await rig.lanesEmpty();
+  });
+
+  it('over the same message again and again, makes it poison', async () => {
+    const id = await rig.submit('high');
+    for (const call of [1, 2]) {
+      const doomed = new TestEndpoint(never);
+      const dead = await rig.startWorker({ endpoints: [doomed], maxLostCalls: 2 });
+      await eventually(() => expect(doomed.calls).toHaveLength(1));
+      expect((await rig.folded.state(id))?.openAttempts).toBe(call);
+      await dead.crash();
+    }
+    const endpoint = new TestEndpoint(atOnce);
+    await rig.startWorker({ endpoints: [endpoint], maxLostCalls: 2 });
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'dispatched', 'dead-lettered']);
+    expect(only(id, 'llmq.message.dead-lettered.v1').data.reason).toBe('lost_workers');
+    expect(endpoint.calls).toHaveLength(0);
+    await rig.lanesEmpty();
+  });
+});
+
+describe('a worker in trouble', () => {
+  it('answers every message over the death and return of the broker', async () => {
+    await rig.startRelay();
+    const endpoint = new TestEndpoint(after(20));
+    await rig.startWorker({ endpoints: [endpoint], concurrency: 16, prefetch: 32 });
+    const early = await Promise.all(Array.from({ length: 200 }, () => rig.submit('normal')));
+    await eventually(() => expect(endpoint.calls.length).toBeGreaterThan(40));
+    await rig.server.kill();
+    await rig.server.restart();
+    const late = await Promise.all(Array.from({ length: 50 }, () => rig.submit('high')));
+    await eventually(async () => {
+      for (const id of [...early, ...late]) {
+        expect(await rig.folded.state(id)).toMatchObject({ status: 'completed' });
+      }
+    });
+    await rig.lanesEmpty();
+    // Acks that died with the broker bring messages again; what they ask first keeps them from being called again.
+    const terminals = [...early, ...late].map(
+      (id) => rig.folded.historyOf(id).filter((name) => name === 'completed').length,
+    );
+    expect(Math.max(...terminals)).toBe(1);
+  });
+
+  it('goes on after a bug, and keeps the message', async () => {
+    let broken = true;
+    const endpoint = new TestEndpoint(async (call, count) => {
+      if (broken && call.request.content === 'bug') throw new TypeError('undefined is not a function');
+      return atOnce(call, count);
+    });
+    const { worker } = await rig.startWorker({ endpoints: [endpoint] });
+    const id = await rig.submit('high', { content: 'bug' });
+    const others = await Promise.all([1, 2, 3].map(() => rig.submit('low')));
+    for (const other of others) await rig.history(other, COMPLETED);
+    expect(worker.status.counters).toMatchObject({ mishaps: 1, handedBack: 1, completed: 3 });
+    broken = false;
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'dispatched', 'completed']);
+  });
+
+  it('serves other models while all places of one are taken', async () => {
+    const stuck = new TestEndpoint(never, 'stuck', ['stuck'], 1);
+    const free = new TestEndpoint(atOnce, 'free', ['free'], 1);
+    const { worker } = await rig.startWorker({ endpoints: [stuck, free], concurrency: 4 });
+    // More than a worker sets aside, in front of one that could go.
+    for (let index = 0; index < 25; index += 1) await rig.submit('normal', { model: 'stuck' });
+    const id = await rig.submit('normal', { model: 'free' });
+    await rig.history(id, COMPLETED);
+    expect(stuck.calls).toHaveLength(1);
+    expect(worker.status).toMatchObject({ running: 1, setAside: 16 });
+    await worker.stop(500);
+    await rig.startWorker({ endpoints: [new TestEndpoint(atOnce, 'stuck', ['stuck'])] });
+    await rig.lanesEmpty();
+  });
+
+  it('takes no message off a lane that it has no place for', async () => {
+    const endpoint = new TestEndpoint(never, 'test', ['model'], 1);
+    const { worker } = await rig.startWorker({ endpoints: [endpoint], concurrency: 8, prefetch: 4 });
+    for (let index = 0; index < 10; index += 1) await rig.submit('low');
+    await eventually(() => expect(worker.status.ready.low).toBe(4));
+    // One is called, one found the place taken; all others stay where the lane policy can still choose.
+    expect(worker.status).toMatchObject({ running: 1, setAside: 1 });
+    await worker.stop(500);
+    await rig.startWorker({ endpoints: [new TestEndpoint(atOnce)] });
+    await rig.lanesEmpty();
+  });
+});
+
+describe('a worker that stops', () => {
+  it('finishes what runs, takes no more, and hands the rest back at once', async () => {
+    const endpoint = new TestEndpoint(after(400));
+    const options = { concurrency: 2, prefetch: 8, ackWaitMs: 60_000 };
+    const { worker } = await rig.startWorker({ endpoints: [endpoint], ...options });
+    const ids = await Promise.all(Array.from({ length: 12 }, () => rig.submit('high')));
+    await eventually(() => expect(endpoint.running).toBe(2));
+    await eventually(() => expect(worker.status.ready.high).toBeGreaterThan(0));
+    await worker.stop(10_000);
+    expect([endpoint.calls.length, endpoint.running]).toEqual([2, 0]);
+    expect(worker.status.counters.completed).toBe(2);
+    const other = new TestEndpoint(atOnce);
+    await rig.startWorker({ endpoints: [other], ...options });
+    await rig.lanesEmpty();
+    expect(other.calls).toHaveLength(10);
+    for (const id of ids) await rig.history(id, COMPLETED);
+  });
+
+  it('hands a call back that does not end in time, without counting it as failed', async () => {
+    const endpoint = new TestEndpoint(never);
+    const { worker } = await rig.startWorker({ endpoints: [endpoint], ackWaitMs: 60_000 });
+    const id = await rig.submit('high');
+    await eventually(() => expect(endpoint.running).toBe(1));
+    const began = performance.now();
+    await worker.stop(1_000);
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(endpoint.running).toBe(0);
+    await rig.startWorker({ endpoints: [new TestEndpoint(atOnce)] });
+    await rig.history(id, ['received', 'prioritized', 'dispatched', 'dispatched', 'completed']);
+    await rig.lanesEmpty();
+  });
+});
+
+/** Acks that never arrive, as of a worker that dies right before them. */
+function withLostAcks(around: { readonly lanes: Lanes }) {
+  const { lanes } = around;
+  const unheard = (delivery: LaneDelivery): LaneDelivery => ({
+    lane: delivery.lane,
+    sequence: delivery.sequence,
+    event: delivery.event,
+    delivery: delivery.delivery,
+    inDoubtUpTo: delivery.inDoubtUpTo,
+    ack: () => {},
+    handBack: (delayMs) => delivery.handBack(delayMs),
+  });
+  return {
+    lanes: {
+      start: (onReady: () => void) => lanes.start(onReady),
+      ready: (lane: LaneDelivery['lane']) => lanes.ready(lane),
+      take: (lane: LaneDelivery['lane']) => {
+        const delivery = lanes.take(lane);
+        return delivery && unheard(delivery);
+      },
+      stopTaking: () => lanes.stopTaking(),
+      close: () => lanes.close(),
+    },
+  };
+}
