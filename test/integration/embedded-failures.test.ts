@@ -36,11 +36,14 @@ describe('embedded servers that can not start', () => {
     const squatter = createServer().listen(0, '127.0.0.1');
     await once(squatter, 'listening');
     const { port } = squatter.address() as { port: number };
-    await expect(start({ wantNats: true, natsPort: port })).rejects.toMatchObject({
-      code: 'nats_start_failed',
-      message: expect.stringContaining(`port ${port}`),
-    });
-    squatter.close();
+    try {
+      await expect(start({ wantNats: true, natsPort: port })).rejects.toMatchObject({
+        code: 'nats_start_failed',
+        message: expect.stringContaining(`port ${port} of 127.0.0.1`),
+      });
+    } finally {
+      squatter.close();
+    }
   });
 
   it('tell the last words of the log in one paragraph, end the other server, and give the folder free', async () => {
@@ -100,11 +103,13 @@ describe('what the embedded servers stand on', () => {
     const address = join(dir, 'lock.sock');
     const script = `require('net').createServer().listen(${JSON.stringify(address)}, () => console.log('on'))`;
     const holder = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(holder.stdout, 'data');
-    expect(await claim(address)).toBeNull();
-
-    holder.kill('SIGKILL');
-    await once(holder, 'exit');
+    try {
+      await once(holder.stdout, 'data');
+      expect(await claim(address)).toBeNull();
+    } finally {
+      holder.kill('SIGKILL');
+      await once(holder, 'exit');
+    }
     const claimed = await claim(address);
     expect(claimed).not.toBeNull();
     expect(await claim(address)).toBeNull();

@@ -6,6 +6,7 @@ import { type EmbeddedServers, startEmbeddedServers } from '../../src/platform/e
 import { endProcess } from '../../src/platform/embedded/end-process.js';
 import { embeddedServerPid, endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
 import { eventually } from '../support/eventually.js';
+import { reapWithThisProcess } from '../support/reaper.js';
 import {
   queryPostgres,
   readFromNats,
@@ -25,16 +26,19 @@ function start(dataDir: string): Promise<Required<EmbeddedServers>> {
 
 describe('the embedded servers', () => {
   let dataDir: string;
+  let release: () => void;
   let servers: Required<EmbeddedServers>;
 
   beforeAll(async () => {
     dataDir = await makeTempDir();
+    release = reapWithThisProcess({ dataDir, removeDataDir: true });
     servers = await start(dataDir);
   });
   afterAll(async () => {
     await servers?.stop();
     await endEmbeddedServers(dataDir);
     await removeTempDir(dataDir);
+    release?.();
   });
 
   it('start usable: JetStream stores, PostgreSQL 18 has an own database in UTF-8 and UTC', async () => {

@@ -9,6 +9,7 @@ import { postgresSystemUser } from '../../src/platform/embedded/postgres-system-
 import { processIdentity } from '../../src/platform/embedded/process-identity.js';
 import { compileSource } from '../support/compiled-source.js';
 import { embeddedServerPid, endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
+import { reapWithThisProcess } from '../support/reaper.js';
 import { readFromNats, readFromPostgres, storeInNats, storeInPostgres } from '../support/server-clients.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
@@ -25,6 +26,7 @@ function start(dataDir: string): Promise<Required<EmbeddedServers>> {
 describe('a start after the service was killed', () => {
   let compiled: string;
   let dataDir: string;
+  let release: () => void;
   let owner: ChildProcess | null = null;
   let servers: EmbeddedServers | null = null;
 
@@ -35,12 +37,14 @@ describe('a start after the service was killed', () => {
 
   beforeEach(async () => {
     dataDir = await makeTempDir();
+    release = reapWithThisProcess({ dataDir, removeDataDir: true });
   });
   afterEach(async () => {
     await killOwner();
     await servers?.stop();
     await endEmbeddedServers(dataDir);
     await removeTempDir(dataDir);
+    release();
     owner = null;
     servers = null;
   });

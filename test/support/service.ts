@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { endEmbeddedServers, runningServers } from './embedded-processes.js';
+import { reapWithThisProcess } from './reaper.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -65,9 +66,12 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const service = observe(child);
+  const removeDataDir = options.dataDir === undefined;
+  const release = reapWithThisProcess({ dataDir, ownerPid: child.pid, removeDataDir });
   const cleanUp = async () => {
     await endEmbeddedServers(dataDir);
-    if (options.dataDir === undefined) await removeTempDir(dataDir);
+    if (removeDataDir) await removeTempDir(dataDir);
+    release();
   };
   try {
     const baseUrl = await service.ready(options.readyWithinMs ?? 120_000);

@@ -3,6 +3,7 @@ import { openDataFolder } from '../../src/platform/embedded/data-folder.js';
 import { type EmbeddedNats, startEmbeddedNats } from '../../src/platform/embedded/embedded-nats.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
 import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
+import { reapWithThisProcess } from './reaper.js';
 import { silentLogger } from './silent-logger.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
@@ -32,6 +33,7 @@ export interface TestNats {
 /** A real `nats-server` with JetStream on a free loopback port and a temporary store. */
 export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}): Promise<TestNats> {
   const dir = await makeTempDir('llmq-nats');
+  const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
   const binary = await natsServerPath(silentLogger);
@@ -59,6 +61,7 @@ export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}
     async stop() {
       await server.stop();
       await removeTempDir(dir);
+      release();
     },
   };
 }

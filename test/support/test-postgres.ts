@@ -5,6 +5,7 @@ import {
   startEmbeddedPostgres,
 } from '../../src/platform/embedded/embedded-postgres.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
+import { reapWithThisProcess } from './reaper.js';
 import { silentLogger } from './silent-logger.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
@@ -34,6 +35,7 @@ const FAST = { fsync: false, full_page_writes: false };
 /** A real PostgreSQL 18 on a free loopback port with a temporary, empty database. */
 export async function startTestPostgres({ fsync = false }: TestPostgresOptions = {}): Promise<TestPostgres> {
   const dir = await makeTempDir('llmq-postgres');
+  const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
   const start = (port: number | null) =>
@@ -61,6 +63,7 @@ export async function startTestPostgres({ fsync = false }: TestPostgresOptions =
     async stop() {
       await server.stop();
       await removeTempDir(dir);
+      release();
     },
   };
 }
