@@ -166,9 +166,9 @@ describe('bad input', () => {
     [
       'a million brackets',
       `{"user_id":"u","content":${'['.repeat(1e6)}${']'.repeat(1e6)}}`,
-      422,
-      'invalid_fields',
-      'content',
+      400,
+      'invalid_json',
+      undefined,
     ],
   ];
 

@@ -1,6 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { nestsDeeper } from './json-nesting.policy.js';
 import { RefusedError } from './refused.error.js';
+
+/** Deeper than anything that any field may hold. */
+const MAX_LEVELS = 128;
+/** Too short for its nesting to cost anything. */
+const SHORT_BYTES = 16 * 1024;
 
 type Done = (error: Error | null, body?: unknown) => void;
 
@@ -9,6 +15,7 @@ type Done = (error: Error | null, body?: unknown) => void;
  * take those would let any web page submit to a service on loopback; JSON needs a preflight, which is never granted.
  *
  * Bytes that are not UTF-8 are refused: decoding would put replacement characters where the client had something else.
+ * So is what nests without end: `JSON.parse` needs seconds for a few megabytes of brackets, and nobody is served meanwhile.
  * The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
  */
 export function acceptJsonOnly(fastify: FastifyInstance): void {
@@ -23,6 +30,9 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     { parseAs: 'buffer' },
     (request, body: Buffer, done: Done) => {
       if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
+      if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
+        return done(new RefusedError('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
+      }
       parse(request, body.toString('utf8'), (error, value) => {
         done(error === null ? null : notJson(body), value);
       });
