@@ -1,5 +1,4 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { JetStreamStatus } from '@nats-io/jetstream/internal';
 import {
   createInbox,
   type Msg,
@@ -9,7 +8,8 @@ import {
   type Subscription,
 } from '@nats-io/transport-node';
 import type { ConnectionState } from './connection-state.js';
-import { parseDeliverySubject } from './delivery-subject.js';
+import { type DeliveryPosition, parseDeliverySubject } from './delivery-subject.js';
+import { pullStatus } from './pull-status.js';
 import { EVENTS_STREAM } from './streams.js';
 
 /** A stored event before it is decoded. */
@@ -116,14 +116,16 @@ export class PullSession {
 
   private receive(message: Msg): void {
     this.heardAt = performance.now();
-    const status = JetStreamStatus.maybeParseStatus(message);
-    if (status !== null) this.receiveStatus(status);
-    else this.receiveEvent(message);
+    // Asked first, and not for the status, because that would decode the headers of every event.
+    const position = parseDeliverySubject(message.reply ?? '');
+    if (position !== null) {
+      this.receiveEvent(message, position);
+      return;
+    }
+    if (message.headers !== undefined) this.receiveStatus(message.headers.code, message.headers.description);
   }
 
-  private receiveEvent(message: Msg): void {
-    const position = parseDeliverySubject(message.reply ?? '');
-    if (position === null) return;
+  private receiveEvent(message: Msg, position: DeliveryPosition): void {
     if (position.consumerSequence !== this.delivered + 1) {
       this.breakWith(`delivery ${this.delivered + 1} is missing`);
       return;
@@ -134,14 +136,10 @@ export class PullSession {
     this.use.onEvent({ sequence: position.streamSequence, data: message.data });
   }
 
-  private receiveStatus(status: JetStreamStatus): void {
-    if (status.isIdleHeartbeat()) return;
-    const over =
-      status.isRequestTimeout() || status.isMessageNotFound() || status.isMessageSizeExceedsMaxBytes();
-    if (!over) {
-      this.breakWith(status.description);
-      return;
-    }
+  private receiveStatus(code: number, description: string): void {
+    const status = pullStatus(code, description);
+    if (status === 'broken') this.breakWith(`${description} (${code})`);
+    if (status !== 'over') return;
     this.wanted = 0;
     if (this.gotInPull === 0) void this.expectNothingPending();
     this.onPullOver();
