@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
@@ -162,6 +163,7 @@ onUnix('the set-up of a checkout', () => {
       await eventually(() => expect(output.stdout).toContain('waiting'), { withinMs: 60_000 });
       // As it comes when a terminal and npm both send it.
       child.kill(signal);
+      await sleep(50);
       child.kill(signal);
       const { code, stdout } = await ended;
       expect(code).toBe(41);
