@@ -7,9 +7,9 @@ import { GatewayModule } from '../gateway/gateway.module.js';
 import { HealthModule } from '../gateway/health/health.module.js';
 import { HttpModule } from '../gateway/http/http.module.js';
 import { PlatformModule, type PlatformParts } from '../platform/platform.module.js';
-import { MetricsController } from '../platform/telemetry/metrics.controller.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { HealthChecksModule } from './health-checks.module.js';
+import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
@@ -35,9 +35,9 @@ export class AppModule {
         HealthChecksModule.of(parts.durability, parts.config.roles),
         HttpModule,
         HealthModule,
+        ServiceMetricsModule.of(parts.config.roles),
         ...[...parts.config.roles].flatMap((role) => [...MODULES_OF_ROLE[role]]),
       ],
-      controllers: [MetricsController],
     };
   }
 }

@@ -8,6 +8,7 @@ import { EVENT_LOG, LOGGER, NATS } from '../../platform/tokens.js';
 import { LANES_PORT, RETRY_SCHEDULES } from '../lane.port.js';
 import { DueRelay } from './due-relay.js';
 import { JetStreamLanes } from './jetstream-lanes.js';
+import { LaneLagReader } from './lane-lag.js';
 import { JetStreamRetrySchedules } from './schedules.js';
 
 /** The lanes' ports on JetStream. */
@@ -32,3 +33,10 @@ export const jetStreamLaneProviders: Provider[] = [
       new DueRelay(nats, log, sources, logger),
   },
 ];
+
+/** For whoever wants to know the lanes' lag, in any role. */
+export const laneLagProvider: Provider = {
+  provide: LaneLagReader,
+  inject: [NATS, SOURCES],
+  useFactory: (nats: NatsConnection, sources: Sources) => new LaneLagReader(nats, sources.nowMs),
+};

@@ -1,0 +1,91 @@
+import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, Optional } from '@nestjs/common';
+import { metrics } from '@opentelemetry/api';
+import type { Role } from '../config/service-config.js';
+import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
+import { Worker } from '../dispatcher/worker.js';
+import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
+import { laneLagProvider } from '../lanes/jetstream/lane-providers.js';
+import { MetricsController } from '../platform/telemetry/metrics.controller.js';
+import { ProjectorModule } from '../projection/projection.module.js';
+import { Projector } from '../projection/projector.js';
+
+/**
+ * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
+ * somebody asks, so that nothing is added to a message's way. Leaves out traces.
+ */
+@Module({})
+export class ServiceMetricsModule implements OnApplicationBootstrap {
+  private readonly meter = metrics.getMeter('llm-message-queue');
+
+  constructor(
+    @Inject(LaneLagReader) private readonly lag: LaneLagReader,
+    @Optional() @Inject(Worker) private readonly worker?: Worker,
+    @Optional() @Inject(Projector) private readonly projector?: Projector,
+  ) {}
+
+  static of(roles: ReadonlySet<Role>): DynamicModule {
+    return {
+      module: ServiceMetricsModule,
+      imports: [
+        ...(roles.has('worker') ? [DispatcherModule] : []),
+        ...(roles.has('projector') ? [ProjectorModule] : []),
+      ],
+      controllers: [MetricsController],
+      providers: [laneLagProvider],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.observeLanes();
+    if (this.worker !== undefined) this.observeWorker(this.worker);
+    if (this.projector !== undefined) this.observeProjector(this.projector);
+  }
+
+  private observeLanes(): void {
+    const waiting = this.gauge('llmq.lane.waiting', 'Messages in the lane that no worker has taken');
+    const held = this.gauge('llmq.lane.held', 'Messages of the lane that workers hold');
+    this.meter.addBatchObservableCallback(
+      async (result) => {
+        for (const [lane, lag] of await this.lag.read()) {
+          result.observe(waiting, lag.waiting, { lane });
+          result.observe(held, lag.held, { lane });
+        }
+      },
+      [waiting, held],
+    );
+  }
+
+  private observeWorker(worker: Worker): void {
+    const running = this.gauge('llmq.worker.running', 'Calls to models under way in this process');
+    const ready = this.gauge('llmq.worker.ready', 'Messages held ready in this process');
+    const done = this.meter.createObservableCounter('llmq.worker.messages', {
+      description: 'What this worker did with messages since its start',
+    });
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        const { status } = worker;
+        result.observe(running, status.running);
+        for (const [lane, count] of Object.entries(status.ready)) result.observe(ready, count, { lane });
+        for (const [what, count] of Object.entries(status.counters)) result.observe(done, count, { what });
+      },
+      [running, ready, done],
+    );
+  }
+
+  private observeProjector(projector: Projector): void {
+    const lag = this.gauge('llmq.projection.lag', 'Events in the log that the tables do not have yet');
+    const active = this.gauge('llmq.projection.active', '1 where this process writes the tables');
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        const { health } = projector;
+        if (health.lag !== null) result.observe(lag, health.lag);
+        result.observe(active, health.active ? 1 : 0);
+      },
+      [lag, active],
+    );
+  }
+
+  private gauge(name: string, description: string) {
+    return this.meter.createObservableGauge(name, { description });
+  }
+}
