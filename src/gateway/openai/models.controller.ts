@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { unknownModel } from '../http/refused.error.js';
@@ -24,12 +24,18 @@ export class ModelsController {
     return { object: 'list', data: this.endpoints.models().map(({ id }) => this.model(id)) };
   }
 
-  /** Names may hold slashes (`meta-llama/Llama-3.1-8B`), escaped by some clients and not by others. */
-  @Get('*')
+  @Get(':model')
   @ApiOperation({ summary: 'One model' })
-  find(@Param('*') id: string): object {
+  find(@Param('model') id: string): object {
     if (this.endpoints.serves(id)) return this.model(id);
     throw unknownModel(id);
+  }
+
+  /** Names may hold slashes (`meta-llama/Llama-3.1-8B`), escaped by some clients and not by others. */
+  @Get('*')
+  @ApiExcludeEndpoint()
+  findBySlashes(@Param('*') id: string): object {
+    return this.find(id);
   }
 
   private model(id: string): object {

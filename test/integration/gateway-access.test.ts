@@ -1,0 +1,278 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { newApiKey } from '../../src/security/api-key.js';
+import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+
+const red = newApiKey({ name: 'red-key', role: 'client', tenant: 'red' });
+const blue = newApiKey({ name: 'blue-key', role: 'admin', tenant: 'blue' });
+
+let servers: Servers;
+let gateway: Gateway | undefined;
+
+beforeAll(async () => {
+  servers = await startServers();
+});
+afterEach(async () => {
+  await gateway?.close();
+  gateway = undefined;
+});
+afterAll(async () => {
+  await servers?.stop();
+});
+
+async function start(overrides: Record<string, unknown> = {}): Promise<Gateway> {
+  gateway = await startGateway(servers, overrides);
+  return gateway;
+}
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+const chat = { model: MODEL, messages: [{ role: 'user', content: 'Hi' }] };
+
+/** `fetch` sets Host and Origin itself, and resolves dots in addresses. */
+async function raw(
+  url: string,
+  headers: Record<string, string>,
+  { body, path = new URL(url).pathname }: { body?: string; path?: string } = {},
+): Promise<{ status: number; json: { code?: string }; headers: IncomingHttpHeaders }> {
+  const sent = httpRequest(url, { path, method: body === undefined ? 'GET' : 'POST', headers });
+  sent.end(body);
+  const [response] = await once(sent, 'response');
+  return { status: response.statusCode, headers: response.headers, json: JSON.parse(await text(response)) };
+}
+
+describe('with API keys', () => {
+  const keyed = { security: { api_keys: [red.config, blue.config] } };
+
+  it('serves nobody without a key, on any route but health', async () => {
+    const { baseUrl, log } = await start(keyed);
+    const before = await log.lastSequence();
+    const routes = [
+      ...['GET /api/v1/messages', 'POST /api/v1/messages', 'GET /v1/models', 'POST /v1/chat/completions'],
+      ...[
+        'GET /api/docs',
+        'GET /api/docs-json',
+        'GET /api/docs/swagger-ui-bundle.js',
+        'GET /nothing',
+        'GET /',
+      ],
+      ...['GET /healthy', 'GET //v1/models'],
+    ];
+    for (const route of routes) {
+      const [method, path] = route.split(' ') as [string, string];
+      const body = method === 'POST' ? { ...chat, user_id: 'u', content: 'x' } : undefined;
+      for (const headers of [
+        {},
+        bearer('wrong'),
+        { authorization: 'Basic eDp5' },
+        bearer(red.config.sha256),
+      ]) {
+        const refused = await request(method, baseUrl + path, body, headers);
+        expect({ route, status: refused.status }).toEqual({ route, status: 401 });
+        expect(refused.headers.get('www-authenticate')).toMatch(/^Bearer/);
+        expect((refused.json.error ?? refused.json).code).toMatch(/^(unauthorized|invalid_api_key)$/);
+      }
+    }
+    expect(await log.lastSequence()).toBe(before);
+  });
+
+  it('is not fooled by an address that only begins like health', async () => {
+    const { baseUrl } = await start(keyed);
+    for (const path of ['/health/../v1/models', '/health/%2e%2e/v1/models', '/health/live/../../v1/models']) {
+      expect([401, 404]).toContain((await raw(baseUrl, {}, { path })).status);
+    }
+  });
+
+  it('shows a tenant its own messages only', async () => {
+    const { baseUrl, worker, log } = await start(keyed);
+    const url = `${baseUrl}/api/v1/messages`;
+    const before = await log.lastSequence();
+    const submitted = await request('POST', url, { user_id: 'u', content: 'secret' }, bearer(red.key));
+    expect(submitted.status).toBe(202);
+    const message = await worker.received(before);
+    expect(message.tenant).toBe('red');
+    const { id } = submitted.json;
+    expect((await request('GET', `${url}/${id}`, undefined, bearer(red.key))).json.content).toBe('secret');
+    const foreign = await request('GET', `${url}/${id}`, undefined, bearer(blue.key));
+    expect(foreign).toMatchObject({ status: 404, json: { code: 'not_found' } });
+    const waited = request('GET', `${url}/${id}?wait=1s`, undefined, bearer(blue.key));
+    await worker.complete(message, { content: 'answer' });
+    expect((await waited).status).toBe(404);
+    expect((await request('GET', url, undefined, bearer(blue.key))).json.data).toEqual([]);
+    expect((await request('GET', url, undefined, bearer(red.key))).json.data).toHaveLength(1);
+  });
+
+  it('names the key as the user of chats that name none', async () => {
+    const { baseUrl, worker, log } = await start(keyed);
+    const before = await log.lastSequence();
+    const answer = request('POST', `${baseUrl}/v1/chat/completions`, chat, bearer(blue.key));
+    const message = await worker.received(before);
+    expect(message).toMatchObject({ tenant: 'blue', data: { user_id: 'blue-key' } });
+    await worker.complete(message, { content: 'x' });
+    expect((await answer).status).toBe(200);
+  });
+
+  it('serves any host and origin: a web page does not have the key', async () => {
+    const { baseUrl } = await start(keyed);
+    const headers = { ...bearer(red.key), host: 'queue.example', origin: 'https://app.example' };
+    expect((await raw(`${baseUrl}/v1/models`, headers)).status).toBe(200);
+  });
+});
+
+describe('without API keys', () => {
+  it('serves this machine’s programs and pages of its own origin', async () => {
+    const { baseUrl } = await start();
+    const { port, host } = new URL(baseUrl);
+    for (const headers of [{}, { host: `localhost:${port}` }, { host, origin: baseUrl }]) {
+      expect((await raw(`${baseUrl}/v1/models`, headers as Record<string, string>)).status).toBe(200);
+    }
+  });
+
+  it('refuses web pages, by their origin and by a name that was rebound to loopback', async () => {
+    const { baseUrl, log } = await start();
+    const before = await log.lastSequence();
+    const json = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ user_id: 'u', content: 'x' });
+    const url = `${baseUrl}/api/v1/messages`;
+    const rebound = await raw(url, { ...json, host: 'evil.example' }, { body });
+    expect(rebound).toMatchObject({ status: 403, json: { code: 'foreign_host' } });
+    const foreign = await raw(url, { ...json, origin: 'https://evil.example' }, { body });
+    expect(foreign).toMatchObject({ status: 403, json: { code: 'foreign_origin' } });
+    expect(foreign.headers['access-control-allow-origin']).toBeUndefined();
+    const preflight = await fetch(url, {
+      method: 'OPTIONS',
+      headers: { 'access-control-request-method': 'POST' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+    expect(await log.lastSequence()).toBe(before);
+  });
+});
+
+describe('the documentation', () => {
+  it('is made from the code, and needs nothing from elsewhere', async () => {
+    const { baseUrl } = await start();
+    const { json } = await request('GET', `${baseUrl}/api/docs-json`);
+    expect(Object.keys(json.paths).sort()).toEqual([
+      ...[
+        '/api/v1/messages',
+        '/api/v1/messages/{id}',
+        '/v1/chat/completions',
+        '/v1/models',
+        '/v1/models/{model}',
+      ],
+    ]);
+    expect(json.components.schemas.SubmitMessageDto.required).toEqual(['user_id']);
+    expect(Object.keys(json.components.schemas.SubmitMessageDto.properties)).toContain('max_retries');
+    const page = await request('GET', `${baseUrl}/api/docs`);
+    expect(page.status).toBe(200);
+    expect(page.json).not.toMatch(/(src|href)="https?:/);
+    const script = await fetch(`${baseUrl}/api/docs/swagger-ui-bundle.js`);
+    expect(script.status).toBe(200);
+    await script.body?.cancel();
+  });
+});
+
+describe('limits', () => {
+  it('tells the one too many to wait', async () => {
+    const { baseUrl } = await start({ server: { max_waiting_requests: 2 } });
+    const url = `${baseUrl}/api/v1/messages`;
+    const { id } = (await request('POST', url, { user_id: 'u', content: 'x' })).json;
+    const waiting = [1, 2].map(() => request('GET', `${url}/${id}?wait=2s`));
+    await sleep(500);
+    const refused = await request('GET', `${url}/${id}?wait=1s`);
+    expect(refused).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    const chatted = await request('POST', `${baseUrl}/v1/chat/completions`, chat);
+    expect(chatted).toMatchObject({ status: 503, json: { error: { code: 'too_many_waiting' } } });
+    expect((await request('GET', `${url}/${id}`)).status).toBe(200);
+    for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
+    expect((await request('GET', `${url}/${id}?wait=100ms`)).status).toBe(200);
+  });
+
+  it('closes a connection that does not send its request in time, and tells why', async () => {
+    const { baseUrl } = await start({ server: { request_timeout_ms: 500 } });
+    const socket = connect(Number(new URL(baseUrl).port), '127.0.0.1');
+    socket.write('POST /api/v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n');
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('request_timeout');
+  });
+
+  it('refuses headers that are too large', async () => {
+    const { baseUrl } = await start();
+    const refused = await request('GET', `${baseUrl}/v1/models`, undefined, {
+      'x-large': 'x'.repeat(20_000),
+    });
+    expect(refused).toMatchObject({ status: 431, json: { code: 'headers_too_large' } });
+  });
+});
+
+describe('a shutdown', () => {
+  it('answers long polls at once, with the state as it is', async () => {
+    const { baseUrl } = await start();
+    const url = `${baseUrl}/api/v1/messages`;
+    const { id } = (await request('POST', url, { user_id: 'u', content: 'x' })).json;
+    const waiting = request('GET', `${url}/${id}?wait=60s`);
+    await sleep(300);
+    const started = Date.now();
+    await gateway?.close();
+    gateway = undefined;
+    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(await waiting).toMatchObject({ status: 200, json: { id, status: 'pending' } });
+  });
+
+  it('tells chats that wait where their messages are', async () => {
+    const { baseUrl, worker, log } = await start();
+    const before = await log.lastSequence();
+    const asked = ['whole', 'stream'].map((how) =>
+      request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: how === 'stream' }),
+    );
+    const { subject } = await worker.received(before);
+    await sleep(500);
+    await gateway?.close();
+    gateway = undefined;
+    const answers = await Promise.all(asked);
+    for (const { status, json, headers } of answers) {
+      expect({ status, code: json.error.code }).toEqual({ status: 503, code: 'service_stopping' });
+      expect(headers.get('x-should-retry')).toBe('false');
+    }
+    expect(answers.map(({ json }) => json.error.message_id)).toContain(subject);
+  });
+
+  it('lets an answer under way come to its end', async () => {
+    const { baseUrl, worker, log } = await start();
+    const before = await log.lastSequence();
+    const asked = request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: true });
+    const message = await worker.received(before);
+    worker.piece(message.subject, 1, { content: 'one ' });
+    await sleep(500);
+    const closing = gateway?.close();
+    gateway = undefined;
+    await sleep(300);
+    worker.piece(message.subject, 2, { content: 'two' });
+    await worker.complete(message, { content: 'one two' });
+    const { status, json } = await asked;
+    expect(status).toBe(200);
+    expect(json).toContain('"two"');
+    expect(json).toContain('[DONE]');
+    await closing;
+  });
+
+  it('cuts an answer that does not end, and says so in the stream', async () => {
+    const { baseUrl, worker, log } = await start({ server: { shutdown_timeout_ms: 1_500 } });
+    const before = await log.lastSequence();
+    const asked = request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: true });
+    const message = await worker.received(before);
+    worker.piece(message.subject, 1, { content: 'one ' });
+    await sleep(500);
+    await gateway?.close();
+    gateway = undefined;
+    const { json } = await asked;
+    expect(json).toContain('service_stopping');
+    expect(json).toContain(message.subject);
+    expect(json).not.toContain('[DONE]');
+  });
+});
