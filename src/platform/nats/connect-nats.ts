@@ -6,18 +6,19 @@ import { NatsError } from './nats.error.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
 
+/** The configuration's section `nats`; of the embedded server, what it told when it started. */
+export interface NatsSection {
+  readonly nats: { readonly url: string; readonly user: string; readonly password: string };
+}
+
 export interface ConnectNatsOptions {
-  /** As in the configuration's section `nats`; of the embedded server, what it told when it started. */
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
   /** How the connection is called in the server's lists. */
-  readonly name: string;
-  readonly logger: Logger;
+  readonly name?: string;
   /** How long to go on trying at the start, in milliseconds. */
   readonly startTimeoutMs?: number;
 }
 
+const DEFAULT_NAME = 'llm-message-queue';
 const START_TIMEOUT_MS = 30_000;
 const TRY_TIMEOUT_MS = 5_000;
 const BETWEEN_TRIES_MS = 250;
@@ -32,29 +33,37 @@ const PING_INTERVAL_MS = 10_000;
  * time, since the address may simply be wrong.
  * @throws {NatsError} `nats_url_invalid`, `nats_unreachable`, `nats_login_refused`, `nats_unsuitable`
  */
-export async function connectNats(options: ConnectNatsOptions): Promise<NatsConnection> {
-  const address = parseNatsAddress(options);
-  const connection = await keepTrying(address, options);
+export async function connectNats(
+  { nats }: NatsSection,
+  logger: Logger,
+  { name = DEFAULT_NAME, startTimeoutMs = START_TIMEOUT_MS }: ConnectNatsOptions = {},
+): Promise<NatsConnection> {
+  const address = parseNatsAddress(nats);
+  const connection = await keepTrying(address, { name, startTimeoutMs }, logger);
   try {
     await assertSuitable(connection);
   } catch (error) {
     await connection.close();
     throw error;
   }
-  logConnection(connection, options.logger);
+  logConnection(connection, logger);
   return connection;
 }
 
-async function keepTrying(address: NatsAddress, options: ConnectNatsOptions): Promise<NatsConnection> {
-  const timeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
-  const deadline = performance.now() + timeoutMs;
+async function keepTrying(
+  address: NatsAddress,
+  { name, startTimeoutMs }: Required<ConnectNatsOptions>,
+  logger: Logger,
+): Promise<NatsConnection> {
+  const deadline = performance.now() + startTimeoutMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await connect(connectionOptions(address, options.name));
+      return await connect(connectionOptions(address, name));
     } catch (error) {
       if (error instanceof errors.AuthorizationError) throw loginRefused(address, error);
-      if (performance.now() >= deadline) throw unreachable(address, timeoutMs, error);
-      if (attempt === 1) options.logger.warn({ servers: address.servers }, `NATS does not answer yet: ${error}`);
+      if (performance.now() >= deadline) throw unreachable(address, startTimeoutMs, error);
+      if (attempt === 1)
+        logger.warn({ servers: address.servers }, `NATS does not answer yet: ${reasonOf(error)}`);
       await sleep(BETWEEN_TRIES_MS);
     }
   }

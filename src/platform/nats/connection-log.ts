@@ -26,7 +26,10 @@ function logStatus(status: Status, logger: Logger): void {
       logger.error({ err: status.error }, 'NATS reported an error');
       break;
     case 'ldm':
-      logger.info({ server: status.server }, 'the NATS server asks its clients to move on; it is going to stop');
+      logger.info(
+        { server: status.server },
+        'the NATS server asks its clients to move on; it is going to stop',
+      );
       break;
     default:
       logger.debug({ status: status.type }, 'NATS connection status');
