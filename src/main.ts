@@ -6,13 +6,16 @@ import { startService } from './roles/start-service.js';
 const starting = startService(process.env);
 
 // A signal during the start waits for it: half a start leaves servers running that only the next start would find.
-// The second signal of a kind has Node's default effect, for whoever does not want to wait.
+// Repeats are ignored: a terminal's Ctrl-C comes from the terminal and, forwarded, from `npm start` as well.
+let stopping = false;
 async function stop(signal: NodeJS.Signals): Promise<void> {
+  if (stopping) return;
+  stopping = true;
   const service = await starting.catch(() => null);
   if (service !== null) process.exit(await service.stop(signal));
 }
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
 
 try {
   process.stdout.write((await starting).greeting);

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answers.port.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
@@ -59,13 +60,13 @@ const heard: AnswerPublisher = {
   },
 };
 const parts = { config, logger, nats, dataSource, telemetry, durability: natsDurability(false) };
-const app = await Test.createTestingModule({ imports: [AppModule.of(parts, null)] })
+const module = await Test.createTestingModule({ imports: [AppModule.of(parts, null)] })
   .overrideProvider(EndpointRegistry)
   .useValue(new EndpointRegistry([noop]))
   .overrideProvider(ANSWER_PUBLISHER)
   .useValue(heard)
   .compile();
-await app.init();
+const app = await module.createNestApplication(new FastifyAdapter()).init();
 const intake = app.get(SubmitMessage, { strict: false });
 
 async function one(index: number): Promise<void> {

@@ -117,7 +117,7 @@ export async function compileBench(script) {
   const out = 'dist/.bench';
   say('building the benchmark');
   rmSync(inProject(out), { recursive: true, force: true });
-  await compile('@swc/cli/bin/swc.js', ['src', 'bench', '-d', out, '--quiet']);
+  await compile('@swc/cli/bin/swc.js', ['src', 'bench', 'test', '-d', out, '--quiet']);
   // Plain files beside the sources, found from the compiled code by the same relative path.
   cpSync(inProject('migrations'), inProject(out, 'migrations'), { recursive: true });
   return inProject(out, script.replace(/\.ts$/, '.js'));

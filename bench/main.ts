@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { benchAccept } from './accept.bench.js';
+import type { Figure } from './figure.js';
+import { benchFirstChunk } from './first-chunk.bench.js';
+import { benchMemory } from './memory.bench.js';
+import { benchWholePath } from './whole-path.bench.js';
+
+/**
+ * `npm run bench [accept] [path] [first-chunk] [memory]`: all of them without a name. Every figure is a ratio or a
+ * difference within this one run; absolute numbers say more about the machine than about the code.
+ */
+const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
+  accept: benchAccept,
+  path: benchWholePath,
+  'first-chunk': benchFirstChunk,
+  memory: benchMemory,
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  process.stderr.write(`No benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}.\n`);
+  process.exit(2);
+}
+
+const figures: Figure[] = [];
+for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES)) {
+  process.stderr.write(`${name} ...\n`);
+  figures.push(
+    (await BENCHES[name]!()
+      .then((figure) => figure)
+      .catch(failed(name))) as never,
+  );
+}
+process.stdout.write(`${machine()}\n`);
+console.table(figures.flat());
+
+function failed(name: string) {
+  return (error: Error): Figure => {
+    process.stderr.write(`${error.stack}\n`);
+    return { what: name, ours: '-', theirs: '-', result: error.message, target: '-', met: false };
+  };
+}
+
+function machine(): string {
+  const [cpu] = cpus();
+  const nats = execFileSync(process.env['NATS_SERVER_BIN'] ?? 'nats-server', ['--version'], {
+    encoding: 'utf8',
+  });
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `${cpus().length} x ${cpu?.model}, ${memory}, ${process.platform} ${process.arch}, Node ${process.version}, ${nats.trim()}`;
+}
