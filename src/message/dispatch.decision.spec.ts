@@ -1,0 +1,94 @@
+import { decideDispatch, dispatched, elapsedMs } from './dispatch.decision.js';
+import { giveUp } from './give-up.decision.js';
+import type { MessageEventData } from './message.events.js';
+import { evolve, type MessageState } from './message.state.js';
+import { receive } from './receive.decision.js';
+import { requeueDue } from './requeue-due.decision.js';
+
+const MAX_LOST = 3;
+const context = {
+  messageId: 'm1',
+  tenant: 't1',
+  lane: 'high',
+  now: '2026-01-01T00:00:00.000Z',
+  newId: () => 'e1',
+} as const;
+const submission: MessageEventData['llmq.message.received.v1'] = {
+  request: { content: 'hello', model: null, parameters: {} },
+  stream: false,
+  user_id: 'user',
+  conversation_id: null,
+  requested_priority: 'high',
+  metadata: {},
+  timeout_ms: 1_000,
+  max_retries: 3,
+  deadline: null,
+  source: 'rest',
+};
+const [received, prioritized] = receive(context, submission, { priority: 'high', reason: 'explicit' }, 40);
+const pending: MessageState = evolve(evolve(null, received, 1), prioritized, 2);
+
+describe('decideDispatch', () => {
+  it('calls on a first delivery, without asking anybody', () => {
+    expect(decideDispatch(prioritized, null, MAX_LOST)).toEqual({ kind: 'call' });
+  });
+
+  it('calls again when the worker that had it left no word', () => {
+    expect(decideDispatch(prioritized, pending, MAX_LOST)).toEqual({ kind: 'call' });
+    const open = { ...pending, status: 'processing', attempts: 2, openAttempts: 2 } as const;
+    expect(decideDispatch(prioritized, open, MAX_LOST)).toEqual({ kind: 'call' });
+  });
+
+  it('gives up a message over which too many workers died', () => {
+    const open = { ...pending, status: 'processing', attempts: 3, openAttempts: 3 } as const;
+    expect(decideDispatch(prioritized, open, MAX_LOST)).toEqual({ kind: 'give_up', lostCalls: 3 });
+    expect(giveUp(context, 1, 3).data).toMatchObject({ reason: 'lost_workers', error: { retryable: false } });
+  });
+
+  it.each(['completed', 'failed', 'cancelled', 'expired'] as const)('never calls what is %s', (status) => {
+    const settled = { ...pending, status, terminalSequence: 9 };
+    expect(decideDispatch(prioritized, settled, MAX_LOST)).toEqual({ kind: 'settled', terminalSequence: 9 });
+  });
+
+  it('makes sure of the schedule of what has failed and waits', () => {
+    const due = '2026-01-01T00:01:00.000Z';
+    const waiting = { ...pending, status: 'scheduled', currentAttempt: 2, scheduledAt: due } as const;
+    expect(decideDispatch(prioritized, waiting, MAX_LOST)).toEqual({
+      kind: 'rescheduled',
+      attempt: 2,
+      dueAt: due,
+    });
+  });
+
+  it('leaves a message alone whose next attempt is in the lane', () => {
+    const later = { ...pending, currentAttempt: 2 };
+    expect(decideDispatch(prioritized, later, MAX_LOST)).toEqual({ kind: 'superseded' });
+  });
+
+  it('calls the next attempt itself when it comes', () => {
+    const due = { ...prioritized.data, receivedSequence: 1, timeoutMs: 1_000, maxRetries: 3 };
+    const second = requeueDue(context, { ...due, attempt: 2, receivedAt: context.now });
+    const state = { ...pending, currentAttempt: 2 };
+    expect(decideDispatch(second, state, MAX_LOST)).toEqual({ kind: 'call' });
+  });
+});
+
+describe('dispatched', () => {
+  it('tells who calls whom, and how long the message waited', () => {
+    const later = { ...context, now: '2026-01-01T00:00:02.500Z' };
+    const dispatch = { delivery: 2, worker: 'w', endpoint: 'e', model: 'm', endpointReason: 'only one' };
+    expect(dispatched(later, prioritized, dispatch).data).toEqual({
+      attempt: 1,
+      delivery: 2,
+      worker: 'w',
+      endpoint: 'e',
+      model: 'm',
+      waited_ms: 2_500,
+      endpoint_reason: 'only one',
+    });
+  });
+
+  it('never says that a message waited less than nothing', () => {
+    expect(elapsedMs('2026-01-01T00:00:01.000Z', '2026-01-01T00:00:00.000Z')).toBe(0);
+  });
+});
