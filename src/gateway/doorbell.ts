@@ -9,29 +9,34 @@ export type Woken = CompletionNotice | 'uncertain' | 'over';
 
 /** Rings when there is reason to look: the notice, a connection that may have lost it, or the end of the wait. */
 export class Doorbell {
-  private uncertain = false;
-  private wake: (woken: Woken) => void = () => undefined;
-  private readonly notice: Promise<CompletionNotice | null>;
+  /** Resolves null when the signal aborts first. */
+  readonly notice: Promise<CompletionNotice | null>;
+  private isUncertain = false;
+  private wake: () => void = () => undefined;
 
-  constructor(answers: AnswerListener, id: string, signal: AbortSignal) {
-    this.notice = answers.completion(id, {
+  constructor(answers: AnswerListener, messageId: string, signal: AbortSignal) {
+    this.notice = answers.completion(messageId, {
       signal,
       onUncertain: () => {
-        this.uncertain = true;
-        this.wake('uncertain');
+        this.isUncertain = true;
+        this.wake();
       },
     });
-    // Whoever rings gets the failure; until then it must not count as unhandled.
+    // Whoever awaits it gets the failure; until then it must not count as unhandled.
     this.notice.catch(() => undefined);
   }
 
-  async ring(): Promise<Woken> {
-    const uncertainty = new Promise<Woken>((resolve) => {
+  /** Resolves when there was uncertainty since the last time; for one who waits at a time. */
+  async uncertain(): Promise<'uncertain'> {
+    const woken = new Promise<void>((resolve) => {
       this.wake = resolve;
     });
-    if (this.uncertain) this.wake('uncertain');
-    const woken = await Promise.race([uncertainty, this.notice.then((notice): Woken => notice ?? 'over')]);
-    if (woken === 'uncertain') this.uncertain = false;
-    return woken;
+    if (!this.isUncertain) await woken;
+    this.isUncertain = false;
+    return 'uncertain';
+  }
+
+  ring(): Promise<Woken> {
+    return Promise.race([this.notice.then((notice): Woken => notice ?? 'over'), this.uncertain()]);
   }
 }

@@ -21,26 +21,40 @@ export class AnswerWait {
   ) {}
 
   /** The terminal event that counts; null when the signal aborts first. */
-  async ended(messageId: string, doorbell: Doorbell, signal: AbortSignal): Promise<TerminalEvent | null> {
+  ended(messageId: string, doorbell: Doorbell, signal: AbortSignal): Promise<TerminalEvent | null> {
+    // Being told needs the log alone. A look needs the projection too, and must keep nobody from being told.
+    return Promise.race([this.told(messageId, doorbell, signal), this.found(messageId, doorbell, signal)]);
+  }
+
+  private async told(
+    messageId: string,
+    doorbell: Doorbell,
+    signal: AbortSignal,
+  ): Promise<TerminalEvent | null> {
+    const notice = await doorbell.notice;
+    if (notice === null) return null;
+    return this.persistently(() => this.terminalEvent(messageId, notice.sequence), signal);
+  }
+
+  private async found(
+    messageId: string,
+    doorbell: Doorbell,
+    signal: AbortSignal,
+  ): Promise<TerminalEvent | null> {
+    const look = async () => {
+      const state = await this.lookup.currentState(messageId, signal);
+      const sequence = state?.terminalSequence ?? null;
+      return sequence === null ? null : this.terminalEvent(messageId, sequence);
+    };
     while (!signal.aborted) {
-      const woken = await doorbell.ring();
-      if (woken === 'over') return null;
-      const told = woken === 'uncertain' ? null : woken.sequence;
-      const look = () => this.terminalEvent(messageId, told, signal);
+      await doorbell.uncertain();
       const event = await this.persistently(look, signal);
       if (event !== null) return event;
     }
     return null;
   }
 
-  /** Null while the message lives. */
-  private async terminalEvent(
-    messageId: string,
-    told: number | null,
-    signal: AbortSignal,
-  ): Promise<TerminalEvent | null> {
-    const sequence = told ?? (await this.lookup.currentState(messageId, signal))?.terminalSequence ?? null;
-    if (sequence === null) return null;
+  private async terminalEvent(messageId: string, sequence: number): Promise<TerminalEvent> {
     const event = (await this.log.get(sequence))?.event;
     if (event === undefined || event.subject !== messageId || !isTerminal(event)) {
       throw new Error(`Sequence ${sequence} is not the end of message ${messageId}`);
@@ -55,7 +69,8 @@ export class AnswerWait {
         return await look();
       } catch (error) {
         if (signal.aborted) return null;
-        this.logger.warn({ err: error }, 'could not read the end of a message; trying again');
+        // Whatever is away tells so itself, once; those who wait may be thousands.
+        this.logger.debug({ err: error }, 'could not read the end of a message; trying again');
         // Spread, since all who wait saw the same outage end.
         await sleep(RETRY_MS * (0.5 + this.sources.random()), undefined, { signal }).catch(() => undefined);
         if (signal.aborted) return null;
