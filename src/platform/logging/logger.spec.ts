@@ -57,6 +57,7 @@ describe('NestPinoLogger', () => {
   it("shows Nest's wiring only to those who debug", () => {
     const quiet = capture('info');
     new NestPinoLogger(quiet.logger).log('AppModule dependencies initialized', 'InstanceLoader');
+    new NestPinoLogger(quiet.logger).error('listen EADDRINUSE', 'NestApplication');
     expect(quiet.lines).toEqual([]);
     const debugging = capture('debug');
     new NestPinoLogger(debugging.logger).log('AppModule dependencies initialized', 'InstanceLoader');

@@ -46,8 +46,10 @@ export class NestPinoLogger implements LoggerService {
     this.write('fatal', message, parameters);
   }
 
+  /** What keeps Nest from listening it also throws; `printStartupError` tells it in words, and once is enough. */
   error(message: unknown, ...parameters: unknown[]): void {
-    this.write('error', message, parameters);
+    const { context } = nestLine(parameters);
+    this.write(context === 'NestApplication' ? 'debug' : 'error', message, parameters);
   }
 
   warn(message: unknown, ...parameters: unknown[]): void {
