@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import type { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+import { digests, foldToEnd, openSchema } from './projection.database.js';
+import {
+  ArrayLog,
+  cancelled,
+  completed,
+  deadLettered,
+  dispatched,
+  life,
+  received,
+  requeued,
+  tangledLog,
+} from './projection.fixture.js';
+
+let postgres: TestPostgres;
+let opened: DataSource[] = [];
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+afterEach(async () => {
+  for (const dataSource of opened) {
+    await dataSource.query(`DROP SCHEMA "${(dataSource.options as { schema: string }).schema}" CASCADE`);
+    await dataSource.destroy();
+  }
+  opened = [];
+});
+afterAll(() => postgres?.stop());
+
+async function tables(): Promise<DataSource> {
+  const dataSource = await openSchema(postgres.url);
+  opened = [...opened, dataSource];
+  return dataSource;
+}
+
+async function projected(log: ArrayLog) {
+  const dataSource = await tables();
+  await foldToEnd(dataSource, log, 100);
+  return { dataSource, reader: new PostgresMessageReader(dataSource) };
+}
+
+it('gives the same rows for any batch sizes, and for a fold that is broken off and taken up again', async () => {
+  const log = new ArrayLog();
+  await log.append(tangledLog(120, 7));
+  const whole = await tables();
+  await foldToEnd(whole, log, 10_000);
+  const expected = await digests(whole);
+  expect(expected['messages']).toMatch(/^120 /);
+  expect(expected['message_events']).toMatch(new RegExp(`^${log.stored.length} `));
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 6 }),
+      async (sizes) => {
+        const dataSource = await tables();
+        const growing = new ArrayLog();
+        for (let at = 0, cut = 0; at < log.stored.length; cut += 1) {
+          const size = sizes[cut % sizes.length]!;
+          // Each part is folded by a new run, which knows only what is in the tables.
+          const part = log.stored.slice(at, at + size * 4);
+          await growing.append(part.map(({ event }) => event));
+          await foldToEnd(dataSource, growing, size);
+          at += part.length;
+        }
+        expect(await digests(dataSource)).toEqual(expected);
+      },
+    ),
+    { numRuns: 8 },
+  );
+});
+
+it('counts the first terminal event, and keeps what came after it out of the answer', async () => {
+  const log = new ArrayLog();
+  const [late, twice] = [uuidv7(), uuidv7()];
+  await log.append([...received(late), dispatched(late), cancelled(late), completed(late)]);
+  await log.append([
+    ...received(twice),
+    dispatched(twice),
+    dispatched(twice, 1, 2),
+    completed(twice, 1, 2, { answer: 'first' }),
+    completed(twice, 1, 1, { answer: 'second' }),
+  ]);
+  const { dataSource, reader } = await projected(log);
+  expect(await reader.find('default', late)).toMatchObject({ status: 'cancelled', result: null });
+  expect(await reader.find('default', twice)).toMatchObject({
+    status: 'completed',
+    attempts: 2,
+    result: { answer: { content: 'first' }, usage: { prompt_tokens: 3, completion_tokens: 5 } },
+  });
+  const ends = await dataSource.query(
+    `SELECT delivery, outcome FROM "${(dataSource.options as { schema: string }).schema}".attempts
+      WHERE message_id = $1 ORDER BY delivery`,
+    [twice],
+  );
+  expect(ends).toEqual([
+    { delivery: 1, outcome: 'completed' },
+    { delivery: 2, outcome: 'completed' },
+  ]);
+});
+
+it('shows no answer between a requeue and the next one', async () => {
+  const log = new ArrayLog();
+  const id = uuidv7();
+  await log.append([...life(id, { answer: 'old' }), requeued(id)]);
+  const { dataSource, reader } = await projected(log);
+  expect(await reader.find('default', id)).toMatchObject({
+    status: 'pending',
+    result: null,
+    completedAt: null,
+  });
+  await log.append([dispatched(id, 1, 2), completed(id, 1, 2, { answer: 'new' })]);
+  await foldToEnd(dataSource, log, 100);
+  expect(await reader.find('default', id)).toMatchObject({ result: { answer: { content: 'new' } } });
+  await log.append([requeued(id), deadLettered(id)]);
+  await foldToEnd(dataSource, log, 100);
+  expect(await reader.find('default', id)).toMatchObject({
+    status: 'failed',
+    result: null,
+    error: { code: 'endpoint_error' },
+  });
+});
+
+it('stores any text, and is stopped by none', async () => {
+  const strange = 'a\u0000b\ud800c\udc00\u{1F600}"\\\n\u2028é中';
+  const log = new ArrayLog();
+  const id = uuidv7();
+  await log.append(
+    life(id, {
+      ...{ content: strange, answer: strange, model: `m${strange}`, metadata: { [strange]: strange } },
+      ...{ userId: `u${strange}${'x'.repeat(9_000)}`, conversationId: `c${strange}`, tenant: `t${strange}` },
+    }),
+  );
+  const neighbour = uuidv7();
+  await log.append(life(neighbour));
+  const { reader } = await projected(log);
+  const view = await reader.find(`t${strange}`, id);
+  expect(view).toMatchObject({
+    content: strange,
+    metadata: { [strange]: strange },
+    result: { answer: { content: strange } },
+    conversationId: 'ca\uFFFDb\uFFFDc\uFFFD\u{1F600}"\\\n\u2028é中',
+  });
+  // The same text finds the row again, cut and replaced as it was when it was written.
+  const page = await reader.list(
+    { tenant: `t${strange}`, userId: `u${strange}${'x'.repeat(9_000)}` },
+    10,
+    null,
+  );
+  expect(page.data.map((message) => message.id)).toEqual([id]);
+  expect(await reader.find('default', neighbour)).toMatchObject({ status: 'completed' });
+});
+
+it('stores numbers and times at the ends of their ranges', async () => {
+  const log = new ArrayLog();
+  const id = uuidv7();
+  const events = life(id);
+  Object.assign(events[0]!.data, {
+    max_retries: Number.MAX_SAFE_INTEGER,
+    timeout_ms: 1e300,
+    deadline: '0000-01-01T00:00:00Z',
+  });
+  Object.assign(events[3]!.data, {
+    usage: { prompt_tokens: Number.MAX_SAFE_INTEGER, completion_tokens: 0 },
+    total_ms: 1e-300,
+  });
+  await log.append(events);
+  const { dataSource, reader } = await projected(log);
+  expect(await reader.find('default', id)).toMatchObject({
+    result: { usage: { prompt_tokens: Number.MAX_SAFE_INTEGER } },
+  });
+  const [row] = await dataSource.query(
+    `SELECT to_char(deadline AT TIME ZONE 'UTC', 'YYYY BC') AS year FROM "${(dataSource.options as { schema: string }).schema}".message_requests`,
+  );
+  expect(row.year).toBe('0001 BC');
+});
+
+it('writes requests that together are far larger than one statement', async () => {
+  const log = new ArrayLog();
+  const ids = Array.from({ length: 24 }, () => uuidv7());
+  const content = 'é'.repeat(500_000);
+  for (const id of ids) await log.append(life(id, { content }));
+  const dataSource = await tables();
+  await foldToEnd(dataSource, log, 1_000);
+  const reader = new PostgresMessageReader(dataSource);
+  expect((await reader.find('default', ids[23]!))?.content).toBe(content);
+  expect((await digests(dataSource))['message_requests']).toMatch(/^24 /);
+});
