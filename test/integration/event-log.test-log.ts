@@ -10,6 +10,9 @@ import { connectNats } from '../../src/platform/nats/connect-nats.js';
 import { silentLogger } from '../support/silent-logger.js';
 import type { TestNats } from '../support/test-nats.js';
 
+/** How to reach a server. */
+export type NatsLogin = Pick<TestNats, 'url' | 'user' | 'password'>;
+
 export const DEFAULTS: JetStreamEventLogOptions = {
   appendTimeoutMs: 30_000,
   appendBufferBytes: 64 * 1024 * 1024,
@@ -21,13 +24,13 @@ export interface OpenLog {
   close(): Promise<void>;
 }
 
-export function connectTo(nats: TestNats): Promise<NatsConnection> {
+export function connectTo(nats: NatsLogin): Promise<NatsConnection> {
   return connectNats({ nats }, silentLogger);
 }
 
 /** A log with a connection of its own, as another process would have. */
 export async function openLog(
-  nats: TestNats,
+  nats: NatsLogin,
   options: Partial<JetStreamEventLogOptions> = {},
 ): Promise<OpenLog> {
   const connection = await connectTo(nats);

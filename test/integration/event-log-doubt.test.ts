@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { AnswerInbox } from '../../src/event-log/jetstream/answer-inbox.js';
+import { ConnectionState } from '../../src/event-log/jetstream/connection-state.js';
+import type { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
+import { StoredWrites } from '../../src/event-log/jetstream/stored-writes.js';
+import type { MessageEvent } from '../../src/message/message.events.js';
+import { eventually } from '../support/eventually.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';
+import { readUpTo } from './event-log.conformance.js';
+import { accepted, cancelled, ids } from './event-log.samples.js';
+import { dropLog, type OpenLog, openLog } from './event-log.test-log.js';
+
+let nats: TestNats;
+beforeAll(async () => {
+  nats = await startTestNats();
+});
+afterAll(() => nats.stop());
+
+describe('an append whose answer is lost', () => {
+  let wire: BrokenWire;
+  /** Behind the wire that breaks. */
+  let far: OpenLog;
+  /** Straight at the server, to see what it holds. */
+  let near: OpenLog;
+
+  beforeEach(async () => {
+    wire = await openBrokenWire(nats.port);
+    near = await openLog(nats);
+    far = await openLog({ ...nats, url: wire.url });
+    // The first request of a connection makes its mux; a broken wire is no place for that.
+    await far.log.append([cancelled()]);
+  });
+  afterEach(async () => {
+    await far.close();
+    await dropLog(near.connection);
+    await near.close();
+    await wire.close();
+  });
+
+  /** Appends while answers are swallowed, waits until the server has stored, and cuts the wire. */
+  async function appendInDoubt(
+    append: (log: JetStreamEventLog) => Promise<unknown>[],
+    storedEvents: number,
+  ): Promise<unknown[]> {
+    wire.swallowAnswers();
+    const results = Promise.all(append(far.log));
+    await eventually(async () => expect(await near.log.lastSequence()).toBe(1 + storedEvents));
+    wire.cut();
+    return results;
+  }
+
+  const cases: [string, MessageEvent[][]][] = [
+    ['a single event', [[cancelled()]]],
+    ['one append of two events', [accepted()]],
+    ['a batch of many appends', Array.from({ length: 50 }, (_, i) => (i % 3 ? accepted() : [cancelled()]))],
+  ];
+  for (const [name, appends] of cases) {
+    for (const keyed of [false, true]) {
+      it(`stores ${name} once${keyed ? ', with keys' : ''}, and tells where`, async () => {
+        const events = appends.flat();
+        const results = await appendInDoubt(
+          (log) =>
+            appends.map((each, index) => log.append(each, keyed ? { dedupeKey: `k${index}` } : undefined)),
+          events.length,
+        );
+        let next = 2;
+        for (const [index, result] of results.entries()) {
+          expect(result).toEqual({ firstSequence: next, duplicate: false });
+          next += appends[index]!.length;
+        }
+        const stored = await readUpTo(near.log, 2, 1 + events.length);
+        expect(ids(stored.map(({ event }) => event))).toEqual(ids(events));
+        expect(await near.log.lastSequence()).toBe(1 + events.length);
+      });
+    }
+  }
+
+  it('tells another append with the key from its own, also in doubt', async () => {
+    await near.log.append([cancelled()], { dedupeKey: 'taken' });
+    wire.swallowAnswers();
+    const result = far.log.append(accepted(), { dedupeKey: 'taken' });
+    await sleep(300);
+    wire.cut();
+    expect(await result).toEqual({ firstSequence: 2, duplicate: true });
+    expect(await near.log.lastSequence()).toBe(2);
+  });
+
+  it('gives up with an unknown outcome at its deadline, and the event is there at most once', async () => {
+    wire.swallowAnswers();
+    const event = cancelled();
+    const result = far.log.append([event], { timeoutMs: 400 });
+    await expect(result).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'unknown' });
+    wire.cut();
+    await far.log.append([cancelled()]);
+    const stored = await readUpTo(near.log, 1, await near.log.lastSequence());
+    expect(ids(stored.map((each) => each.event)).filter((id) => id === event.id)).toHaveLength(1);
+  });
+
+  it('is sent again on a connection that stands, when no answer comes', async () => {
+    wire.swallowAnswers();
+    const result = far.log.append(accepted());
+    await eventually(async () => expect(await near.log.lastSequence()).toBe(3));
+    wire.heal();
+    expect(await result).toEqual({ firstSequence: 2, duplicate: false });
+    expect(await near.log.lastSequence()).toBe(3);
+  });
+
+  it('tells what waits behind it that nothing was stored', async () => {
+    wire.swallowAnswers();
+    const first = far.log.append([cancelled()], { timeoutMs: 500 });
+    await sleep(50);
+    const waiting = cancelled();
+    const second = far.log.append([waiting], { timeoutMs: 300 });
+    await expect(second).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'not_stored' });
+    await expect(first).rejects.toMatchObject({ outcome: 'unknown' });
+    wire.cut();
+    await far.log.append([cancelled()]);
+    const stored = await readUpTo(near.log, 1, await near.log.lastSequence());
+    expect(ids(stored.map(({ event }) => event))).not.toContain(waiting.id);
+  });
+});
+
+describe('the probe for an id', () => {
+  let near: OpenLog;
+  let connection: NatsConnection;
+  beforeEach(async () => {
+    near = await openLog(nats);
+    connection = near.connection;
+  });
+  afterEach(async () => {
+    await dropLog(connection);
+    await near.close();
+  });
+
+  it('stores nothing, whether the id is known or not', async () => {
+    const inbox = new AnswerInbox(connection, new ConnectionState(connection));
+    const stored = new StoredWrites(connection, inbox);
+    const message = { subject: 'llmq.events.low.x.0', payload: Buffer.from('probe'), messageId: null };
+    expect(await stored.sequenceOf(message, 'unknown')).toBeNull();
+    expect(await near.log.lastSequence()).toBe(0);
+    await near.log.append([cancelled()]);
+    expect(await stored.sequenceOf(message, 'unknown')).toBeNull();
+    expect(await near.log.lastSequence()).toBe(1);
+    inbox.close();
+  });
+});
