@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newApiKey } from '../../src/security/api-key.js';
+import { type RunningService, startService } from '../support/service.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+type Json = any;
+
+async function call(
+  method: string,
+  url: string,
+  body?: unknown,
+  key?: string,
+): Promise<{ status: number; json: Json }> {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: await response.json() };
+}
+
+describe('the service as it comes, with its demo endpoint', () => {
+  let service: RunningService;
+  let messages: string;
+
+  beforeAll(async () => {
+    service = await startService({ config: { queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 } } } });
+    messages = `${service.baseUrl}/api/v1/messages`;
+  });
+  afterAll(async () => service?.stop());
+
+  const submit = (more: object) => call('POST', messages, { user_id: 'user123', content: 'Hello', ...more });
+  const answered = async (id: string) => (await call('GET', `${messages}/${id}?wait=60s`)).json;
+
+  it('is ready, with every part', async () => {
+    const { status, json } = await call('GET', `${service.baseUrl}/health/ready`);
+    expect(status).toBe(200);
+    expect(json.status).toBe('ready');
+    const states = Object.values(json.parts as Record<string, { ok: boolean }>);
+    expect(states.length).toBeGreaterThan(1);
+    expect(states.every(({ ok }) => ok)).toBe(true);
+    expect((await call('GET', `${service.baseUrl}/health/live`)).status).toBe(200);
+  });
+
+  it('answers a message', async () => {
+    const accepted = await submit({ content: 'What is a queue?', priority: 'high', metadata: { a: 1 } });
+    expect(accepted).toMatchObject({ status: 202, json: { status: 'pending', priority: 'high' } });
+    expect(await answered(accepted.json.id)).toEqual({
+      ...{ id: accepted.json.id, user_id: 'user123', conversation_id: null, content: 'What is a queue?' },
+      ...{ priority: 'high', priority_reason: 'explicit', status: 'completed', attempts: 1, max_retries: 3 },
+      ...{
+        model: 'demo',
+        created_at: expect.any(String),
+        updated_at: expect.any(String),
+        scheduled_at: null,
+      },
+      ...{
+        started_at: expect.any(String),
+        completed_at: expect.any(String),
+        metadata: { a: 1 },
+        error: null,
+      },
+      result: {
+        ...{ content: expect.stringContaining('What is a queue?'), finish_reason: 'stop', model: 'demo' },
+        ...{
+          endpoint: 'demo',
+          usage: { prompt_tokens: expect.any(Number), completion_tokens: expect.any(Number) },
+        },
+      },
+    });
+  });
+
+  it('answers many at once, each with its own answer', async () => {
+    const lanes = ['realtime', 'high', 'normal', 'low'];
+    const asked = Array.from({ length: 60 }, (_, at) => `question number ${at}. [[demo:rate 0]]`);
+    const got = await Promise.all(
+      asked.map(async (content, at) => {
+        const { json } = await submit({ content, priority: lanes[at % 4] });
+        return (await answered(json.id)).result.content as string;
+      }),
+    );
+    got.forEach((content, at) => {
+      expect(content).toContain(`question number ${at}.`);
+    });
+  });
+
+  it('tries again, and tells how often', async () => {
+    const { json } = await submit({ content: `[[demo:fail 503 times=2]] ${Math.random()}` });
+    expect(await answered(json.id)).toMatchObject({ status: 'completed', attempts: 3, error: null });
+  });
+
+  it('gives up after max_retries, with the reason', async () => {
+    const { json } = await submit({ content: '[[demo:fail 500]]', max_retries: 1 });
+    expect(await answered(json.id)).toMatchObject({
+      ...{ status: 'failed', attempts: 2, result: null },
+      error: { code: 'endpoint_error', message: expect.stringContaining('500') },
+    });
+  });
+
+  it('does not try again what the endpoint rejects', async () => {
+    const { json } = await submit({ content: '[[demo:fail 400]]' });
+    expect(await answered(json.id)).toMatchObject({ status: 'failed', attempts: 1 });
+  });
+
+  it('gives NUL and lone surrogates back, and goes on behind them', async () => {
+    const content = 'a\u0000b\ud800c';
+    const { json } = await submit({ content });
+    expect((await answered(json.id)).content).toBe(content);
+    const next = await submit({});
+    expect((await answered(next.json.id)).status).toBe('completed');
+  });
+
+  it('lists what was submitted', async () => {
+    const ids = [];
+    for (let at = 0; at < 3; at += 1) ids.push((await submit({ user_id: 'lister' })).json.id);
+    for (const id of ids) await answered(id);
+    const { json } = await call('GET', `${messages}?user_id=lister&status=completed&limit=2`);
+    expect(json.data).toHaveLength(2);
+    const rest = await call(
+      'GET',
+      `${messages}?user_id=lister&status=completed&limit=2&cursor=${json.next_cursor}`,
+    );
+    expect(rest.json).toMatchObject({ data: [{ user_id: 'lister' }], next_cursor: null });
+  });
+
+  it('describes its API', async () => {
+    const { json } = await call('GET', `${service.baseUrl}/api/docs-json`);
+    expect(json.openapi).toMatch(/^3\./);
+    expect(Object.keys(json.paths)).toEqual(
+      expect.arrayContaining(['/api/v1/messages', '/v1/chat/completions']),
+    );
+  });
+});
+
+describe('the service with API keys', () => {
+  const red = newApiKey({ name: 'red', role: 'client', tenant: 'red' });
+  const blue = newApiKey({ name: 'blue', role: 'client', tenant: 'blue' });
+  let service: RunningService;
+
+  beforeAll(async () => {
+    service = await startService({ config: { security: { api_keys: [red.config, blue.config] } } });
+  });
+  afterAll(async () => service?.stop());
+
+  it('keeps tenants apart, from the request to the answer', async () => {
+    const url = `${service.baseUrl}/api/v1/messages`;
+    expect((await call('POST', url, { user_id: 'u', content: 'x' })).status).toBe(401);
+    const { json } = await call('POST', url, { user_id: 'u', content: 'x' }, red.key);
+    expect((await call('GET', `${url}/${json.id}?wait=60s`, undefined, red.key)).json.status).toBe(
+      'completed',
+    );
+    expect((await call('GET', `${url}/${json.id}`, undefined, blue.key)).status).toBe(404);
+    expect((await call('GET', url, undefined, blue.key)).json.data).toEqual([]);
+  });
+
+  it('asks no key for health, and one for metrics', async () => {
+    expect((await call('GET', `${service.baseUrl}/health/ready`)).status).toBe(200);
+    expect((await fetch(`${service.baseUrl}/metrics`)).status).toBe(401);
+  });
+});
