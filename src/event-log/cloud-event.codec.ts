@@ -8,7 +8,8 @@ import {
 } from '../message/message.events.js';
 import { MalformedEventError } from './event-log.errors.js';
 
-function envelope<T extends MessageEventType>(type: T) {
+/** The schema of a whole event of this type: CloudEvents' attributes, ours, and its data. */
+export function eventSchema<T extends MessageEventType>(type: T) {
   return z.object({
     specversion: z.literal('1.0'),
     id: z.string().min(1),
@@ -24,7 +25,7 @@ function envelope<T extends MessageEventType>(type: T) {
   });
 }
 
-const schemas = new Map<unknown, z.ZodType>(MESSAGE_EVENT_TYPES.map((type) => [type, envelope(type)]));
+const schemas = new Map<unknown, z.ZodType>(MESSAGE_EVENT_TYPES.map((type) => [type, eventSchema(type)]));
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -34,7 +35,11 @@ export function encodeEvent(event: MessageEvent): Uint8Array {
   return encoder.encode(JSON.stringify(event));
 }
 
-/** @throws {MalformedEventError} for bytes that are not one of this version's events */
+/**
+ * The event as it was stored, not as the schema rebuilds it: that one drops what it does not know, and a property that
+ * a client named `__proto__`.
+ * @throws {MalformedEventError} for bytes that are not one of this version's events
+ */
 export function decodeEvent(bytes: Uint8Array, sequence: number | null = null): MessageEvent {
   let value: unknown;
   try {
@@ -47,5 +52,5 @@ export function decodeEvent(bytes: Uint8Array, sequence: number | null = null): 
   if (schema === undefined) throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);
   const result = schema.safeParse(value);
   if (!result.success) throw new MalformedEventError(z.prettifyError(result.error), sequence);
-  return result.data as MessageEvent;
+  return value as MessageEvent;
 }
