@@ -1,10 +1,8 @@
-import type { NatsConnection } from '@nats-io/transport-node';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from 'pino';
-import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { SERVICE_CONFIG } from '../config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
-import { ensureStreams } from './jetstream/ensure-streams.js';
 import { JetStreamEventLog } from './jetstream/jetstream-event-log.js';
+import { openEventLog } from './jetstream/open-event-log.js';
 
 /**
  * The log, for everyone. It is provided only once its streams and buckets are there and fit, so whoever gets it can
@@ -13,19 +11,7 @@ import { JetStreamEventLog } from './jetstream/jetstream-event-log.js';
  */
 @Global()
 @Module({
-  providers: [
-    {
-      provide: EVENT_LOG,
-      inject: [NATS, SERVICE_CONFIG, LOGGER],
-      useFactory: async (nats: NatsConnection, { nats: settings }: ServiceConfig, logger: Logger) => {
-        await ensureStreams(nats, settings.replicas);
-        return new JetStreamEventLog(nats, logger, {
-          appendTimeoutMs: settings.append_timeout_ms,
-          appendBufferBytes: settings.append_buffer_bytes,
-        });
-      },
-    },
-  ],
+  providers: [{ provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: openEventLog }],
   exports: [EVENT_LOG],
 })
 export class EventLogModule implements OnApplicationShutdown {

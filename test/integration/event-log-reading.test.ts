@@ -52,9 +52,7 @@ describe('reading the log', () => {
 
   it('holds no more than two batches for a reader that is slow', async () => {
     await append(5_000);
-    const iterator = far.log
-      .read(1, { signal: end.signal, maxBatch: 100 })
-      [Symbol.asyncIterator]();
+    const iterator = far.log.read(1, { signal: end.signal, maxBatch: 100 })[Symbol.asyncIterator]();
     const first = (await iterator.next()).value!;
     await sleep(500);
     const consumers = await manager.consumers.list(EVENTS_STREAM).next();

@@ -1,5 +1,5 @@
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
 /** A wire to a NATS server that a test can spoil: what the server says can be lost, and the connection cut. */
 export interface BrokenWire {

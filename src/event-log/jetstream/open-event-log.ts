@@ -1,0 +1,21 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { ServiceConfig } from '../../config/service-config.js';
+import { ensureStreams } from './ensure-streams.js';
+import { JetStreamEventLog } from './jetstream-event-log.js';
+
+/**
+ * The log on this connection, with the streams and buckets of the service made and checked first.
+ * @throws {IncompatibleStreamError | StreamSetupError} with a `code` and one paragraph
+ */
+export async function openEventLog(
+  connection: NatsConnection,
+  { nats }: Pick<ServiceConfig, 'nats'>,
+  logger: Logger,
+): Promise<JetStreamEventLog> {
+  await ensureStreams(connection, nats.replicas);
+  return new JetStreamEventLog(connection, logger, {
+    appendTimeoutMs: nats.append_timeout_ms,
+    appendBufferBytes: nats.append_buffer_bytes,
+  });
+}

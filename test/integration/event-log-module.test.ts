@@ -1,0 +1,62 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Global, Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { configSchema } from '../../src/config/config.schema.js';
+import { SERVICE_CONFIG } from '../../src/config/service-config.js';
+import { EventLogModule } from '../../src/event-log/event-log.module.js';
+import type { EventLog } from '../../src/event-log/event-log.port.js';
+import { EVENT_LOG, LOGGER, NATS } from '../../src/platform/tokens.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { accepted } from './event-log.samples.js';
+import { connectTo } from './event-log.test-log.js';
+
+describe('the module of the log', () => {
+  let nats: TestNats;
+  let connection: NatsConnection;
+  beforeAll(async () => {
+    nats = await startTestNats();
+    connection = await connectTo(nats);
+  });
+  afterAll(async () => {
+    await connection.close();
+    await nats.stop();
+  });
+
+  async function start() {
+    const providers = [
+      { provide: NATS, useValue: connection },
+      { provide: SERVICE_CONFIG, useValue: configSchema.parse({}) },
+      { provide: LOGGER, useValue: silentLogger },
+    ];
+    @Global()
+    @Module({ providers, exports: providers.map(({ provide }) => provide) })
+    class Platform {}
+    const context = await Test.createTestingModule({ imports: [Platform, EventLogModule] }).compile();
+    return context.init();
+  }
+
+  it('provides a log whose streams stand, and stores what is under way before the service stops', async () => {
+    const service = await start();
+    const log = service.get<EventLog>(EVENT_LOG);
+    let stored = 0;
+    for (let append = 0; append < 50; append += 1) {
+      void log.append(accepted()).then(() => {
+        stored += 1;
+      });
+    }
+    await service.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(stored).toBe(50);
+  });
+
+  it('fails the start over a stream that does not fit', async () => {
+    const manager = await jetstreamManager(connection);
+    await manager.streams.delete('LLMQ_EVENTS');
+    await manager.streams.add({ name: 'LLMQ_EVENTS', subjects: ['llmq.events.>'] });
+    await expect(start()).rejects.toMatchObject({ code: 'incompatible_stream' });
+  });
+});
