@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { AnswerPublisher } from '../answers/answers.port.js';
@@ -42,6 +43,8 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
   const { config, log, lanes, sources, logger, answers } = around;
   const { concurrency } = config.queue.worker;
   const stopping = new AbortController();
+  // Every message that waits for the log or the projection listens to it: hundreds are no leak.
+  setMaxListeners(0, stopping.signal);
   const counters = new WorkerCounters();
   const calls = new RunningCalls();
   const places = new EndpointPlaces(around.registry);
@@ -53,7 +56,8 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
   };
   const parts = {
     ...{ lanes, places, calls, counters, stopping, logger },
-    slots: new Slots(concurrency, limitsOf(config)),
+    // A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint.
+    slots: new Slots(Math.min(concurrency, around.registry.places), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
     preparation: new Preparation(log, earlierRuns),
     attempts: new Attempts(`${hostname()}:${process.pid}`, steps, answers, calls, sources),

@@ -8,6 +8,7 @@ import { WorkerStoppingError } from './worker-stopping.error.js';
 
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 2_000;
+const WARN_EVERY_MS = 1_000;
 
 /**
  * What must have happened before a message leaves its lane. While the broker is away a step is tried again until it
@@ -17,6 +18,8 @@ const LONGEST_DELAY_MS = 2_000;
  * terminal events, and a second MessageDispatched counts as one call more.
  */
 export class DurableSteps {
+  private warnedAt = Number.NEGATIVE_INFINITY;
+
   constructor(
     private readonly log: EventLog,
     private readonly schedules: RetrySchedules,
@@ -46,11 +49,19 @@ export class DurableSteps {
         return await step();
       } catch (error) {
         if (!passes(error)) throw error;
-        this.logger.warn({ err: error }, 'a step of a message is not durable yet; trying again');
+        this.warn(error);
       }
       await sleep(delayMs, undefined, { signal: this.stopping }).catch(() => {});
       if (this.stopping.aborted) throw new WorkerStoppingError();
     }
+  }
+
+  /** Once per second, not once per message that waits. */
+  private warn(error: unknown): void {
+    const now = performance.now();
+    if (now - this.warnedAt < WARN_EVERY_MS) return;
+    this.warnedAt = now;
+    this.logger.warn({ err: error }, 'messages wait for the log; trying again');
   }
 }
 

@@ -16,6 +16,8 @@ export class EndpointPlaces {
     const models = registry.models();
     this.endpointsOf = new Map(models.map((model) => [model.id, model.endpoints]));
     this.endpoints = new Set(models.flatMap((model) => model.endpoints));
+    // Before all others who listen, so that they see the place that was freed.
+    registry.onFree(() => this.forgetBusy());
   }
 
   /** True when no endpoint is known to have a free place: there is no use in taking a message off its lane. */
@@ -42,12 +44,13 @@ export class EndpointPlaces {
     return acquired;
   }
 
-  /** Returns the way to stop listening. */
+  /** Calls the listener after each release. Returns the way to stop listening. */
   onFree(listener: () => void): () => void {
-    return this.registry.onFree(() => {
-      this.busyModels.clear();
-      this.busyEndpoints.clear();
-      listener();
-    });
+    return this.registry.onFree(listener);
+  }
+
+  private forgetBusy(): void {
+    this.busyModels.clear();
+    this.busyEndpoints.clear();
   }
 }

@@ -144,7 +144,16 @@ export class Worker {
   }
 
   private async prepare(delivery: LaneDelivery): Promise<void> {
-    const prepared = await this.inSlot(delivery.lane, () => this.parts.preparation.prepare(delivery));
+    const { slots, preparation } = this.parts;
+    slots.occupy(delivery.lane);
+    let prepared: Prepared;
+    try {
+      prepared = await preparation.prepare(delivery);
+    } finally {
+      slots.free(delivery.lane);
+      this.wake();
+    }
+    // Without a pause since the slot was freed, so that no younger message gets it first.
     await this.follow(delivery, prepared);
   }
 
@@ -158,6 +167,10 @@ export class Worker {
         await this.settle(() => this.parts.settlement.known(delivery, prepared.decision));
         break;
       case 'unclear':
+        this.parts.logger.warn(
+          { messageId: delivery.event.subject },
+          'a message that may have run before waits for the projection',
+        );
         this.handBack(delivery, UNCLEAR_DELAY_MS);
         break;
       case 'request_missing':

@@ -28,6 +28,10 @@ describe('EndpointRegistry', () => {
     ]);
   });
 
+  it('counts the places of all its endpoints', () => {
+    expect(new EndpointRegistry([small, large]).places).toBe(3);
+  });
+
   it('takes the first model of the first endpoint where none is wanted', () => {
     const registry = new EndpointRegistry([small, large]);
     expect(leased(registry.acquire(null))).toMatchObject({ endpoint: small, model: 'a' });

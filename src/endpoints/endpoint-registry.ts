@@ -65,6 +65,11 @@ export class EndpointRegistry {
     return [...this.groups].map(([id, { seats }]) => ({ id, endpoints: seats.map((s) => s.endpoint.name) }));
   }
 
+  /** Calls at once that all endpoints together take from this process. */
+  get places(): number {
+    return this.endpoints.reduce((sum, { maxConcurrency }) => sum + maxConcurrency, 0);
+  }
+
   serves(model: string): boolean {
     return this.groups.has(model);
   }

@@ -93,6 +93,7 @@ export interface WorkerOptions {
   readonly prefetch?: number;
   readonly ackWaitMs?: number;
   readonly maxLostCalls?: number;
+  readonly appendTimeoutMs?: number;
   /** Replaces surroundings, to break them. */
   readonly broken?: (around: WorkerSurroundings) => Partial<WorkerSurroundings>;
 }
@@ -205,7 +206,7 @@ export class Rig {
     });
     const around: WorkerSurroundings = {
       config,
-      log: logOn(nats),
+      log: logOn(nats, options.appendTimeoutMs),
       lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
       schedules: new JetStreamRetrySchedules(nats),
       registry: new EndpointRegistry(options.endpoints),
@@ -222,9 +223,9 @@ export class Rig {
 export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 export const LARGE_CONTENT = 'x'.repeat(INLINE_REQUEST_LIMIT + 1);
 
-function logOn(nats: NatsConnection): JetStreamEventLog {
+function logOn(nats: NatsConnection, appendTimeoutMs = 5_000): JetStreamEventLog {
   return new JetStreamEventLog(nats, silentLogger, {
-    appendTimeoutMs: 1_000,
+    appendTimeoutMs,
     appendBufferBytes: 16 * 1024 * 1024,
   });
 }
