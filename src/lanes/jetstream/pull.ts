@@ -18,6 +18,8 @@ const HEARTBEAT_MS = 5_000;
 const DEAF_AFTER_MS = 2.5 * HEARTBEAT_MS;
 /** Heartbeats but no message for this long: worth asking whether there are any. */
 const SILENT_AFTER_MS = 10_000;
+/** About every ten seconds, and not for what is over in less. */
+const WARN_EVERY_ATTEMPTS = 10;
 const REOPEN_DELAYS_MS = [100, 250, 500, 1_000] as const;
 
 export interface PullOptions {
@@ -148,7 +150,8 @@ export class Pull {
       try {
         return await this.open();
       } catch (error) {
-        this.logger.debug({ err: error, consumer: this.options.consumer.durable_name }, 'no pull yet');
+        const level = attempt % WARN_EVERY_ATTEMPTS === WARN_EVERY_ATTEMPTS - 1 ? 'warn' : 'debug';
+        this.logger[level]({ err: error, consumer: this.options.consumer.durable_name }, 'no pull yet');
       }
     }
   }

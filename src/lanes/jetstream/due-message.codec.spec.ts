@@ -1,0 +1,26 @@
+import { decodeDue, encodeDue } from './due-message.codec.js';
+
+const due = {
+  messageId: 'm1',
+  tenant: 't1',
+  message: {
+    priority: 'low',
+    attempt: 2,
+    receivedSequence: 41,
+    timeoutMs: 1_000,
+    maxRetries: 3,
+    receivedAt: '2026-01-01T00:00:00.000Z',
+  },
+} as const;
+
+describe('the body of a schedule', () => {
+  it('comes back as it was, with and without a trace', () => {
+    expect(decodeDue(encodeDue(due))).toEqual(due);
+    const traced = { ...due, traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+    expect(decodeDue(encodeDue(traced))).toEqual(traced);
+  });
+
+  it.each(['', '{}', 'null', encodeDue(due).replace('"low"', '"urgent"')])('is refused as %j', (body) => {
+    expect(() => decodeDue(body)).toThrow();
+  });
+});
