@@ -75,12 +75,15 @@ export class BinaryArray {
         return;
       case 'timestamptz':
         // A double holds the microseconds of far years only to a few of them; the columns round to milliseconds.
-        return this.int64((this.milliseconds(value as string) - POSTGRES_EPOCH_MS) * 1_000);
+        this.int64((this.milliseconds(value as string) - POSTGRES_EPOCH_MS) * 1_000);
+        return;
       case 'bigint':
-        return this.int64(value as number);
+        this.int64(value as number);
+        return;
       case 'integer':
         this.int32(4);
-        return this.int32(clamped(value as number));
+        this.int32(clamped(value as number));
+        return;
       case 'double precision':
         this.int32(8);
         this.length = this.buffer.writeDoubleBE(value as number, this.length);

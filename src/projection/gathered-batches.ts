@@ -1,8 +1,12 @@
 import type { StoredEvent } from '../event-log/event-log.port.js';
+import { eventWeight } from './event-weight.js';
+
+/** In characters, of which each is up to three bytes while it is written. */
+const MAX_WAITING_WEIGHT = 16 * 1024 * 1024;
 
 /**
  * Reads on while a batch is being worked on, and hands over all that has come by then: the busier the system, the
- * larger the batches, and none waits for a timer. It stops reading while `maxBatch` events wait.
+ * larger the batches, and none waits for a timer. It stops reading while `maxBatch` events wait, or long ones.
  *
  * Ends with its source. Events that came before the source failed are handed over first.
  */
@@ -11,6 +15,7 @@ export async function* gatheredBatches(
   maxBatch: number,
 ): AsyncGenerator<readonly StoredEvent[]> {
   let waiting: StoredEvent[] = [];
+  let weight = 0;
   let ended = false;
   let changed = signalled();
   const notify = () => {
@@ -20,9 +25,12 @@ export async function* gatheredBatches(
 
   const reading = (async () => {
     for await (const batch of source) {
-      for (const event of batch) waiting.push(event);
+      for (const stored of batch) {
+        waiting.push(stored);
+        weight += eventWeight(stored.event);
+      }
       notify();
-      while (waiting.length >= maxBatch && !ended) await changed.promise;
+      while ((waiting.length >= maxBatch || weight >= MAX_WAITING_WEIGHT) && !ended) await changed.promise;
       if (ended) break;
     }
   })().finally(() => {
@@ -37,6 +45,7 @@ export async function* gatheredBatches(
       const batch = waiting;
       if (batch.length > 0) {
         waiting = [];
+        weight = 0;
         notify();
         yield batch;
       } else if (ended) {

@@ -31,3 +31,10 @@ export async function assertReaches(log: EventLog, applied: number): Promise<num
   if (last >= applied) return last;
   throw new LogMismatchError(`the log ends at sequence ${last}, the projection is at ${applied}`);
 }
+
+/** The last sequence up to `sequence` that holds an event: its own may be erased, and would never be read. */
+export async function lastStoredUpTo(log: EventLog, sequence: number): Promise<number> {
+  let at = sequence;
+  while (at > 0 && (await log.get(at)) === null) at -= 1;
+  return at;
+}

@@ -14,11 +14,12 @@ import { ProjectorSession } from './projector-session.js';
 
 const STANDBY_POLL_MS = 1_000;
 const LAG_POLL_MS = 1_000;
+const STOPPED_POLL_MS = 2_000;
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
 
 /** How a projector is, for health checks and metrics. */
 export interface ProjectorHealth {
-  /** False before the start, after the stop, and for good after a failure that a person has to look at. */
+  /** False before the start, after the stop, and after a failure that a person has to look at. */
   readonly running: boolean;
   /** True in the one process whose projector writes; the others stand by. */
   readonly active: boolean;
@@ -50,7 +51,8 @@ export interface ProjectorParts {
  *   it stands by again. What was not committed is read again from the checkpoint.
  * - Fenced: a rebuild swapped the tables. Still active; reads the new checkpoint and goes on from there.
  * - Stopped by itself: the log holds what can't be folded, or is another log. It never skips: `health` says why, the
- *   lock is free, so that a process of a newer version may take over and do better.
+ *   lock is free, so that a process of a newer version may take over and do better. It stands by again once somebody
+ *   moved the tables: such a process, or a rebuild.
  */
 export class Projector {
   private readonly stopping = new AbortController();
@@ -82,8 +84,11 @@ export class Projector {
       } catch (error) {
         if (this.stopping.signal.aborted) break;
         failures = this.state.active ? 1 : failures + 1;
-        if (!this.survives(error)) return;
-        await this.pause(backoffDelayMs(failures, BACKOFF, this.parts.sources.random()));
+        if (this.survives(error)) {
+          await this.pause(backoffDelayMs(failures, BACKOFF, this.parts.sources.random()));
+        } else {
+          await this.untilTablesMove();
+        }
       }
     }
     this.update({ running: false, active: false });
@@ -98,6 +103,24 @@ export class Projector {
       this.parts.logger.fatal({ err: error }, 'The projection has stopped: it can not go on by itself');
     else this.parts.logger.warn({ err: error }, 'The projection is interrupted and will try again');
     return !stops;
+  }
+
+  private async untilTablesMove(): Promise<void> {
+    const stoppedAt = await this.tablesAt();
+    while (!this.stopping.signal.aborted) {
+      await this.pause(STOPPED_POLL_MS);
+      const now = await this.tablesAt();
+      if (now !== null && now !== stoppedAt) return this.update({ running: true });
+    }
+  }
+
+  /** Null when PostgreSQL does not tell. */
+  private async tablesAt(): Promise<string | null> {
+    const { dataSource } = this.parts;
+    return readCheckpoint(dataSource, databaseOf(dataSource).schema).then(
+      ({ generation, sequence }) => `${generation} ${sequence}`,
+      () => null,
+    );
   }
 
   private async standByThenLead(): Promise<void> {

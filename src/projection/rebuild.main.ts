@@ -1,0 +1,64 @@
+import 'reflect-metadata';
+import { loadConfig } from '../config/load-config.js';
+import { ensureStreams } from '../event-log/jetstream/ensure-streams.js';
+import { JetStreamEventLog } from '../event-log/jetstream/jetstream-event-log.js';
+import { startupErrorText } from '../platform/errors/startup-error.js';
+import { createLogger } from '../platform/logging/logger.js';
+import { redactSecrets } from '../platform/logging/redact.js';
+import { connectNats } from '../platform/nats/connect-nats.js';
+import { rebuild } from './rebuild.js';
+import { findAddresses } from './rebuild-addresses.js';
+import { rebuildDisplay } from './rebuild-display.js';
+
+/** Larger than the live projector's: nobody waits for a single event here. */
+const MAX_BATCH = 5_000;
+
+/** `npm run projections:rebuild`: all tables anew from the log, beside a running service or without one. */
+async function main(args: readonly string[], signal: AbortSignal): Promise<void> {
+  const unknown = args.find((argument) => argument !== '--resume');
+  if (unknown !== undefined) {
+    throw new Error(
+      `"${unknown}" is not an option. There is one: --resume goes on with a rebuild that was broken off.`,
+    );
+  }
+  const config = loadConfig(process.env);
+  const logger = createLogger(config).child({}, { level: 'warn' });
+  const addresses = await findAddresses(config, logger);
+  try {
+    const nats = await connectNats({ nats: addresses.nats }, logger, { name: 'llm-message-queue rebuild' });
+    await ensureStreams(nats, config.nats.replicas);
+    const log = new JetStreamEventLog(nats, logger, {
+      appendTimeoutMs: config.nats.append_timeout_ms,
+      appendBufferBytes: config.nats.append_buffer_bytes,
+    });
+    const display = rebuildDisplay(process.stderr);
+    const startedAt = performance.now();
+    try {
+      const applied = await rebuild({
+        ...{ log, signal, maxBatch: MAX_BATCH, resume: args.includes('--resume') },
+        database: { url: addresses.databaseUrl, schema: config.database.schema },
+        onProgress: (progress) => display.show(progress),
+      });
+      display.end();
+      const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+      process.stdout.write(`The projection is rebuilt up to sequence ${applied}, in ${seconds} s.\n`);
+    } finally {
+      display.end();
+      await log.close();
+      await nats.close();
+    }
+  } finally {
+    await addresses.stop();
+  }
+}
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
+
+try {
+  await main(process.argv.slice(2), stopping.signal);
+} catch (error) {
+  const text = error instanceof Error && !('code' in error) ? error.message : startupErrorText(error, false);
+  process.stderr.write(`The projection is not rebuilt: ${redactSecrets(text)}\n`);
+  process.exitCode = 1;
+}

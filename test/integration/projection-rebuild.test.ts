@@ -1,0 +1,223 @@
+import type { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { systemSources } from '../../src/platform/clock.js';
+import { databaseOf } from '../../src/projection/data-source.js';
+import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
+import { Projector } from '../../src/projection/projector.js';
+import { type RebuildPhase, rebuild } from '../../src/projection/rebuild.js';
+import { eventually } from '../support/eventually.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+import { digests, foldToEnd, openSchema } from './projection.database.js';
+import { ArrayLog, life, tangledLog } from './projection.fixture.js';
+
+let postgres: TestPostgres;
+let opened: DataSource[] = [];
+let started: Projector[] = [];
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+afterEach(async () => {
+  await Promise.all(started.map((projector) => projector.stop()));
+  await Promise.all(opened.map((dataSource) => dataSource.destroy()));
+  opened = [];
+  started = [];
+});
+afterAll(() => postgres?.stop());
+
+async function tables(): Promise<DataSource> {
+  const dataSource = await openSchema(postgres.url);
+  opened = [...opened, dataSource];
+  return dataSource;
+}
+
+function run(dataSource: DataSource, log: ArrayLog): { projector: Projector; announced: number[] } {
+  const announced: number[] = [];
+  const projector = new Projector({
+    ...{ log, dataSource, maxBatch: 50, logger: silentLogger, sources: systemSources },
+    announce: (applied) => announced.push(applied),
+  });
+  started = [...started, projector];
+  projector.start();
+  return { projector, announced };
+}
+
+interface Overrides {
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onPhase?: (phase: RebuildPhase, applied: number) => void;
+}
+
+function rebuildOf(dataSource: DataSource, log: ArrayLog, overrides: Overrides = {}): Promise<number> {
+  return rebuild({
+    ...{ log, database: databaseOf(dataSource), maxBatch: 40 },
+    resume: overrides.resume ?? false,
+    signal: overrides.signal ?? new AbortController().signal,
+    onProgress: ({ phase, applied }) => overrides.onPhase?.(phase, applied),
+  });
+}
+
+async function schemas(dataSource: DataSource): Promise<string[]> {
+  const { schema } = databaseOf(dataSource);
+  const rows = await dataSource.query('SELECT nspname FROM pg_namespace WHERE nspname LIKE $1 ORDER BY 1', [
+    `${schema}%`,
+  ]);
+  return rows.map(({ nspname }: { nspname: string }) => nspname.slice(schema.length));
+}
+
+async function generation(dataSource: DataSource): Promise<string> {
+  const { schema } = databaseOf(dataSource);
+  const [row] = await dataSource.query(`SELECT generation FROM "${schema}".projection_checkpoint`);
+  return row.generation;
+}
+
+it('gives tables that equal the live ones row by row, with their indexes', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  await log.append(tangledLog(400, 21));
+  await foldToEnd(dataSource, log, 33);
+  const [live, before] = [await digests(dataSource), await generation(dataSource)];
+  expect(await rebuildOf(dataSource, log)).toBe(log.stored.length);
+  expect(await digests(dataSource)).toEqual(live);
+  expect(await generation(dataSource)).not.toBe(before);
+  expect(await schemas(dataSource)).toEqual(['']);
+  const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+  expect(upQueries).toEqual([]);
+});
+
+it('makes good what was altered by hand', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  await log.append(tangledLog(50, 22));
+  await foldToEnd(dataSource, log, 33);
+  const live = await digests(dataSource);
+  const { schema } = databaseOf(dataSource);
+  await dataSource.query(`DELETE FROM "${schema}".messages`);
+  await dataSource.query(`DROP TABLE "${schema}".attempts, "${schema}".projection_checkpoint`);
+  await rebuildOf(dataSource, log);
+  expect(await digests(dataSource)).toEqual(live);
+});
+
+it('swaps under a projector and readers at work: nothing is lost, and no message goes back in time', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  const { projector, announced } = run(dataSource, log);
+  const reader = new PostgresMessageReader(dataSource);
+  const first = uuidv7();
+  await log.append(life(first));
+  await eventually(() => expect(projector.health.applied).toBe(4));
+
+  let over = false;
+  const writing = (async () => {
+    for (let seed = 0; !over; seed += 1) {
+      await log.append(tangledLog(5, seed));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  const reading = (async () => {
+    let reads = 0;
+    for (; !over; reads += 1) {
+      expect(await reader.find('default', first)).toMatchObject({ status: 'completed' });
+      const page = await reader.list({ tenant: 'default', status: 'completed' }, 5, null);
+      expect(page.data.length).toBeGreaterThan(0);
+    }
+    return reads;
+  })();
+  for (let round = 0; round < 4; round += 1) await rebuildOf(dataSource, log);
+  over = true;
+  await writing;
+  expect(await reading).toBeGreaterThan(10);
+
+  await eventually(() => expect(projector.health).toMatchObject({ applied: log.stored.length, error: null }));
+  expect(announced).toEqual([...announced].sort((one, other) => one - other));
+  const reference = await tables();
+  await foldToEnd(reference, log, 1_000);
+  expect(await digests(dataSource)).toEqual(await digests(reference));
+});
+
+it('leaves the live tables as they are when it is broken off, and goes on from there when told to', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  await log.append(tangledLog(300, 23));
+  await foldToEnd(dataSource, log, 100);
+  const [live, before] = [await digests(dataSource), await generation(dataSource)];
+
+  const breaking = new AbortController();
+  const broken = rebuildOf(dataSource, log, {
+    signal: breaking.signal,
+    onPhase: (_, applied) => applied > 300 && breaking.abort(),
+  });
+  await expect(broken).rejects.toMatchObject({ code: 'rebuild_aborted' });
+  expect(await generation(dataSource)).toBe(before);
+  expect(await digests(dataSource)).toEqual(live);
+  expect(await schemas(dataSource)).toEqual(['', '_next']);
+
+  const seen: number[] = [];
+  await rebuildOf(dataSource, log, { resume: true, onPhase: (_, applied) => seen.push(applied) });
+  expect(seen[0]).toBeGreaterThan(300);
+  expect(await generation(dataSource)).not.toBe(before);
+  expect(await digests(dataSource)).toEqual(live);
+  expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([]);
+});
+
+it.each(['replaying', 'indexing', 'swapping'] as const)(
+  'leaves the live tables whole when its sessions are killed while %s, and starts afresh the next time',
+  async (phase) => {
+    const dataSource = await tables();
+    const log = new ArrayLog();
+    await log.append(tangledLog(200, 24));
+    await foldToEnd(dataSource, log, 100);
+    const live = await digests(dataSource);
+    let killing: Promise<unknown> | null = null;
+    const killed = rebuildOf(dataSource, log, {
+      onPhase: (now, applied) => {
+        if (now !== phase || (phase === 'replaying' && applied < 100)) return;
+        killing ??= dataSource.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name LIKE '%rebuild' AND pid <> pg_backend_pid()`,
+        );
+      },
+    });
+    await expect(killed).rejects.toThrow();
+    await killing;
+    expect(await digests(dataSource)).toEqual(live);
+    await eventually(async () => {
+      await rebuildOf(dataSource, log);
+    });
+    expect(await digests(dataSource)).toEqual(live);
+    expect(await schemas(dataSource)).toEqual(['']);
+  },
+);
+
+it('is refused while another one runs', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  await log.append(tangledLog(100, 25));
+  let second: Promise<unknown> | null = null;
+  await rebuildOf(dataSource, log, {
+    onPhase: () => {
+      second ??= rebuildOf(dataSource, log).catch((error: unknown) => error);
+    },
+  });
+  expect(await second).toMatchObject({ code: 'rebuild_running' });
+});
+
+it('gets a projector going again that stopped because its tables belong to another log', async () => {
+  const dataSource = await tables();
+  const lost = new ArrayLog();
+  await lost.append(tangledLog(60, 26));
+  await foldToEnd(dataSource, lost, 100);
+  const log = new ArrayLog();
+  await log.append(tangledLog(30, 27));
+  const { projector } = run(dataSource, log);
+  await eventually(() =>
+    expect(projector.health).toMatchObject({ running: false, error: expect.any(String) }),
+  );
+  await rebuildOf(dataSource, log);
+  await eventually(() =>
+    expect(projector.health).toMatchObject({ running: true, applied: log.stored.length, error: null }),
+  );
+  await log.append(life(uuidv7()));
+  await eventually(() => expect(projector.health.applied).toBe(log.stored.length));
+});
