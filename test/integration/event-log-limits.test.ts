@@ -80,12 +80,15 @@ describe('the limits of the log', () => {
       opening.set('Nats-Batch-Sequence', '1');
       connection.publish('llmq.events.low.x.0', 'never committed', { headers: opening });
     }
-    const impatient = log.append(accepted(), { timeoutMs: 1_000 });
+    // The two wait in the same batch. What its caller was told of the first must stay true when the second is stored.
+    const told = cancelled();
+    const impatient = log.append([told], { timeoutMs: 1_000 });
+    const patient = log.append(accepted(), { timeoutMs: 60_000 });
     await expect(impatient).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'not_stored' });
-    expect(await log.append(accepted(), { timeoutMs: 60_000 })).toEqual({
-      firstSequence: 1,
-      duplicate: false,
-    });
+    const { firstSequence } = await patient;
+    const stored = await readUpTo(log, 1, firstSequence + 1);
+    expect(stored).toHaveLength(2);
+    expect(ids(stored.map(({ event }) => event))).not.toContain(told.id);
   });
 });
 

@@ -76,6 +76,16 @@ describe('reading the log', () => {
     await reading;
   });
 
+  it('holds few megabytes for a reader that is slow, however many pulls they came in', async () => {
+    await append(60, 'x'.repeat(1024 * 1024));
+    const iterator = far.log.read(1, { signal: end.signal, maxBatch: 1_000 })[Symbol.asyncIterator]();
+    await iterator.next();
+    await sleep(1_500);
+    const [consumer] = await manager.consumers.list(EVENTS_STREAM).next();
+    expect(consumer!.delivered.consumer_seq).toBeLessThan(45);
+    await iterator.return?.();
+  });
+
   it('goes on when its consumer is deleted', async () => {
     const reading = read(10);
     await append(50);

@@ -26,6 +26,7 @@ const PULL_BYTES = 8 * 1024 * 1024;
  */
 export class EventReader {
   private readonly received: RawEvent[] = [];
+  private receivedBytes = 0;
   private next: number;
   private session: PullSession | undefined;
   private wake: () => void = () => undefined;
@@ -43,7 +44,7 @@ export class EventReader {
     const sessions = this.keepSessions(over);
     try {
       while (!signal.aborted) {
-        const raw = this.received.splice(0, maxBatch);
+        const raw = this.take(maxBatch);
         this.pullAhead();
         if (raw.length > 0) yield* decoded(raw);
         else await this.arrival(signal);
@@ -100,14 +101,22 @@ export class EventReader {
 
   private receive(event: RawEvent): void {
     this.received.push(event);
+    this.receivedBytes += event.data.length;
     this.next = event.sequence + 1;
     this.wake();
   }
 
-  /** The next pull goes out when at most one batch waits here. */
+  private take(maxBatch: number): RawEvent[] {
+    const raw = this.received.splice(0, maxBatch);
+    for (const { data } of raw) this.receivedBytes -= data.length;
+    return raw;
+  }
+
+  /** The next pull goes out when less than a batch waits here. */
   private pullAhead(): void {
     const { session } = this;
-    if (session === undefined || session.pulling || this.received.length >= this.use.maxBatch) return;
+    if (session === undefined || session.pulling) return;
+    if (this.received.length >= this.use.maxBatch || this.receivedBytes >= PULL_BYTES) return;
     session.pull(this.use.maxBatch, Math.max(PULL_BYTES, 2 * (this.use.connection.info?.max_payload ?? 0)));
   }
 }
