@@ -4,7 +4,7 @@ import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { EventContext, MessageEventData } from '../message/message.events.js';
 import { prioritize } from '../message/prioritize.decision.js';
-import { INLINE_REQUEST_LIMIT, receive } from '../message/receive.decision.js';
+import { receive } from '../message/receive.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import type { Caller } from '../security/caller.js';
@@ -48,7 +48,7 @@ export class SubmitMessage {
     options: SubmitOptions = {},
   ): Promise<AcceptedMessage> {
     this.refuseUnknownModel(submission);
-    const requestLength = this.measure(submission);
+    this.refuseTooLarge(submission);
     const { queue } = this.config;
     const prioritization = prioritize(submission.requestedPriority, queue.default_priority);
     const context: EventContext = {
@@ -59,7 +59,7 @@ export class SubmitMessage {
       newId: this.sources.newId,
       traceparent: options.traceparent,
     };
-    await this.log.append(receive(context, this.received(submission), prioritization, requestLength));
+    await this.log.append(receive(context, this.received(submission), prioritization));
     const { priority, reason: priorityReason } = prioritization;
     return { id: context.messageId, priority, priorityReason, createdAt: context.now };
   }
@@ -84,28 +84,21 @@ export class SubmitMessage {
     throw unknownModel(model);
   }
 
-  /**
-   * Refuses what is too large.
-   *
-   * @returns the request's length as JSON in characters, or a bound on the same side of `INLINE_REQUEST_LIMIT`
-   */
-  private measure({ request }: Submission): number {
+  private refuseTooLarge({ request }: Submission): void {
     const { content, model, parameters } = request;
-    if (content !== undefined) {
-      if (content.length > INLINE_REQUEST_LIMIT) return this.measureLong(content, parameters);
-      // Most messages are so short that they need not be put into JSON to know.
-      const most = JSON_BYTES_PER_UNIT * (content.length + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
-      if (most <= INLINE_REQUEST_LIMIT && isEmpty(parameters)) return most;
-    }
-    const json = JSON.stringify(request);
-    // Chats and their tools are counted as JSON, since their text is spread over it.
-    const field = request.messages === undefined ? 'parameters' : 'messages';
     const limit = Math.min(this.config.queue.max_content_bytes, MAX_REQUEST_JSON_BYTES);
-    refuseTooLong(field, json, limit, ' as JSON');
-    return json.length;
+    if (content === undefined) {
+      // Chats and their tools are counted as JSON, since their text is spread over it.
+      refuseTooLong('messages', JSON.stringify(request), limit, ' as JSON');
+      return;
+    }
+    // Most messages are so short that they need not be put into JSON to know.
+    const most = JSON_BYTES_PER_UNIT * (content.length + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
+    if (most <= limit && isEmpty(parameters)) return;
+    this.refuseLong(content, parameters);
   }
 
-  private measureLong(content: string, parameters: Record<string, unknown>): number {
+  private refuseLong(content: string, parameters: Record<string, unknown>): void {
     const limit = this.config.queue.max_content_bytes;
     const parametersJson = JSON.stringify(parameters);
     refuseTooLong('content', content, limit);
@@ -113,7 +106,6 @@ export class SubmitMessage {
     if ((content.length + parametersJson.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
       refuseTooLong('content', JSON.stringify(content) + parametersJson, MAX_REQUEST_JSON_BYTES, ' as JSON');
     }
-    return content.length;
   }
 }
 
