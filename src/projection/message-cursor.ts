@@ -6,7 +6,7 @@ export interface PageEnd {
   readonly id: string;
 }
 
-const CURSOR = /^([0-9a-z]{1,9})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const CURSOR = /^(-?[0-9a-z]{1,10})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 /** base64url of the time in milliseconds (base 36) and the id. */
 export function encodeCursor({ createdAt, id }: PageEnd): string {
