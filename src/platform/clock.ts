@@ -13,8 +13,6 @@ export interface Sources {
 
 export const SOURCES = Symbol('Sources');
 
-export const systemSources: Sources = { nowMs: Date.now, newId: pooledUuidV7(), random: Math.random };
-
 const BYTES_PER_ID = 16;
 const IDS_PER_POOL = 512;
 
@@ -32,3 +30,5 @@ function pooledUuidV7(): () => string {
     return uuidv7({ random });
   };
 }
+
+export const systemSources: Sources = { nowMs: Date.now, newId: pooledUuidV7(), random: Math.random };
