@@ -25,8 +25,8 @@ export class Preparation {
 
   /** The usual case without waiting: a first delivery that carries its request. Null for all others. */
   atOnce(delivery: LaneDelivery): Work | null {
-    const { request } = delivery.event.data;
-    return request === undefined || this.earlierRuns.possible(delivery) ? null : { delivery, request };
+    const { request } = delivery;
+    return request === null || this.earlierRuns.possible(delivery) ? null : { delivery, request };
   }
 
   async prepare(delivery: LaneDelivery): Promise<Prepared> {
@@ -39,8 +39,7 @@ export class Preparation {
   }
 
   private async withRequest(delivery: LaneDelivery): Promise<Prepared> {
-    const inline = delivery.event.data.request;
-    if (inline !== undefined) return { kind: 'ready', work: { delivery, request: inline } };
+    if (delivery.request !== null) return { kind: 'ready', work: { delivery, request: delivery.request } };
     const sequence = receivedSequenceOf(delivery);
     const stored = sequence > 0 ? await this.log.get(sequence) : null;
     if (

@@ -41,12 +41,20 @@ export function encodeEvent(event: MessageEvent): Uint8Array {
  * @throws {MalformedEventError} for bytes that are not one of this version's events
  */
 export function decodeEvent(bytes: Uint8Array, sequence: number | null = null): MessageEvent {
-  let value: unknown;
+  return checkedEvent(parseJson(bytes, sequence), sequence);
+}
+
+/** @throws {MalformedEventError} for bytes that are not JSON in UTF-8 */
+export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
   try {
-    value = JSON.parse(decoder.decode(bytes));
+    return JSON.parse(decoder.decode(bytes));
   } catch (error) {
     throw new MalformedEventError(`not JSON in UTF-8 (${(error as Error).message})`, sequence);
   }
+}
+
+/** @throws {MalformedEventError} for a value that is not one of this version's events */
+export function checkedEvent(value: unknown, sequence: number | null): MessageEvent {
   const type = (value as { type?: unknown } | null)?.type;
   const schema = schemas.get(type);
   if (schema === undefined) throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);

@@ -1,7 +1,10 @@
 import type { MessageEvent } from '../message/message.events.js';
 
 export interface StoredEvent {
-  /** The position in the log: positive, rising, the same for ever. Gaps are possible after an erasure. */
+  /**
+   * The position in the log: positive, rising, the same for ever, and with gaps. It is not the broker's sequence
+   * (`log-position`), since two events that belong together lie in one record of the broker.
+   */
   readonly sequence: number;
   readonly event: MessageEvent;
 }
@@ -17,7 +20,7 @@ export interface AppendOptions {
 }
 
 export interface Appended {
-  /** The sequence of the first event; the others follow it without a gap. */
+  /** The sequence of the first event. Of two events, the other's is the next one. */
   readonly firstSequence: number;
   /** True when an append with the same `dedupeKey` was there already and nothing was stored now. */
   readonly duplicate: boolean;
@@ -40,7 +43,7 @@ export interface EventLog {
    */
   append(events: readonly MessageEvent[], options?: AppendOptions): Promise<Appended>;
 
-  /** One event, or null where the sequence is erased or not yet written. */
+  /** One event, or null where the sequence is a gap, erased or not yet written. */
   get(sequence: number): Promise<StoredEvent | null>;
 
   /** The sequence of the newest event; 0 while the log is empty. */

@@ -1,4 +1,4 @@
-import type { Lane, MessagePrioritized } from '../message/message.events.js';
+import type { Lane, MessagePrioritized, ModelRequest } from '../message/message.events.js';
 import type { DueMessage } from '../message/requeue-due.decision.js';
 
 /**
@@ -10,6 +10,8 @@ export interface LaneDelivery {
   /** Where `event` lies in the log. */
   readonly sequence: number;
   readonly event: MessagePrioritized;
+  /** The message's request where it lies in the same record of the log, which it does at the first attempt; else null. */
+  readonly request: ModelRequest | null;
   /** How often the broker says it handed this message out, from 1. */
   readonly delivery: number;
   /**

@@ -25,7 +25,7 @@ const submission: MessageEventData['llmq.message.received.v1'] = {
   deadline: null,
   source: 'rest',
 };
-const [received, prioritized] = receive(context, submission, { priority: 'high', reason: 'explicit' }, 40);
+const [received, prioritized] = receive(context, submission, { priority: 'high', reason: 'explicit' });
 const pending: MessageState = evolve(evolve(null, received, 1), prioritized, 2);
 
 describe('decideDispatch', () => {

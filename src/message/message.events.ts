@@ -79,8 +79,6 @@ export const messageEventSchemas = {
     max_retries: z.number().int().nonnegative(),
     /** When the message entered this lane's backlog for the first time, for the time it waited. */
     received_at: isoTime,
-    /** A copy of a small request, which spares the worker a read of the log for each message. */
-    request: modelRequestSchema.optional(),
   }),
   'llmq.message.scheduled.v1': z.object({
     due_at: isoTime,

@@ -1,6 +1,6 @@
 import type { MessageEventData } from './message.events.js';
 import { prioritize } from './prioritize.decision.js';
-import { INLINE_REQUEST_LIMIT, receive } from './receive.decision.js';
+import { receive } from './receive.decision.js';
 import { requeueDue } from './requeue-due.decision.js';
 
 const context = {
@@ -25,12 +25,7 @@ const submission: MessageEventData['llmq.message.received.v1'] = {
 
 describe('receive', () => {
   it('stores the submission, and puts the message into its lane with what a worker needs', () => {
-    const [received, prioritized] = receive(
-      context,
-      submission,
-      { priority: 'high', reason: 'explicit' },
-      10,
-    );
+    const [received, prioritized] = receive(context, submission, { priority: 'high', reason: 'explicit' });
     expect(received.data).toEqual(submission);
     expect(prioritized.data).toEqual({
       priority: 'high',
@@ -40,15 +35,7 @@ describe('receive', () => {
       timeout_ms: 1_000,
       max_retries: 2,
       received_at: context.now,
-      request: submission.request,
     });
-  });
-
-  it('copies small requests only', () => {
-    const inline = (length: number) =>
-      receive(context, submission, { priority: 'high', reason: 'explicit' }, length)[1].data.request;
-    expect(inline(INLINE_REQUEST_LIMIT)).toEqual(submission.request);
-    expect(inline(INLINE_REQUEST_LIMIT + 1)).toBeUndefined();
   });
 });
 

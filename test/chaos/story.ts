@@ -1,6 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { decodeEvent } from '../../src/event-log/cloud-event.codec.js';
+import { decodeRecord } from '../../src/event-log/log-record.js';
 import { isTerminal, type MessageEvent } from '../../src/message/message.events.js';
 import { evolve, type MessageState } from '../../src/message/message.state.js';
 import { queryPostgres } from '../support/server-clients.js';
@@ -25,7 +25,8 @@ export async function readStories({ nats }: ServiceAddresses): Promise<Map<strin
     for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; ) {
       const batch = await manager.direct.getBatch('LLMQ_EVENTS', { seq, batch: 1_000 });
       for await (const stored of batch) {
-        tell(stories, decodeEvent(stored.data, stored.seq), stored.seq);
+        for (const { event, sequence } of decodeRecord(stored.data, stored.seq))
+          tell(stories, event, sequence);
         seq = stored.seq + 1;
       }
     }

@@ -14,7 +14,7 @@ import { JetStreamLanes } from '../../src/lanes/jetstream/jetstream-lanes.js';
 import { laneConsumerName } from '../../src/lanes/jetstream/lane-consumers.js';
 import { JetStreamRetrySchedules } from '../../src/lanes/jetstream/schedules.js';
 import { LANES, type Lane, type MessageEventData } from '../../src/message/message.events.js';
-import { INLINE_REQUEST_LIMIT, receive } from '../../src/message/receive.decision.js';
+import { receive } from '../../src/message/receive.decision.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -169,7 +169,6 @@ export class Rig {
         ...rest,
       },
       { priority: lane, reason: 'explicit' },
-      content.length,
     );
     await this.log.append(events, { timeoutMs: 30_000 });
     return messageId;
@@ -221,7 +220,7 @@ export class Rig {
 }
 
 export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-export const LARGE_CONTENT = 'x'.repeat(INLINE_REQUEST_LIMIT + 1);
+export const LARGE_CONTENT = 'x'.repeat(100_000);
 
 function logOn(nats: NatsConnection, appendTimeoutMs = 5_000): JetStreamEventLog {
   return new JetStreamEventLog(nats, silentLogger, {

@@ -411,6 +411,7 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
     lane: delivery.lane,
     sequence: delivery.sequence,
     event: delivery.event,
+    request: delivery.request,
     delivery: delivery.delivery,
     inDoubtUpTo: delivery.inDoubtUpTo,
     ack: () => {},

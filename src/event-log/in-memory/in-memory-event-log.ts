@@ -1,7 +1,8 @@
 import type { MessageEvent } from '../../message/message.events.js';
-import { decodeEvent, encodeEvent } from '../cloud-event.codec.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+import { positionOf, streamSequenceOf } from '../log-position.js';
+import { decodeRecord, encodeRecord, inBatches, toRecords } from '../log-record.js';
 
 export interface InMemoryEventLogOptions {
   /** The most bytes of events it takes; without it, what memory holds. */
@@ -46,7 +47,8 @@ export class InMemoryEventLog implements EventLog {
     }
     const earlier = this.recall(options.dedupeKey);
     if (earlier !== null) return { firstSequence: earlier, duplicate: true };
-    const firstSequence = this.store(events.map(encodeEvent));
+    const records = toRecords(events);
+    const firstSequence = positionOf(this.store(records.map(encodeRecord)), (records[0]?.length ?? 1) - 1);
     if (options.dedupeKey !== undefined) {
       this.keys.set(options.dedupeKey, {
         sequence: firstSequence,
@@ -57,38 +59,40 @@ export class InMemoryEventLog implements EventLog {
   }
 
   async get(sequence: number): Promise<StoredEvent | null> {
-    const bytes = this.records[sequence - 1];
-    return bytes === undefined ? null : { sequence, event: decodeEvent(bytes, sequence) };
+    const record = streamSequenceOf(sequence);
+    const bytes = this.records[record - 1];
+    if (bytes === undefined) return null;
+    return decodeRecord(bytes, record).find((event) => event.sequence === sequence) ?? null;
   }
 
   async lastSequence(): Promise<number> {
-    return this.records.length;
+    return positionOf(this.records.length);
   }
 
   async *read(
     fromSequence: number,
     { signal, maxBatch }: ReadOptions,
   ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
-    let next = Math.max(1, fromSequence);
+    let next = Math.max(1, streamSequenceOf(fromSequence));
     while (!signal.aborted) {
       const events: StoredEvent[] = [];
       for (const bytes of this.records.slice(next - 1, next - 1 + maxBatch)) {
         try {
-          events.push({ sequence: next, event: decodeEvent(bytes, next) });
+          events.push(...decodeRecord(bytes, next).filter(({ sequence }) => sequence >= fromSequence));
         } catch (error) {
-          if (events.length > 0) yield events;
+          yield* inBatches(events, maxBatch);
           throw error;
         }
         next += 1;
       }
-      if (events.length > 0) yield events;
+      if (events.length > 0) yield* inBatches(events, maxBatch);
       else await this.more(signal);
     }
   }
 
   /** Stores a record as it is, which no append would: for tests of what readers do with one. */
   storeRaw(record: Uint8Array): number {
-    return this.store([record]);
+    return positionOf(this.store([record]));
   }
 
   private recall(key: string | undefined): number | null {

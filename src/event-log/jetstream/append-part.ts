@@ -1,5 +1,6 @@
 import { LogUnavailableError } from '../event-log.errors.js';
 import type { Appended } from '../event-log.port.js';
+import { positionOf } from '../log-position.js';
 import type { WireMessage } from './wire.js';
 
 /** One call of `append` on its way: its messages stay together and in order, whatever batch carries them. */
@@ -13,6 +14,8 @@ export class AppendPart {
 
   constructor(
     readonly messages: readonly WireMessage[],
+    /** Events in the first of them. */
+    private readonly eventsInFirst: number,
     readonly keyed: boolean,
     /** In memory and on the wire, roughly. */
     readonly bytes: number,
@@ -29,10 +32,11 @@ export class AppendPart {
     return this.state === 'waiting';
   }
 
-  stored(appended: Appended): void {
+  /** `streamSequence` is the broker's, of its first message. */
+  stored(streamSequence: number, duplicate: boolean): void {
     if (!this.waiting) return;
     this.state = 'settled';
-    this.settleWith.resolve(appended);
+    this.settleWith.resolve({ firstSequence: positionOf(streamSequence, this.eventsInFirst - 1), duplicate });
   }
 
   refused(error: Error): void {

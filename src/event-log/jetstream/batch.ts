@@ -79,7 +79,7 @@ export class Batch {
   stored(firstSequence: number): void {
     let next = firstSequence;
     for (const part of this.current) {
-      part.stored({ firstSequence: next, duplicate: false });
+      part.stored(next, false);
       next += part.messages.length;
     }
   }

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { decodeEvent } from '../cloud-event.codec.js';
 import type { ReadOptions, StoredEvent } from '../event-log.port.js';
+import { streamSequenceOf } from '../log-position.js';
+import { decodeRecord, inBatches } from '../log-record.js';
 import type { ConnectionState } from './connection-state.js';
 import { PullSession, type RawEvent } from './pull-session.js';
 
@@ -32,7 +33,7 @@ export class EventReader {
   private wake: () => void = () => undefined;
 
   constructor(private readonly use: EventReaderParts) {
-    this.next = Math.max(1, use.fromSequence);
+    this.next = Math.max(1, streamSequenceOf(use.fromSequence));
   }
 
   async *batches(): AsyncGenerator<readonly StoredEvent[], void, undefined> {
@@ -46,7 +47,7 @@ export class EventReader {
       while (!signal.aborted) {
         const raw = this.take(maxBatch);
         this.pullAhead();
-        if (raw.length > 0) yield* decoded(raw);
+        if (raw.length > 0) yield* decoded(raw, this.use);
         else await this.arrival(signal);
       }
     } finally {
@@ -122,17 +123,21 @@ export class EventReader {
 }
 
 /** What precedes a malformed event is handed out first, so that the reader knows how far it came. */
-function* decoded(raw: readonly RawEvent[]): Generator<readonly StoredEvent[]> {
+function* decoded(
+  raw: readonly RawEvent[],
+  { fromSequence, maxBatch }: EventReaderParts,
+): Generator<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   for (const { sequence, data } of raw) {
     try {
-      events.push({ sequence, event: decodeEvent(data, sequence) });
+      for (const stored of decodeRecord(data, sequence))
+        if (stored.sequence >= fromSequence) events.push(stored);
     } catch (error) {
-      if (events.length > 0) yield events;
+      yield* inBatches(events, maxBatch);
       throw error;
     }
   }
-  yield events;
+  yield* inBatches(events, maxBatch);
 }
 
 async function untilUp(state: ConnectionState, over: AbortSignal): Promise<void> {

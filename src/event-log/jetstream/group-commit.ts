@@ -2,11 +2,13 @@ import { LogOverloadedError } from '../event-log.errors.js';
 import type { AppendPart } from './append-part.js';
 import type { BatchWriter } from './batch-writer.js';
 import type { ConnectionState } from './connection-state.js';
-import { type FlightLimits, type GroupLimits, groupSize, sendNow } from './group-size.policy.js';
+import { type FlightLimits, type GroupLimits, goAlone, groupSize, sendNow } from './group-size.policy.js';
 
 /** The broker takes 1,000 messages in a batch, and 50 batches at once for a stream. */
 const GROUP: GroupLimits = { maxMessages: 1_000, maxBytes: 4 * 1024 * 1024 };
 const FLIGHT: FlightLimits = { maxBatches: 3, worthMessages: 256, worthBytes: 512 * 1024 };
+/** Measured: an atomic batch costs the broker about 6 ms before anything is stored, an ordinary write 1 ms or less. */
+const ALONE = 6;
 const EXPIRY_CHECK_MS = 50;
 
 /** Appends with keys of their own make batches of their own: a key that was seen before makes the broker refuse the batch. */
@@ -80,8 +82,13 @@ export class GroupCommit {
     return sendNow({ ...load, ...waitingIn(queue) }, FLIGHT);
   }
 
-  private launch({ queue, flying }: Kind): void {
-    const parts = queue.splice(0, groupSize(queue, GROUP));
+  private launch(kind: Kind): void {
+    const group = kind.queue.splice(0, groupSize(kind.queue, GROUP));
+    const writes = goAlone(group, ALONE) ? group.map((part) => [part]) : [group];
+    for (const parts of writes) this.send(kind, parts);
+  }
+
+  private send({ flying }: Kind, parts: readonly AppendPart[]): void {
     flying.add(parts);
     const written = this.writer.write(this.writer.newBatch(parts));
     void written

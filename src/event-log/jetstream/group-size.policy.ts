@@ -21,6 +21,14 @@ export function groupSize(waiting: readonly Waiting[], limits: GroupLimits): num
   return waiting.length;
 }
 
+/**
+ * Whether the appends of a group are better written one by one: an atomic batch has a price of its own, whatever is in
+ * it, so that it only pays for many. An append of several messages always needs one.
+ */
+export function goAlone(group: readonly Waiting[], atMost: number): boolean {
+  return group.length <= atMost && group.every((part) => part.messages.length === 1);
+}
+
 export interface Load {
   /** On their way, of both kinds. */
   readonly batches: number;

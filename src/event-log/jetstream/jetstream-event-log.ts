@@ -4,9 +4,10 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { MessageEvent } from '../../message/message.events.js';
-import { decodeEvent, encodeEvent } from '../cloud-event.codec.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+import { positionOf, streamSequenceOf } from '../log-position.js';
+import { decodeRecord, encodeRecord, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf } from '../subjects.js';
 import { AnswerInbox } from './answer-inbox.js';
 import { isPassing } from './api-codes.js';
@@ -54,28 +55,38 @@ export class JetStreamEventLog implements EventLog {
 
   async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
     const key = options.dedupeKey === undefined ? null : messageIdOf(options.dedupeKey);
-    const messages = events.map((event, index) => wireMessage(event, index === 0 ? key : null));
+    const records = toRecords(events);
+    const messages = records.map((record, index) => wireMessage(record, index === 0 ? key : null));
     const bytes = messages.reduce((sum, { payload }) => sum + payload.length + WIRE_OVERHEAD_BYTES, 0);
     this.refuseImpossible(messages);
     const timeoutMs = options.timeoutMs ?? this.options.appendTimeoutMs;
-    const part = new AppendPart(messages, key !== null, bytes, timeoutMs, performance.now());
+    const part = new AppendPart(
+      messages,
+      records[0]?.length ?? 1,
+      key !== null,
+      bytes,
+      timeoutMs,
+      performance.now(),
+    );
     this.groups.add(part);
     return part.result;
   }
 
   async get(sequence: number): Promise<StoredEvent | null> {
-    if (!Number.isSafeInteger(sequence) || sequence < 1) return null;
+    const seq = streamSequenceOf(sequence);
+    if (!Number.isSafeInteger(sequence) || seq < 1) return null;
     const stored = await this.ask(async (manager) => {
-      const direct = await manager.direct.getMessage(EVENTS_STREAM, { seq: sequence });
+      const direct = await manager.direct.getMessage(EVENTS_STREAM, { seq });
       // A replica that is behind does not have it yet; the leader knows.
-      return direct ?? (await manager.streams.getMessage(EVENTS_STREAM, { seq: sequence }));
+      return direct ?? (await manager.streams.getMessage(EVENTS_STREAM, { seq }));
     });
-    return stored === null ? null : { sequence, event: decodeEvent(stored.data, sequence) };
+    if (stored === null) return null;
+    return decodeRecord(stored.data, seq).find((event) => event.sequence === sequence) ?? null;
   }
 
   async lastSequence(): Promise<number> {
     const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
-    return info.state.last_seq;
+    return positionOf(info.state.last_seq);
   }
 
   read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]> {
@@ -128,8 +139,8 @@ export class JetStreamEventLog implements EventLog {
   }
 }
 
-function wireMessage(event: MessageEvent, messageId: string | null): WireMessage {
-  return { subject: subjectOf(event), payload: encodeEvent(event), messageId };
+function wireMessage(record: LogRecord, messageId: string | null): WireMessage {
+  return { subject: subjectOf(lastOf(record)), payload: encodeRecord(record), messageId };
 }
 
 /** A key can be any text, a header can't; the hash is short, and no key can pass for the id of a batch. */

@@ -1,5 +1,6 @@
-import type { Lane, MessagePrioritized } from '../../message/message.events.js';
+import type { Lane, MessagePrioritized, ModelRequest } from '../../message/message.events.js';
 import type { LaneDelivery } from '../lane.port.js';
+import type { LaneRecord } from './lane-record.js';
 
 const ACK = new TextEncoder().encode('+ACK');
 const IN_PROGRESS = new TextEncoder().encode('+WPI');
@@ -26,12 +27,25 @@ export class HeldDelivery implements LaneDelivery {
     private readonly holder: Holder,
     reply: string,
     readonly lane: Lane,
-    readonly sequence: number,
-    readonly event: MessagePrioritized,
+    /** The broker's own, by which the feed knows it. */
+    private readonly streamSequence: number,
+    private readonly content: LaneRecord,
     readonly delivery: number,
     readonly inDoubtUpTo: number | null,
   ) {
     this.reply = reply;
+  }
+
+  get sequence(): number {
+    return this.content.sequence;
+  }
+
+  get event(): MessagePrioritized {
+    return this.content.event;
+  }
+
+  get request(): ModelRequest | null {
+    return this.content.request;
   }
 
   ack(): void {
@@ -55,7 +69,7 @@ export class HeldDelivery implements LaneDelivery {
   private end(payload: Uint8Array | string): void {
     if (!this.isHeld) return;
     this.isHeld = false;
-    this.holder.release(this.sequence);
+    this.holder.release(this.streamSequence);
     this.holder.respond(this.reply, payload);
   }
 }

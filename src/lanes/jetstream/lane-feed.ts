@@ -1,14 +1,14 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { decodeEvent } from '../../event-log/cloud-event.codec.js';
-import { MalformedEventError } from '../../event-log/event-log.errors.js';
 import { EVENTS_STREAM } from '../../event-log/jetstream/streams.js';
-import type { Lane, MessagePrioritized } from '../../message/message.events.js';
+import { positionOf } from '../../event-log/log-position.js';
+import type { Lane } from '../../message/message.events.js';
 import type { LaneDelivery } from '../lane.port.js';
 import { type DeliveryInfo, parseAckSubject } from './ack-subject.js';
 import { HeldDelivery, handBackReply } from './held-delivery.js';
 import { laneConsumer } from './lane-consumers.js';
+import { type LaneRecord, laneRecord } from './lane-record.js';
 import { Pull } from './pull.js';
 
 export interface LaneFeedOptions {
@@ -104,7 +104,7 @@ export class LaneFeed {
    * this moment can be meant.
    */
   private async noteWhatIsInDoubt(): Promise<void> {
-    this.inDoubtUpTo = (await this.manager.streams.info(EVENTS_STREAM)).state.last_seq;
+    this.inDoubtUpTo = positionOf((await this.manager.streams.info(EVENTS_STREAM)).state.last_seq);
   }
 
   private received(message: Msg): void {
@@ -117,21 +117,19 @@ export class LaneFeed {
   }
 
   private hold(message: Msg, reply: string, { sequence, delivery }: DeliveryInfo): void {
-    const event = this.decode(message, reply, sequence);
-    if (event === null) return;
-    const inDoubtUpTo = delivery === 1 && sequence <= this.inDoubtUpTo ? this.inDoubtUpTo : null;
-    const held = new HeldDelivery(this, reply, this.lane, sequence, event, delivery, inDoubtUpTo);
+    const record = this.decode(message, reply, sequence);
+    if (record === null) return;
+    const inDoubtUpTo = delivery === 1 && positionOf(sequence) <= this.inDoubtUpTo ? this.inDoubtUpTo : null;
+    const held = new HeldDelivery(this, reply, this.lane, sequence, record, delivery, inDoubtUpTo);
     this.held.set(sequence, held);
     this.waiting.push(held);
     this.options.onReady();
   }
 
   /** One record that no version understands must not block all that comes after it. It stays in the log. */
-  private decode(message: Msg, reply: string, sequence: number): MessagePrioritized | null {
+  private decode(message: Msg, reply: string, sequence: number): LaneRecord | null {
     try {
-      const event = decodeEvent(message.data, sequence);
-      if (event.type === 'llmq.message.prioritized.v1') return event;
-      throw new MalformedEventError(`${event.type} on a lane's subject`, sequence);
+      return laneRecord(message.data, sequence);
     } catch (error) {
       this.undecodable += 1;
       this.logger.error(

@@ -1,0 +1,18 @@
+/** A record holds two events at most, so a position is twice the broker's sequence and one bit. */
+export const EVENTS_PER_RECORD = 2;
+
+/**
+ * The position of an event in the log (`sequence` everywhere outside this folder), from the sequence of the record that
+ * holds it. The last event of a record is always at the odd position, so that the position of the log's end is known
+ * without reading what lies there; the even one is a gap where a record holds one event.
+ *
+ * @param eventsAfter how many events follow it in its record
+ */
+export function positionOf(streamSequence: number, eventsAfter = 0): number {
+  return streamSequence === 0 ? 0 : EVENTS_PER_RECORD * streamSequence + 1 - eventsAfter;
+}
+
+/** The broker's sequence of the record that holds the event at this position. */
+export function streamSequenceOf(position: number): number {
+  return Math.floor(position / EVENTS_PER_RECORD);
+}

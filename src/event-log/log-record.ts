@@ -1,0 +1,63 @@
+import type { MessageEvent } from '../message/message.events.js';
+import { checkedEvent, parseJson } from './cloud-event.codec.js';
+import { MalformedEventError } from './event-log.errors.js';
+import type { StoredEvent } from './event-log.port.js';
+import { EVENTS_PER_RECORD, positionOf } from './log-position.js';
+
+/** What one stored message of the broker holds: an event, or two that belong together. */
+export type LogRecord = readonly [MessageEvent] | readonly [MessageEvent, MessageEvent];
+
+const encoder = new TextEncoder();
+
+/**
+ * Cuts an append into records. Two events in one record are stored by one ordinary write, all or none; two records need
+ * an atomic batch, which costs the broker several milliseconds of staging however small it is.
+ *
+ * The broker files a record under its last event, so an event that a consumer waits for (MessagePrioritized, in its
+ * lane) never stands first of two.
+ */
+export function toRecords(events: readonly MessageEvent[]): LogRecord[] {
+  const records: LogRecord[] = [];
+  for (let index = 0; index < events.length; ) {
+    const first = events[index]!;
+    const second = events[index + 1];
+    const pair = second !== undefined && first.type !== 'llmq.message.prioritized.v1';
+    records.push(pair ? [first, second] : [first]);
+    index += pair ? 2 : 1;
+  }
+  return records;
+}
+
+/** The event whose subject the record is filed under. */
+export function lastOf(record: LogRecord): MessageEvent {
+  return record[record.length - 1]!;
+}
+
+/** One CloudEvent in structured JSON mode, or two in CloudEvents' JSON batch mode: an array. */
+export function encodeRecord(record: LogRecord): Uint8Array {
+  return encoder.encode(JSON.stringify(record.length === 1 ? record[0] : record));
+}
+
+/**
+ * @param streamSequence where the broker keeps the record
+ * @throws {MalformedEventError} for bytes that are not one or two events of this version
+ */
+export function decodeRecord(bytes: Uint8Array, streamSequence: number): StoredEvent[] {
+  const parsed = parseJson(bytes, positionOf(streamSequence));
+  const values = Array.isArray(parsed) ? parsed : [parsed];
+  if (values.length === 0 || values.length > EVENTS_PER_RECORD) {
+    throw new MalformedEventError(`a record of ${values.length} events`, positionOf(streamSequence));
+  }
+  return values.map((value, index) => {
+    const sequence = positionOf(streamSequence, values.length - 1 - index);
+    return { sequence, event: checkedEvent(value, sequence) };
+  });
+}
+
+/** Records hold one event or two, so what was read by records is cut anew for a reader that counts events. */
+export function* inBatches(
+  events: readonly StoredEvent[],
+  maxBatch: number,
+): Generator<readonly StoredEvent[]> {
+  for (let from = 0; from < events.length; from += maxBatch) yield events.slice(from, from + maxBatch);
+}
