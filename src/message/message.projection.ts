@@ -1,4 +1,12 @@
-import type { AttemptError, MessageEvent, MessageReceived, Usage } from './message.events.js';
+import type {
+  AttemptError,
+  MessageAttemptFailed,
+  MessageCompleted,
+  MessageDispatched,
+  MessageEvent,
+  MessageReceived,
+  Usage,
+} from './message.events.js';
 import { evolve, type MessageState } from './message.state.js';
 
 /** An event and its position in the log. */
@@ -126,65 +134,66 @@ function countedResult(state: MessageState, event: MessageEvent, sequence: numbe
 }
 
 function attemptRow(event: MessageEvent, sequence: number): AttemptRow | null {
-  const at = { messageId: event.subject, sequence, start: null, end: null };
   switch (event.type) {
-    case 'llmq.message.dispatched.v1': {
-      const { attempt, delivery, worker, endpoint, endpoint_reason, model, waited_ms } = event.data;
-      return {
-        ...at,
-        attempt,
-        delivery,
-        start: {
-          sequence,
-          worker,
-          endpoint,
-          endpointReason: endpoint_reason,
-          model,
-          waitedMs: waited_ms,
-          startedAt: event.time,
-        },
-      };
-    }
-    case 'llmq.message.attempt-failed.v1': {
-      const { attempt, delivery, endpoint, error, chunks_delivered, next_retry_at } = event.data;
-      return {
-        ...at,
-        attempt,
-        delivery,
-        end: {
-          outcome: 'failed',
-          endpoint,
-          error,
-          chunksDelivered: chunks_delivered,
-          nextRetryAt: next_retry_at,
-          endedAt: event.time,
-        },
-      };
-    }
-    case 'llmq.message.completed.v1': {
-      const { attempt, delivery, endpoint } = event.data;
-      return {
-        ...at,
-        attempt,
-        delivery,
-        end: {
-          outcome: 'completed',
-          endpoint,
-          error: null,
-          chunksDelivered: null,
-          nextRetryAt: null,
-          endedAt: event.time,
-        },
-      };
-    }
+    case 'llmq.message.dispatched.v1':
+      return rowOf(event.subject, event.data, sequence, startOf(event, sequence), null);
+    case 'llmq.message.attempt-failed.v1':
+      return rowOf(event.subject, event.data, sequence, null, failureOf(event));
+    case 'llmq.message.completed.v1':
+      return rowOf(event.subject, event.data, sequence, null, successOf(event));
     default:
       return null;
   }
+}
+
+function rowOf(
+  messageId: string,
+  { attempt, delivery }: { readonly attempt: number; readonly delivery: number },
+  sequence: number,
+  start: AttemptStart | null,
+  end: AttemptEnd | null,
+): AttemptRow {
+  return { messageId, attempt, delivery, start, end, sequence };
+}
+
+function startOf({ data, time }: MessageDispatched, sequence: number): AttemptStart {
+  return {
+    sequence,
+    worker: data.worker,
+    endpoint: data.endpoint,
+    endpointReason: data.endpoint_reason,
+    model: data.model,
+    waitedMs: data.waited_ms,
+    startedAt: time,
+  };
+}
+
+function failureOf({ data, time }: MessageAttemptFailed): AttemptEnd {
+  return {
+    outcome: 'failed',
+    endpoint: data.endpoint,
+    error: data.error,
+    chunksDelivered: data.chunks_delivered,
+    nextRetryAt: data.next_retry_at,
+    endedAt: time,
+  };
+}
+
+function successOf({ data, time }: MessageCompleted): AttemptEnd {
+  return {
+    outcome: 'completed',
+    endpoint: data.endpoint,
+    error: null,
+    chunksDelivered: null,
+    nextRetryAt: null,
+    endedAt: time,
+  };
 }
 
 /** A start opens the row anew, an end is added to it: what the database does with a stored row, done within a batch. */
 function mergeAttempt(attempts: Map<string, AttemptRow>, row: AttemptRow): void {
   const key = `${row.messageId} ${row.attempt} ${row.delivery}`;
   const earlier = attempts.get(key);
-  attempts.set(key, row.start === null && earlier !== undefined ? { ...row, start: earlier.start } : row);
+  const start = row.start ?? earlier?.start ?? null;
+  attempts.set(key, start === row.start ? row : rowOf(row.messageId, row, row.sequence, start, row.end));
 }

@@ -57,10 +57,11 @@ function appendRow<R>(arrays: readonly BinaryArray[], { columns }: TableWrite<R>
 
 function statement<R>(schema: string, write: TableWrite<R>, arrays: readonly BinaryArray[]): Statement {
   const names = write.columns.map(({ name }) => name).join(', ');
-  const parameters = write.columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ');
+  // In the target list, not in FROM: there each array would first be copied into a temporary store of its own.
+  const values = write.columns.map(({ type }, index) => `unnest($${index + 1}::${type}[])`).join(', ');
   return {
     name: `llmq_write_${write.table}`,
-    text: `INSERT INTO "${schema}".${write.table} (${names}) SELECT * FROM unnest(${parameters}) ${write.onConflict}`,
+    text: `INSERT INTO "${schema}".${write.table} (${names}) SELECT ${values} ${write.onConflict}`,
     values: arrays.map((array) => array.toBuffer()),
   };
 }

@@ -178,7 +178,7 @@ it('stores numbers and times at the ends of their ranges', async () => {
   expect(row.year).toBe('0001 BC');
 });
 
-it('writes requests that together are far larger than one statement', async () => {
+it('writes many long requests whole', async () => {
   const log = new ArrayLog();
   const ids = Array.from({ length: 24 }, () => uuidv7());
   const content = 'é'.repeat(500_000);
