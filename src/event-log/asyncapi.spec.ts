@@ -21,6 +21,18 @@ describe('the AsyncAPI document', () => {
     expect(Object.values(components.messages).map(({ name }) => name)).toEqual(MESSAGE_EVENT_TYPES);
   });
 
+  it('says that a stored message is one event, or two of which it has the last', () => {
+    const { messages, schemas } = asyncApiDocument().components;
+    const any = { $ref: '#/components/schemas/AnyEvent' };
+    for (const type of MESSAGE_EVENT_TYPES) {
+      const [name, { payload }] = Object.entries(messages).find(([, message]) => message.name === type)!;
+      const event = { $ref: `#/components/schemas/${name}` };
+      const pair = { type: 'array', items: [any, event], minItems: 2, maxItems: 2 };
+      expect(payload).toEqual({ oneOf: [event, pair] });
+    }
+    expect(schemas['AnyEvent']?.['oneOf']).toHaveLength(MESSAGE_EVENT_TYPES.length);
+  });
+
   it('refers only to what it has', () => {
     const document = asyncApiDocument();
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(

@@ -20,7 +20,9 @@ export function asyncApiDocument() {
       version: '1.0.0',
       description:
         'Every step of a message is an event in the JetStream stream LLMQ_EVENTS, stored before it is acted upon. ' +
-        'Events are CloudEvents 1.0 in structured JSON mode; the version of one is the end of its type. A later ' +
+        'Events are CloudEvents 1.0; the version of one is the end of its type. A stored message is one event in ' +
+        'structured JSON mode, or two events of the same queued message in JSON batch mode: an array, in their order. ' +
+        'It is filed under the last of them, so that the first of two is found on the subject of the second. A later ' +
         'version may add attributes, so readers must pass over those they do not know. Only the service writes here.',
       license: { name: 'MIT' },
     },
@@ -29,7 +31,10 @@ export function asyncApiDocument() {
     operations: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [`send${nameOf(type)}`, sending(type)])),
     components: {
       messages: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
-      schemas: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), payload(type)])),
+      schemas: Object.fromEntries([
+        ...MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
+        ['AnyEvent', { oneOf: MESSAGE_EVENT_TYPES.map(schemaOf) }] as const,
+      ]),
     },
   };
 }
@@ -68,8 +73,24 @@ function message(type: MessageEventType) {
   return {
     name: type,
     title: nameOf(type),
-    contentType: 'application/cloudevents+json',
-    payload: { $ref: `#/components/schemas/${nameOf(type)}` },
+    summary: 'Alone, or as the last of two events.',
+    payload: {
+      oneOf: [schemaOf(type), pairEndingWith(type)],
+    },
+  };
+}
+
+function schemaOf(type: MessageEventType) {
+  return { $ref: `#/components/schemas/${nameOf(type)}` };
+}
+
+/** Which events can stand before it is not said: whoever writes an append decides that, and readers need not know. */
+function pairEndingWith(type: MessageEventType) {
+  return {
+    type: 'array',
+    items: [{ $ref: '#/components/schemas/AnyEvent' }, schemaOf(type)],
+    minItems: 2,
+    maxItems: 2,
   };
 }
 

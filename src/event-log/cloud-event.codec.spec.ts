@@ -7,8 +7,13 @@ import {
   type MessageEventData,
   type MessageEventType,
 } from '../message/message.events.js';
-import { decodeEvent, encodeEvent } from './cloud-event.codec.js';
+import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
+import { encodeRecord } from './log-record.js';
+
+const encodeEvent = (event: MessageEvent) => encodeRecord([event]);
+const decodeEvent = (bytes: Uint8Array, sequence: number | null = null) =>
+  checkedEvent(parseJson(bytes, sequence), sequence);
 
 /** Any UTF-16, with NUL, controls and surrogates without their partner. */
 const text = fc.string({
@@ -65,7 +70,6 @@ const data: { [T in MessageEventType]: fc.Arbitrary<unknown> } = {
       timeout_ms: ms,
       max_retries: natural,
       received_at: time,
-      request,
     },
     {
       requiredKeys: [

@@ -27,22 +27,7 @@ export function eventSchema<T extends MessageEventType>(type: T) {
 
 const schemas = new Map<unknown, z.ZodType>(MESSAGE_EVENT_TYPES.map((type) => [type, eventSchema(type)]));
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
-
-/** `JSON.stringify` escapes lone surrogates and NUL, so any content survives the way through UTF-8 unchanged. */
-export function encodeEvent(event: MessageEvent): Uint8Array {
-  return encoder.encode(JSON.stringify(event));
-}
-
-/**
- * The event as it was stored, not as the schema rebuilds it: that one drops what it does not know, and a property that
- * a client named `__proto__`.
- * @throws {MalformedEventError} for bytes that are not one of this version's events
- */
-export function decodeEvent(bytes: Uint8Array, sequence: number | null = null): MessageEvent {
-  return checkedEvent(parseJson(bytes, sequence), sequence);
-}
 
 /** @throws {MalformedEventError} for bytes that are not JSON in UTF-8 */
 export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
@@ -53,7 +38,11 @@ export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
   }
 }
 
-/** @throws {MalformedEventError} for a value that is not one of this version's events */
+/**
+ * The event as it was stored, not as the schema rebuilds it: that one drops what it does not know, and a property that
+ * a client named `__proto__`.
+ * @throws {MalformedEventError} for a value that is not one of this version's events
+ */
 export function checkedEvent(value: unknown, sequence: number | null): MessageEvent {
   const type = (value as { type?: unknown } | null)?.type;
   const schema = schemas.get(type);

@@ -28,7 +28,7 @@ export class LogFullError extends Error {
   }
 }
 
-/** One event is larger than the broker takes in one message. Nothing of this append was stored. */
+/** One event, or two that share a record, are larger than the broker takes in one message. Nothing of this append was stored. */
 export class EventTooLargeError extends Error {
   readonly code = 'event_too_large';
   constructor(
@@ -36,7 +36,7 @@ export class EventTooLargeError extends Error {
     readonly limitBytes: number,
   ) {
     super(
-      `An event of ${bytes} bytes is larger than the ${limitBytes} bytes that the NATS server takes in one message. Raise max_payload in its configuration, or send less content.`,
+      `A record of ${bytes} bytes is larger than the ${limitBytes} bytes that the NATS server takes in one message. Raise max_payload in its configuration, or send less content.`,
     );
   }
 }

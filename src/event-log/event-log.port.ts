@@ -20,7 +20,7 @@ export interface AppendOptions {
 }
 
 export interface Appended {
-  /** The sequence of the first event. Of two events, the other's is the next one. */
+  /** The sequence of the first event. Of two events of one message, the first not MessagePrioritized, the other's is the next one. */
   readonly firstSequence: number;
   /** True when an append with the same `dedupeKey` was there already and nothing was stored now. */
   readonly duplicate: boolean;
@@ -40,6 +40,8 @@ export interface EventLog {
    * @throws {LogOverloadedError} at once, when the appends under way hold more memory than allowed; nothing was stored
    * @throws {LogUnavailableError} after the time-out; the events may or may not have been stored (see `outcome`)
    * @throws {LogFullError} when the stream's size limit is reached; nothing was stored
+   * @throws {EventTooLargeError} at once, for an event, or two in one record, beyond what the broker takes in one message
+   * @throws {InvalidAppendError} at once, for no event or more than 1,000
    */
   append(events: readonly MessageEvent[], options?: AppendOptions): Promise<Appended>;
 

@@ -2,9 +2,9 @@ import type { MessageEvent } from '../message/message.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
 import type { StoredEvent } from './event-log.port.js';
-import { EVENTS_PER_RECORD, positionOf } from './log-position.js';
+import { EVENTS_PER_RECORD, positionOf, streamSequenceOf } from './log-position.js';
 
-/** What one stored message of the broker holds: an event, or two that belong together. */
+/** What one stored message of the broker holds: an event, or two of one message (of ours) that follow each other. */
 export type LogRecord = readonly [MessageEvent] | readonly [MessageEvent, MessageEvent];
 
 const encoder = new TextEncoder();
@@ -14,15 +14,16 @@ const encoder = new TextEncoder();
  * an atomic batch, which costs the broker several milliseconds of staging however small it is.
  *
  * The broker files a record under its last event, so an event that a consumer waits for (MessagePrioritized, in its
- * lane) never stands first of two.
+ * lane) never stands first of two. Only events of one message share a record: else the event before a message's
+ * reception could take the place beside it, and a worker would find its lane's event without the request.
  */
 export function toRecords(events: readonly MessageEvent[]): LogRecord[] {
   const records: LogRecord[] = [];
   for (let index = 0; index < events.length; ) {
     const first = events[index]!;
     const second = events[index + 1];
-    const pair = second !== undefined && first.type !== 'llmq.message.prioritized.v1';
-    records.push(pair ? [first, second] : [first]);
+    const pair = second?.subject === first.subject && first.type !== 'llmq.message.prioritized.v1';
+    records.push(pair ? [first, second!] : [first]);
     index += pair ? 2 : 1;
   }
   return records;
@@ -33,7 +34,10 @@ export function lastOf(record: LogRecord): MessageEvent {
   return record[record.length - 1]!;
 }
 
-/** One CloudEvent in structured JSON mode, or two in CloudEvents' JSON batch mode: an array. */
+/**
+ * One CloudEvent in structured JSON mode, or two in CloudEvents' JSON batch mode: an array. `JSON.stringify` escapes
+ * lone surrogates and NUL, so any content survives the way through UTF-8 unchanged.
+ */
 export function encodeRecord(record: LogRecord): Uint8Array {
   return encoder.encode(JSON.stringify(record.length === 1 ? record[0] : record));
 }
@@ -43,15 +47,41 @@ export function encodeRecord(record: LogRecord): Uint8Array {
  * @throws {MalformedEventError} for bytes that are not one or two events of this version
  */
 export function decodeRecord(bytes: Uint8Array, streamSequence: number): StoredEvent[] {
+  return [...eventsIn(bytes, streamSequence, 0)];
+}
+
+/**
+ * The record's events from a position on, each checked when it is asked for: a malformed event neither hides the one
+ * before it, nor stops a reader that has passed it.
+ *
+ * @throws {MalformedEventError} at the first event that this version does not understand
+ */
+export function* eventsIn(
+  bytes: Uint8Array,
+  streamSequence: number,
+  fromSequence: number,
+): Generator<StoredEvent, void, undefined> {
   const parsed = parseJson(bytes, positionOf(streamSequence));
   const values = Array.isArray(parsed) ? parsed : [parsed];
   if (values.length === 0 || values.length > EVENTS_PER_RECORD) {
     throw new MalformedEventError(`a record of ${values.length} events`, positionOf(streamSequence));
   }
-  return values.map((value, index) => {
+  for (const [index, value] of values.entries()) {
     const sequence = positionOf(streamSequence, values.length - 1 - index);
-    return { sequence, event: checkedEvent(value, sequence) };
-  });
+    if (sequence >= fromSequence) yield { sequence, event: checkedEvent(value, sequence) };
+  }
+}
+
+/** The event at exactly this position of a record, or null where the position is its gap. */
+export function eventAt(bytes: Uint8Array, sequence: number): StoredEvent | null {
+  const [found] = eventsIn(bytes, streamSequenceOf(sequence), sequence);
+  return found?.sequence === sequence ? found : null;
+}
+
+/** Where a record of ours begins, without a look at what its events say. */
+export function firstPositionIn(bytes: Uint8Array, streamSequence: number): number {
+  const parsed = parseJson(bytes, positionOf(streamSequence));
+  return positionOf(streamSequence, Array.isArray(parsed) ? parsed.length - 1 : 0);
 }
 
 /** Records hold one event or two, so what was read by records is cut anew for a reader that counts events. */

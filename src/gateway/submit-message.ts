@@ -12,8 +12,8 @@ import { RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 
 /**
- * A message is one event, which must fit into one message of the broker (8 MiB as the service sets it up) with room to
- * spare. Only text that JSON must escape comes near: a control character is one byte of content and six of JSON.
+ * A submission is one record of the log, which must fit into one message of the broker (8 MiB as the service sets it
+ * up) with room to spare. Only text that JSON must escape comes near: a control character is one byte of content and six of JSON.
  */
 const MAX_REQUEST_JSON_BYTES = 7 * 1024 * 1024;
 const JSON_BYTES_PER_UNIT = 6;

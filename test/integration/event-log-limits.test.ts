@@ -41,7 +41,11 @@ describe('the limits of the log', () => {
     ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect((results[1] as PromiseRejectedResult).reason).toBeInstanceOf(EventTooLargeError);
-    expect(await log.lastSequence()).toBe(2);
+    expect(await log.lastSequence()).toBe(5);
+    const [received, prioritized] = accepted({ content: 'x'.repeat(connection.info!.max_payload - 2 * KIB) });
+    const longReason = { ...prioritized, traceparent: 'x'.repeat(2 * KIB) };
+    await expect(log.append([received, longReason])).rejects.toBeInstanceOf(EventTooLargeError);
+    expect(await log.lastSequence()).toBe(5);
   });
 
   it('takes events just below the size of a message, and an append larger than a batch', async () => {
@@ -49,7 +53,7 @@ describe('the limits of the log', () => {
     const large = () => cancelled({ content: 'x'.repeat(connection.info!.max_payload - 2 * KIB) });
     const events = [large(), large(), large()];
     await Promise.all([log.append(events), log.append([cancelled()])]);
-    const stored = await readUpTo(log, 1, 4);
+    const stored = await readUpTo(log, 1, 9);
     expect(ids(stored.map(({ event }) => event))).toEqual(expect.arrayContaining(ids(events)));
   });
 
@@ -66,9 +70,9 @@ describe('the limits of the log', () => {
     ]) {
       await expect(log.append(events)).rejects.toBeInstanceOf(LogFullError);
     }
-    expect(await log.lastSequence()).toBe(1);
+    expect(await log.lastSequence()).toBe(3);
     await manager.streams.update(EVENTS_STREAM, { ...config, max_bytes: -1 });
-    expect((await log.append(accepted(large))).firstSequence).toBe(2);
+    expect((await log.append(accepted(large))).firstSequence).toBe(4);
   });
 
   it('waits its turn while other processes hold all the places for batches', async () => {
@@ -80,14 +84,14 @@ describe('the limits of the log', () => {
       opening.set('Nats-Batch-Sequence', '1');
       connection.publish('llmq.events.low.x.0', 'never committed', { headers: opening });
     }
-    // The two wait in the same batch. What its caller was told of the first must stay true when the second is stored.
+    // The two wait in the same batch, which an append of several records needs. What its caller was told of the first must stay true when the second is stored.
     const told = cancelled();
     const impatient = log.append([told], { timeoutMs: 1_000 });
-    const patient = log.append(accepted(), { timeoutMs: 60_000 });
+    const patient = log.append([...accepted(), ...accepted()], { timeoutMs: 60_000 });
     await expect(impatient).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'not_stored' });
     const { firstSequence } = await patient;
-    const stored = await readUpTo(log, 1, firstSequence + 1);
-    expect(stored).toHaveLength(2);
+    const stored = await readUpTo(log, 1, firstSequence + 3);
+    expect(stored).toHaveLength(4);
     expect(ids(stored.map(({ event }) => event))).not.toContain(told.id);
   });
 });
@@ -120,13 +124,13 @@ describe('the log without its broker', () => {
     expect(errors.filter((error) => (error as { outcome?: string }).outcome === 'not_stored')).toHaveLength(
       9,
     );
-    await expect(log.get(1)).rejects.toMatchObject({ code: 'log_unavailable' });
+    await expect(log.get(2)).rejects.toMatchObject({ code: 'log_unavailable' });
 
     // Memory is free again: what comes now waits, and is stored when the broker returns.
     const patient = log.append(accepted(), { timeoutMs: 60_000 });
     await nats.restart();
-    expect(await patient).toEqual({ firstSequence: 3, duplicate: false });
-    expect(await log.lastSequence()).toBe(4);
+    expect(await patient).toEqual({ firstSequence: 4, duplicate: false });
+    expect(await log.lastSequence()).toBe(5);
   });
 
   it('settles everything under way before it is closed', async () => {
@@ -152,7 +156,7 @@ describe('a broker that takes small batches only', () => {
     const appends = Array.from({ length: 60 }, () => accepted());
     const results = await Promise.all(appends.map((events) => log.append(events)));
     expect(new Set(results.map(({ firstSequence }) => firstSequence)).size).toBe(60);
-    expect(await log.lastSequence()).toBe(120);
+    expect(await log.lastSequence()).toBe(121);
     const tooMany = Array.from({ length: 11 }, () => cancelled());
     await expect(log.append(tooMany)).rejects.toMatchObject({ code: 'invalid_append' });
     await close();

@@ -55,3 +55,16 @@ export function cancelled(options: SampleOptions = {}): MessageEvent {
 export function ids(events: readonly MessageEvent[]): string[] {
   return events.map((event) => event.id);
 }
+
+/**
+ * Where events like these lie that were stored behind so many records of the broker: `accepted` is one record, every
+ * other event is one of its own.
+ */
+export function positionsOf(events: readonly MessageEvent[], recordsBefore = 0): number[] {
+  let record = recordsBefore + 1;
+  return events.map(({ type }) => (type === 'llmq.message.received.v1' ? 2 * record : 2 * record++ + 1));
+}
+
+export function positions(stored: readonly { readonly sequence: number }[]): number[] {
+  return stored.map(({ sequence }) => sequence);
+}

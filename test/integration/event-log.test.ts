@@ -24,7 +24,8 @@ eventLogConformance('JetStream', async () => {
   const { log, connection, close } = await openLog(nats);
   return {
     log,
-    storeRaw: async (record) => (await jetstream(connection).publish('llmq.events.low.x.0', record)).seq,
+    storeRaw: async (record) =>
+      2 * (await jetstream(connection).publish('llmq.events.low.x.0', record)).seq + 1,
     dispose: async () => {
       await dropLog(connection);
       await close();

@@ -1,12 +1,12 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { encodeEvent } from '../../src/event-log/cloud-event.codec.js';
 import { EVENTS_STREAM, wantedStreams } from '../../src/event-log/jetstream/streams.js';
+import { encodeRecord } from '../../src/event-log/log-record.js';
 import { laneSubject, subjectOf } from '../../src/event-log/subjects.js';
 import { JetStreamLanes } from '../../src/lanes/jetstream/jetstream-lanes.js';
 import { laneConsumerName } from '../../src/lanes/jetstream/lane-consumers.js';
 import type { LaneDelivery } from '../../src/lanes/lane.port.js';
-import { LANES, type Lane } from '../../src/message/message.events.js';
+import { type EventContext, LANES, type Lane, messageEvent } from '../../src/message/message.events.js';
 import { receive } from '../../src/message/receive.decision.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
@@ -65,15 +65,19 @@ function lanesOn(connection: NatsConnection, ackWaitMs = ACK_WAIT_MS): JetStream
   return lanes;
 }
 
+function contextOf(messageId: string, lane: Lane): EventContext {
+  const { newId } = systemSources;
+  return { messageId, tenant: 'default', lane, newId, now: new Date().toISOString() };
+}
+
 /** Puts messages into a lane, and returns their ids in order. */
 async function submit(lane: Lane, count = 1): Promise<string[]> {
   const client = jetstream(nats);
   const ids: string[] = [];
   for (let index = 0; index < count; index += 1) {
     const messageId = systemSources.newId();
-    const context = { messageId, tenant: 'default', lane, newId: systemSources.newId };
     const events = receive(
-      { ...context, now: new Date().toISOString() },
+      contextOf(messageId, lane),
       {
         request: { content: `message ${index}`, model: null, parameters: {} },
         stream: false,
@@ -88,12 +92,10 @@ async function submit(lane: Lane, count = 1): Promise<string[]> {
       },
       { priority: lane, reason: 'explicit' },
     );
-    for (const event of events) {
-      // Again after a time-out, under the same id: what is published while the connection is away may be lost.
-      const publish = () =>
-        client.publish(subjectOf(event), encodeEvent(event), { msgID: event.id, timeout: 1_000 });
-      await eventually(publish);
-    }
+    const [, prioritized] = events;
+    const options = { msgID: prioritized.id, timeout: 1_000 };
+    // Again after a time-out, under the same id: what is published while the connection is away may be lost.
+    await eventually(() => client.publish(subjectOf(prioritized), encodeRecord(events), options));
     ids.push(messageId);
   }
   return ids;
@@ -144,6 +146,7 @@ describe('JetStreamLanes', () => {
       const delivery = await take(lanes, 'high');
       expect(lanes.ready('high')).toBeLessThanOrEqual(PREFETCH);
       expect(delivery).toMatchObject({ lane: 'high', delivery: 1 });
+      expect([delivery.sequence, delivery.request?.content]).toEqual([2 * index + 3, `message ${index}`]);
       taken.push(delivery.event.subject);
       delivery.ack();
     }
@@ -152,6 +155,21 @@ describe('JetStreamLanes', () => {
       const { num_ack_pending, num_pending } = await consumerInfo('high');
       expect([num_ack_pending, num_pending]).toEqual([0, 0]);
     });
+  });
+
+  it('delivers without a request what lies alone in its record, or beside another event of the message', async () => {
+    const ids = await submit('high', 2);
+    const lanes = lanesOn(nats);
+    await lanes.start(() => {});
+    const [first, second] = [await take(lanes, 'high'), await take(lanes, 'high')];
+    const expired = messageEvent(contextOf(ids[0]!, 'high'), 'llmq.message.expired.v1', { reason: 'none' });
+    const subject = subjectOf(first.event);
+    await jetstream(nats).publish(subject, encodeRecord([expired, first.event]));
+    await jetstream(nats).publish(subject, encodeRecord([second.event]));
+    for (const id of ids) {
+      const again = await take(lanes, 'high');
+      expect([again.event.subject, again.request]).toEqual([id, null]);
+    }
   });
 
   it('tells when messages have come', async () => {

@@ -2,7 +2,7 @@ import type { MessageEvent } from '../../message/message.events.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
-import { decodeRecord, encodeRecord, inBatches, toRecords } from '../log-record.js';
+import { encodeRecord, eventAt, eventsIn, inBatches, toRecords } from '../log-record.js';
 
 export interface InMemoryEventLogOptions {
   /** The most bytes of events it takes; without it, what memory holds. */
@@ -59,10 +59,8 @@ export class InMemoryEventLog implements EventLog {
   }
 
   async get(sequence: number): Promise<StoredEvent | null> {
-    const record = streamSequenceOf(sequence);
-    const bytes = this.records[record - 1];
-    if (bytes === undefined) return null;
-    return decodeRecord(bytes, record).find((event) => event.sequence === sequence) ?? null;
+    const bytes = this.records[streamSequenceOf(sequence) - 1];
+    return bytes === undefined ? null : eventAt(bytes, sequence);
   }
 
   async lastSequence(): Promise<number> {
@@ -78,7 +76,7 @@ export class InMemoryEventLog implements EventLog {
       const events: StoredEvent[] = [];
       for (const bytes of this.records.slice(next - 1, next - 1 + maxBatch)) {
         try {
-          events.push(...decodeRecord(bytes, next).filter(({ sequence }) => sequence >= fromSequence));
+          for (const stored of eventsIn(bytes, next, fromSequence)) events.push(stored);
         } catch (error) {
           yield* inBatches(events, maxBatch);
           throw error;

@@ -33,10 +33,19 @@ export class AppendPart {
   }
 
   /** `streamSequence` is the broker's, of its first message. */
-  stored(streamSequence: number, duplicate: boolean): void {
+  stored(streamSequence: number): void {
+    this.settle({ firstSequence: positionOf(streamSequence, this.eventsInFirst - 1), duplicate: false });
+  }
+
+  /** Another append had its key; `firstSequence` is where that one lies in the log. */
+  wasThere(firstSequence: number): void {
+    this.settle({ firstSequence, duplicate: true });
+  }
+
+  private settle(appended: Appended): void {
     if (!this.waiting) return;
     this.state = 'settled';
-    this.settleWith.resolve({ firstSequence: positionOf(streamSequence, this.eventsInFirst - 1), duplicate });
+    this.settleWith.resolve(appended);
   }
 
   refused(error: Error): void {

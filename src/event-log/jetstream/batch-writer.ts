@@ -135,7 +135,7 @@ export class BatchWriter {
     // Another append had one of the keys, so no try of this batch was ever taken.
     batch.provenAbsent();
     if (parts.length > 1 || sequence === null || !only) return false;
-    only.stored(sequence, true);
+    only.wasThere(await this.use.stored.firstPositionAt(sequence));
     return true;
   }
 

@@ -79,7 +79,7 @@ export class Batch {
   stored(firstSequence: number): void {
     let next = firstSequence;
     for (const part of this.current) {
-      part.stored(next, false);
+      part.stored(next);
       next += part.messages.length;
     }
   }

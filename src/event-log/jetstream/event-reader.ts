@@ -4,7 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { ReadOptions, StoredEvent } from '../event-log.port.js';
 import { streamSequenceOf } from '../log-position.js';
-import { decodeRecord, inBatches } from '../log-record.js';
+import { eventsIn, inBatches } from '../log-record.js';
 import type { ConnectionState } from './connection-state.js';
 import { PullSession, type RawEvent } from './pull-session.js';
 
@@ -130,8 +130,7 @@ function* decoded(
   const events: StoredEvent[] = [];
   for (const { sequence, data } of raw) {
     try {
-      for (const stored of decodeRecord(data, sequence))
-        if (stored.sequence >= fromSequence) events.push(stored);
+      for (const stored of eventsIn(data, sequence, fromSequence)) events.push(stored);
     } catch (error) {
       yield* inBatches(events, maxBatch);
       throw error;

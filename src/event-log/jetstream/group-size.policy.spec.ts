@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { groupSize, sendNow, type Waiting } from './group-size.policy.js';
+import { goAlone, groupSize, sendNow, type Waiting } from './group-size.policy.js';
 
 const LIMITS = { maxMessages: 1_000, maxBytes: 4_000 };
 const part = (messages: number, bytes: number): Waiting => ({ messages: { length: messages }, bytes });
@@ -24,6 +24,21 @@ describe('how many appends form a batch', () => {
         if (size < waiting.length) expect(fits(waiting.slice(0, size + 1))).toBe(false);
       }),
     );
+  });
+});
+
+describe('whether the appends of a group are written one by one', () => {
+  it('is when they are few, and each is a single message', () => {
+    fc.assert(
+      fc.property(parts, fc.nat(10), (group, atMost) => {
+        const single = group.every(({ messages }) => messages.length === 1);
+        expect(goAlone(group, atMost)).toBe(single && group.length <= atMost);
+      }),
+    );
+    const six = Array.from({ length: 6 }, () => part(1, 100));
+    expect(goAlone(six, 6)).toBe(true);
+    expect(goAlone([...six, part(1, 100)], 6)).toBe(false);
+    expect(goAlone([part(1, 100), part(2, 100)], 6)).toBe(false);
   });
 });
 

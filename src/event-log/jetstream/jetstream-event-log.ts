@@ -7,7 +7,7 @@ import type { MessageEvent } from '../../message/message.events.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
-import { decodeRecord, encodeRecord, type LogRecord, lastOf, toRecords } from '../log-record.js';
+import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf } from '../subjects.js';
 import { AnswerInbox } from './answer-inbox.js';
 import { isPassing } from './api-codes.js';
@@ -55,10 +55,11 @@ export class JetStreamEventLog implements EventLog {
 
   async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
     const key = options.dedupeKey === undefined ? null : messageIdOf(options.dedupeKey);
+    refuseCount(events.length);
     const records = toRecords(events);
     const messages = records.map((record, index) => wireMessage(record, index === 0 ? key : null));
     const bytes = messages.reduce((sum, { payload }) => sum + payload.length + WIRE_OVERHEAD_BYTES, 0);
-    this.refuseImpossible(messages);
+    this.refuseTooLarge(messages);
     const timeoutMs = options.timeoutMs ?? this.options.appendTimeoutMs;
     const part = new AppendPart(
       messages,
@@ -80,8 +81,7 @@ export class JetStreamEventLog implements EventLog {
       // A replica that is behind does not have it yet; the leader knows.
       return direct ?? (await manager.streams.getMessage(EVENTS_STREAM, { seq }));
     });
-    if (stored === null) return null;
-    return decodeRecord(stored.data, seq).find((event) => event.sequence === sequence) ?? null;
+    return stored === null ? null : eventAt(stored.data, sequence);
   }
 
   async lastSequence(): Promise<number> {
@@ -104,13 +104,7 @@ export class JetStreamEventLog implements EventLog {
     this.inbox.close();
   }
 
-  private refuseImpossible(messages: readonly WireMessage[]): void {
-    if (messages.length === 0) throw new InvalidAppendError('An append needs at least one event.');
-    if (messages.length > MAX_EVENTS_PER_APPEND) {
-      throw new InvalidAppendError(
-        `An append of ${messages.length} events is more than ${MAX_EVENTS_PER_APPEND}, the most that are stored all or none.`,
-      );
-    }
+  private refuseTooLarge(messages: readonly WireMessage[]): void {
     this.maxPayloadBytes = this.connection.info?.max_payload ?? this.maxPayloadBytes;
     for (const { payload } of messages) {
       const bytes = payload.length + WIRE_OVERHEAD_BYTES;
@@ -137,6 +131,15 @@ export class JetStreamEventLog implements EventLog {
       }
     }
   }
+}
+
+/** Counts events, not records, so that an append that one adapter takes is taken by all. */
+function refuseCount(events: number): void {
+  if (events === 0) throw new InvalidAppendError('An append needs at least one event.');
+  if (events <= MAX_EVENTS_PER_APPEND) return;
+  throw new InvalidAppendError(
+    `An append of ${events} events is more than ${MAX_EVENTS_PER_APPEND}, the most that are stored all or none.`,
+  );
 }
 
 function wireMessage(record: LogRecord, messageId: string | null): WireMessage {

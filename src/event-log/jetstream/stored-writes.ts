@@ -1,5 +1,7 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { positionOf } from '../log-position.js';
+import { firstPositionIn } from '../log-record.js';
 import type { AnswerInbox } from './answer-inbox.js';
 import { WRONG_LAST_MESSAGE_ID } from './api-codes.js';
 import { EVENTS_STREAM } from './streams.js';
@@ -17,7 +19,7 @@ export class StoredWrites {
   ) {}
 
   /**
-   * The sequence of the message that carries this id, or null where the broker knows none.
+   * The broker's sequence of the message that carries this id, or null where the broker knows none.
    * @throws {Error} when the broker does not say
    */
   async sequenceOf(message: WireMessage, messageId: string): Promise<number | null> {
@@ -28,7 +30,7 @@ export class StoredWrites {
   }
 
   /**
-   * Whether these very messages lie in the log from this sequence on. An event's id is in its bytes, so equal bytes
+   * Whether these very messages lie in the stream from this sequence of the broker's on. An event's id is in its bytes, so equal bytes
    * are the same event; a batch is stored whole, so its first and last speak for all.
    * @throws {Error} when the broker does not say
    */
@@ -38,10 +40,25 @@ export class StoredWrites {
     return last === 0 || this.holds(sequence + last, messages[last]!);
   }
 
-  /** Asks the stream's leader: another replica can be behind. */
+  /**
+   * The position of the first event in the record that another append stored here: it may hold one event more or less
+   * than ours would.
+   * @throws {Error} when the broker does not say
+   */
+  async firstPositionAt(sequence: number): Promise<number> {
+    const data = await this.recordAt(sequence);
+    return data === null ? positionOf(sequence) : firstPositionIn(data, sequence);
+  }
+
   private async holds(sequence: number, message: WireMessage): Promise<boolean> {
+    const data = await this.recordAt(sequence);
+    return data !== null && Buffer.from(message.payload).equals(data);
+  }
+
+  /** Asks the stream's leader: another replica can be behind. */
+  private async recordAt(sequence: number): Promise<Uint8Array | null> {
     this.manager ??= jetstreamManager(this.connection, { checkAPI: false, timeout: TIMEOUT_MS });
     const stored = await (await this.manager).streams.getMessage(EVENTS_STREAM, { seq: sequence });
-    return stored !== null && Buffer.from(message.payload).equals(stored.data);
+    return stored?.data ?? null;
   }
 }

@@ -1,5 +1,10 @@
 import { HttpException } from '@nestjs/common';
-import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../event-log/event-log.errors.js';
+import {
+  EventTooLargeError,
+  LogFullError,
+  LogOverloadedError,
+  LogUnavailableError,
+} from '../../event-log/event-log.errors.js';
 import { InvalidCursorError } from '../../projection/message-reader.port.js';
 import { isDatabaseAway } from './database-away.js';
 import { type FieldProblem, REFUSALS, type RefusalCode, RefusedError } from './refused.error.js';
@@ -29,6 +34,7 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof LogOverloadedError) return failure(503, error.code, error.message, RETRY_SOON);
   if (error instanceof LogUnavailableError) return failure(503, error.code, unavailable(error), RETRY_SOON);
   if (error instanceof LogFullError) return failure(507, error.code, error.message, RETRY_LATER);
+  if (error instanceof EventTooLargeError) return failure(413, error.code, error.message);
   if (error instanceof HttpException) return fromFramework(error);
   if (isDatabaseAway(error)) {
     return failure(503, 'projection_unavailable', 'The database of messages is not reachable.', RETRY_SOON);
