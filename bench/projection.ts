@@ -33,9 +33,10 @@ try {
     appendBufferBytes: 64 * 1024 * 1024,
   });
   await fill(log);
-  const read = await measured(() => readAll(log));
+  const end = await log.lastSequence();
+  const read = await measured(() => readAll(log, end));
   const dataSource = await openDatabase({ url: postgres.url, schema: 'llmq', poolSize: 2 });
-  const live = await measured(() => foldAll(log, dataSource));
+  const live = await measured(() => foldAll(log, end, dataSource));
   const { url, schema } = databaseOf(dataSource);
   const rebuilt = await measured(() =>
     rebuild({
@@ -71,14 +72,18 @@ async function measured(work: () => Promise<unknown>) {
   };
 }
 
-async function readAll(log: EventLog): Promise<void> {
+async function readAll(log: EventLog, end: number): Promise<void> {
   const done = new AbortController();
   for await (const batch of log.read(1, { signal: done.signal, maxBatch: 2_000 })) {
-    if (batch[batch.length - 1]!.sequence >= EVENTS) done.abort();
+    if (batch[batch.length - 1]!.sequence >= end) done.abort();
   }
 }
 
-async function foldAll(log: EventLog, dataSource: Awaited<ReturnType<typeof openDatabase>>): Promise<void> {
+async function foldAll(
+  log: EventLog,
+  end: number,
+  dataSource: Awaited<ReturnType<typeof openDatabase>>,
+): Promise<void> {
   const { url, schema } = databaseOf(dataSource);
   const client = new pg.Client({ connectionString: url, pipeline: true });
   await client.connect();
@@ -86,7 +91,7 @@ async function foldAll(log: EventLog, dataSource: Awaited<ReturnType<typeof open
   const done = new AbortController();
   const target = { log, schema, client, dataSource, maxBatch: 2_000 };
   await foldLog(target, await readCheckpoint(client, schema), done.signal, ({ sequence }) => {
-    if (sequence >= EVENTS) done.abort();
+    if (sequence >= end) done.abort();
   });
   await client.end();
 }

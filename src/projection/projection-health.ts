@@ -31,10 +31,15 @@ export class ProjectionHealth {
     this.applied = sequence;
     const lag = Math.max(0, last - sequence);
     const stalledMs = now - this.progressAt;
-    if (stalledMs < STALLED_AFTER_MS) return { ok: true, detail: `${lag} events behind the log` };
+    if (stalledMs < STALLED_AFTER_MS) return { ok: true, detail: behind(lag) };
     return {
       ok: false,
-      detail: `${lag} events behind the log, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector is at work`,
+      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector is at work`,
     };
   }
+}
+
+/** Positions have gaps, so their distance is only the most that can be missing. */
+function behind(lag: number): string {
+  return lag === 0 ? 'up to date with the log' : `up to ${lag} events behind the log`;
 }

@@ -25,7 +25,7 @@ export interface ProjectorHealth {
   readonly active: boolean;
   /** The last sequence that this projector applied; 0 until it was active. */
   readonly applied: number;
-  /** Events in the log that are not applied yet; null where this projector can't know. */
+  /** The distance to the log's end, so at most this many events; null where this projector can't know. */
   readonly lag: number | null;
   /** What keeps it from working now; null while all is well. */
   readonly error: string | null;

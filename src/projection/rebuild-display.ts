@@ -25,7 +25,7 @@ export function rebuildDisplay(
 
 function bar(output: NodeJS.WriteStream): RebuildDisplay {
   const shown = new SingleBar({
-    format: '{phase} [{bar}] {percentage}% | {value} of {total} events | {eta_formatted} left',
+    format: '{phase} [{bar}] {percentage}% | sequence {value} of {total} | {eta_formatted} left',
     stream: output,
     hideCursor: true,
     etaBuffer: 50,
@@ -43,20 +43,14 @@ function bar(output: NodeJS.WriteStream): RebuildDisplay {
 }
 
 function lines(output: NodeJS.WriteStream, nowMs: () => number): RebuildDisplay {
-  let last: { phase: RebuildPhase; atMs: number; applied: number } | null = null;
+  let last: { readonly phase: RebuildPhase; readonly atMs: number } | null = null;
   return {
     show({ phase, applied, target }) {
       const atMs = nowMs();
       if (last?.phase === phase && atMs - last.atMs < LINE_EVERY_MS) return;
-      const rate =
-        last?.phase === phase ? `, ${perSecond(applied - last.applied, atMs - last.atMs)} events/s` : '';
-      output.write(`${WORDS[phase]}: ${applied} of ${Math.max(applied, target)} events${rate}\n`);
-      last = { phase, atMs, applied };
+      output.write(`${WORDS[phase]}: sequence ${applied} of ${Math.max(applied, target)}\n`);
+      last = { phase, atMs };
     },
     end: () => {},
   };
-}
-
-function perSecond(events: number, ms: number): number {
-  return Math.round((events / ms) * 1_000);
 }
