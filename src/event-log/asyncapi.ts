@@ -8,7 +8,7 @@ const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: chan
 
 /** The log as an AsyncAPI 3 document in YAML: made from the schemas that the codec checks, so the two can't differ. */
 export function asyncApiYaml(): string {
-  return PREAMBLE + stringify(asyncApiDocument(), { lineWidth: 120, aliasDuplicateObjects: false });
+  return PREAMBLE + stringify(asyncApiDocument(), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** One channel for each event type: its subject, the event as structured CloudEvent, and that this service sends it. */
