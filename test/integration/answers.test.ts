@@ -216,6 +216,8 @@ describe('chunks', () => {
     listener.chunks(newId(), AbortSignal.abort());
     const id = newId();
     const feed = listener.chunks(id, new AbortController().signal);
+    // The chunks come over another connection, and could overtake the subscription.
+    await clientSide.flush();
     publish(id, chunks(1, 2));
     for await (const _ of feed) break;
     await eventually(() => expect(openSubscriptions(clientSide)).toBe(before));

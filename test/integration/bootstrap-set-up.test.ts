@@ -95,7 +95,15 @@ onUnix('the set-up of a checkout', () => {
     // NATS_URL: the service brings its own servers along, so that no nats-server is looked for.
     const child = spawn(process.execPath, [`src/bootstrap/${script}`, ...args], {
       cwd: checkout,
-      env: { ...process.env, NATS_URL: 'nats://elsewhere', NODE_OPTIONS: '', TMPDIR: checkout, ...env },
+      env: {
+        ...process.env,
+        // Of the set-up that runs these tests, which must not reach the one under test.
+        NATS_SERVER_BIN: undefined,
+        NATS_URL: 'nats://elsewhere',
+        NODE_OPTIONS: '',
+        TMPDIR: checkout,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.push(child);
