@@ -12,6 +12,12 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const ONE_WISH_MS = 500;
 
 /**
+ * SIGTERM to `npm start` ends npm and its shell, which do not hand it on: then this process has another parent, and
+ * nobody is left who could stop the service. (Windows tells no new parent; there nothing happens.)
+ */
+const PARENT_CHECK_MS = 500;
+
+/**
  * @param {import('node:child_process').ChildProcess} child
  * @returns {() => void} stops the forwarding
  */
@@ -26,7 +32,14 @@ function forwardSignals(child) {
     child.kill(signal);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
+  const parent = process.ppid;
+  const orphaned = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(orphaned);
+    forward('SIGTERM');
+  }, PARENT_CHECK_MS);
   return () => {
+    clearInterval(orphaned);
     for (const signal of FORWARDED) process.off(signal, forward);
   };
 }

@@ -42,6 +42,8 @@ function jestArguments(args, projects) {
     '--disable-warning=ExperimentalWarning',
     inProject('node_modules', 'jest', 'bin', 'jest.js'),
     ...args,
+    // With its results in, a run must end: what a failed test left open would keep it for ever.
+    '--forceExit',
     '--reporters=default',
     `--reporters=${inProject('src', 'bootstrap', 'jest-counts.reporter.js')}`,
     // Last, for it takes every word after it as a project's name.

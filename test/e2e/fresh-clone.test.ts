@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
 import { endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
+import { eventually } from '../support/eventually.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -32,7 +33,8 @@ describe('a fresh clone in an empty folder', () => {
       });
       service.child.kill('SIGTERM');
       await service.exited;
-      expect(await runningServers(dataDir)).toEqual([]);
+      // npm does not wait for what it started, so neither the service nor its servers are gone at once.
+      await eventually(async () => expect(await runningServers(dataDir)).toEqual([]));
     } finally {
       service.child.kill('SIGTERM');
       await service.exited;
