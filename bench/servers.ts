@@ -74,18 +74,20 @@ export async function startBenchRedis(): Promise<BenchRedis | null> {
 }
 
 async function reachable(port: number): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    const socket = connect(port, '127.0.0.1');
-    const [event] = await Promise.race([
-      once(socket, 'connect').then(() => ['connect']),
-      once(socket, 'error').then(
-        () => ['error'],
-        () => ['error'],
-      ),
-    ]);
-    socket.destroy();
-    if (event === 'connect') return;
+  for (let tries = 0; !(await answers(port)); tries += 1) {
     if (tries > 100) throw new Error(`Nothing answers on port ${port}.`);
     await sleep(50);
   }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const end = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
 }

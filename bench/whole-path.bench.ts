@@ -10,8 +10,8 @@ const ROUNDS = 3;
 export async function benchWholePath(): Promise<Figure[]> {
   const { inFlight, concurrency } = WHOLE_PATH;
   const what = `whole path, no-op endpoint, ${inFlight} in flight, ${concurrency} slots, against BullMQ`;
-  const servers = await startBenchServers();
   const redis = await startBenchRedis();
+  const servers = await startBenchServers();
   const ours = async () =>
     (await runForJson<LoopResult>('bench/sides/llmq.side.js', [], servers.env)).perSecond;
   const theirs = (url: string) => async () =>
