@@ -1,5 +1,8 @@
 import type { MessageEvent } from '../message/message.events.js';
 
+/** The most events of one append, in every adapter: it is the broker's limit for what is stored all or none. */
+export const MAX_EVENTS_PER_APPEND = 1_000;
+
 export interface StoredEvent {
   /**
    * The position in the log: positive, rising, the same for ever, and with gaps. It is not the broker's sequence

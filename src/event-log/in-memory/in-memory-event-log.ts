@@ -1,6 +1,13 @@
 import type { MessageEvent } from '../../message/message.events.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
-import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+import {
+  type Appended,
+  type AppendOptions,
+  type EventLog,
+  MAX_EVENTS_PER_APPEND,
+  type ReadOptions,
+  type StoredEvent,
+} from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, eventsIn, inBatches, toRecords } from '../log-record.js';
 
@@ -12,7 +19,6 @@ export interface InMemoryEventLogOptions {
   readonly nowMs?: () => number;
 }
 
-const MAX_EVENTS_PER_APPEND = 1_000;
 const DEDUPE_WINDOW_MS = 120_000;
 
 interface Remembered {

@@ -5,7 +5,14 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { MessageEvent } from '../../message/message.events.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
-import type { Appended, AppendOptions, EventLog, ReadOptions, StoredEvent } from '../event-log.port.js';
+import {
+  type Appended,
+  type AppendOptions,
+  type EventLog,
+  MAX_EVENTS_PER_APPEND,
+  type ReadOptions,
+  type StoredEvent,
+} from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf } from '../subjects.js';
@@ -27,8 +34,6 @@ export interface JetStreamEventLogOptions {
   readonly appendBufferBytes: number;
 }
 
-/** The broker's limit for one atomic batch. */
-const MAX_EVENTS_PER_APPEND = 1_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 const BETWEEN_TRIES_MS = 100;
 
