@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answers.port.js';
+import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
@@ -49,7 +50,7 @@ const nats = await connectNats(config, logger);
 const { url, schema, pool_size: poolSize } = config.database;
 const dataSource = await openDatabase({ url, schema, poolSize });
 const telemetry = startTelemetry(config, process.env);
-const publisher = new NatsAnswerPublisher(nats);
+const publisher = new NatsAnswerPublisher(nats, new ChunkShortcut());
 /** Hears of completions where they are told, as BullMQ's worker tells its own process. */
 const heard: AnswerPublisher = {
   chunk: (id, chunk) => publisher.chunk(id, chunk),

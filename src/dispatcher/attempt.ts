@@ -22,7 +22,10 @@ export type Outcome = Delivered &
     | { readonly completed: null; readonly failure: CallFailure }
   );
 
-/** Makes one attempt: the record of it, then the call, whose pieces go out as they come. */
+/**
+ * Makes one attempt: the call, whose pieces go out as they come, and beside it the record that it was begun. The model
+ * does not wait for the log, but nothing is concluded from the call before the record is durable (ADR 6).
+ */
 export class Attempts {
   constructor(
     private readonly workerName: string,
@@ -39,12 +42,12 @@ export class Attempts {
    * @throws what is no failure of the message but of this process
    */
   async run(work: Work, lease: EndpointLease): Promise<Outcome> {
-    try {
-      await this.record(work, lease);
-      return await this.call(work, lease);
-    } finally {
-      lease.release();
-    }
+    const recorded = this.record(work, lease);
+    const called = this.call(work, lease).finally(() => lease.release());
+    const [record, outcome] = await Promise.allSettled([recorded, called]);
+    if (record.status === 'rejected') throw record.reason;
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
   }
 
   private async record({ delivery }: Work, lease: EndpointLease): Promise<void> {

@@ -53,7 +53,7 @@ export interface Dispatch {
   readonly endpointReason: string;
 }
 
-/** The record that a model is about to be called; durable before the call, so that no call goes uncounted. */
+/** The record that a model is called; durable before anything that comes of the call. */
 export function dispatched(
   context: EventContext,
   prioritized: MessagePrioritized,

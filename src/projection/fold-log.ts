@@ -6,6 +6,7 @@ import { project } from '../message/message.projection.js';
 import type { Checkpoint } from './checkpoint.js';
 import { gatheredBatches } from './gathered-batches.js';
 import { HotStates } from './hot-states.js';
+import type { Linger } from './linger.js';
 import { rowStatements } from './row-statements.js';
 import { commitBatch, type PreparedBatch } from './row-writer.js';
 
@@ -17,6 +18,8 @@ export interface FoldTarget {
   /** Reads what the writer does not remember, at the same time. */
   readonly dataSource: DataSource;
   readonly maxBatch: number;
+  /** Lets few events wait for others, where there is no hurry. */
+  readonly linger?: Linger | undefined;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -41,7 +44,7 @@ export async function foldLog(
   let at = from;
   let writing: Promise<void> = Promise.resolve();
   try {
-    const batches = gatheredBatches(target.log.read(from.sequence + 1, read), target.maxBatch);
+    const batches = gatheredBatches(target.log.read(from.sequence + 1, read), target.maxBatch, target.linger);
     for await (const events of batches) {
       const batch = await prepare(target.schema, states, at, events);
       await writing;

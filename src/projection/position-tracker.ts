@@ -1,3 +1,4 @@
+import type { ReadDemand } from './linger.js';
 import type { ProjectionPosition } from './message-reader.port.js';
 
 /** A wait that takes longer looks into PostgreSQL itself: a broadcast is not kept for those who missed it. */
@@ -14,17 +15,26 @@ interface Waiter {
  * Positions of one `run` (one projector's time of being active) only rise, so a late repetition changes nothing. A new
  * run may begin lower: PostgreSQL can forget its last commits in a crash, and then readers must wait for them again.
  */
-export class PositionTracker implements ProjectionPosition {
+export class PositionTracker implements ProjectionPosition, ReadDemand {
   private run: string | null = null;
   private position = 0;
   private readonly waiters = new Set<Waiter>();
   private timer: NodeJS.Timeout | null = null;
+  private tellWaiting: () => void = () => {};
 
   /** @param readCheckpoint the position that the tables themselves name */
   constructor(private readonly readCheckpoint: () => Promise<number>) {}
 
   get applied(): number {
     return this.position;
+  }
+
+  get waiting(): boolean {
+    return this.waiters.size > 0;
+  }
+
+  onWaiting(listener: () => void): void {
+    this.tellWaiting = listener;
   }
 
   /** What a projector says, here or in another process. */
@@ -58,6 +68,7 @@ export class PositionTracker implements ProjectionPosition {
       const waiter = { sequence, finish };
       this.waiters.add(waiter);
       this.adjustTimer();
+      this.tellWaiting();
     });
   }
 

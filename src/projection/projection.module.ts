@@ -14,12 +14,16 @@ import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { readCheckpoint } from './checkpoint.js';
 import { databaseOf } from './data-source.js';
+import { Linger } from './linger.js';
 import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
+
+/** Under what a reader of another process, who can't make the projector hurry, would notice. */
+const LINGER_MS = 50;
 
 /**
  * What any role may want of the projection: `MESSAGE_READER`, `PROJECTION_POSITION`, and `ProjectionHealth`.
@@ -96,6 +100,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         new Projector({
           ...{ log, dataSource, logger, sources },
           maxBatch: projection.max_batch,
+          linger: new Linger(LINGER_MS, tracker),
           announce: (applied, run) => {
             // Readers in this process need not wait for the way over the broker.
             tracker.heard(applied, run);

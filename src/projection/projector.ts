@@ -8,6 +8,7 @@ import { readCheckpoint } from './checkpoint.js';
 import { databaseOf } from './data-source.js';
 import { codeOf } from './database.errors.js';
 import { foldLog } from './fold-log.js';
+import type { Linger } from './linger.js';
 import { assertReaches, assertSameLog } from './log-identity.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
@@ -38,6 +39,7 @@ export interface ProjectorParts {
   readonly sources: Sources;
   /** Events folded in one transaction. */
   readonly maxBatch: number;
+  readonly linger?: Linger | undefined;
   /** Tells everybody how far the tables are; called after each commit. `run` is another one each time it begins anew. */
   readonly announce: (applied: number, run: string) => void;
 }
@@ -158,7 +160,7 @@ export class Projector {
     schema: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, dataSource, maxBatch, sources, announce } = this.parts;
+    const { log, dataSource, maxBatch, linger, sources, announce } = this.parts;
     const from = await readCheckpoint(session.client, schema);
     await assertSameLog(log, from);
     const run = sources.newId();
@@ -171,7 +173,7 @@ export class Projector {
     const inner = AbortSignal.any([signal, ended.signal]);
     const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
     try {
-      const target = { log, schema, client: session.client, dataSource, maxBatch };
+      const target = { log, schema, client: session.client, dataSource, maxBatch, linger };
       await foldLog(target, from, inner, ({ sequence }) => applied(sequence));
       if (ended.signal.aborted) throw ended.signal.reason;
     } finally {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { AnswerChunk, CompletionNotice } from '../../src/answers/answers.port.js';
+import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
 import { CHUNKS_STREAM, wantedStreams } from '../../src/event-log/jetstream/streams.js';
@@ -45,8 +46,8 @@ beforeAll(async () => {
   const manager = await jetstreamManager(workerSide);
   const stream = wantedStreams(1).find(({ name }) => name === CHUNKS_STREAM);
   await manager.streams.add(stream!);
-  publisher = new NatsAnswerPublisher(workerSide);
-  listener = new NatsAnswerListener(clientSide);
+  publisher = new NatsAnswerPublisher(workerSide, new ChunkShortcut());
+  listener = new NatsAnswerListener(clientSide, new ChunkShortcut());
 });
 afterAll(async () => {
   listener.close();
@@ -273,7 +274,7 @@ describe('a completion', () => {
   it('that came before the first wait of all makes the listener uncertain', async () => {
     const nats = await connection();
     try {
-      const fresh = new NatsAnswerListener(nats);
+      const fresh = new NatsAnswerListener(nats, new ChunkShortcut());
       const waiting = wait(fresh, newId());
       await eventually(() => expect(waiting.doubts()).toBe(1));
       waiting.stop.abort();
@@ -296,7 +297,7 @@ describe('a completion', () => {
     const wire = await startWire(server.port);
     const nats = await connection(wire.port);
     try {
-      const distant = new NatsAnswerPublisher(nats);
+      const distant = new NatsAnswerPublisher(nats, new ChunkShortcut());
       const id = newId();
       const waiting = wait(listener, id);
       await clientSide.flush();

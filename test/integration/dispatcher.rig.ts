@@ -1,5 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
 import { configSchema } from '../../src/config/config.schema.js';
 import { assembleWorker, type WorkerSurroundings } from '../../src/dispatcher/assemble-worker.js';
@@ -209,7 +210,7 @@ export class Rig {
       lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
       schedules: new JetStreamRetrySchedules(nats),
       registry: new EndpointRegistry(options.endpoints),
-      answers: new NatsAnswerPublisher(nats),
+      answers: new NatsAnswerPublisher(nats, new ChunkShortcut()),
       reader: this.folded,
       position: this.folded,
       sources: systemSources,

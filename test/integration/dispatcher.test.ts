@@ -1,3 +1,4 @@
+import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
 import { ModelCallError } from '../../src/endpoints/model-endpoint.port.js';
 import type { LaneDelivery, Lanes } from '../../src/lanes/lane.port.js';
@@ -37,7 +38,7 @@ function only<T extends MessageEventType>(id: string, type: T): MessageEventOf<T
 }
 
 async function completionOf(id: string): Promise<number | undefined> {
-  const listener = new NatsAnswerListener(rig.nats);
+  const listener = new NatsAnswerListener(rig.nats, new ChunkShortcut());
   const ended = AbortSignal.timeout(30_000);
   const notice = await listener.completion(id, { signal: ended, onUncertain: () => {} });
   listener.close();
@@ -82,7 +83,7 @@ describe('a message on its way', () => {
       for (const content of ['a', 'b', 'c']) call.onDelta({ content });
       return after(50)(call, count);
     });
-    const listener = new NatsAnswerListener(rig.nats);
+    const listener = new NatsAnswerListener(rig.nats, new ChunkShortcut());
     const over = new AbortController();
     const id = await rig.submit('high');
     const pieces = listener.chunks(id, over.signal)[Symbol.asyncIterator]();

@@ -4,9 +4,18 @@ import type { AnswerChunk } from '../answers.port.js';
 import { decodeChunk } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
+import type { ChunkShortcut } from './chunk-shortcut.js';
 
 /** Pauses before each read of the stream for a gap: it stores a chunk a moment after listeners get it. */
 const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
+
+/** Where the chunks of one message come from. */
+export interface ChunkSources {
+  readonly nats: NatsConnection;
+  readonly shortcut: ChunkShortcut;
+  readonly history: ChunkHistory;
+  readonly subject: string;
+}
 
 /**
  * The chunks of one message for one listener.
@@ -24,16 +33,17 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   private filling = false;
   private fillAgain = false;
   private readonly subscription: Subscription;
+  private readonly leaveShortcut: () => void;
   private readonly end = () => this.close();
 
   /** @param onEnd called once, when the feed needs nothing of the connection any more */
   constructor(
-    nats: NatsConnection,
-    private readonly subject: string,
-    private readonly history: ChunkHistory,
+    private readonly sources: ChunkSources,
     private readonly signal: AbortSignal,
     private readonly onEnd: (feed: ChunkFeed) => void,
   ) {
+    const { nats, shortcut, subject } = sources;
+    this.leaveShortcut = shortcut.listen(subject, (chunk) => this.take(chunk));
     this.subscription = nats.subscribe(subject, {
       callback: (error, message) => {
         const chunk = error === null ? decodeChunk(message.data) : null;
@@ -91,11 +101,12 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   }
 
   private async fillGap(): Promise<void> {
+    const { history, subject } = this.sources;
     for (const pauseMs of FILL_PAUSES_MS) {
       await sleep(pauseMs);
       if (this.ended) return;
       // A read that fails is one that found nothing: the next one, or the message's completion, ends the wait.
-      const chunks = await this.history.read(this.subject).catch(() => []);
+      const chunks = await history.read(subject).catch(() => []);
       for (const chunk of chunks) this.take(chunk);
       if (!this.order.hasGap) return;
     }
@@ -107,6 +118,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     this.ended = true;
     this.signal.removeEventListener('abort', this.end);
     this.subscription.unsubscribe();
+    this.leaveShortcut();
     this.ready = [];
     this.wake();
     this.onEnd(this);

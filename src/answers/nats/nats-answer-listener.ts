@@ -3,20 +3,24 @@ import { Inject, Injectable } from '@nestjs/common';
 import { NATS } from '../../platform/tokens.js';
 import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
 import { chunkSubject, doneSubject } from './answer-subjects.js';
-import { ChunkFeed } from './chunk-feed.js';
+import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
 import { ChunkHistory } from './chunk-history.js';
+import { ChunkShortcut } from './chunk-shortcut.js';
 import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
 
 /** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
 @Injectable()
 export class NatsAnswerListener implements AnswerListener {
   private readonly notices: CompletionNotices;
-  private readonly history: ChunkHistory;
+  private readonly sources: Omit<ChunkSources, 'subject'>;
   private readonly feeds = new Set<ChunkFeed>();
 
-  constructor(@Inject(NATS) private readonly nats: NatsConnection) {
+  constructor(
+    @Inject(NATS) private readonly nats: NatsConnection,
+    shortcut: ChunkShortcut,
+  ) {
     this.notices = new CompletionNotices(nats);
-    this.history = new ChunkHistory(nats);
+    this.sources = { nats, shortcut, history: new ChunkHistory(nats) };
     void this.watchConnection();
   }
 
@@ -27,7 +31,7 @@ export class NatsAnswerListener implements AnswerListener {
 
   chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
     const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
-    const feed = new ChunkFeed(this.nats, chunkSubject(messageId), this.history, signal, forget);
+    const feed = new ChunkFeed({ ...this.sources, subject: chunkSubject(messageId) }, signal, forget);
     if (!signal.aborted) this.feeds.add(feed);
     return feed;
   }

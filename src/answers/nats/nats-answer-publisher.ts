@@ -4,6 +4,7 @@ import { NATS } from '../../platform/tokens.js';
 import type { AnswerChunk, AnswerPublisher, CompletionNotice } from '../answers.port.js';
 import { encodeChunk, encodeNotice } from './answer-codec.js';
 import { chunkSubject, doneSubject } from './answer-subjects.js';
+import { ChunkShortcut } from './chunk-shortcut.js';
 
 /** How many of the last notices are kept, for the time that a lost connection takes to be noticed. */
 const KEPT_NOTICES = 1_000;
@@ -18,12 +19,17 @@ export class NatsAnswerPublisher implements AnswerPublisher {
   private readonly notices: CompletionNotice[] = [];
   private next = 0;
 
-  constructor(@Inject(NATS) private readonly nats: NatsConnection) {
+  constructor(
+    @Inject(NATS) private readonly nats: NatsConnection,
+    private readonly shortcut: ChunkShortcut,
+  ) {
     void this.repeatAfterReconnects();
   }
 
   chunk(messageId: string, chunk: AnswerChunk): void {
-    this.publish(chunkSubject(messageId), encodeChunk(chunk));
+    const subject = chunkSubject(messageId);
+    this.publish(subject, encodeChunk(chunk));
+    this.shortcut.give(subject, chunk);
   }
 
   completed(notice: CompletionNotice): void {

@@ -19,7 +19,8 @@ interface Kind {
 
 /**
  * Appends that arrive while a batch is on its way wait, and together form the next one. There is no timer in it: an
- * idle log writes at the end of the event loop's turn, which gathers what arrived in one read of the sockets.
+ * idle log writes at once, a busy one at the end of the event loop's turn, which gathers what one read of the sockets
+ * brought.
  *
  * An append is in one of three places: in a queue (nothing of it left the process; when its time is over it is told
  * `not_stored`), in a batch on its way, or settled. While the connection is away queues only wait and expire.
@@ -49,7 +50,8 @@ export class GroupCommit {
     this.waitingBytes += part.bytes;
     (part.keyed ? this.keyed : this.plain).queue.push(part);
     this.expiry ??= setInterval(() => this.expire(), EXPIRY_CHECK_MS);
-    this.schedule();
+    if (this.plain.flying.size + this.keyed.flying.size === 0) this.schedule(queueMicrotask);
+    else this.schedule();
   }
 
   /** Resolves when every append so far is settled, which their time-outs bound. */
@@ -62,10 +64,10 @@ export class GroupCommit {
     clearInterval(this.expiry);
   }
 
-  private schedule(): void {
+  private schedule(soon: (task: () => void) => void = setImmediate): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => {
+    soon(() => {
       this.scheduled = false;
       if (this.state.up) this.launchAll();
     });

@@ -1,0 +1,50 @@
+import { Linger, type ReadDemand } from './linger.js';
+
+class Readers implements ReadDemand {
+  waiting = false;
+  private listener = () => {};
+
+  onWaiting(listener: () => void): void {
+    this.listener = listener;
+  }
+
+  come(): void {
+    this.waiting = true;
+    this.listener();
+  }
+}
+
+const LONG_MS = 60_000;
+
+async function msOf(pause: Promise<void>): Promise<number> {
+  const started = performance.now();
+  await pause;
+  return performance.now() - started;
+}
+
+it('lasts its time when nobody waits', async () => {
+  expect(await msOf(new Linger(30, new Readers()).pause())).toBeGreaterThan(25);
+});
+
+it('does not begin while somebody waits', async () => {
+  const readers = new Readers();
+  readers.waiting = true;
+  expect(await msOf(new Linger(LONG_MS, readers).pause())).toBeLessThan(1_000);
+});
+
+it('ends when a reader comes', async () => {
+  const readers = new Readers();
+  const pause = new Linger(LONG_MS, readers).pause();
+  readers.come();
+  expect(await msOf(pause)).toBeLessThan(1_000);
+});
+
+it('ends when enough has come, and begins anew', async () => {
+  const linger = new Linger(LONG_MS, new Readers());
+  for (let round = 0; round < 2; round += 1) {
+    const pause = linger.pause();
+    linger.enough();
+    await pause;
+  }
+  linger.enough();
+});
