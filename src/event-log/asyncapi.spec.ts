@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
-import { MESSAGE_EVENT_TYPES } from '../message/message.events.js';
 import { asyncApiDocument, asyncApiYaml } from './asyncapi.js';
+import { LOG_EVENT_TYPES } from './log-event.events.js';
 
 const FILE = join(resolve(import.meta.dirname, '../..'), 'docs/asyncapi.yaml');
 
@@ -16,21 +16,21 @@ describe('the AsyncAPI document', () => {
   it('has every event, on a subject of its own', () => {
     const { channels, operations, components } = asyncApiDocument();
     const addresses = Object.values(channels).map(({ address }) => address);
-    expect(new Set(addresses).size).toBe(MESSAGE_EVENT_TYPES.length);
-    expect(Object.keys(operations)).toHaveLength(MESSAGE_EVENT_TYPES.length);
-    expect(Object.values(components.messages).map(({ name }) => name)).toEqual(MESSAGE_EVENT_TYPES);
+    expect(new Set(addresses).size).toBe(LOG_EVENT_TYPES.length);
+    expect(Object.keys(operations)).toHaveLength(LOG_EVENT_TYPES.length);
+    expect(Object.values(components.messages).map(({ name }) => name)).toEqual(LOG_EVENT_TYPES);
   });
 
   it('says that a stored message is one event, or two of which it has the last', () => {
     const { messages, schemas } = asyncApiDocument().components;
     const any = { $ref: '#/components/schemas/AnyEvent' };
-    for (const type of MESSAGE_EVENT_TYPES) {
+    for (const type of LOG_EVENT_TYPES) {
       const [name, { payload }] = Object.entries(messages).find(([, message]) => message.name === type)!;
       const event = { $ref: `#/components/schemas/${name}` };
       const pair = { type: 'array', items: [any, event], minItems: 2, maxItems: 2 };
       expect(payload).toEqual({ oneOf: [event, pair] });
     }
-    expect(schemas['AnyEvent']?.['oneOf']).toHaveLength(MESSAGE_EVENT_TYPES.length);
+    expect(schemas['AnyEvent']?.['oneOf']).toHaveLength(LOG_EVENT_TYPES.length);
   });
 
   it('refers only to what it has', () => {

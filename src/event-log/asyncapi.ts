@@ -1,7 +1,8 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { LANES, MESSAGE_EVENT_TYPES, type MessageEventType } from '../message/message.events.js';
+import { LANES } from '../message/message.events.js';
 import { eventSchema } from './cloud-event.codec.js';
+import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from './log-event.events.js';
 import { eventName, SHARDS } from './subjects.js';
 
 const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: changes are lost.\n';
@@ -27,41 +28,60 @@ export function asyncApiDocument() {
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/cloudevents+json',
-    channels: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), channel(type)])),
-    operations: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [`send${nameOf(type)}`, sending(type)])),
+    channels: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), channel(type)])),
+    operations: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [`send${nameOf(type)}`, sending(type)])),
     components: {
-      messages: Object.fromEntries(MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
+      messages: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
       schemas: Object.fromEntries([
-        ...MESSAGE_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
-        ['AnyEvent', { oneOf: MESSAGE_EVENT_TYPES.map(schemaOf) }] as const,
+        ...LOG_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
+        ['AnyEvent', { oneOf: LOG_EVENT_TYPES.map(schemaOf) }] as const,
       ]),
     },
   };
 }
 
 /** `llmq.message.attempt-failed.v1` is `MessageAttemptFailed`, as in the glossary. */
-function nameOf(type: MessageEventType): string {
-  return `Message${eventName(type)
+function nameOf(type: LogEventType): string {
+  return `${isAdminEventType(type) ? '' : kindOf(type)}-${eventName(type)}`
     .split('-')
-    .map((word) => word[0]?.toUpperCase() + word.slice(1))
-    .join('')}`;
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
 }
 
-function channel(type: MessageEventType) {
+/** `message`, `conversation` or `admin`. */
+function kindOf(type: LogEventType): string {
+  return type.split('.')[1]!;
+}
+
+function isAdminEventType(type: LogEventType): boolean {
+  return kindOf(type) === 'admin';
+}
+
+function channel(type: LogEventType) {
   return {
-    address: `llmq.events.{lane}.${eventName(type)}.{shard}`,
+    address: addressOf(type),
     messages: { [nameOf(type)]: { $ref: `#/components/messages/${nameOf(type)}` } },
-    parameters: {
-      lane: { enum: [...LANES], description: "The message's priority." },
-      shard: {
-        enum: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
-        description: `FNV-1a (32 bit) of the tenant's name, modulo ${SHARDS}.`,
-      },
-    },
+    parameters: parametersOf(type),
   };
 }
 
-function sending(type: MessageEventType) {
+function addressOf(type: LogEventType): string {
+  if (isAdminEventType(type)) return `llmq.events.admin.${eventName(type)}.0`;
+  return `llmq.events.${isMessageEventType(type) ? '{lane}' : kindOf(type)}.${eventName(type)}.{shard}`;
+}
+
+function parametersOf(type: LogEventType) {
+  const lane = { lane: { enum: [...LANES], description: "The message's priority." } };
+  const shard = {
+    shard: {
+      enum: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
+      description: `FNV-1a (32 bit) of the tenant's name, modulo ${SHARDS}.`,
+    },
+  };
+  return { ...(isMessageEventType(type) ? lane : {}), ...(isAdminEventType(type) ? {} : shard) };
+}
+
+function sending(type: LogEventType) {
   return {
     action: 'send',
     channel: { $ref: `#/channels/${nameOf(type)}` },
@@ -69,7 +89,7 @@ function sending(type: MessageEventType) {
   };
 }
 
-function message(type: MessageEventType) {
+function message(type: LogEventType) {
   return {
     name: type,
     title: nameOf(type),
@@ -80,12 +100,12 @@ function message(type: MessageEventType) {
   };
 }
 
-function schemaOf(type: MessageEventType) {
+function schemaOf(type: LogEventType) {
   return { $ref: `#/components/schemas/${nameOf(type)}` };
 }
 
 /** Which events can stand before it is not said: whoever writes an append decides that, and readers need not know. */
-function pairEndingWith(type: MessageEventType) {
+function pairEndingWith(type: LogEventType) {
   return {
     type: 'array',
     items: [{ $ref: '#/components/schemas/AnyEvent' }, schemaOf(type)],
@@ -95,7 +115,7 @@ function pairEndingWith(type: MessageEventType) {
 }
 
 /** As `input`, since an event with more attributes than these is valid; draft 7 is what AsyncAPI's tools read. */
-function payload(type: MessageEventType): Record<string, unknown> {
+function payload(type: LogEventType): Record<string, unknown> {
   const { $schema: _, ...schema } = z.toJSONSchema(eventSchema(type), { target: 'draft-7', io: 'input' });
   return schema;
 }

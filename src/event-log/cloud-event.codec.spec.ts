@@ -9,9 +9,10 @@ import {
 } from '../message/message.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
+import type { LogEvent } from './log-event.events.js';
 import { encodeRecord } from './log-record.js';
 
-const encodeEvent = (event: MessageEvent) => encodeRecord([event]);
+const encodeEvent = (event: LogEvent) => encodeRecord([event]);
 const decodeEvent = (bytes: Uint8Array, sequence: number | null = null) =>
   checkedEvent(parseJson(bytes, sequence), sequence);
 

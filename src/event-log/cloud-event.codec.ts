@@ -1,15 +1,16 @@
 import { z } from 'zod';
-import {
-  LANES,
-  MESSAGE_EVENT_TYPES,
-  type MessageEvent,
-  type MessageEventType,
-  messageEventSchemas,
-} from '../message/message.events.js';
+import { LANES } from '../message/message.events.js';
 import { MalformedEventError } from './event-log.errors.js';
+import {
+  isMessageEventType,
+  LOG_EVENT_TYPES,
+  type LogEvent,
+  type LogEventType,
+  logEventSchemas,
+} from './log-event.events.js';
 
 /** The schema of a whole event of this type: CloudEvents' attributes, ours, and its data. */
-export function eventSchema<T extends MessageEventType>(type: T) {
+export function eventSchema<T extends LogEventType>(type: T) {
   return z.object({
     specversion: z.literal('1.0'),
     id: z.string().min(1),
@@ -19,13 +20,13 @@ export function eventSchema<T extends MessageEventType>(type: T) {
     time: z.iso.datetime(),
     datacontenttype: z.literal('application/json'),
     tenant: z.string().min(1),
-    lane: z.enum(LANES),
+    ...(isMessageEventType(type) ? { lane: z.enum(LANES) } : {}),
     traceparent: z.string().optional(),
-    data: messageEventSchemas[type],
+    data: logEventSchemas[type],
   });
 }
 
-const schemas = new Map<unknown, z.ZodType>(MESSAGE_EVENT_TYPES.map((type) => [type, eventSchema(type)]));
+const schemas = new Map<unknown, z.ZodType>(LOG_EVENT_TYPES.map((type) => [type, eventSchema(type)]));
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -43,11 +44,11 @@ export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
  * a client named `__proto__`.
  * @throws {MalformedEventError} for a value that is not one of this version's events
  */
-export function checkedEvent(value: unknown, sequence: number | null): MessageEvent {
+export function checkedEvent(value: unknown, sequence: number | null): LogEvent {
   const type = (value as { type?: unknown } | null)?.type;
   const schema = schemas.get(type);
   if (schema === undefined) throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);
   const result = schema.safeParse(value);
   if (!result.success) throw new MalformedEventError(z.prettifyError(result.error), sequence);
-  return value as MessageEvent;
+  return value as LogEvent;
 }

@@ -1,4 +1,4 @@
-import type { MessageEvent } from '../message/message.events.js';
+import type { LogEvent } from './log-event.events.js';
 
 /** The most events of one append, in every adapter: it is the broker's limit for what is stored all or none. */
 export const MAX_EVENTS_PER_APPEND = 1_000;
@@ -9,7 +9,7 @@ export interface StoredEvent {
    * (`log-position`), since two events that belong together lie in one record of the broker.
    */
   readonly sequence: number;
-  readonly event: MessageEvent;
+  readonly event: LogEvent;
 }
 
 export interface AppendOptions {
@@ -46,7 +46,7 @@ export interface EventLog {
    * @throws {EventTooLargeError} at once, for an event, or two in one record, beyond what the broker takes in one message
    * @throws {InvalidAppendError} at once, for no event or more than 1,000
    */
-  append(events: readonly MessageEvent[], options?: AppendOptions): Promise<Appended>;
+  append(events: readonly LogEvent[], options?: AppendOptions): Promise<Appended>;
 
   /** One event, or null where the sequence is a gap, erased or not yet written. */
   get(sequence: number): Promise<StoredEvent | null>;

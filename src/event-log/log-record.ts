@@ -1,11 +1,11 @@
-import type { MessageEvent } from '../message/message.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
 import type { StoredEvent } from './event-log.port.js';
+import type { LogEvent } from './log-event.events.js';
 import { EVENTS_PER_RECORD, positionOf, streamSequenceOf } from './log-position.js';
 
 /** What one stored message of the broker holds: an event, or two of one message (of ours) that follow each other. */
-export type LogRecord = readonly [MessageEvent] | readonly [MessageEvent, MessageEvent];
+export type LogRecord = readonly [LogEvent] | readonly [LogEvent, LogEvent];
 
 const encoder = new TextEncoder();
 
@@ -14,10 +14,10 @@ const encoder = new TextEncoder();
  * an atomic batch, which costs the broker several milliseconds of staging however small it is.
  *
  * The broker files a record under its last event, so an event that a consumer waits for (MessagePrioritized, in its
- * lane) never stands first of two. Only events of one message share a record: else the event before a message's
+ * lane) never stands first of two. Only events of one subject share a record: else the event before a message's
  * reception could take the place beside it, and a worker would find its lane's event without the request.
  */
-export function toRecords(events: readonly MessageEvent[]): LogRecord[] {
+export function toRecords(events: readonly LogEvent[]): LogRecord[] {
   const records: LogRecord[] = [];
   for (let index = 0; index < events.length; ) {
     const first = events[index]!;
@@ -30,7 +30,7 @@ export function toRecords(events: readonly MessageEvent[]): LogRecord[] {
 }
 
 /** The event whose subject the record is filed under. */
-export function lastOf(record: LogRecord): MessageEvent {
+export function lastOf(record: LogRecord): LogEvent {
   return record[record.length - 1]!;
 }
 

@@ -1,4 +1,5 @@
-import { type Lane, type MessageEvent, type MessageEventType } from '../message/message.events.js';
+import type { Lane } from '../message/message.events.js';
+import { isAdminEvent, isConversationEvent, type LogEvent, type LogEventType } from './log-event.events.js';
 
 /** Shards exist so that tenants can later be served fairly without a new subject layout. */
 export const SHARDS = 16;
@@ -13,11 +14,15 @@ export function shardOf(tenant: string): number {
 }
 
 /** `llmq.message.attempt-failed.v1` is `attempt-failed` in subjects. */
-export function eventName(type: MessageEventType): string {
-  return type.slice('llmq.message.'.length, type.lastIndexOf('.'));
+export function eventName(type: LogEventType): string {
+  return type.slice(type.indexOf('.', 'llmq.'.length) + 1, type.lastIndexOf('.'));
 }
 
-export function subjectOf(event: MessageEvent): string {
+export function subjectOf(event: LogEvent): string {
+  if (isAdminEvent(event)) return `llmq.events.admin.${eventName(event.type)}.0`;
+  if (isConversationEvent(event)) {
+    return `llmq.events.conversation.${eventName(event.type)}.${shardOf(event.tenant)}`;
+  }
   return `llmq.events.${event.lane}.${eventName(event.type)}.${shardOf(event.tenant)}`;
 }
 

@@ -48,6 +48,27 @@ export const attemptErrorSchema = z.object({
 });
 export type AttemptError = z.infer<typeof attemptErrorSchema>;
 
+/** What was found in the content when it was prioritized. */
+export const analysisSchema = z.object({
+  tokens: z.number().int().nonnegative(),
+  words: z.number().int().nonnegative(),
+  /** ISO 639-1; null where the text does not tell. */
+  language: z.string().nullable(),
+  question: z.boolean(),
+  /** From -1 (negative) to 1 (positive). */
+  sentiment: z.number().min(-1).max(1),
+  /** How urgent the text seems, from 0 to 1. */
+  score: z.number().min(0).max(1),
+});
+export type Analysis = z.infer<typeof analysisSchema>;
+
+/** How long a message waits between attempts; the service's own where a message says none. */
+export const backoffSchema = z.object({
+  kind: z.enum(['exponential', 'fixed']),
+  base_delay_ms: z.number().nonnegative(),
+});
+export type BackoffChoice = z.infer<typeof backoffSchema>;
+
 export const SOURCES = ['rest', 'openai', 'websocket', 'nats'] as const;
 
 /**
@@ -68,6 +89,13 @@ export const messageEventSchemas = {
     max_retries: z.number().int().nonnegative(),
     deadline: isoTime.nullable(),
     source: z.enum(SOURCES),
+    /** Not before this time; absent for at once. */
+    due_at: isoTime.nullish(),
+    backoff: backoffSchema.nullish(),
+    /** The client's `Idempotency-Key` as the service keeps it. */
+    idempotency_key: z.string().nullish(),
+    /** The message whose request this one repeats. */
+    replay_of: z.string().nullish(),
   }),
   'llmq.message.prioritized.v1': z.object({
     priority: laneSchema,
@@ -79,6 +107,11 @@ export const messageEventSchemas = {
     max_retries: z.number().int().nonnegative(),
     /** When the message entered this lane's backlog for the first time, for the time it waited. */
     received_at: isoTime,
+    /** What follows is copied from the request's event, for workers, who then need not read it. */
+    deadline: isoTime.nullish(),
+    backoff: backoffSchema.nullish(),
+    conversation_id: z.string().nullish(),
+    analysis: analysisSchema.nullish(),
   }),
   'llmq.message.scheduled.v1': z.object({
     due_at: isoTime,
@@ -168,7 +201,7 @@ export const TERMINAL_EVENT_TYPES = [
 ] as const satisfies readonly MessageEventType[];
 export type TerminalEvent = Extract<MessageEvent, { type: (typeof TERMINAL_EVENT_TYPES)[number] }>;
 
-export function isTerminal(event: MessageEvent): event is TerminalEvent {
+export function isTerminal(event: { readonly type: string }): event is TerminalEvent {
   return (TERMINAL_EVENT_TYPES as readonly string[]).includes(event.type);
 }
 

@@ -1,4 +1,4 @@
-import type { MessageEvent } from '../message/message.events.js';
+import type { LogEvent } from '../event-log/log-event.events.js';
 
 const ENVELOPE = 500;
 
@@ -6,7 +6,7 @@ const ENVELOPE = 500;
  * About how many characters an event holds, so that a batch can be bounded in memory and not only in events: 2,000
  * requests of a mebibyte are too many. Only what clients and models write without a tight limit is looked at.
  */
-export function eventWeight({ type, data }: MessageEvent): number {
+export function eventWeight({ type, data }: LogEvent): number {
   if (type === 'llmq.message.received.v1') {
     return ENVELOPE + textLength(data.request) + textLength(data.metadata);
   }

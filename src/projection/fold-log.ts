@@ -2,7 +2,8 @@ import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { MalformedEventError } from '../event-log/event-log.errors.js';
 import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
-import { project } from '../message/message.projection.js';
+import { isMessageEvent } from '../event-log/log-event.events.js';
+import { project, type SequencedEvent } from '../message/message.projection.js';
 import type { Checkpoint } from './checkpoint.js';
 import { gatheredBatches } from './gathered-batches.js';
 import { HotStates } from './hot-states.js';
@@ -65,13 +66,18 @@ async function prepare(
   from: Checkpoint,
   events: readonly StoredEvent[],
 ): Promise<PreparedBatch> {
-  const known = await states.get(messageIds(events));
-  const rows = project(known, events);
+  const ofMessages = events.filter(isOfMessage);
+  const known = await states.get(messageIds(ofMessages));
+  const rows = project(known, ofMessages);
   states.put(known);
   states.put(rows.messages);
   const last = events[events.length - 1]!;
   const to = { sequence: last.sequence, eventId: last.event.id, generation: from.generation };
   return { from, to, statements: rowStatements(schema, rows) };
+}
+
+function isOfMessage(stored: StoredEvent): stored is StoredEvent & SequencedEvent {
+  return isMessageEvent(stored.event);
 }
 
 function messageIds(events: readonly StoredEvent[]): Set<string> {

@@ -1,5 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { isMessageEvent } from '../../src/event-log/log-event.events.js';
 import { decodeRecord } from '../../src/event-log/log-record.js';
 import { isTerminal, type MessageEvent } from '../../src/message/message.events.js';
 import { evolve, type MessageState } from '../../src/message/message.state.js';
@@ -26,7 +27,7 @@ export async function readStories({ nats }: ServiceAddresses): Promise<Map<strin
       const batch = await manager.direct.getBatch('LLMQ_EVENTS', { seq, batch: 1_000 });
       for await (const stored of batch) {
         for (const { event, sequence } of decodeRecord(stored.data, stored.seq))
-          tell(stories, event, sequence);
+          if (isMessageEvent(event)) tell(stories, event, sequence);
         seq = stored.seq + 1;
       }
     }

@@ -1,4 +1,5 @@
 import type { EventLog, StoredEvent } from '../../src/event-log/event-log.port.js';
+import { isMessageEvent } from '../../src/event-log/log-event.events.js';
 import type { MessageEvent } from '../../src/message/message.events.js';
 import { evolve, type MessageState } from '../../src/message/message.state.js';
 import type {
@@ -36,7 +37,10 @@ export class FoldedLog implements MessageReader, ProjectionPosition {
   }
 
   eventsOf(messageId: string): MessageEvent[] {
-    return this.events.map(({ event }) => event).filter((event) => event.subject === messageId);
+    return this.events
+      .map(({ event }) => event)
+      .filter(isMessageEvent)
+      .filter((event) => event.subject === messageId);
   }
 
   /** What happened to a message, in the words of its events' types. */
@@ -60,6 +64,7 @@ export class FoldedLog implements MessageReader, ProjectionPosition {
   private async fold(): Promise<void> {
     for await (const batch of this.log.read(1, { signal: this.ending.signal, maxBatch: 500 })) {
       for (const { sequence, event } of batch) {
+        if (!isMessageEvent(event)) continue;
         this.states.set(event.subject, evolve(this.states.get(event.subject) ?? null, event, sequence));
         this.events.push({ sequence, event });
         this.applied = sequence;

@@ -5,7 +5,7 @@ import { AnswerInbox } from '../../src/event-log/jetstream/answer-inbox.js';
 import { ConnectionState } from '../../src/event-log/jetstream/connection-state.js';
 import type { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
 import { StoredWrites } from '../../src/event-log/jetstream/stored-writes.js';
-import type { MessageEvent } from '../../src/message/message.events.js';
+import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';
@@ -52,7 +52,7 @@ describe('an append whose answer is lost', () => {
     return results;
   }
 
-  const cases: [string, MessageEvent[][]][] = [
+  const cases: [string, LogEvent[][]][] = [
     ['a single event', [[cancelled()]]],
     ['one append of two events', [accepted()]],
     ['an append of several records', [[...accepted(), cancelled(), ...accepted()]]],

@@ -3,14 +3,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { LogUnavailableError } from '../../src/event-log/event-log.errors.js';
 import type { Appended, StoredEvent } from '../../src/event-log/event-log.port.js';
 import type { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
-import type { MessageEvent } from '../../src/message/message.events.js';
+import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { readUpTo } from './event-log.conformance.js';
 import { accepted, cancelled, positions, positionsOf } from './event-log.samples.js';
 import { type OpenLog, openLog } from './event-log.test-log.js';
 
 interface Outcome {
-  readonly events: readonly MessageEvent[];
+  readonly events: readonly LogEvent[];
   readonly keyed: boolean;
   readonly appended: Appended | null;
   readonly error: LogUnavailableError | null;

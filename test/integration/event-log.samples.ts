@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import {
   type EventContext,
   type Lane,
@@ -52,7 +53,7 @@ export function cancelled(options: SampleOptions = {}): MessageEvent {
   });
 }
 
-export function ids(events: readonly MessageEvent[]): string[] {
+export function ids(events: readonly LogEvent[]): string[] {
   return events.map((event) => event.id);
 }
 
@@ -60,7 +61,7 @@ export function ids(events: readonly MessageEvent[]): string[] {
  * Where events like these lie that were stored behind so many records of the broker: `accepted` is one record, every
  * other event is one of its own.
  */
-export function positionsOf(events: readonly MessageEvent[], recordsBefore = 0): number[] {
+export function positionsOf(events: readonly LogEvent[], recordsBefore = 0): number[] {
   let record = recordsBefore + 1;
   return events.map(({ type }) => (type === 'llmq.message.received.v1' ? 2 * record : 2 * record++ + 1));
 }

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventLog, ReadOptions, StoredEvent } from '../../src/event-log/event-log.port.js';
+import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import { type EventContext, type MessageEvent, messageEvent } from '../../src/message/message.events.js';
 
 /**
@@ -12,7 +13,7 @@ export class ArrayLog implements EventLog {
   poison: { readonly sequence: number; readonly error: Error } | null = null;
   private waiting = new Set<() => void>();
 
-  async append(events: readonly MessageEvent[]) {
+  async append(events: readonly LogEvent[]) {
     const firstSequence = this.stored.length + 1;
     for (const event of events) this.stored.push({ sequence: this.stored.length + 1, event });
     for (const wake of [...this.waiting]) wake();

@@ -1,4 +1,3 @@
-import type { MessageEvent } from '../../message/message.events.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import {
   type Appended,
@@ -8,6 +7,7 @@ import {
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
+import type { LogEvent } from '../log-event.events.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, eventsIn, inBatches, toRecords } from '../log-record.js';
 
@@ -45,7 +45,7 @@ export class InMemoryEventLog implements EventLog {
     this.nowMs = options.nowMs ?? Date.now;
   }
 
-  async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
+  async append(events: readonly LogEvent[], options: AppendOptions = {}): Promise<Appended> {
     if (events.length === 0 || events.length > MAX_EVENTS_PER_APPEND) {
       throw new InvalidAppendError(
         `An append takes 1 to ${MAX_EVENTS_PER_APPEND} events, not ${events.length}.`,

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import type { MessageEvent } from '../../message/message.events.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import {
   type Appended,
@@ -13,6 +12,7 @@ import {
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
+import type { LogEvent } from '../log-event.events.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf } from '../subjects.js';
@@ -58,7 +58,7 @@ export class JetStreamEventLog implements EventLog {
     this.groups = new GroupCommit(writer, this.state, options.appendBufferBytes);
   }
 
-  async append(events: readonly MessageEvent[], options: AppendOptions = {}): Promise<Appended> {
+  async append(events: readonly LogEvent[], options: AppendOptions = {}): Promise<Appended> {
     const key = options.dedupeKey === undefined ? null : messageIdOf(options.dedupeKey);
     refuseCount(events.length);
     const records = toRecords(events);

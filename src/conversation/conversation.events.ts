@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import type { CloudEvent } from '../event-log/cloud-event.events.js';
+import { laneSchema } from '../message/message.events.js';
+
+export const CONVERSATION_STATES = ['active', 'inactive', 'completed', 'archived'] as const;
+export type ConversationLifeState = (typeof CONVERSATION_STATES)[number];
+
+/** What happens to a message that is sent while a turn of its conversation runs or waits. */
+export const DOUBLE_TEXTING = ['enqueue', 'reject', 'interrupt'] as const;
+export type DoubleTexting = (typeof DOUBLE_TEXTING)[number];
+
+const fields = {
+  title: z.string().nullable(),
+  /** The system prompt. */
+  context: z.string().nullable(),
+  priority: laneSchema.nullable(),
+  model: z.string().nullable(),
+  double_texting: z.enum(DOUBLE_TEXTING),
+  metadata: z.record(z.string(), z.unknown()),
+};
+
+/** The data of every event of a conversation's life, by CloudEvents type. The subject is the conversation's id. */
+export const conversationEventSchemas = {
+  'llmq.conversation.created.v1': z.object({ user_id: z.string(), ...fields }),
+  /** Only what changed. */
+  'llmq.conversation.updated.v1': z.object({ changes: z.object(fields).partial(), by: z.string() }),
+  'llmq.conversation.state-changed.v1': z.object({
+    from: z.enum(CONVERSATION_STATES),
+    to: z.enum(CONVERSATION_STATES),
+    by: z.string(),
+    reason: z.string(),
+  }),
+  /** What a model said of the turns up to one, so that they need not be sent again. */
+  'llmq.conversation.summarized.v1': z.object({
+    up_to_sequence: z.number().int().positive(),
+    summary: z.string(),
+    model: z.string(),
+  }),
+  'llmq.conversation.erased.v1': z.object({
+    by: z.string(),
+    reason: z.string(),
+    messages: z.number().int().nonnegative(),
+  }),
+} as const;
+
+export type ConversationEventType = keyof typeof conversationEventSchemas;
+export type ConversationEventData = {
+  [T in ConversationEventType]: z.infer<(typeof conversationEventSchemas)[T]>;
+};
+export type ConversationEventOf<T extends ConversationEventType> = CloudEvent<T, ConversationEventData[T]>;
+export type ConversationEvent = {
+  [T in ConversationEventType]: ConversationEventOf<T>;
+}[ConversationEventType];
