@@ -51,8 +51,8 @@ export interface EventLog {
   /** One event, or null where the sequence is a gap, erased or not yet written. */
   get(sequence: number): Promise<StoredEvent | null>;
 
-  /** The sequence of the newest event; 0 while the log is empty. */
-  lastSequence(): Promise<number>;
+  /** The sequence of the newest event, or of the newest of this kind; 0 while there is none. */
+  lastSequence(only?: EventKind): Promise<number>;
 
   /**
    * All events from a sequence on, in order, in batches as they come, and then live ones until the signal aborts.
@@ -63,7 +63,12 @@ export interface EventLog {
   read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]>;
 }
 
+/** The kinds that can be read without all others. Message events can't: only their fold as a whole makes sense. */
+export type EventKind = 'admin';
+
 export interface ReadOptions {
+  /** Nothing but events of this kind, found by an index of the broker's and not by looking through the log. */
+  readonly only?: EventKind;
   readonly signal: AbortSignal;
   /** At most this many events in one batch. */
   readonly maxBatch: number;

@@ -1,4 +1,5 @@
 import type { Lane } from '../message/message.events.js';
+import type { EventKind } from './event-log.port.js';
 import { isAdminEvent, isConversationEvent, type LogEvent, type LogEventType } from './log-event.events.js';
 
 /** Shards exist so that tenants can later be served fairly without a new subject layout. */
@@ -24,6 +25,11 @@ export function subjectOf(event: LogEvent): string {
     return `llmq.events.conversation.${eventName(event.type)}.${shardOf(event.tenant)}`;
   }
   return `llmq.events.${event.lane}.${eventName(event.type)}.${shardOf(event.tenant)}`;
+}
+
+/** What a reader of one kind of events filters on. */
+export function subjectsOf(kind: EventKind): string {
+  return `llmq.events.${kind}.>`;
 }
 
 /** What a lane's consumer filters on: every message that entered the lane, of all tenants. */

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AdminModule } from '../admin/admin.module.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
@@ -20,7 +21,7 @@ import { WaitingRequests } from './waiting-requests.js';
  * Leaves out health and metrics, which every role has, and calling any model, which workers do.
  */
 @Module({
-  imports: [HttpModule, EventLogModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
+  imports: [HttpModule, EventLogModule, AdminModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
   controllers: [MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
   exports: [SubmitMessage],

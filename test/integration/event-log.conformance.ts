@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InvalidAppendError, MalformedEventError } from '../../src/event-log/event-log.errors.js';
-import type { EventLog, StoredEvent } from '../../src/event-log/event-log.port.js';
-import { accepted, cancelled, ids, positions, positionsOf } from './event-log.samples.js';
+import type { EventKind, EventLog, StoredEvent } from '../../src/event-log/event-log.port.js';
+import { accepted, cancelled, ids, paused, positions, positionsOf } from './event-log.samples.js';
 
 export interface LogUnderTest {
   /** Empty. */
@@ -149,6 +149,24 @@ export function eventLogConformance(name: string, open: () => Promise<LogUnderTe
       }
     });
 
+    it('reads one kind alone, past and to come, and knows its newest', async () => {
+      const changes = [paused(), paused(), paused()];
+      expect(await use.log.lastSequence('admin')).toBe(0);
+      await use.log.append([cancelled()]);
+      await use.log.append([changes[0]!]);
+      await use.log.append(accepted());
+      await use.log.append([changes[1]!]);
+      await use.log.append([cancelled()]);
+      expect(await use.log.lastSequence('admin')).toBe(9);
+      const reading = readUpTo(use.log, 1, 15, 500, 'admin');
+      await use.log.append(accepted());
+      await use.log.append([changes[2]!]);
+      const read = await reading;
+      expect(positions(read)).toEqual([5, 9, 15]);
+      expect(ids(read.map(({ event }) => event))).toEqual(ids(changes));
+      expect(positions(await readUpTo(use.log, 6, 15, 1, 'admin'))).toEqual([9, 15]);
+    });
+
     it('hands out events as they are stored, to a reader that was there before them', async () => {
       const reading = readUpTo(use.log, 1, 5);
       await use.log.append(accepted());
@@ -214,10 +232,11 @@ export async function readUpTo(
   from: number,
   to: number,
   maxBatch = 500,
+  only?: EventKind,
 ): Promise<StoredEvent[]> {
   const end = new AbortController();
   const read: StoredEvent[] = [];
-  for await (const batch of log.read(from, { signal: end.signal, maxBatch })) {
+  for await (const batch of log.read(from, { signal: end.signal, maxBatch, only })) {
     read.push(...batch);
     if (read.at(-1)!.sequence >= to) end.abort();
   }

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import { cloudEvent } from '../../src/event-log/cloud-event.events.js';
 import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import {
   type EventContext,
@@ -51,6 +52,12 @@ export function cancelled(options: SampleOptions = {}): MessageEvent {
     by: 'user-1',
     reason: options.content ?? 'none',
   });
+}
+
+/** Not of a message. */
+export function paused(): LogEvent {
+  const about = { subject: 'low', tenant: 'default', now: '2026-01-02T03:04:05.678Z', newId: uuidv7 };
+  return cloudEvent(about, 'llmq.admin.lane-paused.v1', { lane: 'low' as const, by: 'admin', reason: '' });
 }
 
 export function ids(events: readonly LogEvent[]): string[] {

@@ -2,6 +2,7 @@ import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import {
   type Appended,
   type AppendOptions,
+  type EventKind,
   type EventLog,
   MAX_EVENTS_PER_APPEND,
   type ReadOptions,
@@ -69,20 +70,23 @@ export class InMemoryEventLog implements EventLog {
     return bytes === undefined ? null : eventAt(bytes, sequence);
   }
 
-  async lastSequence(): Promise<number> {
-    return positionOf(this.records.length);
+  async lastSequence(only?: EventKind): Promise<number> {
+    const last = this.records.findLastIndex((bytes) => only === undefined || isOf(bytes, only));
+    return positionOf(last + 1);
   }
 
   async *read(
     fromSequence: number,
-    { signal, maxBatch }: ReadOptions,
+    { signal, maxBatch, only }: ReadOptions,
   ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
     let next = Math.max(1, streamSequenceOf(fromSequence));
     while (!signal.aborted) {
       const events: StoredEvent[] = [];
-      for (const bytes of this.records.slice(next - 1, next - 1 + maxBatch)) {
+      const records = this.records.slice(next - 1, next - 1 + maxBatch);
+      for (const bytes of records) {
         try {
-          for (const stored of eventsIn(bytes, next, fromSequence)) events.push(stored);
+          if (only === undefined || isOf(bytes, only))
+            for (const stored of eventsIn(bytes, next, fromSequence)) events.push(stored);
         } catch (error) {
           yield* inBatches(events, maxBatch);
           throw error;
@@ -90,7 +94,7 @@ export class InMemoryEventLog implements EventLog {
         next += 1;
       }
       if (events.length > 0) yield* inBatches(events, maxBatch);
-      else await this.more(signal);
+      else if (records.length === 0) await this.more(signal);
     }
   }
 
@@ -125,4 +129,11 @@ export class InMemoryEventLog implements EventLog {
       signal.addEventListener('abort', wake);
     });
   }
+}
+
+/** The broker files a record under its last event, and filters by that. */
+function isOf(bytes: Uint8Array, kind: EventKind): boolean {
+  const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  const last = Array.isArray(parsed) ? parsed.at(-1) : parsed;
+  return String((last as { type?: unknown } | null)?.type).startsWith(`llmq.${kind}.`);
 }

@@ -80,12 +80,12 @@ export class EventReader {
   }
 
   private async oneSession(manager: JetStreamManager, over: AbortSignal): Promise<string> {
-    const { connection, state } = this.use;
+    const { connection, state, only } = this.use;
     await untilUp(state, over);
     if (over.aborted) return 'closed';
     try {
       const onEvent = (event: RawEvent) => this.receive(event);
-      const session = await PullSession.open({ connection, manager, state, onEvent }, this.next);
+      const session = await PullSession.open({ connection, manager, state, onEvent, only }, this.next);
       session.onPullOver = () => this.pullAhead();
       this.session = session;
       if (over.aborted) session.close();

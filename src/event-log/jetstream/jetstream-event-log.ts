@@ -7,6 +7,7 @@ import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../
 import {
   type Appended,
   type AppendOptions,
+  type EventKind,
   type EventLog,
   MAX_EVENTS_PER_APPEND,
   type ReadOptions,
@@ -15,7 +16,7 @@ import {
 import type { LogEvent } from '../log-event.events.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
-import { subjectOf } from '../subjects.js';
+import { subjectOf, subjectsOf } from '../subjects.js';
 import { AnswerInbox } from './answer-inbox.js';
 import { isPassing } from './api-codes.js';
 import { AppendPart } from './append-part.js';
@@ -89,9 +90,16 @@ export class JetStreamEventLog implements EventLog {
     return stored === null ? null : eventAt(stored.data, sequence);
   }
 
-  async lastSequence(): Promise<number> {
+  async lastSequence(only?: EventKind): Promise<number> {
+    if (only !== undefined) return this.lastSequenceOf(only);
     const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
     return positionOf(info.state.last_seq);
+  }
+
+  private async lastSequenceOf(kind: EventKind): Promise<number> {
+    const last_by_subj = subjectsOf(kind);
+    const last = await this.ask((manager) => manager.streams.getMessage(EVENTS_STREAM, { last_by_subj }));
+    return last === null ? 0 : positionOf(last.seq);
   }
 
   read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]> {

@@ -7,6 +7,8 @@ import {
   nuid,
   type Subscription,
 } from '@nats-io/transport-node';
+import type { EventKind } from '../event-log.port.js';
+import { subjectsOf } from '../subjects.js';
 import type { ConnectionState } from './connection-state.js';
 import { type DeliveryPosition, parseDeliverySubject } from './delivery-subject.js';
 import { pullStatus } from './pull-status.js';
@@ -23,6 +25,7 @@ export interface PullSessionParts {
   readonly manager: JetStreamManager;
   readonly state: ConnectionState;
   readonly onEvent: (event: RawEvent) => void;
+  readonly only?: EventKind | undefined;
 }
 
 const PULL_EXPIRES_MS = 20_000;
@@ -73,6 +76,7 @@ export class PullSession {
         name: session.name,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: fromSequence,
+        ...(use.only === undefined ? {} : { filter_subject: subjectsOf(use.only) }),
         ack_policy: AckPolicy.None,
         mem_storage: true,
         num_replicas: 1,
