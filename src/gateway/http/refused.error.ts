@@ -24,6 +24,7 @@ export const REFUSALS = {
   malformed_id: 400,
   bad_request: 400,
   unauthorized: 401,
+  forbidden: 403,
   foreign_host: 403,
   foreign_origin: 403,
   not_found: 404,

@@ -5,7 +5,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is malformed',
   401: 'An API key is needed',
-  403: 'Not from here',
+  403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
   413: 'Too large',
