@@ -1,17 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { benchAccept } from './accept.bench.js';
+import { benchBatch } from './batch.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchMemory } from './memory.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 
 /**
- * `npm run bench [accept] [path] [first-chunk] [memory]`: all of them without a name. Every figure is a ratio or a
+ * `npm run bench [accept] [batch] [path] [first-chunk] [memory]`: all of them without a name. Every figure is a ratio or a
  * difference within this one run; absolute numbers say more about the machine than about the code.
  */
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   accept: benchAccept,
+  batch: benchBatch,
   path: benchWholePath,
   'first-chunk': benchFirstChunk,
   memory: benchMemory,

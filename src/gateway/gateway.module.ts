@@ -11,6 +11,7 @@ import { ChatCompletionsController } from './openai/chat-completions.controller.
 import { ChatCompletions } from './openai/chat-completions.js';
 import { ModelsController } from './openai/models.controller.js';
 import { LongPoll } from './rest/long-poll.js';
+import { MessageBatchController } from './rest/message-batch.controller.js';
 import { MessagesController } from './rest/messages.controller.js';
 import { SubmitMessage } from './submit-message.js';
 import { WaitingRequests } from './waiting-requests.js';
@@ -22,7 +23,7 @@ import { WaitingRequests } from './waiting-requests.js';
  */
 @Module({
   imports: [HttpModule, EventLogModule, AdminModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
-  controllers: [MessagesController, ChatCompletionsController, ModelsController],
+  controllers: [MessageBatchController, MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
   exports: [SubmitMessage],
 })

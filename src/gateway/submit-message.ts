@@ -1,29 +1,48 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
-import type { EventLog } from '../event-log/event-log.port.js';
-import type { EventContext, MessageEventData } from '../message/message.events.js';
+import { EventTooLargeError } from '../event-log/event-log.errors.js';
+import { type EventLog, MAX_EVENTS_PER_APPEND } from '../event-log/event-log.port.js';
+import type { EventContext, MessageEvent, MessageEventData } from '../message/message.events.js';
 import { prioritize } from '../message/prioritize.decision.js';
 import { receive } from '../message/receive.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import type { Caller } from '../security/caller.js';
+import { appendGroups } from './append-groups.policy.js';
 import { RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
-
-/**
- * A submission is one record of the log, which must fit into one message of the broker (8 MiB as the service sets it
- * up) with room to spare. Only text that JSON must escape comes near: a control character is one byte of content and six of JSON.
- */
-const MAX_REQUEST_JSON_BYTES = 7 * 1024 * 1024;
-const JSON_BYTES_PER_UNIT = 6;
-/** `{"content":"","model":"","parameters":{}}`, with room to spare. */
-const EMPTY_REQUEST_LENGTH = 64;
+import { refuseTooLarge } from './submission-size.js';
 
 export interface SubmitOptions {
   /** An id made beforehand, for who must listen for the answer before the message exists. */
   readonly messageId?: string;
   readonly traceparent?: string;
+  /** Stored at most once per key within the log's dedupe window, for who may come back after an unknown outcome. */
+  readonly dedupeKey?: string;
+}
+
+export interface SubmitManyOptions {
+  readonly traceparent?: string;
+  /** The id of the message at this index; new ones where absent. */
+  readonly idAt?: (index: number) => string;
+  /** Appends then carry keys made of this and their first message's index. */
+  readonly dedupeKey?: string;
+}
+
+/** What became of one of many: accepted and durable, or refused or failed with the error. */
+export type SubmitResult = AcceptedMessage | Error;
+
+/** A submission that passed every check, and the events that will be its life's beginning. */
+interface Prepared {
+  readonly index: number;
+  readonly accepted: AcceptedMessage;
+  readonly events: readonly MessageEvent[];
+}
+
+interface NotStored {
+  readonly index: number;
+  readonly error: Error;
 }
 
 /** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
@@ -47,21 +66,94 @@ export class SubmitMessage {
     submission: Submission,
     options: SubmitOptions = {},
   ): Promise<AcceptedMessage> {
+    const { messageId, traceparent, dedupeKey } = options;
+    const { accepted, events } = this.prepare(caller, submission, { messageId, traceparent });
+    await this.log.append(events, { dedupeKey });
+    return accepted;
+  }
+
+  /**
+   * Resolves when all that can be accepted is durable, with a result for each submission, in their order. An error in
+   * place of a submission is its result. The messages are stored in as few appends as the log allows (500 messages in
+   * each), and each append whole or not at all: when the log fails in between, some are accepted and some are not.
+   */
+  async submitMany(
+    caller: Caller,
+    submissions: readonly (Submission | RefusedError)[],
+    options: SubmitManyOptions = {},
+  ): Promise<SubmitResult[]> {
+    const { traceparent, idAt, dedupeKey } = options;
+    const results: SubmitResult[] = [];
+    const prepared: Prepared[] = [];
+    for (const [index, submission] of submissions.entries()) {
+      const messageId = idAt?.(index);
+      const item = this.attempt(index, caller, submission, { messageId, traceparent });
+      results.push(item instanceof Error ? item : item.accepted);
+      if (!(item instanceof Error)) prepared.push(item);
+    }
+    const groups = appendGroups(prepared, MAX_EVENTS_PER_APPEND);
+    const failed = await Promise.all(groups.map((group) => this.appendGroup(group, dedupeKey)));
+    for (const { index, error } of failed.flat()) results[index] = error;
+    return results;
+  }
+
+  private attempt(
+    index: number,
+    caller: Caller,
+    submission: Submission | RefusedError,
+    options: SubmitOptions,
+  ): Prepared | RefusedError {
+    if (submission instanceof RefusedError) return submission;
+    try {
+      return { index, ...this.prepare(caller, submission, options) };
+    } catch (error) {
+      if (error instanceof RefusedError) return error;
+      throw error;
+    }
+  }
+
+  /** Never rejects. Returns those that were not stored, or of which nobody knows. */
+  private async appendGroup(group: readonly Prepared[], dedupeKey?: string): Promise<NotStored[]> {
+    const events = group.flatMap((item) => item.events);
+    const key = dedupeKey === undefined ? undefined : `${dedupeKey}:${group[0]?.index}`;
+    try {
+      await this.log.append(events, { dedupeKey: key });
+      return [];
+    } catch (error) {
+      // The broker takes less in one message than we do: only those that are too large must fail for it.
+      if (error instanceof EventTooLargeError && group.length > 1) return this.appendHalves(group, dedupeKey);
+      return group.map(({ index }) => ({ index, error: error as Error }));
+    }
+  }
+
+  private async appendHalves(group: readonly Prepared[], dedupeKey?: string): Promise<NotStored[]> {
+    const middle = Math.ceil(group.length / 2);
+    const halves = [group.slice(0, middle), group.slice(middle)];
+    return (await Promise.all(halves.map((half) => this.appendGroup(half, dedupeKey)))).flat();
+  }
+
+  /** All checks and decisions of one submission; nothing is stored yet. */
+  private prepare(
+    caller: Caller,
+    submission: Submission,
+    { messageId, traceparent }: SubmitOptions,
+  ): Omit<Prepared, 'index'> {
     this.refuseUnknownModel(submission);
-    this.refuseTooLarge(submission);
-    const { queue } = this.config;
-    const prioritization = prioritize(submission.requestedPriority, queue.default_priority);
+    refuseTooLarge(submission, this.config.queue.max_content_bytes);
+    const prioritization = prioritize(submission.requestedPriority, this.config.queue.default_priority);
     const context: EventContext = {
-      messageId: options.messageId ?? this.sources.newId(),
+      messageId: messageId ?? this.sources.newId(),
       tenant: caller.tenant,
       lane: prioritization.priority,
       now: new Date(this.sources.nowMs()).toISOString(),
       newId: this.sources.newId,
-      traceparent: options.traceparent,
+      traceparent,
     };
-    await this.log.append(receive(context, this.received(submission), prioritization));
     const { priority, reason: priorityReason } = prioritization;
-    return { id: context.messageId, priority, priorityReason, createdAt: context.now };
+    return {
+      accepted: { id: context.messageId, priority, priorityReason, createdAt: context.now },
+      events: receive(context, this.received(submission), prioritization),
+    };
   }
 
   private received(submission: Submission): MessageEventData['llmq.message.received.v1'] {
@@ -83,42 +175,4 @@ export class SubmitMessage {
     if (model === null || this.endpoints.serves(model)) return;
     throw unknownModel(model);
   }
-
-  private refuseTooLarge({ request }: Submission): void {
-    const { content, model, parameters } = request;
-    const limit = Math.min(this.config.queue.max_content_bytes, MAX_REQUEST_JSON_BYTES);
-    if (content === undefined) {
-      // Chats and their tools are counted as JSON, since their text is spread over it.
-      refuseTooLong('messages', JSON.stringify(request), limit, ' as JSON');
-      return;
-    }
-    // Most messages are so short that they need not be put into JSON to know.
-    const most = JSON_BYTES_PER_UNIT * (content.length + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
-    if (most <= limit && isEmpty(parameters)) return;
-    this.refuseLong(content, parameters);
-  }
-
-  private refuseLong(content: string, parameters: Record<string, unknown>): void {
-    const limit = this.config.queue.max_content_bytes;
-    const parametersJson = JSON.stringify(parameters);
-    refuseTooLong('content', content, limit);
-    refuseTooLong('parameters', parametersJson, limit, ' as JSON');
-    if ((content.length + parametersJson.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
-      refuseTooLong('content', JSON.stringify(content) + parametersJson, MAX_REQUEST_JSON_BYTES, ' as JSON');
-    }
-  }
-}
-
-function isEmpty(record: Record<string, unknown>): boolean {
-  for (const _ in record) return false;
-  return true;
-}
-
-/** Three bytes of UTF-8 for each UTF-16 unit is the most there can be: what is short need not be counted. */
-function refuseTooLong(field: string, text: string, limit: number, how = ''): void {
-  if (text.length * 3 <= limit) return;
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= limit) return;
-  const reason = `has ${bytes} bytes${how}, and at most ${limit} are accepted`;
-  throw new RefusedError('content_too_large', `${field} ${reason}`, [{ field, reason }]);
 }

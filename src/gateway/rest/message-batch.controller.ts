@@ -1,0 +1,69 @@
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { callerOf } from '../http/admission.hook.js';
+import { RefusedError } from '../http/refused.error.js';
+import type { Submission } from '../submission.js';
+import { SubmitMessage, type SubmitResult } from '../submit-message.js';
+import { traceparentOf } from '../trace-parent.policy.js';
+import { ProblemDto } from './message.dto.js';
+import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
+import { batchJson } from './message-batch.json.js';
+import { submissionOf } from './submission-of.js';
+import { SubmitMessageDto } from './submit-message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+
+const validBatch = new ValidRequest(SubmitBatchDto);
+const validSubmission = new ValidRequest(SubmitMessageDto);
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/messages/batch')
+export class MessageBatchController {
+  constructor(private readonly submitMessage: SubmitMessage) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Submit up to 1,000 messages at once',
+    description:
+      'Each message is judged on its own, and has its own result. Those that are accepted are durable when the answer ' +
+      'is sent. They are stored 500 at a time, each 500 all or none; the order of the batch is the order of acceptance.',
+  })
+  @ApiBody({ type: SubmitBatchDto })
+  @ApiOkResponse({ type: BatchResultDto })
+  async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
+    const items = validBatch.transform(body).messages.map(submissionIn);
+    const traceparent = traceparentOf(request.headers['traceparent']);
+    const results = await this.submitMessage.submitMany(callerOf(request), items, { traceparent });
+    refuseWhatFailedWhole(results);
+    return batchJson(results);
+  }
+}
+
+function submissionIn(message: unknown): Submission | RefusedError {
+  try {
+    return submissionOf(validSubmission.transform(message));
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}
+
+/**
+ * Where nothing at all was accepted because the log is away or full, the request failed as a single one would have.
+ *
+ * @throws that failure
+ */
+function refuseWhatFailedWhole(results: readonly SubmitResult[]): void {
+  const failure = results.find((result) => result instanceof Error && !(result instanceof RefusedError));
+  if (failure !== undefined && results.every((result) => result instanceof Error)) throw failure;
+}
