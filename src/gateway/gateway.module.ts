@@ -25,6 +25,6 @@ import { WaitingRequests } from './waiting-requests.js';
   imports: [HttpModule, EventLogModule, AdminModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
   controllers: [MessageBatchController, MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
-  exports: [SubmitMessage],
+  exports: [SubmitMessage, MessageLookup, WaitingRequests],
 })
 export class GatewayModule {}

@@ -14,6 +14,7 @@ import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { readCheckpoint } from './checkpoint.js';
 import { databaseOf } from './data-source.js';
+import { EVENT_INDEX, PostgresEventIndex } from './event-index.js';
 import { Linger } from './linger.js';
 import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
@@ -26,7 +27,7 @@ import { Projector } from './projector.js';
 const LINGER_MS = 50;
 
 /**
- * What any role may want of the projection: `MESSAGE_READER`, `PROJECTION_POSITION`, and `ProjectionHealth`.
+ * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `PROJECTION_POSITION`, and `ProjectionHealth`.
  * Global, because there is one position in a process. Leaves out everything that writes.
  */
 @Global()
@@ -36,6 +37,11 @@ const LINGER_MS = 50;
       provide: MESSAGE_READER,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresMessageReader(dataSource),
+    },
+    {
+      provide: EVENT_INDEX,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresEventIndex(dataSource),
     },
     {
       provide: PositionTracker,
@@ -54,7 +60,14 @@ const LINGER_MS = 50;
         new ProjectionHealth(dataSource, log, sources),
     },
   ],
-  exports: [MESSAGE_READER, PROJECTION_POSITION, PositionTracker, PositionChannel, ProjectionHealth],
+  exports: [
+    MESSAGE_READER,
+    EVENT_INDEX,
+    PROJECTION_POSITION,
+    PositionTracker,
+    PositionChannel,
+    ProjectionHealth,
+  ],
 })
 export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;

@@ -1,4 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
 import type { Role } from '../config/service-config.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { DemoEndpointModule } from '../endpoints/demo-endpoint.module.js';
@@ -13,7 +14,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [GatewayModule],
+  api: [GatewayModule, AuditModule],
   worker: [DispatcherModule],
   projector: [ProjectorModule],
 } as const satisfies Record<Role, readonly unknown[]>;
