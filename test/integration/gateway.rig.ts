@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DataSource } from 'typeorm';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answers.port.js';
+import { AuditModule } from '../../src/audit/audit.module.js';
 import { configSchema } from '../../src/config/config.schema.js';
 import type { ServiceConfig } from '../../src/config/service-config.js';
 import { DemoEndpointModule } from '../../src/endpoints/demo-endpoint.module.js';
@@ -63,7 +64,7 @@ export async function startGateway(
     telemetry: { prometheus: null, shutdown: async () => undefined },
     durability: { fsync: 'unknown', text: '' },
   });
-  @Module({ imports: [platform, DemoEndpointModule.at(null), ProjectorModule, GatewayModule] })
+  @Module({ imports: [platform, DemoEndpointModule.at(null), ProjectorModule, GatewayModule, AuditModule] })
   class TestModule {}
   const app = await NestFactory.create<NestFastifyApplication>(
     TestModule,

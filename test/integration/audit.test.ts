@@ -1,0 +1,100 @@
+import { v7 as uuidv7 } from 'uuid';
+import { eventsOfConversationSql, eventsOfMessageSql } from '../../src/projection/event-index.js';
+import { newApiKey } from '../../src/security/api-key.js';
+import { type Gateway, startGateway, request, type Servers, startServers } from './gateway.rig.js';
+import { attemptFailed, cancelled, dispatched, life, received } from './projection.fixture.js';
+
+const admin = newApiKey({ name: 'root', role: 'admin', tenant: 'red' });
+const client = newApiKey({ name: 'shop', role: 'client', tenant: 'red' });
+const stranger = newApiKey({ name: 'other', role: 'admin', tenant: 'blue' });
+
+let servers: Servers;
+let gateway: Gateway;
+
+beforeAll(async () => {
+  servers = await startServers();
+  gateway = await startGateway(servers, {
+    security: { api_keys: [admin.config, client.config, stranger.config] },
+  });
+});
+afterAll(async () => {
+  await gateway?.close();
+  await servers?.stop();
+});
+
+const get = (path: string, key = client.key) =>
+  request('GET', `${gateway.baseUrl}/api/v1/${path}`, undefined, { authorization: `Bearer ${key}` });
+
+const red = { tenant: 'red', userId: 'ann', conversationId: 'talk' };
+
+describe('the timeline', () => {
+  const id = uuidv7();
+
+  beforeAll(async () => {
+    await gateway.log.append(received(id, red));
+    await gateway.log.append([dispatched(id, 1, 1, red), ...attemptFailed(id, 1, 1, red)]);
+    await gateway.log.append([cancelled(id, red)]);
+  });
+
+  it('has every event of a message with its content, and words for each', async () => {
+    const { status, json } = await get(`messages/${id}/events`);
+    expect(status).toBe(200);
+    expect(json.data.map(({ type }: { type: string }) => type.split('.')[2])).toEqual([
+      ...['received', 'prioritized', 'dispatched', 'attempt-failed', 'scheduled', 'cancelled'],
+    ]);
+    expect(json.data[0]).toMatchObject({
+      ...{ subject: id, text: expect.stringContaining('from user ann'), time: expect.any(String) },
+      data: { request: { content: `question of ${id}` } },
+    });
+    const sequences = json.data.map(({ sequence }: { sequence: number }) => sequence);
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    expect(json.data[5].text).toBe('Cancelled by user: changed mind.');
+  });
+
+  it('comes in pages', async () => {
+    const first = (await get(`messages/${id}/events?limit=4`)).json;
+    const rest = (await get(`messages/${id}/events?after=${first.next_after}`)).json;
+    expect([first.data.length, rest.data.length, rest.next_after]).toEqual([4, 2, null]);
+  });
+
+  it("has a conversation's messages in one order", async () => {
+    const later = uuidv7();
+    await gateway.log.append(life(later, red));
+    await get(`messages/${later}`);
+    const { json } = await get('conversations/talk/events');
+    expect(json.data.map(({ subject }: { subject: string }) => subject)).toEqual([
+      ...Array(6).fill(id),
+      ...Array(4).fill(later),
+    ]);
+    expect((await get(`conversations/talk/events?after=${json.data.at(-1).sequence}`)).json).toEqual({
+      data: [],
+      next_after: null,
+    });
+  });
+
+  it("is not told of others' messages, nor for what is no id", async () => {
+    expect((await get(`messages/${id}/events`, stranger.key)).status).toBe(404);
+    expect((await get('conversations/talk/events', stranger.key)).status).toBe(404);
+    expect((await get(`messages/${uuidv7()}/events`)).status).toBe(404);
+    expect((await get('messages/x/events')).status).toBe(400);
+    expect((await get(`messages/${id}/events?limit=0`)).json).toMatchObject({ status: 422, field: 'limit' });
+  });
+
+  it('is found by indexes, however many events there are', async () => {
+    const { dataSource } = gateway;
+    await dataSource.query(`
+      INSERT INTO llmq.message_events
+        SELECT md5(n::text)::uuid, 1000000000 + n, 'llmq.message.received.v1', now() FROM generate_series(1, 60000) n;
+      INSERT INTO llmq.message_requests
+        SELECT md5(n::text)::uuid, 1000000000 + n, 'green', 'u', 'c' || n % 1000, now(), '{}', '{}', null, 'rest', false, 1, null
+        FROM generate_series(1, 30000) n;
+      ANALYZE llmq.message_events; ANALYZE llmq.message_requests`);
+    const plan = async (sql: string, parameters: unknown[]) =>
+      JSON.stringify(await dataSource.query(`EXPLAIN ${sql}`, parameters));
+    const ofMessage = await plan(eventsOfMessageSql('llmq'), [id, 0, 100]);
+    expect(ofMessage).toContain('message_events_pkey');
+    const ofConversation = await plan(eventsOfConversationSql('llmq'), ['green', 'c7', 0, 100]);
+    expect(ofConversation).toContain('message_requests_by_conversation');
+    expect(ofMessage + ofConversation).not.toContain('Seq Scan');
+  });
+});
