@@ -23,7 +23,7 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(event-log/jetstream|lanes/jetstream|answers/nats|intake/nats|projection/nats|platform)/',
+          '^src/(event-log/jetstream|lanes/jetstream|answers/nats|intake/nats|queues/nats|projection/nats|platform)/',
       },
       to: { path: '^node_modules/@nats-io/' },
     },

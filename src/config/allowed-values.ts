@@ -46,6 +46,7 @@ function allowedWithoutNull(schema: z.ZodType): string {
   const json = z.toJSONSchema(inner) as JsonSchema;
   if (json.type === 'boolean') return 'true or false';
   if (json.type === 'array') return list(inner, json);
+  if (json.type === 'number') return `a number from ${json.minimum} to ${json.maximum}`;
   return json.type === 'integer' ? wholeNumber(json) : text(json);
 }
 

@@ -6,12 +6,30 @@ const milliseconds = z.number().int().positive().max(2_147_483_647);
 const bytes = z.number().int().positive();
 const count = z.number().int().positive();
 
-const laneLevel = z.strictObject({
-  max_concurrent: count
-    .nullable()
-    .default(null)
-    .describe('calls of this lane at once in one worker; null: no limit but the slots'),
-});
+/** How long a lane's head may wait follows from the shares: `boundOnWait` in `lane-order.policy`. */
+const laneLevel = (minShare: number) =>
+  z
+    .strictObject({
+      min_share: z
+        .number()
+        .min(0)
+        .max(0.99)
+        .default(minShare)
+        .describe(
+          'the least part of the dispatches that the lane gets while it has a backlog; all lanes together stay below 1',
+        ),
+      max_concurrent: count
+        .nullable()
+        .default(null)
+        .describe('calls of this lane at once in one worker; null: no limit but the slots'),
+      max_size: z
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe('messages waiting in the lane, beyond which submissions are told 429; 0: no limit'),
+    })
+    .prefault({});
 
 const endpoint = z.strictObject({
   name: z
@@ -118,15 +136,23 @@ export const configSchema = z.strictObject({
         .describe('calls whose worker died before a message is given up as poison'),
       levels: z
         .strictObject({
-          realtime: laneLevel.prefault({}),
-          high: laneLevel.prefault({}),
-          normal: laneLevel.prefault({}),
-          low: laneLevel.prefault({}),
+          realtime: laneLevel(0),
+          high: laneLevel(0.2),
+          normal: laneLevel(0.1),
+          low: laneLevel(0.05),
         })
         .prefault({}),
       worker: z
         .strictObject({
           concurrency: count.max(10_000).default(16).describe('slots of one worker: calls to models at once'),
+          realtime_reserve: z
+            .number()
+            .min(0)
+            .max(0.9)
+            .default(0.1)
+            .describe(
+              'the part of the slots that only realtime may use; at least one of four or more slots, none where this is 0',
+            ),
           prefetch: count
             .max(1_000)
             .default(16)

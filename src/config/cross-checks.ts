@@ -99,6 +99,18 @@ const delaysInOrder: Check = ({ queue: { retry } }) =>
         `queue.retry.base_delay_ms (${retry.base_delay_ms}) is above queue.retry.max_delay_ms (${retry.max_delay_ms}). Lower the one or raise the other.`,
       ];
 
+/** Shares of 1 together would leave nothing for the order of lanes, and no bound on the wait. */
+const sharesLeaveRoom: Check = ({ queue: { levels } }) => {
+  const entries = Object.entries(levels).map(([lane, { min_share: share }]) => ({ lane, share }));
+  const sum = entries.reduce((total, { share }) => total + Math.round(share * 1e6), 0) / 1e6;
+  const listed = entries.map(({ lane, share }) => `${lane} ${share}`).join(', ');
+  return sum < 1
+    ? []
+    : [
+        `queue.levels: the min_share of all lanes together is ${sum} (${listed}) and must be below 1. Lower one of them, e.g. QUEUE_LEVELS_HIGH_MIN_SHARE=0.2.`,
+      ];
+};
+
 const bufferHoldsAMessage: Check = ({ nats, queue }) =>
   nats.append_buffer_bytes >= 2 * queue.max_content_bytes
     ? []
@@ -141,6 +153,7 @@ const PROBLEMS: readonly Check[] = [
   natsUrl,
   replicasNeedACluster,
   delaysInOrder,
+  sharesLeaveRoom,
   bufferHoldsAMessage,
   portsDiffer,
 ];

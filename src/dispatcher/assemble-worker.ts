@@ -6,6 +6,7 @@ import type { ServiceConfig } from '../config/service-config.js';
 import type { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { Lanes, RetrySchedules } from '../lanes/lane.port.js';
+import { type LaneOrder, laneOrder } from '../lanes/lane-order.policy.js';
 import type { Sources } from '../platform/clock.js';
 import type { MessageReader, ProjectionPosition } from '../projection/message-reader.port.js';
 import { Attempts } from './attempt.js';
@@ -57,7 +58,7 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
   const parts = {
     ...{ lanes, places, calls, counters, stopping, logger },
     // A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint.
-    slots: new Slots(Math.min(concurrency, around.registry.places), limitsOf(config)),
+    slots: new Slots(orderOf(config, Math.min(concurrency, around.registry.places)), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
     preparation: new Preparation(log, earlierRuns),
     attempts: new Attempts(`${hostname()}:${process.pid}`, steps, answers, calls, sources),
@@ -69,6 +70,16 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
 function earlierRunsOf(around: WorkerSurroundings, stopping: AbortSignal): EarlierRuns {
   const { log, reader, position, config } = around;
   return new EarlierRuns(log, reader, position, config.queue.max_lost_calls, stopping);
+}
+
+function orderOf({ queue: { levels, worker } }: Pick<ServiceConfig, 'queue'>, slots: number): LaneOrder {
+  const minShare = {
+    realtime: levels.realtime.min_share,
+    high: levels.high.min_share,
+    normal: levels.normal.min_share,
+    low: levels.low.min_share,
+  };
+  return laneOrder({ slots, realtimeReserve: worker.realtime_reserve, minShare });
 }
 
 function limitsOf({ queue: { levels } }: Pick<ServiceConfig, 'queue'>) {

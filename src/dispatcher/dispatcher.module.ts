@@ -18,8 +18,12 @@ import {
   type ProjectionPosition,
 } from '../projection/message-reader.port.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { WorkerBeats } from '../queues/nats/worker-beats.js';
+import { QueuesModule } from '../queues/queues.module.js';
+import type { WorkerBeat } from '../queues/worker-beat.js';
 import { assembleWorker } from './assemble-worker.js';
-import { Worker } from './worker.js';
+import { Worker, type WorkerStatus } from './worker.js';
+import { WorkerPulse } from './worker-pulse.js';
 
 /** The part of the shutdown's time that the worker may use; the rest is for what stops after it. */
 const SHARE_OF_SHUTDOWN = 0.8;
@@ -30,7 +34,14 @@ const SHARE_OF_SHUTDOWN = 0.8;
  * there should be.
  */
 @Module({
-  imports: [AnswersModule, EndpointsModule, EventLogModule, LanesModule, ProjectionReaderModule],
+  imports: [
+    AnswersModule,
+    EndpointsModule,
+    EventLogModule,
+    LanesModule,
+    ProjectionReaderModule,
+    QueuesModule,
+  ],
   providers: [
     {
       provide: Worker,
@@ -66,17 +77,29 @@ const SHARE_OF_SHUTDOWN = 0.8;
   exports: [Worker],
 })
 export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly pulse: WorkerPulse;
+
   constructor(
     @Inject(Worker) private readonly worker: Worker,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
-  ) {}
+    @Inject(WorkerBeats) beats: WorkerBeats,
+    @Inject(SOURCES) sources: Sources,
+  ) {
+    this.pulse = new WorkerPulse(sources.newId(), () => beatOf(worker.status), beats);
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.worker.start();
+    this.pulse.start();
   }
 
   /** Before anything else is taken down: calls under way still need the log, the answers and the endpoints. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.pulse.stop();
     await this.worker.stop(this.config.server.shutdown_timeout_ms * SHARE_OF_SHUTDOWN);
   }
+}
+
+function beatOf({ slots, runningByLane, setAside, busyModels }: WorkerStatus): Omit<WorkerBeat, 'worker'> {
+  return { slots, running: runningByLane, set_aside: setAside, busy_models: [...busyModels] };
 }

@@ -25,6 +25,10 @@ export class EndpointPlaces {
     return this.busyEndpoints.size === this.endpoints.size;
   }
 
+  get busy(): string[] {
+    return [...this.busyModels];
+  }
+
   isBusy(model: string | null): boolean {
     return this.busyModels.has(this.named(model));
   }

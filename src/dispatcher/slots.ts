@@ -1,4 +1,4 @@
-import { chooseLane, type LaneCredits, NO_CREDITS } from '../lanes/lane-order.policy.js';
+import { chooseLane, type LaneCredits, type LaneOrder, NO_CREDITS } from '../lanes/lane-order.policy.js';
 import { LANES, type Lane } from '../message/message.events.js';
 
 export type LaneLimits = Readonly<Record<Lane, number | null>>;
@@ -9,9 +9,17 @@ export class Slots {
   private readonly taken: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
 
   constructor(
-    private readonly count: number,
+    private readonly order: LaneOrder,
     private readonly limits: LaneLimits,
   ) {}
+
+  get count(): number {
+    return this.order.slots;
+  }
+
+  get runningByLane(): Readonly<Record<Lane, number>> {
+    return { ...this.taken };
+  }
 
   get running(): number {
     return LANES.reduce((sum, lane) => sum + this.taken[lane], 0);
@@ -30,7 +38,7 @@ export class Slots {
       normal: load('normal'),
       low: load('low'),
     };
-    const choice = chooseLane(loads, this.count, this.credits);
+    const choice = chooseLane(loads, this.order, this.credits);
     if (choice === null) return null;
     this.credits = choice.credits;
     return choice.lane;

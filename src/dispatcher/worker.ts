@@ -44,9 +44,13 @@ export interface WorkerParts {
 
 /** A snapshot; messages, not calls, but for `running`. */
 export interface WorkerStatus {
+  readonly slots: number;
   readonly running: number;
+  readonly runningByLane: Readonly<Record<Lane, number>>;
   readonly settling: number;
   readonly setAside: number;
+  /** Models that were found to have no free place. */
+  readonly busyModels: readonly string[];
   readonly ready: Readonly<Record<Lane, number>>;
   readonly counters: Readonly<WorkerCounters>;
 }
@@ -86,12 +90,15 @@ export class Worker {
   }
 
   get status(): WorkerStatus {
-    const { lanes, slots, setAside, counters } = this.parts;
+    const { lanes, slots, places, setAside, counters } = this.parts;
     const ready = Object.fromEntries(LANES.map((lane) => [lane, lanes.ready(lane)])) as Record<Lane, number>;
     return {
+      slots: slots.count,
       running: slots.running,
+      runningByLane: slots.runningByLane,
       settling: this.settling,
       setAside: setAside.size,
+      busyModels: places.busy,
       ready,
       counters: { ...counters },
     };

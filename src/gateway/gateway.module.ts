@@ -4,6 +4,7 @@ import { AnswersModule } from '../answers/answers.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { QueuesModule } from '../queues/queues.module.js';
 import { HttpModule } from './http/http.module.js';
 import { MessageLookup } from './message-lookup.js';
 import { AnswerWait } from './openai/answer-wait.js';
@@ -22,7 +23,15 @@ import { WaitingRequests } from './waiting-requests.js';
  * Leaves out health and metrics, which every role has, and calling any model, which workers do.
  */
 @Module({
-  imports: [HttpModule, EventLogModule, AdminModule, AnswersModule, EndpointsModule, ProjectionReaderModule],
+  imports: [
+    HttpModule,
+    EventLogModule,
+    AdminModule,
+    AnswersModule,
+    EndpointsModule,
+    ProjectionReaderModule,
+    QueuesModule,
+  ],
   controllers: [MessageBatchController, MessagesController, ChatCompletionsController, ModelsController],
   providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
   exports: [SubmitMessage, MessageLookup, WaitingRequests],

@@ -8,6 +8,7 @@ import { prioritize } from '../message/prioritize.decision.js';
 import { receive } from '../message/receive.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
+import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
 import { RefusedError, unknownModel } from './http/refused.error.js';
@@ -45,6 +46,8 @@ interface NotStored {
   readonly error: Error;
 }
 
+const laneOf = ({ accepted }: Prepared) => accepted.priority;
+
 /** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
 @Injectable()
 export class SubmitMessage {
@@ -53,12 +56,14 @@ export class SubmitMessage {
     private readonly endpoints: EndpointRegistry,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LaneAdmission) private readonly admission: LaneAdmission,
   ) {}
 
   /**
    * Resolves when the message is durable.
    *
    * @throws {RefusedError} `unknown_model`, `content_too_large`
+   * @throws {LaneFullError} when the lane has reached its `max_size`
    * @throws what `EventLog.append` throws; only after a `LogUnavailableError` can the message exist all the same
    */
   async submit(
@@ -68,7 +73,7 @@ export class SubmitMessage {
   ): Promise<AcceptedMessage> {
     const { messageId, traceparent, dedupeKey } = options;
     const { accepted, events } = this.prepare(caller, submission, { messageId, traceparent });
-    await this.log.append(events, { dedupeKey });
+    await this.admission.through(accepted.priority, () => this.log.append(events, { dedupeKey }));
     return accepted;
   }
 
@@ -91,9 +96,12 @@ export class SubmitMessage {
       results.push(item instanceof Error ? item : item.accepted);
       if (!(item instanceof Error)) prepared.push(item);
     }
-    const groups = appendGroups(prepared, MAX_EVENTS_PER_APPEND);
+    const { admitted, refused, release } = await this.admission.admit(prepared, laneOf);
+    const groups = appendGroups(admitted, MAX_EVENTS_PER_APPEND);
     const failed = await Promise.all(groups.map((group) => this.appendGroup(group, dedupeKey)));
+    release();
     for (const { index, error } of failed.flat()) results[index] = error;
+    for (const { item, error } of refused) results[item.index] = error;
     return results;
   }
 

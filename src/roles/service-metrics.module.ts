@@ -4,10 +4,10 @@ import type { Role } from '../config/service-config.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { Worker } from '../dispatcher/worker.js';
 import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
-import { laneLagProvider } from '../lanes/jetstream/lane-providers.js';
 import { MetricsController } from '../platform/telemetry/metrics.controller.js';
 import { ProjectorModule } from '../projection/projection.module.js';
 import { Projector } from '../projection/projector.js';
+import { QueuesModule } from '../queues/queues.module.js';
 
 /**
  * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
@@ -27,11 +27,11 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     return {
       module: ServiceMetricsModule,
       imports: [
+        QueuesModule,
         ...(roles.has('worker') ? [DispatcherModule] : []),
         ...(roles.has('projector') ? [ProjectorModule] : []),
       ],
       controllers: [MetricsController],
-      providers: [laneLagProvider],
     };
   }
 

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { eventsOfConversationSql, eventsOfMessageSql } from '../../src/projection/event-index.js';
 import { newApiKey } from '../../src/security/api-key.js';
-import { type Gateway, startGateway, request, type Servers, startServers } from './gateway.rig.js';
+import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 import { attemptFailed, cancelled, dispatched, life, received } from './projection.fixture.js';
 
 const admin = newApiKey({ name: 'root', role: 'admin', tenant: 'red' });

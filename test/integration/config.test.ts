@@ -161,6 +161,13 @@ describe('loadConfig', () => {
       );
     });
 
+    it('minimum shares that leave nothing over', () => {
+      expect(problems({ QUEUE_LEVELS_LOW_MIN_SHARE: '2' })[0]).toContain('a number from 0 to 0.99');
+      const shares = (high: number) => problems({}, `queue: {levels: {high: {min_share: ${high}}}}\n`);
+      expect(shares(0.85)[0]).toMatch(/min_share of all lanes together is 1 .*high 0.85.*below 1/);
+      expect(load({}, 'queue: {levels: {high: {min_share: 0.84}}}\n').queue.levels.high.min_share).toBe(0.84);
+    });
+
     it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
       expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml.*LLMQ_CONFIG.*no such file/);
       expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');

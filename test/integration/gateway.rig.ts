@@ -15,6 +15,7 @@ import { connectNats } from '../../src/platform/nats/connect-nats.js';
 import { PlatformModule } from '../../src/platform/platform.module.js';
 import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { openDatabase } from '../../src/projection/data-source.js';
+import { PROJECTION_POSITION, type ProjectionPosition } from '../../src/projection/message-reader.port.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -46,6 +47,8 @@ export interface Gateway {
   readonly dataSource: DataSource;
   /** Does what a worker would, when the test says so. */
   readonly worker: HandWorker;
+  /** Resolves when the tables have all that the log holds now. */
+  projected(): Promise<void>;
   /** Nest's shutdown, as SIGTERM brings it about. */
   close(): Promise<void>;
 }
@@ -77,6 +80,10 @@ export async function startGateway(
   return {
     ...{ log, dataSource, baseUrl: await app.getUrl() },
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
+    projected: async () => {
+      const position = app.get<ProjectionPosition>(PROJECTION_POSITION, { strict: false });
+      await position.waitFor(await log.lastSequence(), 30_000);
+    },
     close: async () => {
       await app.close();
       await connection.close();

@@ -6,6 +6,7 @@ import {
   LogUnavailableError,
 } from '../../event-log/event-log.errors.js';
 import { InvalidCursorError } from '../../projection/message-reader.port.js';
+import { LaneFullError } from '../../queues/lane-full.error.js';
 import { isDatabaseAway } from './database-away.js';
 import { type FieldProblem, REFUSALS, type RefusalCode, RefusedError } from './refused.error.js';
 
@@ -33,6 +34,9 @@ export function describeFailure(error: unknown): Failure {
   }
   if (error instanceof LogOverloadedError) return failure(503, error.code, error.message, RETRY_SOON);
   if (error instanceof LogUnavailableError) return failure(503, error.code, unavailable(error), RETRY_SOON);
+  if (error instanceof LaneFullError) {
+    return failure(429, error.code, error.message, { 'retry-after': String(error.retryAfterSeconds) });
+  }
   if (error instanceof LogFullError) return failure(507, error.code, error.message, RETRY_LATER);
   if (error instanceof EventTooLargeError) return failure(413, error.code, error.message);
   if (error instanceof HttpException) return fromFramework(error);

@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<number, string>> = {
   414: 'The address is too long',
   415: 'The body must be JSON',
   422: 'A field is not valid',
+  429: 'Too many messages wait',
   500: 'Internal error',
   503: 'Not available right now',
   507: 'The queue is full',
