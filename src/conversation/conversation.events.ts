@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CloudEvent } from '../event-log/cloud-event.events.js';
+import { type CloudEvent, type CloudEventContext, cloudEvent } from '../event-log/cloud-event.events.js';
 import { laneSchema } from '../message/message.events.js';
 
 export const CONVERSATION_STATES = ['active', 'inactive', 'completed', 'archived'] as const;
@@ -40,6 +40,13 @@ export const conversationEventSchemas = {
     by: z.string(),
     reason: z.string(),
     messages: z.number().int().nonnegative(),
+    /** Its messages: their rows go with it, and what is said of them from here on is not taken up any more. */
+    message_ids: z.array(z.string()).nullish(),
+  }),
+  /** Nothing of the conversation and its messages is in the log any more up to this sequence. */
+  'llmq.conversation.erasure-finished.v1': z.object({
+    up_to_sequence: z.number().int().positive(),
+    events: z.number().int().nonnegative(),
   }),
 } as const;
 
@@ -51,3 +58,14 @@ export type ConversationEventOf<T extends ConversationEventType> = CloudEvent<T,
 export type ConversationEvent = {
   [T in ConversationEventType]: ConversationEventOf<T>;
 }[ConversationEventType];
+
+export type ConversationFields = ConversationEventData['llmq.conversation.created.v1'];
+
+/** @param context its subject is the conversation's id */
+export function conversationEvent<T extends ConversationEventType>(
+  context: CloudEventContext,
+  type: T,
+  data: ConversationEventData[T],
+): ConversationEventOf<T> {
+  return cloudEvent(context, type, data);
+}

@@ -2,6 +2,10 @@ import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { connectError, DatabaseError, databaseAddress } from './database.errors.js';
 import { AttemptEntity } from './entities/attempt.entity.js';
+import { ConversationEntity } from './entities/conversation.entity.js';
+import { ConversationEventEntity } from './entities/conversation-event.entity.js';
+import { ErasedMessageEntity } from './entities/erased-message.entity.js';
+import { ErasureQueueEntity } from './entities/erasure-queue.entity.js';
 import { MessageEntity } from './entities/message.entity.js';
 import { MessageEventEntity } from './entities/message-event.entity.js';
 import { MessageRequestEntity } from './entities/message-request.entity.js';
@@ -16,6 +20,10 @@ export const ENTITIES = [
   MessageResultEntity,
   AttemptEntity,
   MessageEventEntity,
+  ConversationEntity,
+  ConversationEventEntity,
+  ErasedMessageEntity,
+  ErasureQueueEntity,
   ProjectionCheckpointEntity,
 ];
 

@@ -10,7 +10,8 @@ export function eventWeight({ type, data }: LogEvent): number {
   if (type === 'llmq.message.received.v1') {
     return ENVELOPE + textLength(data.request) + textLength(data.metadata);
   }
-  return type === 'llmq.message.completed.v1' ? ENVELOPE + textLength(data.answer) : ENVELOPE;
+  if (type === 'llmq.message.completed.v1') return ENVELOPE + textLength(data.answer);
+  return type.startsWith('llmq.conversation.') ? ENVELOPE + textLength(data) : ENVELOPE;
 }
 
 function textLength(value: unknown): number {

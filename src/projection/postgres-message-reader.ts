@@ -19,7 +19,7 @@ export class PostgresMessageReader implements MessageReader {
 
   async find(tenant: string, id: string): Promise<MessageView | null> {
     if (!UUID.test(id)) return null;
-    const row = await this.messages()
+    const row = await joinedMessages(this.dataSource)
       .where('m.id = :id AND m.tenant = :tenant', { id, tenant: storableIdentifier(tenant) })
       .getOne();
     return row && messageView(row as MessageRow);
@@ -44,21 +44,22 @@ export class PostgresMessageReader implements MessageReader {
   /** In the order of the ids. */
   private async views(ids: readonly string[]): Promise<MessageView[]> {
     if (ids.length === 0) return [];
-    const rows = await this.messages().where('m.id IN (:...ids)', { ids }).getMany();
+    const rows = await joinedMessages(this.dataSource).where('m.id IN (:...ids)', { ids }).getMany();
     const views = new Map(rows.map((row) => [row.id, messageView(row as MessageRow)]));
     return ids.flatMap((id) => views.get(id) ?? []);
   }
+}
 
-  private messages(): SelectQueryBuilder<MessageEntity> {
-    return this.dataSource
-      .getRepository(MessageEntity)
-      .createQueryBuilder('m')
-      .innerJoinAndMapOne('m.request', MessageRequestEntity, 'q', 'q.messageId = m.id')
-      .leftJoinAndMapOne(
-        'm.result',
-        MessageResultEntity,
-        'r',
-        'r.messageId = m.id AND r.sequence = m.terminalSequence',
-      );
-  }
+/** Messages with what was asked and the answer that counts, as `messageView` takes them. */
+export function joinedMessages(dataSource: DataSource): SelectQueryBuilder<MessageEntity> {
+  return dataSource
+    .getRepository(MessageEntity)
+    .createQueryBuilder('m')
+    .innerJoinAndMapOne('m.request', MessageRequestEntity, 'q', 'q.messageId = m.id')
+    .leftJoinAndMapOne(
+      'm.result',
+      MessageResultEntity,
+      'r',
+      'r.messageId = m.id AND r.sequence = m.terminalSequence',
+    );
 }

@@ -9,6 +9,7 @@ import {
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
@@ -19,6 +20,7 @@ import { Linger } from './linger.js';
 import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
+import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
@@ -28,6 +30,9 @@ const LINGER_MS = 50;
 
 /**
  * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `PROJECTION_POSITION`, and `ProjectionHealth`.
+    },
+    {
+ * What any role may want of the projection: `MESSAGE_READER`, `CONVERSATION_READER`, `PROJECTION_POSITION`, and `ProjectionHealth`.
  * Global, because there is one position in a process. Leaves out everything that writes.
  */
 @Global()
@@ -42,6 +47,9 @@ const LINGER_MS = 50;
       provide: EVENT_INDEX,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresEventIndex(dataSource),
+      provide: CONVERSATION_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresConversationReader(dataSource),
     },
     {
       provide: PositionTracker,
@@ -63,6 +71,7 @@ const LINGER_MS = 50;
   exports: [
     MESSAGE_READER,
     EVENT_INDEX,
+    CONVERSATION_READER,
     PROJECTION_POSITION,
     PositionTracker,
     PositionChannel,

@@ -1,5 +1,9 @@
+import type { ConversationRows } from '../conversation/conversation.projection.js';
 import type { ProjectedRows } from '../message/message.projection.js';
 import { BinaryArray } from './binary-array.js';
+import { conversationEventWrite, conversationWrite, leftoverWrite } from './conversation-writes.js';
+import { erasureStatements } from './erasure-statements.js';
+import type { Statement } from './statement.js';
 import {
   attemptWrite,
   eventWrite,
@@ -9,18 +13,26 @@ import {
   type TableWrite,
 } from './table-writes.js';
 
-/** One prepared statement and its parameters, as `pg` takes it. `name` stands for `text` on a connection. */
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
+/** Its parameters are whole columns. */
+export interface RowStatement extends Statement {
   readonly values: Buffer[];
 }
 
 /** One statement carries at most about this much, so that a batch of long requests needs no gigabyte of memory. */
 const STATEMENT_BYTES = 8 * 1024 * 1024;
 
+/** The statements that write conversations' rows; behind them go those that take away what was erased. */
+export function conversationStatements(schema: string, rows: ConversationRows): Statement[] {
+  return [
+    ...statementsFor(schema, conversationWrite, rows.conversations.values()),
+    ...statementsFor(schema, conversationEventWrite, rows.events),
+    ...statementsFor(schema, leftoverWrite, rows.leftovers),
+    ...rows.events.flatMap((stored) => erasureStatements(schema, stored)),
+  ];
+}
+
 /** The statements that write a batch's rows. Made while the batch before is still being written. */
-export function rowStatements(schema: string, rows: ProjectedRows): Statement[] {
+export function rowStatements(schema: string, rows: ProjectedRows): RowStatement[] {
   return [
     ...statementsFor(schema, requestWrite, rows.requests),
     ...statementsFor(schema, messageWrite, rows.messages.values()),
@@ -30,8 +42,8 @@ export function rowStatements(schema: string, rows: ProjectedRows): Statement[] 
   ];
 }
 
-function statementsFor<R>(schema: string, write: TableWrite<R>, rows: Iterable<R>): Statement[] {
-  const statements: Statement[] = [];
+function statementsFor<R>(schema: string, write: TableWrite<R>, rows: Iterable<R>): RowStatement[] {
+  const statements: RowStatement[] = [];
   let arrays: BinaryArray[] | null = null;
   for (const row of rows) {
     arrays ??= write.columns.map(({ type }) => new BinaryArray(type));
@@ -55,7 +67,7 @@ function appendRow<R>(arrays: readonly BinaryArray[], { columns }: TableWrite<R>
   return bytes;
 }
 
-function statement<R>(schema: string, write: TableWrite<R>, arrays: readonly BinaryArray[]): Statement {
+function statement<R>(schema: string, write: TableWrite<R>, arrays: readonly BinaryArray[]): RowStatement {
   const names = write.columns.map(({ name }) => name).join(', ');
   // In the target list, not in FROM: there each array would first be copied into a temporary store of its own.
   const values = write.columns.map(({ type }, index) => `unnest($${index + 1}::${type}[])`).join(', ');

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { advanceStatement, type Checkpoint, FencedError, isNotMoved } from './checkpoint.js';
-import type { Statement } from './row-statements.js';
+import type { Statement } from './statement.js';
 
 export interface PreparedBatch {
   readonly from: Checkpoint;

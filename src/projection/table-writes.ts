@@ -20,15 +20,15 @@ export interface TableWrite<R> {
   readonly onConflict: string;
 }
 
-function column<R>(name: string, type: ColumnType, value: (row: R) => ColumnValue): ColumnWrite<R> {
+export function column<R>(name: string, type: ColumnType, value: (row: R) => ColumnValue): ColumnWrite<R> {
   return { name, type, value };
 }
 
-function optional<T>(value: T | null | undefined, write: (value: T) => string): string | null {
+export function optional<T>(value: T | null | undefined, write: (value: T) => string): string | null {
   return value === null || value === undefined ? null : write(value);
 }
 
-function replaceAll<R>(columns: readonly ColumnWrite<R>[], key: readonly string[]): string {
+export function replaceAll<R>(columns: readonly ColumnWrite<R>[], key: readonly string[]): string {
   return columns
     .filter(({ name }) => !key.includes(name))
     .map(({ name }) => `${name} = excluded.${name}`)

@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { digests, foldToEnd, openSchema } from './projection.database.js';
-import { ArrayLog, life, tangledLog } from './projection.fixture.js';
+import { ArrayLog, life, tangledLog, withConversations } from './projection.fixture.js';
 
 let postgres: TestPostgres;
 let opened: DataSource[] = [];
@@ -75,7 +75,7 @@ async function generation(dataSource: DataSource): Promise<string> {
 it('gives tables that equal the live ones row by row, with their indexes', async () => {
   const dataSource = await tables();
   const log = new ArrayLog();
-  await log.append(tangledLog(400, 21));
+  await log.append(withConversations(tangledLog(400, 21)));
   await foldToEnd(dataSource, log, 33);
   const [live, before] = [await digests(dataSource), await generation(dataSource)];
   expect(await rebuildOf(dataSource, log)).toBe(log.stored.length);

@@ -12,6 +12,10 @@ export const PROJECTED_TABLES = [
   'message_results',
   'attempts',
   'message_events',
+  'conversations',
+  'conversation_events',
+  'erased_messages',
+  'erasure_queue',
 ];
 
 export function openSchema(

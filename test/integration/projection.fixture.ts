@@ -1,4 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import {
+  type ConversationEvent,
+  type ConversationEventData,
+  type ConversationEventType,
+  conversationEvent,
+} from '../../src/conversation/conversation.events.js';
 import type { EventLog, ReadOptions, StoredEvent } from '../../src/event-log/event-log.port.js';
 import type { LogEvent } from '../../src/event-log/log-event.events.js';
 import { type EventContext, type MessageEvent, messageEvent } from '../../src/message/message.events.js';
@@ -187,6 +193,50 @@ export function cancelled(id: string, options: LifeOptions = {}): MessageEvent {
 /** A whole life without incidents. */
 export function life(id: string, options: LifeOptions = {}): MessageEvent[] {
   return [...received(id, options), dispatched(id, 1, 1, options), completed(id, 1, 1, options)];
+}
+
+export function ofConversation<T extends ConversationEventType>(
+  id: string,
+  type: T,
+  data: ConversationEventData[T],
+): ConversationEvent {
+  const { now, newId, tenant } = context(id, {});
+  return conversationEvent({ subject: id, tenant, now, newId }, type, data) as ConversationEvent;
+}
+
+export function conversationCreated(id: string, title: string | null = `about ${id}`): ConversationEvent {
+  return ofConversation(id, 'llmq.conversation.created.v1', {
+    ...{ user_id: 'user-1', title, context: 'Be \u0000 short.', priority: 'high', model: null },
+    ...{ double_texting: 'enqueue', metadata: { team: 'blue' } },
+  });
+}
+
+/** The same log with conversations that its messages belong to, of which one is erased in the midst of its messages. */
+export function withConversations(messages: readonly MessageEvent[]): LogEvent[] {
+  const ids = Array.from({ length: 5 }, () => uuidv7());
+  const log: LogEvent[] = ids.map((id) => conversationCreated(id));
+  const erased = new Set<string>();
+  const half = Math.floor(messages.length / 2);
+  for (const [index, event] of messages.entries()) {
+    const named = event.type === 'llmq.message.received.v1' && event.data.conversation_id !== null;
+    const number = named ? Number(event.data.conversation_id!.split('-')[1]) : -1;
+    log.push(named ? { ...event, data: { ...event.data, conversation_id: ids[number]! } } : event);
+    if (number === 0 && index < half) erased.add(event.subject);
+    if (index % 9 === 0) {
+      const changes = { title: `title ${index}`, metadata: { index } };
+      log.push(ofConversation(ids[1 + (index % 4)]!, 'llmq.conversation.updated.v1', { changes, by: 'key' }));
+    }
+    if (index === half) {
+      const data = { by: 'key', reason: 'asked', messages: erased.size, message_ids: [...erased] };
+      log.push(ofConversation(ids[0]!, 'llmq.conversation.erased.v1', data));
+      log.push(
+        ofConversation(ids[2]!, 'llmq.conversation.state-changed.v1', {
+          ...{ from: 'active', to: 'archived', by: 'service', reason: 'expired' },
+        }),
+      );
+    }
+  }
+  return log;
 }
 
 /**

@@ -8,6 +8,9 @@ import type { Lane, ModelRequest } from '../../message/message.events.js';
 @Index('message_requests_by_conversation', ['tenant', 'conversationId', 'createdAt', 'messageId'], {
   where: '(conversation_id IS NOT NULL)',
 })
+@Index('message_requests_by_turn', ['tenant', 'conversationId', 'sequence'], {
+  where: '(conversation_id IS NOT NULL)',
+})
 export class MessageRequestEntity {
   @PrimaryColumn({ name: 'message_id', type: 'uuid', primaryKeyConstraintName: 'message_requests_pkey' })
   messageId!: string;

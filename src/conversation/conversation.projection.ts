@@ -1,0 +1,80 @@
+import type { RequestRow } from '../message/message.projection.js';
+import type { ConversationEvent } from './conversation.events.js';
+import { type ConversationState, evolveConversation, receiveTurn } from './conversation.state.js';
+
+export interface SequencedConversationEvent {
+  readonly sequence: number;
+  readonly event: ConversationEvent;
+}
+
+/** An event that lies in the log although what it belongs to is erased: its record is to be erased too. */
+export interface LeftoverEvent {
+  readonly conversationId: string;
+  /** Null for an event of the conversation's own. */
+  readonly messageId: string | null;
+  readonly sequence: number;
+}
+
+/** The rows that a run of events adds or changes; each row at most once. */
+export interface ConversationRows {
+  readonly conversations: ReadonlyMap<string, ConversationState>;
+  /** In the timeline of their conversation. */
+  readonly events: readonly SequencedConversationEvent[];
+  readonly leftovers: readonly LeftoverEvent[];
+}
+
+const NO_ROWS: ConversationRows = { conversations: new Map(), events: [], leftovers: [] };
+
+/** An erasure and its end stay in the log for ever: they say who and when, and nothing of what was erased. */
+export function outlivesErasure({ type }: { readonly type: string }): boolean {
+  return type === 'llmq.conversation.erased.v1' || type === 'llmq.conversation.erasure-finished.v1';
+}
+
+/**
+ * Folds conversations' events, and the messages received in them, into rows. `known` holds the state of every
+ * conversation that was there before and occurs in either. How the log is cut into batches makes no difference.
+ *
+ * @throws {OrphanConversationEventError} for an event of a conversation that was never created
+ */
+export function projectConversations(
+  known: ReadonlyMap<string, ConversationState>,
+  events: readonly SequencedConversationEvent[],
+  requests: readonly RequestRow[],
+): ConversationRows {
+  if (events.length === 0 && known.size === 0) return NO_ROWS;
+  const changed = new Map<string, ConversationState>();
+  const kept: SequencedConversationEvent[] = [];
+  const leftovers: LeftoverEvent[] = [];
+  const stateOf = (id: string) => changed.get(id) ?? known.get(id) ?? null;
+  for (const step of inOrder(events, requests)) {
+    if ('messageId' in step) {
+      const id = step.event.data.conversation_id;
+      const before = id === null ? null : stateOf(id);
+      const after = before && receiveTurn(before, step.event, step.sequence);
+      if (after !== null && after !== before) changed.set(after.id, after);
+      continue;
+    }
+    const { event, sequence } = step;
+    const before = stateOf(event.subject);
+    if (before?.state === 'erased' && !outlivesErasure(event)) {
+      leftovers.push({ conversationId: event.subject, messageId: null, sequence });
+      continue;
+    }
+    kept.push(step);
+    const after = evolveConversation(before, event, sequence);
+    if (after !== before) changed.set(after.id, after);
+  }
+  return { conversations: changed, events: kept, leftovers };
+}
+
+function* inOrder(
+  events: readonly SequencedConversationEvent[],
+  requests: readonly RequestRow[],
+): Generator<SequencedConversationEvent | RequestRow> {
+  let next = 0;
+  for (const request of requests) {
+    while (next < events.length && events[next]!.sequence < request.sequence) yield events[next++]!;
+    yield request;
+  }
+  yield* events.slice(next);
+}

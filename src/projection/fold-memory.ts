@@ -1,0 +1,138 @@
+import type { DataSource } from 'typeorm';
+import {
+  type ConversationRows,
+  type LeftoverEvent,
+  projectConversations,
+  type SequencedConversationEvent,
+} from '../conversation/conversation.projection.js';
+import type { ConversationState } from '../conversation/conversation.state.js';
+import { MalformedEventError } from '../event-log/event-log.errors.js';
+import type { StoredEvent } from '../event-log/event-log.port.js';
+import { isConversationEvent, isMessageEvent } from '../event-log/log-event.events.js';
+import { type ProjectedRows, project, type SequencedEvent } from '../message/message.projection.js';
+import type { MessageState } from '../message/message.state.js';
+import { loadConversations, loadErased } from './conversation-loader.js';
+import { HotStates } from './hot-states.js';
+import { loadStates } from './state-loader.js';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export interface FoldedRows {
+  readonly messages: ProjectedRows;
+  readonly conversations: ConversationRows;
+  /** Its last event takes rows away: nothing may be looked up in PostgreSQL before it is written. */
+  readonly erases: boolean;
+}
+
+/** Folds batch after batch, and remembers the states that move. A new run of the fold begins with a new one. */
+export class FoldMemory {
+  private readonly messages: HotStates<MessageState>;
+  private readonly conversations: HotStates<ConversationState>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly schema: string,
+    maxBatch: number,
+  ) {
+    this.messages = new HotStates((ids) => loadStates(dataSource, schema, ids), maxBatch);
+    this.conversations = new HotStates((ids) => loadConversations(dataSource, ids), maxBatch);
+  }
+
+  async fold(events: readonly StoredEvent[]): Promise<FoldedRows> {
+    const ofMessages = events.filter(isOfMessage);
+    const known = await this.messages.get(subjectsOf(ofMessages));
+    const { kept, leftovers } = await this.withoutErased(known, ofMessages);
+    const messages = project(known, kept);
+    const ofConversations = events.filter(isOfConversation);
+    const rows = await this.foldConversations(ofConversations, messages);
+    this.messages.put(known);
+    this.messages.put(messages.messages);
+    const erased = erasedBy(ofConversations);
+    this.messages.forget(erased);
+    const conversations = { ...rows, leftovers: [...leftovers, ...rows.leftovers] };
+    return { messages, conversations, erases: isErasure(events[events.length - 1]!) };
+  }
+
+  private async foldConversations(
+    events: readonly SequencedConversationEvent[],
+    { requests }: ProjectedRows,
+  ): Promise<ConversationRows> {
+    const ids = subjectsOf(events);
+    for (const { event } of requests) {
+      const id = event.data.conversation_id;
+      if (id !== null && UUID.test(id)) ids.add(id);
+    }
+    const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
+    const rows = projectConversations(known, events, requests);
+    this.conversations.put(known);
+    this.conversations.put(rows.conversations);
+    return rows;
+  }
+
+  /** Events of messages that nobody knows and nobody receives here: all but the erased ones' are left for the fold to judge. */
+  private async withoutErased(
+    known: ReadonlyMap<string, MessageState>,
+    events: readonly SequencedEvent[],
+  ): Promise<{ kept: readonly SequencedEvent[]; leftovers: readonly LeftoverEvent[] }> {
+    const strange = new Set<string>();
+    const received = new Set<string>();
+    for (const { event } of events) {
+      if (event.type === 'llmq.message.received.v1') received.add(event.subject);
+      else if (!known.has(event.subject) && !received.has(event.subject)) strange.add(event.subject);
+    }
+    if (strange.size === 0) return { kept: events, leftovers: [] };
+    const erased = await loadErased(this.dataSource, this.schema, [...strange]);
+    const leftovers: LeftoverEvent[] = [];
+    const kept = events.filter(({ event, sequence }) => {
+      const conversationId = erased.get(event.subject);
+      if (conversationId === undefined) return true;
+      leftovers.push({ conversationId, messageId: event.subject, sequence });
+      return false;
+    });
+    return { kept, leftovers };
+  }
+}
+
+/** Parts of a batch that are written one after the other: what takes rows away comes last in its part. */
+export function* cutAtErasures(
+  events: readonly StoredEvent[],
+): Generator<readonly StoredEvent[], void, undefined> {
+  let from = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    if (!isErasure(events[at]!)) continue;
+    yield events.slice(from, at + 1);
+    from = at + 1;
+  }
+  if (from < events.length) yield from === 0 ? events : events.slice(from);
+}
+
+function isErasure({ event }: StoredEvent): boolean {
+  return (
+    event.type === 'llmq.conversation.erased.v1' || event.type === 'llmq.conversation.erasure-finished.v1'
+  );
+}
+
+function erasedBy(events: readonly SequencedConversationEvent[]): string[] {
+  return events.flatMap(({ event }) =>
+    event.type === 'llmq.conversation.erased.v1' ? (event.data.message_ids ?? []) : [],
+  );
+}
+
+function isOfMessage(stored: StoredEvent): stored is StoredEvent & SequencedEvent {
+  return isMessageEvent(stored.event);
+}
+
+function isOfConversation(stored: StoredEvent): stored is StoredEvent & SequencedConversationEvent {
+  return isConversationEvent(stored.event);
+}
+
+function subjectsOf(events: readonly StoredEvent[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { event, sequence } of events) {
+    if (!UUID.test(event.subject)) {
+      throw new MalformedEventError(`its subject ${JSON.stringify(event.subject)} is not a UUID`, sequence);
+    }
+    ids.add(event.subject);
+  }
+  return ids;
+}
