@@ -14,6 +14,8 @@ export function conversationWords(event: ConversationEvent): string {
       return `Summed up by model ${event.data.model} as far as sequence ${event.data.up_to_sequence}.`;
     case 'llmq.conversation.erased.v1':
       return `Conversation erased by ${event.data.by} with ${counted(event.data.messages, 'message')}: ${event.data.reason}.`;
+    case 'llmq.conversation.erasure-finished.v1':
+      return `Erased from the log too, with ${counted(event.data.events, 'event')}.`;
     default:
       return assertNever(event);
   }

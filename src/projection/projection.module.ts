@@ -47,6 +47,8 @@ const LINGER_MS = 50;
       provide: EVENT_INDEX,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresEventIndex(dataSource),
+    },
+    {
       provide: CONVERSATION_READER,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresConversationReader(dataSource),
