@@ -134,6 +134,10 @@ export const configSchema = z.strictObject({
       max_lost_calls: count
         .default(30)
         .describe('calls whose worker died before a message is given up as poison'),
+      idempotency_ttl_ms: milliseconds
+        .min(86_400_000)
+        .default(86_400_000)
+        .describe('how long the response to a request with an Idempotency-Key is kept; at least a day'),
       levels: z
         .strictObject({
           realtime: laneLevel(0),

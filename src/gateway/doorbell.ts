@@ -17,13 +17,16 @@ export class Doorbell {
   constructor(answers: AnswerListener, messageId: string, signal: AbortSignal) {
     this.notice = answers.completion(messageId, {
       signal,
-      onUncertain: () => {
-        this.isUncertain = true;
-        this.wake();
-      },
+      onUncertain: () => this.doubt(),
     });
     // Whoever awaits it gets the failure; until then it must not count as unhandled.
     this.notice.catch(() => undefined);
+  }
+
+  /** Says that the message may have ended before anybody listened. */
+  doubt(): void {
+    this.isUncertain = true;
+    this.wake();
   }
 
   /** Resolves when there was uncertainty since the last time; for one who waits at a time. */

@@ -6,15 +6,18 @@ import { EventLogModule } from '../event-log/event-log.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { HttpModule } from './http/http.module.js';
+import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
 import { MessageLookup } from './message-lookup.js';
 import { AnswerWait } from './openai/answer-wait.js';
 import { ChatCompletionsController } from './openai/chat-completions.controller.js';
 import { ChatCompletions } from './openai/chat-completions.js';
+import { ChatSubmission } from './openai/chat-submission.js';
 import { ModelsController } from './openai/models.controller.js';
 import { LongPoll } from './rest/long-poll.js';
 import { MessageBatchController } from './rest/message-batch.controller.js';
 import { MessagesController } from './rest/messages.controller.js';
 import { SubmitMessage } from './submit-message.js';
+import { SubmitOnce } from './submit-once.js';
 import { WaitingRequests } from './waiting-requests.js';
 
 /**
@@ -31,9 +34,19 @@ import { WaitingRequests } from './waiting-requests.js';
     EndpointsModule,
     ProjectionReaderModule,
     QueuesModule,
+    IdempotentRequestsModule,
   ],
   controllers: [MessageBatchController, MessagesController, ChatCompletionsController, ModelsController],
-  providers: [SubmitMessage, MessageLookup, WaitingRequests, LongPoll, AnswerWait, ChatCompletions],
+  providers: [
+    SubmitMessage,
+    SubmitOnce,
+    MessageLookup,
+    WaitingRequests,
+    LongPoll,
+    AnswerWait,
+    ChatCompletions,
+    ChatSubmission,
+  ],
   exports: [SubmitMessage, MessageLookup, WaitingRequests],
 })
 export class GatewayModule {}

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import type { EventLog } from '../event-log/event-log.port.js';
+import { IdempotencyInProgressError } from '../idempotency/idempotency.errors.js';
 import type { MessageState } from '../message/message.state.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import {
@@ -47,6 +48,24 @@ export class MessageLookup {
   async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
     await this.reach(await this.log.lastSequence(), signal);
     return this.reader.state(id);
+  }
+
+  /**
+   * Those of these messages that the log holds now.
+   *
+   * @throws {IdempotencyInProgressError} when the projection does not catch up in time
+   */
+  async stored(ids: readonly string[]): Promise<ReadonlyMap<string, MessageState>> {
+    const sequence = await this.log.lastSequence();
+    if (!(await this.position.waitFor(sequence, this.config.projection.read_wait_ms))) {
+      throw new IdempotencyInProgressError();
+    }
+    const found = new Map<string, MessageState>();
+    for (const id of ids) {
+      const state = await this.reader.state(id);
+      if (state !== null) found.set(id, state);
+    }
+    return found;
   }
 
   private async reach(sequence: number, signal: AbortSignal): Promise<void> {

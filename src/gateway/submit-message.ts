@@ -29,6 +29,8 @@ export interface SubmitManyOptions {
   readonly idAt?: (index: number) => string;
   /** Appends then carry keys made of this and their first message's index. */
   readonly dedupeKey?: string;
+  /** Those that an earlier run has stored, by their index: they are accepted already. */
+  readonly stored?: ReadonlyMap<number, AcceptedMessage>;
 }
 
 /** What became of one of many: accepted and durable, or refused or failed with the error. */
@@ -87,10 +89,15 @@ export class SubmitMessage {
     submissions: readonly (Submission | RefusedError)[],
     options: SubmitManyOptions = {},
   ): Promise<SubmitResult[]> {
-    const { traceparent, idAt, dedupeKey } = options;
+    const { traceparent, idAt, dedupeKey, stored } = options;
     const results: SubmitResult[] = [];
     const prepared: Prepared[] = [];
     for (const [index, submission] of submissions.entries()) {
+      const there = stored?.get(index);
+      if (there !== undefined) {
+        results.push(there);
+        continue;
+      }
       const messageId = idAt?.(index);
       const item = this.attempt(index, caller, submission, { messageId, traceparent });
       results.push(item instanceof Error ? item : item.accepted);

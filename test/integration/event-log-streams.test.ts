@@ -15,7 +15,7 @@ import {
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 
-const ALL = [...wantedStreams(1), ...wantedBuckets(1)];
+const ALL = [...wantedStreams(1), ...wantedBuckets(1, 86_400_000)];
 
 describe('the streams and buckets', () => {
   let nats: TestNats;
@@ -42,7 +42,7 @@ describe('the streams and buckets', () => {
     expect(ALL.map(({ name }) => name)).toEqual([
       ...[EVENTS_STREAM, INTAKE_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM],
       ...['KV_llmq_conversations', 'KV_llmq_endpoints', 'KV_llmq_workers'],
-      ...['KV_llmq_control', 'KV_llmq_cancellations'],
+      ...['KV_llmq_control', 'KV_llmq_cancellations', 'KV_llmq_idempotency'],
     ]);
   });
 

@@ -7,6 +7,7 @@ export const ENDPOINTS_BUCKET = 'llmq_endpoints';
 export const WORKERS_BUCKET = 'llmq_workers';
 export const CONTROL_BUCKET = 'llmq_control';
 export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
+export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
 
 interface Bucket {
   readonly name: string;
@@ -54,8 +55,14 @@ const buckets: readonly Bucket[] = [
  * The streams behind the buckets, laid out as every NATS client expects them (ADR-8 of the NATS project). Made as
  * streams and not through the key-value client because that one binds to an existing bucket without looking at it.
  */
-export function wantedBuckets(replicas: number): WantedStream[] {
-  return buckets.map(({ name, description, storage, maxAgeMs }) => ({
+export function wantedBuckets(replicas: number, idempotencyTtlMs: number): WantedStream[] {
+  const idempotency: Bucket = {
+    name: IDEMPOTENCY_BUCKET,
+    description: 'the first responses of requests with an Idempotency-Key',
+    storage: StorageType.File,
+    maxAgeMs: idempotencyTtlMs,
+  };
+  return [...buckets, idempotency].map(({ name, description, storage, maxAgeMs }) => ({
     name: `KV_${name}`,
     description: `LLM Message Queue: ${description}`,
     subjects: [`$KV.${name}.>`],

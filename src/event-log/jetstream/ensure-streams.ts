@@ -15,6 +15,7 @@ import { type WantedStream, wantedStreams } from './streams.js';
 /** A cluster that just started elects its leaders first. */
 const SETTLE_TIMEOUT_MS = 30_000;
 const BETWEEN_TRIES_MS = 250;
+const SHORTEST_IDEMPOTENCY_TTL_MS = 86_400_000;
 
 /**
  * Makes the streams and buckets that are missing and checks those that are there. Safe when several processes start
@@ -22,9 +23,13 @@ const BETWEEN_TRIES_MS = 250;
  * @throws {IncompatibleStreamError} when one exists that the service must not run on
  * @throws {StreamSetupError} when the broker refuses to make one
  */
-export async function ensureStreams(connection: NatsConnection, replicas: number): Promise<void> {
+export async function ensureStreams(
+  connection: NatsConnection,
+  replicas: number,
+  idempotencyTtlMs = SHORTEST_IDEMPOTENCY_TTL_MS,
+): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const wanted of [...wantedStreams(replicas), ...wantedBuckets(replicas)]) {
+  for (const wanted of [...wantedStreams(replicas), ...wantedBuckets(replicas, idempotencyTtlMs)]) {
     await whenSettled(wanted.name, () => ensureStream(manager, wanted));
   }
 }

@@ -10,10 +10,10 @@ import { JetStreamEventLog } from './jetstream-event-log.js';
  */
 export async function openEventLog(
   connection: NatsConnection,
-  { nats }: Pick<ServiceConfig, 'nats'>,
+  { nats, queue }: Pick<ServiceConfig, 'nats' | 'queue'>,
   logger: Logger,
 ): Promise<JetStreamEventLog> {
-  await ensureStreams(connection, nats.replicas);
+  await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
   return new JetStreamEventLog(connection, logger, {
     appendTimeoutMs: nats.append_timeout_ms,
     appendBufferBytes: nats.append_buffer_bytes,

@@ -50,4 +50,14 @@ describe('a stream that exists', () => {
     });
     expect(improvements(want, { ...want, num_replicas: 3 })).toEqual({ num_replicas: 3 });
   });
+
+  it.each([
+    [60, 120, { max_age: 120 }],
+    [60, 0, { max_age: 0 }],
+    [120, 60, null],
+    [0, 60, null],
+    [undefined, 60, null],
+  ])('lets what is kept for %p be kept for %p: %j', (have, wanted, changes) => {
+    expect(improvements({ ...want, max_age: have }, { ...want, max_age: wanted })).toEqual(changes);
+  });
 });

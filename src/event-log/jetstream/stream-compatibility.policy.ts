@@ -7,6 +7,8 @@ export interface StreamSettings {
   readonly max_msgs_per_subject?: number;
   readonly num_replicas?: number;
   readonly duplicate_window?: number;
+  /** Nanoseconds; 0 or absent keeps for ever. */
+  readonly max_age?: number;
   readonly allow_atomic?: boolean;
   readonly allow_direct?: boolean;
   readonly allow_msg_schedules?: boolean;
@@ -72,6 +74,7 @@ export function improvements(have: StreamSettings, want: StreamSettings): Partia
     ...(isLess(have.duplicate_window, want.duplicate_window)
       ? { duplicate_window: want.duplicate_window }
       : {}),
+    ...(isShorter(have.max_age, want.max_age) ? { max_age: want.max_age } : {}),
     ...(want.allow_direct && !have.allow_direct ? { allow_direct: true } : {}),
     ...(want.deny_purge && !have.deny_purge ? { deny_purge: true } : {}),
   };
@@ -80,4 +83,9 @@ export function improvements(have: StreamSettings, want: StreamSettings): Partia
 
 function isLess(have: number | undefined, want: number | undefined): boolean {
   return want !== undefined && (have ?? 0) < want;
+}
+
+function isShorter(haveAge: number | undefined, wantAge: number | undefined): boolean {
+  if (wantAge === undefined || (haveAge ?? 0) === 0) return false;
+  return wantAge === 0 || (haveAge ?? 0) < wantAge;
 }

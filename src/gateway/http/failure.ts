@@ -5,6 +5,11 @@ import {
   LogOverloadedError,
   LogUnavailableError,
 } from '../../event-log/event-log.errors.js';
+import {
+  IdempotencyInProgressError,
+  IdempotencyKeyReusedError,
+  InvalidIdempotencyKeyError,
+} from '../../idempotency/idempotency.errors.js';
 import { InvalidCursorError } from '../../projection/message-reader.port.js';
 import { LaneFullError } from '../../queues/lane-full.error.js';
 import { isDatabaseAway } from './database-away.js';
@@ -39,6 +44,9 @@ export function describeFailure(error: unknown): Failure {
   }
   if (error instanceof LogFullError) return failure(507, error.code, error.message, RETRY_LATER);
   if (error instanceof EventTooLargeError) return failure(413, error.code, error.message);
+  if (error instanceof InvalidIdempotencyKeyError) return failure(400, error.code, error.message);
+  if (error instanceof IdempotencyKeyReusedError) return failure(422, error.code, error.message);
+  if (error instanceof IdempotencyInProgressError) return failure(409, error.code, error.message, RETRY_SOON);
   if (error instanceof HttpException) return fromFramework(error);
   if (isDatabaseAway(error)) {
     return failure(503, 'projection_unavailable', 'The database of messages is not reachable.', RETRY_SOON);

@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestj
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LANES } from '../../message/message.events.js';
 import { callerOf } from '../http/admission.hook.js';
+import { keyedRequest } from '../http/idempotency.hook.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { ChatCompletions } from './chat-completions.js';
 import { chatRequestOf } from './chat-request.js';
@@ -20,7 +21,8 @@ export class ChatCompletionsController {
     summary: 'A chat completion, for OpenAI SDKs',
     description:
       'Durable like every message: the connection waits for the answer, and a client that goes away loses nothing. ' +
-      'The answer names the message in the header `x-llmq-message-id`.',
+      'The answer names the message in the header `x-llmq-message-id`. Repeated with its `Idempotency-Key`, a request ' +
+      'joins the first message, which may be answered already; with `stream` its answer is streamed again.',
   })
   @ApiHeader({ name: 'x-llmq-priority', required: false, schema: { enum: [...LANES] } })
   @ApiHeader({ name: 'x-llmq-user-id', required: false, description: '`user` of the body when absent' })
@@ -48,6 +50,15 @@ export class ChatCompletionsController {
   ): Promise<void> {
     const caller = callerOf(request);
     const chat = chatRequestOf(body, request.headers, caller);
-    await this.completions.complete(caller, chat, traceparentOf(request.headers['traceparent']), reply);
+    const order = {
+      ...{ caller, chat, traceparent: traceparentOf(request.headers['traceparent']) },
+      keyed: keyedRequest(request, ownHeaders(request)),
+    };
+    await this.completions.complete(order, reply);
   }
+}
+
+/** They say as much of what is asked as the body does. */
+function ownHeaders({ headers }: FastifyRequest): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-llmq-')));
 }

@@ -2,15 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../answers/answers.port.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
 import { LOGGER } from '../../platform/tokens.js';
-import type { Caller } from '../../security/caller.js';
 import { Doorbell } from '../doorbell.js';
-import { SubmitMessage } from '../submit-message.js';
 import { type Waiting, WaitingRequests } from '../waiting-requests.js';
 import { AnswerWait } from './answer-wait.js';
-import type { ChatRequest } from './chat-request.js';
 import { ChatStream, type StreamEnd } from './chat-stream.js';
+import { type ChatOrder, ChatSubmission } from './chat-submission.js';
 import { completionFrame, completionJson } from './completion.json.js';
 import { EventStream } from './event-stream.js';
 import { type FailedAnswer, failedAnswer } from './failed-answer.policy.js';
@@ -26,41 +23,29 @@ const HEARTBEAT_MS = 15_000;
 @Injectable()
 export class ChatCompletions {
   constructor(
-    private readonly submitMessage: SubmitMessage,
+    private readonly submissions: ChatSubmission,
     private readonly waitingRequests: WaitingRequests,
     private readonly answerWait: AnswerWait,
     @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
-    @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** @throws what `SubmitMessage.submit` and `WaitingRequests.enter` throw, before anything is sent or stored */
-  async complete(
-    caller: Caller,
-    chat: ChatRequest,
-    traceparent: string | undefined,
-    reply: FastifyReply,
-  ): Promise<void> {
+  async complete(order: ChatOrder, reply: FastifyReply): Promise<void> {
     const waiting = this.waitingRequests.enter(reply.raw);
     try {
-      await (chat.stream ? this.stream : this.whole).call(this, caller, chat, traceparent, reply, waiting);
+      await (order.chat.stream ? this.stream : this.whole).call(this, order, reply, waiting);
     } finally {
       waiting.leave();
     }
   }
 
-  private async whole(
-    caller: Caller,
-    chat: ChatRequest,
-    traceparent: string | undefined,
-    reply: FastifyReply,
-    waiting: Waiting,
-  ): Promise<void> {
-    const messageId = this.sources.newId();
+  private async whole(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
     // Listening begins before the message exists: whatever is said of it is then heard.
-    const doorbell = new Doorbell(this.answers, messageId, waiting.signal);
-    const accepted = await this.submitMessage.submit(caller, chat.submission, { messageId, traceparent });
-    reply.header('x-llmq-message-id', messageId);
+    const listen = (id: string) => new Doorbell(this.answers, id, waiting.signal);
+    const { accepted, listening: doorbell, isNew } = await this.submissions.submit(order, reply, listen);
+    const messageId = accepted.id;
+    if (!isNew) doorbell.doubt();
     const end = await this.answerWait.ended(messageId, doorbell, waiting.signal);
     if (end?.type === 'llmq.message.completed.v1') {
       const frame = completionFrame(accepted, end.data.model);
@@ -71,20 +56,18 @@ export class ChatCompletions {
     }
   }
 
-  private async stream(
-    caller: Caller,
-    chat: ChatRequest,
-    traceparent: string | undefined,
-    reply: FastifyReply,
-    waiting: Waiting,
-  ): Promise<void> {
-    const messageId = this.sources.newId();
+  private async stream(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
     const { signal } = waiting;
-    const doorbell = new Doorbell(this.answers, messageId, signal);
-    const chunks = this.answers.chunks(messageId, signal);
-    const accepted = await this.submitMessage.submit(caller, chat.submission, { messageId, traceparent });
-    reply.header('x-llmq-message-id', messageId);
-    const out = new EventStream(reply.raw, { 'x-llmq-message-id': messageId });
+    const { chat } = order;
+    const listen = (id: string) => ({
+      doorbell: new Doorbell(this.answers, id, signal),
+      chunks: this.answers.chunks(id, signal),
+    });
+    const { accepted, listening, isNew } = await this.submissions.submit(order, reply, listen);
+    const { doorbell, chunks } = listening;
+    const messageId = accepted.id;
+    if (!isNew) doorbell.doubt();
+    const out = new EventStream(reply.raw, headersSoFar(reply));
     const stream = new ChatStream(out, {
       frame: completionFrame(accepted, chat.submission.request.model ?? ''),
       includeUsage: chat.includeUsage,
@@ -99,6 +82,11 @@ export class ChatCompletions {
     if (out.begun) out.fail(errorBody(messageId, failed));
     else refuse(reply, messageId, failed);
   }
+}
+
+/** A stream writes its headers itself, past the framework. */
+function headersSoFar(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
 /** What is left to tell at the end of a stream; null when all is told, or nobody is there to be told. */

@@ -9,9 +9,11 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { callerOf } from '../http/admission.hook.js';
+import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
 import type { Submission } from '../submission.js';
-import { SubmitMessage, type SubmitResult } from '../submit-message.js';
+import type { SubmitResult } from '../submit-message.js';
+import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { ProblemDto } from './message.dto.js';
 import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
@@ -28,7 +30,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
 @Controller('api/v1/messages/batch')
 export class MessageBatchController {
-  constructor(private readonly submitMessage: SubmitMessage) {}
+  constructor(private readonly submitOnce: SubmitOnce) {}
 
   @Post()
   @HttpCode(200)
@@ -43,8 +45,11 @@ export class MessageBatchController {
   async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
     const items = validBatch.transform(body).messages.map(submissionIn);
     const traceparent = traceparentOf(request.headers['traceparent']);
-    const results = await this.submitMessage.submitMany(callerOf(request), items, { traceparent });
+    const execution = executionOf(request);
+    const results = await this.submitOnce.submitMany(callerOf(request), items, traceparent, execution);
     refuseWhatFailedWhole(results);
+    // Another try under the same key must then do the rest, and not be told the same again.
+    if (results.some(isFailure)) await execution?.uncertain();
     return batchJson(results);
   }
 }
@@ -64,6 +69,10 @@ function submissionIn(message: unknown): Submission | RefusedError {
  * @throws that failure
  */
 function refuseWhatFailedWhole(results: readonly SubmitResult[]): void {
-  const failure = results.find((result) => result instanceof Error && !(result instanceof RefusedError));
+  const failure = results.find(isFailure);
   if (failure !== undefined && results.every((result) => result instanceof Error)) throw failure;
+}
+
+function isFailure(result: SubmitResult): result is Error {
+  return result instanceof Error && !(result instanceof RefusedError);
 }

@@ -11,9 +11,10 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
+import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
 import { MessageLookup } from '../message-lookup.js';
-import { SubmitMessage } from '../submit-message.js';
+import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { FindMessageDto } from './find-message.dto.js';
 import { DEFAULT_LIMIT, filterOf, ListMessagesDto } from './list-messages.dto.js';
@@ -35,7 +36,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 @Controller('api/v1/messages')
 export class MessagesController {
   constructor(
-    private readonly submitMessage: SubmitMessage,
+    private readonly submitOnce: SubmitOnce,
     private readonly lookup: MessageLookup,
     private readonly longPoll: LongPoll,
     @Inject(MESSAGE_READER) private readonly reader: MessageReader,
@@ -59,7 +60,12 @@ export class MessagesController {
   ): Promise<Record<string, unknown>> {
     const submission = submissionOf(validSubmission.transform(body));
     const traceparent = traceparentOf(request.headers['traceparent']);
-    const accepted = await this.submitMessage.submit(callerOf(request), submission, { traceparent });
+    const accepted = await this.submitOnce.submit(
+      callerOf(request),
+      submission,
+      traceparent,
+      executionOf(request),
+    );
     reply.header('location', `/api/v1/messages/${accepted.id}`);
     return acceptedJson(accepted, submission);
   }

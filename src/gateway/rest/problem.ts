@@ -8,6 +8,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Not allowed',
   404: 'Not found',
   405: 'Method not allowed',
+  409: 'Not in this state',
   413: 'Too large',
   414: 'The address is too long',
   415: 'The body must be JSON',

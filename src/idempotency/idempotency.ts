@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Execution } from './execution.js';
+import { IdempotencyInProgressError, IdempotencyKeyReusedError } from './idempotency.errors.js';
+import type { ReservationStore } from './nats/reservation-store.js';
+import { type Judgement, judge, type StoredResponse } from './reservation.policy.js';
+
+const SHORTEST_POLL_MS = 20;
+const LONGEST_POLL_MS = 250;
+/** What a retry waits longer than a lost process's reservation holds, so that it takes it over and is not sent away. */
+const WAIT_BEYOND_LEASE_MS = 5_000;
+const BEATS_PER_LEASE = 3;
+
+export interface IdempotencyOptions {
+  /** How long a request that nobody renews is believed to be running, in milliseconds; longer than an append may take. */
+  readonly leaseMs: number;
+  readonly newSeed: () => string;
+}
+
+/** One request under its key. */
+export interface KeyedRequest {
+  /** A digest of all that a key is unique within: tenant, method and path, and of the key itself. */
+  readonly key: string;
+  /** A digest of what is asked. */
+  readonly fingerprint: string;
+}
+
+export type Begun =
+  | { readonly kind: 'replay'; readonly response: StoredResponse }
+  | { readonly kind: 'execute'; readonly execution: Execution };
+
+/**
+ * Lets a request be carried out once per key, over all processes, and remembers its response.
+ *
+ * Of those that come while it runs, each process sends one to look at the broker again and again; the others of the
+ * process wait for that one. A process that dies leaves a reservation that falls silent: the next one takes it over
+ * with the same ids, finds out what was stored, and does the rest.
+ */
+export class Idempotency {
+  /** What this process carries out or waits for; each resolves when it is over. */
+  private readonly underWay = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly store: ReservationStore,
+    private readonly options: IdempotencyOptions,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Either the response that was given already, or the right to carry the request out; it must then be ended.
+   *
+   * @throws {IdempotencyKeyReusedError}
+   * @throws {IdempotencyInProgressError} when the first one is still running after a while
+   * @throws {LogUnavailableError} when the broker does not answer; nothing was begun
+   */
+  async begin(request: KeyedRequest): Promise<Begun> {
+    const deadline = performance.now() + this.options.leaseMs + WAIT_BEYOND_LEASE_MS;
+    for (;;) {
+      const other = this.underWay.get(request.key);
+      if (other === undefined) return this.lead(request, deadline);
+      const leftMs = deadline - performance.now();
+      const over = await Promise.race([other, sleep(leftMs, 'late' as const, { ref: false })]);
+      if (over === 'late') throw new IdempotencyInProgressError();
+    }
+  }
+
+  /** This process's one. It keeps the others waiting until it is told the response, or has carried the request out. */
+  private async lead(request: KeyedRequest, deadline: number): Promise<Begun> {
+    let release: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => {
+      release = () => {
+        this.underWay.delete(request.key);
+        resolve();
+      };
+    });
+    this.underWay.set(request.key, over);
+    try {
+      const begun = await this.claim(request, deadline, release);
+      if (begun.kind === 'replay') release();
+      return begun;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  private async claim(request: KeyedRequest, deadline: number, onEnd: () => void): Promise<Begun> {
+    const created = await this.take(request, null, 0, onEnd);
+    if (created !== null) return created;
+    let seen = { revision: 0, at: 0 };
+    for (let pollMs = SHORTEST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
+      const now = performance.now();
+      const stored = await this.store.read(request.key);
+      const revision = stored?.revision ?? 0;
+      if (revision !== seen.revision) seen = { revision, at: now };
+      const judgement: Judgement =
+        stored === null
+          ? { kind: 'take', seed: null }
+          : judge(stored.reservation, request.fingerprint, now - seen.at, this.options.leaseMs);
+      if (judgement.kind === 'reused') throw new IdempotencyKeyReusedError();
+      if (judgement.kind === 'replay') return judgement;
+      if (judgement.kind === 'take') {
+        const taken = await this.take(request, judgement.seed, revision, onEnd);
+        if (taken !== null) return taken;
+      }
+      if (performance.now() >= deadline) throw new IdempotencyInProgressError();
+      await sleep(pollMs);
+    }
+  }
+
+  /** @param earlierSeed of a run whose outcome is unknown; null when there was none */
+  private async take(
+    { key, fingerprint }: KeyedRequest,
+    earlierSeed: string | null,
+    revision: number,
+    onEnd: () => void,
+  ): Promise<Begun | null> {
+    const seed = earlierSeed ?? this.options.newSeed();
+    const taken = await this.store.write(key, { state: 'running', fingerprint, seed, beat: 0 }, revision);
+    if (taken === null) return null;
+    const claim = { key, fingerprint, seed, revision: taken, again: earlierSeed !== null };
+    const beatMs = this.options.leaseMs / BEATS_PER_LEASE;
+    return { kind: 'execute', execution: new Execution(this.store, claim, beatMs, onEnd, this.logger) };
+  }
+}
