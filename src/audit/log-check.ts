@@ -1,0 +1,121 @@
+import type { StoredEvent } from '../event-log/event-log.port.js';
+import { isConversationEvent, isMessageEvent } from '../event-log/log-event.events.js';
+import { streamSequenceOf } from '../event-log/log-position.js';
+import { isTerminal, type MessageEvent } from '../message/message.events.js';
+import { isTerminalStatus } from '../message/message.state.js';
+import type { Finding } from './findings.policy.js';
+import { type Gap, gapBetween, gapFindings } from './gap-check.policy.js';
+import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
+import type { ExpectedMessage } from './row-check.policy.js';
+import { checkTurn, type OpenTurns } from './turn-check.policy.js';
+
+/** Messages that ended and are still remembered, since what comes late mostly comes soon. */
+const REMEMBERED_ENDED = 20_000;
+/** Each gap costs a few bytes; a log with more of them is broken enough to be told of these. */
+const MOST_GAPS = 10_000;
+
+export interface LogCheckUse {
+  readonly found: (finding: Finding) => void;
+  /** A message as it stands, whenever it ended, and at last each that did not. */
+  readonly settled: (message: ExpectedMessage) => void;
+  /** The message's events before a sequence, for one that ended so long ago that it is no longer remembered. */
+  readonly recall: (id: string, before: number) => Promise<readonly StoredEvent[]>;
+}
+
+/**
+ * Walks the log once. What it holds grows with the messages and turns that are open at one time, not with the log:
+ * of those that ended only the last ones are kept.
+ */
+export class LogCheck {
+  events = 0;
+  messageEvents = 0;
+  messages = 0;
+  /** The sequence that the walk has come to. */
+  passed = 0;
+  private readonly open = new Map<string, CheckedMessage>();
+  private readonly ended = new Map<string, CheckedMessage>();
+  private readonly turns: OpenTurns = new Map();
+  private readonly gaps: Gap[] = [];
+  private lastRecord = 0;
+  private lastErasure = 0;
+
+  constructor(private readonly use: LogCheckUse) {}
+
+  async event({ sequence, event }: StoredEvent): Promise<void> {
+    this.events += 1;
+    this.passRecord(sequence);
+    if (isConversationEvent(event) && event.type === 'llmq.conversation.erased.v1') {
+      this.lastErasure = streamSequenceOf(sequence);
+    }
+    if (isMessageEvent(event)) await this.messageEvent(event, sequence);
+  }
+
+  /** A record that can't be read is there all the same. */
+  malformed(sequence: number, detail: string): void {
+    this.passRecord(sequence);
+    this.use.found({ rule: 'malformed', sequence, subject: null, detail });
+  }
+
+  /** @param lastSequence where the log ends; records between the last event and it are gone */
+  end(lastSequence: number): void {
+    this.noteGap(gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1));
+    for (const finding of gapFindings(this.gaps, this.lastErasure)) this.use.found(finding);
+    for (const { state } of this.open.values()) this.use.settled({ state, answer: null });
+  }
+
+  private passRecord(sequence: number): void {
+    const record = streamSequenceOf(sequence);
+    this.passed = sequence;
+    this.noteGap(gapBetween(this.lastRecord, record));
+    this.lastRecord = record;
+  }
+
+  private noteGap(gap: Gap | null): void {
+    if (gap !== null && this.gaps.length < MOST_GAPS) this.gaps.push(gap);
+  }
+
+  private async messageEvent(event: MessageEvent, sequence: number): Promise<void> {
+    this.messageEvents += 1;
+    const before = await this.known(event, sequence);
+    const { message, findings } = checkMessageEvent(before, event, sequence);
+    for (const finding of findings) this.use.found(finding);
+    if (message === null) return;
+    if (before === null) this.messages += 1;
+    const { state } = message;
+    for (const finding of checkTurn(this.turns, before?.state ?? null, state, event, sequence)) {
+      this.use.found(finding);
+    }
+    this.remember(message);
+    if (isTerminal(event) && state.terminalSequence === sequence) {
+      const answer =
+        event.type === 'llmq.message.completed.v1' ? { sequence, answer: event.data.answer } : null;
+      this.use.settled({ state, answer });
+    }
+  }
+
+  private async known(event: MessageEvent, sequence: number): Promise<CheckedMessage | null> {
+    const known = this.open.get(event.subject) ?? this.ended.get(event.subject);
+    if (known !== undefined) return known;
+    if (event.type === 'llmq.message.received.v1') return null;
+    let message: CheckedMessage | null = null;
+    for (const earlier of await this.use.recall(event.subject, sequence)) {
+      if (!isMessageEvent(earlier.event)) continue;
+      message = checkMessageEvent(message, earlier.event, earlier.sequence).message;
+    }
+    return message;
+  }
+
+  private remember(message: CheckedMessage): void {
+    const { id, status } = message.state;
+    if (!isTerminalStatus(status)) {
+      this.ended.delete(id);
+      this.open.set(id, message);
+      return;
+    }
+    this.open.delete(id);
+    this.ended.set(id, message);
+    if (this.ended.size <= REMEMBERED_ENDED) return;
+    const [oldest] = this.ended.keys();
+    if (oldest !== undefined) this.ended.delete(oldest);
+  }
+}

@@ -1,0 +1,59 @@
+import { isTerminal, type MessageEvent } from '../message/message.events.js';
+import type { MessageState } from '../message/message.state.js';
+import type { Finding } from './findings.policy.js';
+
+/** The turns of each conversation that have not ended, with their places in its order. */
+export type OpenTurns = Map<string, Map<string, number | null>>;
+
+/**
+ * Turns run in the order in which they were accepted, one at a time: when a turn is dispatched, no earlier one is open.
+ *
+ * A turn's place is the sequence of its reception. One that the client delayed gets it when it comes into a lane, and
+ * one that is requeued after its end stands at the end again: turns behind it have run meanwhile.
+ *
+ * `open` is changed; `before` and `after` are the message's states around the event.
+ */
+export function checkTurn(
+  open: OpenTurns,
+  before: MessageState | null,
+  after: MessageState,
+  event: MessageEvent,
+  sequence: number,
+): Finding[] {
+  if (after.conversationId === null || before === after) return [];
+  const conversation = `${after.tenant} ${after.conversationId}`;
+  const turns = open.get(conversation) ?? new Map<string, number | null>();
+  open.set(conversation, turns);
+  const found = event.type === 'llmq.message.dispatched.v1' ? overtaken(turns, event, after, sequence) : [];
+  place(turns, event, sequence);
+  if (turns.size === 0) open.delete(conversation);
+  return found;
+}
+
+function place(turns: Map<string, number | null>, event: MessageEvent, sequence: number): void {
+  if (isTerminal(event)) {
+    turns.delete(event.subject);
+  } else if (event.type === 'llmq.message.received.v1') {
+    turns.set(event.subject, event.data.due_at == null ? sequence : null);
+  } else if (event.type === 'llmq.message.requeued.v1') {
+    turns.set(event.subject, sequence);
+  } else if (event.type === 'llmq.message.prioritized.v1' && turns.get(event.subject) === null) {
+    turns.set(event.subject, sequence);
+  }
+}
+
+function overtaken(
+  turns: ReadonlyMap<string, number | null>,
+  event: MessageEvent,
+  state: MessageState,
+  sequence: number,
+): Finding[] {
+  const own = turns.get(event.subject);
+  if (own == null) return [];
+  for (const [other, place] of turns) {
+    if (place === null || place >= own) continue;
+    const detail = `dispatched in conversation ${state.conversationId} while the earlier turn ${other} (sequence ${place}) had not ended`;
+    return [{ rule: 'turn_overtaken', sequence, subject: event.subject, detail }];
+  }
+  return [];
+}

@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MalformedEventError } from '../event-log/event-log.errors.js';
+import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
+import type { EventIndex } from '../projection/event-index.js';
+import type { ProjectedMessages } from '../projection/projected-messages.js';
+import { type Finding, isBroken, type Rule } from './findings.policy.js';
+import { LogCheck } from './log-check.js';
+import { lastEventUpTo } from './log-end.js';
+import { readEvents } from './read-events.js';
+import { RowComparison } from './row-comparison.js';
+
+export interface VerifyOptions {
+  readonly log: EventLog;
+  readonly index: EventIndex;
+  readonly projected: ProjectedMessages;
+  readonly signal: AbortSignal;
+  readonly onProgress: (sequence: number, target: number) => void;
+  /** How long to wait for the projection to reach the log's end, in milliseconds. */
+  readonly projectionWaitMs: number;
+}
+
+export interface VerifyReport {
+  /** No rule is broken; notes may be there. */
+  readonly ok: boolean;
+  readonly events: number;
+  readonly messages: number;
+  /** The log's end as it was when the check began. */
+  readonly lastSequence: number;
+  /** As far as PostgreSQL was compared. */
+  readonly comparedUpTo: number;
+  readonly counts: Readonly<Partial<Record<Rule, number>>>;
+  /** The first ones of each rule. */
+  readonly findings: readonly Finding[];
+}
+
+const MAX_BATCH = 1_000;
+const SHOWN_PER_RULE = 100;
+const MOST_EVENTS_RECALLED = 10_000;
+const PAGE_OF_ROWS = 1_000;
+const BETWEEN_LOOKS_MS = 100;
+
+/**
+ * Walks the log from its beginning to its present end and reports every rule that is broken, in the log itself and
+ * between it and PostgreSQL. Reads only; the service may go on meanwhile.
+ *
+ * @throws what `EventLog.read` and PostgreSQL throw, other than for malformed events, which are findings
+ */
+export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
+  const { log, projected } = options;
+  const report = new Report();
+  const lastSequence = await log.lastSequence();
+  const target = await lastEventUpTo(log, lastSequence);
+  const applied = await reachedBy(options, target);
+  const rows = new RowComparison(projected, applied, report.found);
+  const check = new LogCheck({
+    found: report.found,
+    settled: (message) => rows.add(message),
+    recall: (id, before) => recall(options, id, before),
+  });
+  await walk(options, check, rows, target);
+  check.end(lastSequence);
+  await rows.compare();
+  if (applied < target) report.found(behind(applied, target));
+  else await compareCounts(options, check, target, report.found);
+  return report.of(check, lastSequence, Math.min(applied, target));
+}
+
+async function walk(
+  options: VerifyOptions,
+  check: LogCheck,
+  rows: RowComparison,
+  target: number,
+): Promise<void> {
+  const { signal, onProgress } = options;
+  for (let next = 1; next <= target; ) {
+    signal.throwIfAborted();
+    for await (const batch of eventsFrom(options, check, next)) {
+      for (const stored of batch) if (stored.sequence <= target) await check.event(stored);
+      await rows.whenMany();
+      next = batch[batch.length - 1]!.sequence + 1;
+      onProgress(Math.min(next - 1, target), target);
+      if (next > target) return;
+    }
+    next = Math.max(next, check.passed + 1);
+  }
+}
+
+/** Ends behind a malformed event, which it reports; reading can begin again there. */
+async function* eventsFrom(
+  { log, signal }: VerifyOptions,
+  check: LogCheck,
+  from: number,
+): AsyncGenerator<readonly StoredEvent[]> {
+  try {
+    yield* log.read(from, { signal, maxBatch: MAX_BATCH });
+  } catch (error) {
+    if (!(error instanceof MalformedEventError) || error.sequence === null) throw error;
+    check.malformed(error.sequence, error.message);
+  }
+}
+
+async function reachedBy({ projected, projectionWaitMs }: VerifyOptions, target: number): Promise<number> {
+  const deadline = performance.now() + projectionWaitMs;
+  for (;;) {
+    const applied = await projected.appliedSequence();
+    if (applied >= target || performance.now() >= deadline) return applied;
+    await sleep(BETWEEN_LOOKS_MS);
+  }
+}
+
+async function recall({ index, log }: VerifyOptions, id: string, before: number): Promise<StoredEvent[]> {
+  const sequences = await index.ofMessage(id, 0, MOST_EVENTS_RECALLED);
+  return readEvents(
+    log,
+    sequences.filter((sequence) => sequence < before),
+  );
+}
+
+function behind(applied: number, target: number): Finding {
+  const detail = `the projection is at sequence ${applied}, the log's last event is at ${target}`;
+  return { rule: 'projection_behind', sequence: applied, subject: null, detail };
+}
+
+async function compareCounts(
+  { log, projected, signal }: VerifyOptions,
+  check: LogCheck,
+  target: number,
+  found: (finding: Finding) => void,
+): Promise<void> {
+  const counts = await projected.counts(target);
+  if (counts.events !== check.messageEvents) {
+    const detail = `${counts.events} events of messages in PostgreSQL, ${check.messageEvents} in the log`;
+    found({ rule: 'index_differs', sequence: null, subject: null, detail });
+  }
+  // Looking each up takes long, and can only find something where there are too many.
+  if (counts.messages <= check.messages) return;
+  let after: string | null = null;
+  do {
+    signal.throwIfAborted();
+    const page = await projected.receptions(after, target, PAGE_OF_ROWS);
+    await findStrangers(log, page, found);
+    after = page.length < PAGE_OF_ROWS ? null : page[page.length - 1]!.id;
+  } while (after !== null);
+}
+
+async function findStrangers(
+  log: EventLog,
+  page: readonly { readonly id: string; readonly sequence: number }[],
+  found: (finding: Finding) => void,
+): Promise<void> {
+  const stored = await readEvents(
+    log,
+    page.map(({ sequence }) => sequence),
+  );
+  const received = new Set(stored.map(({ event }) => event.subject));
+  for (const { id, sequence } of page) {
+    if (received.has(id)) continue;
+    const detail = `PostgreSQL says that it was received at sequence ${sequence}`;
+    found({ rule: 'row_without_event', sequence, subject: id, detail });
+  }
+}
+
+/** Counts all findings and keeps the first of each rule. */
+class Report {
+  private readonly counts = new Map<Rule, number>();
+  private readonly findings: Finding[] = [];
+
+  readonly found = (finding: Finding): void => {
+    const count = (this.counts.get(finding.rule) ?? 0) + 1;
+    this.counts.set(finding.rule, count);
+    if (count <= SHOWN_PER_RULE) this.findings.push(finding);
+  };
+
+  of({ events, messages }: LogCheck, lastSequence: number, comparedUpTo: number): VerifyReport {
+    const ok = [...this.counts.keys()].every((rule) => !isBroken({ rule }));
+    const counts = Object.fromEntries(this.counts);
+    return { ok, events, messages, lastSequence, comparedUpTo, counts, findings: this.findings };
+  }
+}

@@ -1,0 +1,68 @@
+import type { DataSource } from 'typeorm';
+import type { MessageState } from '../message/message.state.js';
+import { readCheckpoint } from './checkpoint.js';
+import { databaseOf } from './data-source.js';
+import { loadStates } from './state-loader.js';
+
+/** The answer that a message has in the tables, with the event that brought it. */
+export interface ProjectedResult {
+  readonly sequence: number;
+  readonly answer: unknown;
+}
+
+/** How many rows come of the log up to a sequence. */
+export interface ProjectedCounts {
+  readonly messages: number;
+  readonly events: number;
+}
+
+/** The tables as they are, for who holds them against the log. */
+export class ProjectedMessages {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The last sequence that the tables hold. */
+  async appliedSequence(): Promise<number> {
+    return (await readCheckpoint(this.dataSource, this.schema)).sequence;
+  }
+
+  async states(ids: readonly string[]): Promise<Map<string, MessageState>> {
+    const states = await loadStates(this.dataSource, this.schema, ids);
+    return new Map(states.map((state) => [state.id, state]));
+  }
+
+  async results(ids: readonly string[]): Promise<Map<string, ProjectedResult>> {
+    const rows: { id: string; sequence: string | number; answer: unknown }[] = await this.dataSource.query(
+      `SELECT message_id AS id, sequence, answer FROM "${this.schema}".message_results
+        WHERE message_id = ANY($1::uuid[])`,
+      [ids],
+    );
+    return new Map(rows.map(({ id, sequence, answer }) => [id, { sequence: Number(sequence), answer }]));
+  }
+
+  async counts(upTo: number): Promise<ProjectedCounts> {
+    const [row] = await this.dataSource.query(
+      `SELECT (SELECT count(*) FROM "${this.schema}".messages WHERE received_sequence <= $1) AS messages,
+              (SELECT count(*) FROM "${this.schema}".message_events WHERE sequence <= $1) AS events`,
+      [upTo],
+    );
+    return { messages: Number(row.messages), events: Number(row.events) };
+  }
+
+  /** Which messages the tables say were received up to a sequence, in the order of their ids, behind one of them. */
+  async receptions(
+    afterId: string | null,
+    upTo: number,
+    limit: number,
+  ): Promise<{ id: string; sequence: number }[]> {
+    const rows: { id: string; sequence: string | number }[] = await this.dataSource.query(
+      `SELECT id, received_sequence AS sequence FROM "${this.schema}".messages
+        WHERE received_sequence <= $1 AND ($2::uuid IS NULL OR id > $2::uuid) ORDER BY id LIMIT $3`,
+      [upTo, afterId, limit],
+    );
+    return rows.map(({ id, sequence }) => ({ id, sequence: Number(sequence) }));
+  }
+
+  private get schema(): string {
+    return databaseOf(this.dataSource).schema;
+  }
+}
