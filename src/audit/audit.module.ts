@@ -3,6 +3,7 @@ import { EventLogModule } from '../event-log/event-log.module.js';
 import { GatewayModule } from '../gateway/gateway.module.js';
 import { HttpModule } from '../gateway/http/http.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { AuditEventsController } from './rest/audit-events.controller.js';
 import { TimelineController } from './rest/timeline.controller.js';
 import { Timelines } from './timelines.js';
 
@@ -13,7 +14,7 @@ import { Timelines } from './timelines.js';
  */
 @Module({
   imports: [HttpModule, GatewayModule, EventLogModule, ProjectionReaderModule],
-  controllers: [TimelineController],
+  controllers: [TimelineController, AuditEventsController],
   providers: [Timelines],
 })
 export class AuditModule {}

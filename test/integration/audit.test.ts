@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { MessageEvent } from '../../src/message/message.events.js';
 import { eventsOfConversationSql, eventsOfMessageSql } from '../../src/projection/event-index.js';
 import { newApiKey } from '../../src/security/api-key.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
@@ -96,5 +97,71 @@ describe('the timeline', () => {
     const ofConversation = await plan(eventsOfConversationSql('llmq'), ['green', 'c7', 0, 100]);
     expect(ofConversation).toContain('message_requests_by_conversation');
     expect(ofMessage + ofConversation).not.toContain('Seq Scan');
+  });
+});
+
+describe('the stream of events', () => {
+  const ids = [uuidv7(), uuidv7(), uuidv7()];
+  let noon = '';
+
+  beforeAll(async () => {
+    noon = new Date().toISOString();
+    const now = (events: MessageEvent[]) =>
+      events.map((event) => ({ ...event, time: new Date().toISOString() }));
+    await gateway.log.append(now(life(ids[0]!, { ...red, userId: 'bob', conversationId: null })));
+    await gateway.log.append(
+      now(life(ids[1]!, { ...red, userId: 'bob', lane: 'low', conversationId: 'bobs' })),
+    );
+    await gateway.log.append(now(life(ids[2]!, { tenant: 'blue' })));
+  });
+
+  const stream = async (query: string, key = admin.key) => {
+    const { status, headers, json: text } = await get(`audit/events?${query}`, key);
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/x-ndjson; charset=utf-8']);
+    const lines = String(typeof text === 'string' ? text : JSON.stringify(text))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    return { events: lines.slice(0, -1), after: lines.at(-1).end.after as number };
+  };
+
+  it('has all of the own tenant and nothing of others, in order, and says where to go on', async () => {
+    const { events, after } = await stream('');
+    const sequences = events.map(({ sequence }) => sequence);
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    expect(new Set(events.map(({ event }) => event.tenant))).toEqual(new Set(['red']));
+    expect((await stream(`after=${sequences.at(-2)}`)).events).toEqual(events.slice(-1));
+    expect(await stream(`after=${after}`)).toEqual({ events: [], after });
+    expect((await stream('', stranger.key)).events.map(({ event }) => event.subject)).toEqual(
+      Array(4).fill(ids[2]),
+    );
+  });
+
+  it('filters by time, type, user, conversation, priority and message', async () => {
+    const of = async (query: string) => (await stream(query)).events.map(({ event }) => event);
+    expect(await of(`from=${noon}`)).toHaveLength(8);
+    expect(await of(`to=${noon}&user_id=bob`)).toHaveLength(0);
+    const completions = await of('type=completed,dead-lettered&user_id=bob');
+    expect(completions.map(({ subject }) => subject)).toEqual(ids.slice(0, 2));
+    expect((await of('conversation_id=bobs')).map(({ subject }) => subject)).toEqual(Array(4).fill(ids[1]));
+    expect(await of('priority=low')).toHaveLength(4);
+    expect((await of(`message_id=${ids[0]}&type=received`))[0]).toMatchObject({
+      ...{ subject: ids[0], data: { user_id: 'bob' } },
+    });
+    expect(await of(`message_id=${ids[2]}`)).toEqual([]);
+  });
+
+  it('knows whose messages are that were received before the stream began', async () => {
+    const { events } = await stream('user_id=bob');
+    const behindReceptions = events.filter(({ event }) => event.type.includes('dispatched'))[0].sequence - 1;
+    const again = await stream(`user_id=bob&after=${behindReceptions}`);
+    expect(again.events).toEqual(events.filter(({ sequence }) => sequence > behindReceptions));
+  });
+
+  it('is for admins, and refuses what is no query', async () => {
+    expect(await get('audit/events')).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    for (const wrong of ['type=x', 'after=-1', 'from=today', 'priority=x', 'message_id=x', 'colour=red']) {
+      expect((await get(`audit/events?${wrong}`, admin.key)).status).toBe(422);
+    }
   });
 });

@@ -11,6 +11,7 @@ import {
   InvalidIdempotencyKeyError,
 } from '../../idempotency/idempotency.errors.js';
 import { InvalidCursorError } from '../../projection/message-reader.port.js';
+import { ProjectionBehindError } from '../../projection/projection-behind.error.js';
 import { LaneFullError } from '../../queues/lane-full.error.js';
 import { isDatabaseAway } from './database-away.js';
 import { type FieldProblem, REFUSALS, type RefusalCode, RefusedError } from './refused.error.js';
@@ -37,6 +38,7 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof InvalidCursorError) {
     return failure(400, error.code, error.message, {}, [{ field: 'cursor', reason: error.message }]);
   }
+  if (error instanceof ProjectionBehindError) return failure(503, error.code, error.message, RETRY_SOON);
   if (error instanceof LogOverloadedError) return failure(503, error.code, error.message, RETRY_SOON);
   if (error instanceof LogUnavailableError) return failure(503, error.code, unavailable(error), RETRY_SOON);
   if (error instanceof LaneFullError) {
