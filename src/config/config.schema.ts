@@ -197,6 +197,15 @@ export const configSchema = z.strictObject({
       tokens_per_second: count.default(50).describe('how fast it answers'),
     })
     .prefault({}),
+  conversation: z
+    .strictObject({
+      max_context_tokens: count
+        .default(8_000)
+        .describe(
+          'for what a model is sent of a conversation, the new turn included; the newest turns that fit',
+        ),
+    })
+    .prefault({}),
   projection: z
     .strictObject({
       max_batch: count.default(2_000).describe('events folded in one transaction'),

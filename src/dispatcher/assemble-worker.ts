@@ -3,6 +3,10 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { AnswerPublisher } from '../answers/answers.port.js';
 import type { ServiceConfig } from '../config/service-config.js';
+import { ConversationContext } from '../conversation/conversation-context.js';
+import type { ConversationReader } from '../conversation/conversation-reader.port.js';
+import { tokenCount } from '../conversation/token-count.js';
+import { TurnGate } from '../conversation/turn-gate.js';
 import type { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { Lanes, RetrySchedules } from '../lanes/lane.port.js';
@@ -10,6 +14,7 @@ import { type LaneOrder, laneOrder } from '../lanes/lane-order.policy.js';
 import type { Sources } from '../platform/clock.js';
 import type { MessageReader, ProjectionPosition } from '../projection/message-reader.port.js';
 import { Attempts } from './attempt.js';
+import { ConversationTurns } from './conversation-turns.js';
 import { DurableSteps } from './durable-steps.js';
 import { EarlierRuns } from './earlier-runs.js';
 import { EndpointPlaces } from './endpoint-places.js';
@@ -22,7 +27,7 @@ import { Worker } from './worker.js';
 import { WorkerCounters } from './worker-counters.js';
 
 export interface WorkerSurroundings {
-  readonly config: Pick<ServiceConfig, 'queue'>;
+  readonly config: Pick<ServiceConfig, 'queue' | 'conversation'>;
   readonly log: EventLog;
   readonly lanes: Lanes;
   readonly schedules: RetrySchedules;
@@ -30,6 +35,7 @@ export interface WorkerSurroundings {
   readonly answers: AnswerPublisher;
   readonly reader: MessageReader;
   readonly position: ProjectionPosition;
+  readonly conversations: Pick<ConversationReader, 'find' | 'turns'>;
   readonly sources: Sources;
   readonly logger: Logger;
 }
@@ -38,6 +44,8 @@ export interface WorkerSurroundings {
 const FEWEST_SET_ASIDE = 16;
 const MOST_SET_ASIDE = 1_000;
 const FEWEST_SETTLING = 256;
+/** How long a turn keeps its slot while the projection has yet to reach it. */
+const GATE_WAIT_MS = 5_000;
 
 /** One worker of this process, not yet started. */
 export function assembleWorker(around: WorkerSurroundings): Worker {
@@ -60,8 +68,8 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
     // A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint.
     slots: new Slots(orderOf(config, Math.min(concurrency, around.registry.places)), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
-    preparation: new Preparation(log, earlierRuns),
-    attempts: new Attempts(`${hostname()}:${process.pid}`, steps, answers, calls, sources),
+    preparation: new Preparation(log, earlierRuns, turnsOf(around, stopping.signal)),
+    attempts: new Attempts(`${hostname()}:${process.pid}`, steps, earlierRuns, answers, calls, sources),
     settlement: new Settlement(steps, answers, backoff, sources, counters),
   };
   return new Worker(parts, Math.max(FEWEST_SETTLING, 4 * concurrency));
@@ -80,6 +88,15 @@ function orderOf({ queue: { levels, worker } }: Pick<ServiceConfig, 'queue'>, sl
     low: levels.low.min_share,
   };
   return laneOrder({ slots, realtimeReserve: worker.realtime_reserve, minShare });
+}
+
+function turnsOf(
+  { conversations, position, config }: WorkerSurroundings,
+  stopping: AbortSignal,
+): ConversationTurns {
+  const gate = new TurnGate(conversations, position, GATE_WAIT_MS);
+  const context = new ConversationContext(conversations, tokenCount, config.conversation.max_context_tokens);
+  return new ConversationTurns(gate, context, stopping);
 }
 
 function limitsOf({ queue: { levels } }: Pick<ServiceConfig, 'queue'>) {

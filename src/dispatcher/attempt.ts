@@ -2,34 +2,43 @@ import type { AnswerPublisher } from '../answers/answers.port.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
 import { complete } from '../message/complete.decision.js';
-import { dispatched } from '../message/dispatch.decision.js';
+import { type DispatchDecision, dispatched } from '../message/dispatch.decision.js';
 import type { MessageCompleted } from '../message/message.events.js';
 import type { Sources } from '../platform/clock.js';
 import type { DurableSteps } from './durable-steps.js';
+import type { EarlierRuns } from './earlier-runs.js';
 import { CallOverdueError, type RunningCalls } from './running-calls.js';
 import type { CallFailure } from './verdict.policy.js';
 import { contextNow, type Work } from './work.js';
+
+/** Giving up is not among them: this very attempt counts as one of the lost calls until it has ended. */
+export type KnownAlready = Exclude<DispatchDecision, { kind: 'call' | 'give_up' }>;
 
 interface Delivered {
   /** Pieces of the answer that went out to listeners. */
   readonly chunksDelivered: number;
 }
 
-/** Either an answer or a failure. */
+/** An answer, a failure, or no call because the message is decided already. */
 export type Outcome = Delivered &
   (
-    | { readonly completed: MessageCompleted; readonly failure: null }
-    | { readonly completed: null; readonly failure: CallFailure }
+    | { readonly kind: 'answered'; readonly completed: MessageCompleted }
+    | { readonly kind: 'failed'; readonly failure: CallFailure }
+    | { readonly kind: 'known'; readonly decision: KnownAlready }
   );
 
 /**
  * Makes one attempt: the call, whose pieces go out as they come, and beside it the record that it was begun. The model
  * does not wait for the log, but nothing is concluded from the call before the record is durable (ADR 6).
+ *
+ * A message that another worker may still have is recorded first, and called only if the log, up to that record, has not
+ * ended it: the time from the first look at it to the call can be long on a busy machine.
  */
 export class Attempts {
   constructor(
     private readonly workerName: string,
     private readonly steps: DurableSteps,
+    private readonly earlierRuns: EarlierRuns,
     private readonly answers: AnswerPublisher,
     private readonly calls: RunningCalls,
     private readonly sources: Sources,
@@ -42,6 +51,7 @@ export class Attempts {
    * @throws what is no failure of the message but of this process
    */
   async run(work: Work, lease: EndpointLease): Promise<Outcome> {
+    if (this.earlierRuns.possible(work.delivery)) return this.runAgain(work, lease);
     const recorded = this.record(work, lease);
     const called = this.call(work, lease).finally(() => lease.release());
     const [record, outcome] = await Promise.allSettled([recorded, called]);
@@ -50,7 +60,18 @@ export class Attempts {
     return outcome.value;
   }
 
-  private async record({ delivery }: Work, lease: EndpointLease): Promise<void> {
+  private async runAgain(work: Work, lease: EndpointLease): Promise<Outcome> {
+    try {
+      const decision = await this.earlierRuns.decideAt(work.delivery, await this.record(work, lease));
+      if (decision !== null && isKnown(decision)) return { kind: 'known', decision, chunksDelivered: 0 };
+      return await this.call(work, lease);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** @returns where the record lies */
+  private async record({ delivery, context: sent }: Work, lease: EndpointLease): Promise<number> {
     const context = contextNow(delivery.event, this.sources);
     const event = dispatched(context, delivery.event, {
       delivery: delivery.delivery,
@@ -58,8 +79,9 @@ export class Attempts {
       endpoint: lease.endpoint.name,
       model: lease.model,
       endpointReason: lease.reason,
+      context: sent,
     });
-    await this.steps.append([event]);
+    return (await this.steps.append([event])).firstSequence;
   }
 
   private async call(work: Work, lease: EndpointLease): Promise<Outcome> {
@@ -82,10 +104,10 @@ export class Attempts {
     try {
       const answer = await lease.endpoint.call(call);
       const completed = this.completed(work, lease, calledAt, answer);
-      return { completed, failure: null, chunksDelivered: chunks };
+      return { kind: 'answered', completed, chunksDelivered: chunks };
     } catch (error) {
       const failure = failureOf(error, lease.endpoint.name);
-      return { completed: null, failure, chunksDelivered: chunks };
+      return { kind: 'failed', failure, chunksDelivered: chunks };
     } finally {
       running.end();
     }
@@ -112,4 +134,8 @@ function failureOf(error: unknown, endpoint: string): CallFailure {
   }
   if (error instanceof CallOverdueError) return { kind: 'overdue', endpoint, timeoutMs: error.timeoutMs };
   throw error;
+}
+
+function isKnown(decision: DispatchDecision): decision is KnownAlready {
+  return decision.kind !== 'call' && decision.kind !== 'give_up';
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { CONVERSATION_READER, type ConversationReader } from '../conversation/conversation-reader.port.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
@@ -30,8 +31,8 @@ const SHARE_OF_SHUTDOWN = 0.8;
 
 /**
  * The role `worker`: takes messages off the lanes, calls models, and sees each message to its next event.
- * Needs `PlatformModule` and `DemoEndpointModule` (global). Left out: the gate of conversations, and how many slots
- * there should be.
+ * Needs `PlatformModule` and `DemoEndpointModule` (global). Left out: how many slots there should be, and
+ * the way of held turns back into their lanes, which the projector sees first.
  */
 @Module({
   imports: [
@@ -54,6 +55,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         ANSWER_PUBLISHER,
         MESSAGE_READER,
         PROJECTION_POSITION,
+        CONVERSATION_READER,
         SOURCES,
         LOGGER,
       ],
@@ -66,11 +68,24 @@ const SHARE_OF_SHUTDOWN = 0.8;
         answers: AnswerPublisher,
         reader: MessageReader,
         position: ProjectionPosition,
+        conversations: ConversationReader,
         sources: Sources,
         logger: Logger,
       ) =>
         assembleWorker({
-          ...{ config, log, lanes, schedules, registry, answers, reader, position, sources, logger },
+          ...{
+            config,
+            log,
+            lanes,
+            schedules,
+            registry,
+            answers,
+            reader,
+            position,
+            conversations,
+            sources,
+            logger,
+          },
         }),
     },
   ],

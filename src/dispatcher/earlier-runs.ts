@@ -16,17 +16,28 @@ export class EarlierRuns {
     private readonly stopping: AbortSignal,
   ) {}
 
-  /** False for a message that nobody can have had: it needs no look, and costs no read. */
-  possible(delivery: LaneDelivery): boolean {
-    return delivery.delivery > 1 || delivery.inDoubtUpTo !== null;
+  /**
+   * False for a message that nobody can have had: it needs no look, and costs no read. One that came back into its lane
+   * (a retry, a turn that was held) may have ended meanwhile, through another worker that was taken for dead.
+   */
+  possible({ delivery, inDoubtUpTo, event: { data } }: LaneDelivery): boolean {
+    return delivery > 1 || inDoubtUpTo !== null || data.received_sequence !== null;
   }
 
   /** Null when the projection does not catch up in time, or the worker stops: nobody can tell yet. */
   async decide(delivery: LaneDelivery): Promise<DispatchDecision | null> {
     // The worker that had it may have written its last word at any time until now.
-    const knownUpTo = delivery.delivery > 1 ? await this.log.lastSequence() : (delivery.inDoubtUpTo ?? 0);
-    if (!(await this.position.waitFor(knownUpTo, WAIT_MS, this.stopping))) return null;
+    const { delivery: count, inDoubtUpTo, sequence } = delivery;
+    return this.decideAt(
+      delivery,
+      count > 1 ? await this.log.lastSequence() : Math.max(inDoubtUpTo ?? 0, sequence),
+    );
+  }
+
+  /** By what the log says up to a sequence. Null as `decide`. */
+  async decideAt(delivery: LaneDelivery, sequence: number): Promise<DispatchDecision | null> {
+    if (!(await this.position.waitFor(sequence, WAIT_MS, this.stopping))) return null;
     const state = await this.reader.state(delivery.event.subject);
-    return decideDispatch(delivery.event, state, this.maxLostCalls);
+    return decideDispatch(delivery.event, delivery.sequence, state, this.maxLostCalls);
   }
 }

@@ -1,32 +1,28 @@
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
-import type { DispatchDecision } from '../message/dispatch.decision.js';
+import type { ModelRequest } from '../message/message.events.js';
+import type { ConversationTurns } from './conversation-turns.js';
 import type { EarlierRuns } from './earlier-runs.js';
+import type { Prepared } from './prepared.js';
 import { receivedSequenceOf, type Work } from './work.js';
 
-/**
- * What becomes of a delivery before any endpoint is looked for.
- * - `ready`: a model may be called.
- * - `known`: the log has decided it already.
- * - `unclear`: nobody can tell yet whether it ran; ask again later.
- * - `request_missing`: its request is no longer in the log.
- */
-export type Prepared =
-  | { readonly kind: 'ready'; readonly work: Work }
-  | { readonly kind: 'known'; readonly decision: Exclude<DispatchDecision, { kind: 'call' }> }
-  | { readonly kind: 'unclear' }
-  | { readonly kind: 'request_missing'; readonly sequence: number };
+interface Request {
+  readonly request: ModelRequest;
+  readonly conversationId: string | null;
+}
 
 export class Preparation {
   constructor(
     private readonly log: EventLog,
     private readonly earlierRuns: EarlierRuns,
+    private readonly turns: ConversationTurns,
   ) {}
 
-  /** The usual case without waiting: a first delivery that carries its request. Null for all others. */
+  /** The usual case without waiting: a first delivery, of no conversation, that carries its request. Null for all others. */
   atOnce(delivery: LaneDelivery): Work | null {
-    const { request } = delivery;
-    return request === null || this.earlierRuns.possible(delivery) ? null : { delivery, request };
+    const { request, conversationId } = delivery;
+    if (request === null || conversationId !== null || this.earlierRuns.possible(delivery)) return null;
+    return { delivery, request, context: null };
   }
 
   async prepare(delivery: LaneDelivery): Promise<Prepared> {
@@ -35,19 +31,21 @@ export class Preparation {
       if (decision === null) return { kind: 'unclear' };
       if (decision.kind !== 'call') return { kind: 'known', decision };
     }
-    return this.withRequest(delivery);
+    const asked = await this.requestOf(delivery);
+    if (asked === null) return { kind: 'request_missing', sequence: receivedSequenceOf(delivery) };
+    if (asked.conversationId === null) {
+      return { kind: 'ready', work: { delivery, request: asked.request, context: null } };
+    }
+    return this.turns.prepare(delivery, asked.request, asked.conversationId);
   }
 
-  private async withRequest(delivery: LaneDelivery): Promise<Prepared> {
-    if (delivery.request !== null) return { kind: 'ready', work: { delivery, request: delivery.request } };
+  private async requestOf(delivery: LaneDelivery): Promise<Request | null> {
+    const { request, conversationId } = delivery;
+    if (request !== null) return { request, conversationId };
     const sequence = receivedSequenceOf(delivery);
-    const stored = sequence > 0 ? await this.log.get(sequence) : null;
-    if (
-      stored?.event.type !== 'llmq.message.received.v1' ||
-      stored.event.subject !== delivery.event.subject
-    ) {
-      return { kind: 'request_missing', sequence };
-    }
-    return { kind: 'ready', work: { delivery, request: stored.event.data.request } };
+    const received = sequence > 0 ? (await this.log.get(sequence))?.event : undefined;
+    if (received?.type !== 'llmq.message.received.v1' || received.subject !== delivery.event.subject)
+      return null;
+    return { request: received.data.request, conversationId: received.data.conversation_id };
   }
 }

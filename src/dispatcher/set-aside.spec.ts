@@ -18,7 +18,7 @@ function endpoint(name: string, models: string[], maxConcurrency = 1): ModelEndp
 
 function work(sequence: number, model: string | null, lane: Lane = 'normal'): Work {
   const delivery = { lane, sequence } as LaneDelivery;
-  return { delivery, request: { content: 'x', model, parameters: {} } };
+  return { delivery, request: { content: 'x', model, parameters: {} }, context: null };
 }
 
 function leased(places: EndpointPlaces, model: string | null) {

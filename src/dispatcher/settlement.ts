@@ -4,7 +4,8 @@ import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { Backoff } from '../message/backoff.policy.js';
 import type { DispatchDecision } from '../message/dispatch.decision.js';
 import { giveUp } from '../message/give-up.decision.js';
-import type { MessageScheduled } from '../message/message.events.js';
+import { hold } from '../message/hold.decision.js';
+import type { MessageCompleted, MessageScheduled } from '../message/message.events.js';
 import type { Sources } from '../platform/clock.js';
 import type { Outcome } from './attempt.js';
 import type { DurableSteps } from './durable-steps.js';
@@ -28,16 +29,32 @@ export class Settlement {
   ) {}
 
   async outcome(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
-    const { failure, chunksDelivered } = outcome;
-    if (failure !== null) return this.failed(delivery, failure, chunksDelivered);
+    switch (outcome.kind) {
+      case 'answered':
+        return this.answered(delivery, outcome.completed, outcome.chunksDelivered);
+      case 'failed':
+        return this.failed(delivery, outcome.failure, outcome.chunksDelivered);
+      case 'known':
+        this.counters.alreadyKnown += 1;
+        return this.known(delivery, outcome.decision);
+      default:
+        return assertNever(outcome);
+    }
+  }
+
+  private async answered(
+    delivery: LaneDelivery,
+    completed: MessageCompleted,
+    chunksDelivered: number,
+  ): Promise<void> {
     try {
-      const { firstSequence } = await this.steps.append([outcome.completed]);
+      const { firstSequence } = await this.steps.append([completed]);
       this.counters.completed += 1;
       this.finished(delivery, firstSequence);
     } catch (error) {
       if (!(error instanceof EventTooLargeError)) throw error;
       // Another call would only bring another answer that the log can't hold.
-      const { endpoint } = outcome.completed.data;
+      const { endpoint } = completed.data;
       await this.failed(delivery, { kind: 'answer_too_large', endpoint }, chunksDelivered);
     }
   }
@@ -52,6 +69,13 @@ export class Settlement {
     if (next.type === 'llmq.message.scheduled.v1') return this.retryLater(delivery, next);
     this.counters.deadLettered += 1;
     this.finished(delivery, firstSequence + 1);
+  }
+
+  /** Off its lane until the turn before it has ended: whoever sees that puts it back. */
+  async held(delivery: LaneDelivery, behind: string): Promise<void> {
+    await this.steps.append([hold(contextNow(delivery.event, this.sources), behind)]);
+    this.counters.held += 1;
+    delivery.ack();
   }
 
   /** For a delivery of what is decided already. */

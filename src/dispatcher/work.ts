@@ -1,12 +1,20 @@
 import type { LaneDelivery } from '../lanes/lane.port.js';
-import type { EventContext, MessagePrioritized, ModelRequest } from '../message/message.events.js';
+import type {
+  EventContext,
+  MessageEventData,
+  MessagePrioritized,
+  ModelRequest,
+} from '../message/message.events.js';
 import type { DueMessage } from '../message/requeue-due.decision.js';
 import type { Sources } from '../platform/clock.js';
 
 /** A message that a model may be called for: nothing in the log speaks against it, and its request is at hand. */
 export interface Work {
   readonly delivery: LaneDelivery;
+  /** What the model is sent, the history of its conversation included. */
   readonly request: ModelRequest;
+  /** Which earlier turns are in it; null outside of a conversation. */
+  readonly context: MessageEventData['llmq.message.dispatched.v1']['context'];
 }
 
 /** For the events that this worker appends about a message, as of now. */

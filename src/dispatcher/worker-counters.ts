@@ -6,6 +6,8 @@ export class WorkerCounters {
   deadLettered = 0;
   /** Deliveries of messages that were decided already. */
   alreadyKnown = 0;
+  /** Turns that gave their place in the lane back, behind an earlier one. */
+  held = 0;
   /** Given back to their lanes without an outcome. */
   handedBack = 0;
   /** Failures of the worker itself, none of the message. */

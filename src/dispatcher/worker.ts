@@ -5,7 +5,8 @@ import type { LaneDelivery, Lanes } from '../lanes/lane.port.js';
 import { LANES, type Lane } from '../message/message.events.js';
 import type { Attempts } from './attempt.js';
 import type { EndpointPlaces } from './endpoint-places.js';
-import type { Preparation, Prepared } from './preparation.js';
+import type { Preparation } from './preparation.js';
+import type { Prepared } from './prepared.js';
 import type { RunningCalls } from './running-calls.js';
 import type { SetAside } from './set-aside.js';
 import type { Settlement } from './settlement.js';
@@ -58,7 +59,8 @@ export interface WorkerStatus {
 /**
  * Takes messages off the lanes and sees each through one attempt.
  *
- * A message passes through: ready in a lane -> (prepared, in a slot, where the log must be asked first) -> placed at an
+ * A message passes through: ready in a lane -> (prepared, in a slot, where the log or its conversation must be asked
+ * first, and held, out of the lane, behind an earlier turn) -> placed at an
  * endpoint, or set aside while its endpoints are busy -> called, in a slot -> settled, out of the slot, since a durable
  * write must not keep an endpoint idle. At every point of this way it is held, and ends in exactly one ack or
  * hand-back; only the death of the process leaves that to the broker.
@@ -169,6 +171,9 @@ export class Worker {
       case 'ready':
         this.place(prepared.work);
         break;
+      case 'held':
+        await this.settle(() => this.parts.settlement.held(delivery, prepared.behind));
+        break;
       case 'known':
         this.parts.counters.alreadyKnown += 1;
         await this.settle(() => this.parts.settlement.known(delivery, prepared.decision));
@@ -176,7 +181,7 @@ export class Worker {
       case 'unclear':
         this.parts.logger.warn(
           { messageId: delivery.event.subject },
-          'a message that may have run before waits for the projection',
+          'a message waits for the projection to tell whether it may run',
         );
         this.handBack(delivery, UNCLEAR_DELAY_MS);
         break;

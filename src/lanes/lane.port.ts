@@ -12,6 +12,8 @@ export interface LaneDelivery {
   readonly event: MessagePrioritized;
   /** The message's request where it lies in the same record of the log, which it does at the first attempt; else null. */
   readonly request: ModelRequest | null;
+  /** The conversation, where the request is there; else null, and the request's event tells it. */
+  readonly conversationId: string | null;
   /** How often the broker says it handed this message out, from 1. */
   readonly delivery: number;
   /**

@@ -30,30 +30,33 @@ const pending: MessageState = evolve(evolve(null, received, 1), prioritized, 2);
 
 describe('decideDispatch', () => {
   it('calls on a first delivery, without asking anybody', () => {
-    expect(decideDispatch(prioritized, null, MAX_LOST)).toEqual({ kind: 'call' });
+    expect(decideDispatch(prioritized, 2, null, MAX_LOST)).toEqual({ kind: 'call' });
   });
 
   it('calls again when the worker that had it left no word', () => {
-    expect(decideDispatch(prioritized, pending, MAX_LOST)).toEqual({ kind: 'call' });
+    expect(decideDispatch(prioritized, 2, pending, MAX_LOST)).toEqual({ kind: 'call' });
     const open = { ...pending, status: 'processing', attempts: 2, openAttempts: 2 } as const;
-    expect(decideDispatch(prioritized, open, MAX_LOST)).toEqual({ kind: 'call' });
+    expect(decideDispatch(prioritized, 2, open, MAX_LOST)).toEqual({ kind: 'call' });
   });
 
   it('gives up a message over which too many workers died', () => {
     const open = { ...pending, status: 'processing', attempts: 3, openAttempts: 3 } as const;
-    expect(decideDispatch(prioritized, open, MAX_LOST)).toEqual({ kind: 'give_up', lostCalls: 3 });
+    expect(decideDispatch(prioritized, 2, open, MAX_LOST)).toEqual({ kind: 'give_up', lostCalls: 3 });
     expect(giveUp(context, 1, 3).data).toMatchObject({ reason: 'lost_workers', error: { retryable: false } });
   });
 
   it.each(['completed', 'failed', 'cancelled', 'expired'] as const)('never calls what is %s', (status) => {
     const settled = { ...pending, status, terminalSequence: 9 };
-    expect(decideDispatch(prioritized, settled, MAX_LOST)).toEqual({ kind: 'settled', terminalSequence: 9 });
+    expect(decideDispatch(prioritized, 2, settled, MAX_LOST)).toEqual({
+      kind: 'settled',
+      terminalSequence: 9,
+    });
   });
 
   it('makes sure of the schedule of what has failed and waits', () => {
     const due = '2026-01-01T00:01:00.000Z';
     const waiting = { ...pending, status: 'scheduled', currentAttempt: 2, scheduledAt: due } as const;
-    expect(decideDispatch(prioritized, waiting, MAX_LOST)).toEqual({
+    expect(decideDispatch(prioritized, 2, waiting, MAX_LOST)).toEqual({
       kind: 'rescheduled',
       attempt: 2,
       dueAt: due,
@@ -62,14 +65,20 @@ describe('decideDispatch', () => {
 
   it('leaves a message alone whose next attempt is in the lane', () => {
     const later = { ...pending, currentAttempt: 2 };
-    expect(decideDispatch(prioritized, later, MAX_LOST)).toEqual({ kind: 'superseded' });
+    expect(decideDispatch(prioritized, 2, later, MAX_LOST)).toEqual({ kind: 'superseded' });
+  });
+
+  it('leaves an entry alone that has come into the lane again since, behind an earlier turn', () => {
+    const again = { ...pending, laneSequence: 9 };
+    expect(decideDispatch(prioritized, 2, again, MAX_LOST)).toEqual({ kind: 'superseded' });
+    expect(decideDispatch(prioritized, 9, again, MAX_LOST)).toEqual({ kind: 'call' });
   });
 
   it('calls the next attempt itself when it comes', () => {
     const due = { ...prioritized.data, receivedSequence: 1, timeoutMs: 1_000, maxRetries: 3 };
     const second = requeueDue(context, { ...due, attempt: 2, receivedAt: context.now });
     const state = { ...pending, currentAttempt: 2 };
-    expect(decideDispatch(second, state, MAX_LOST)).toEqual({ kind: 'call' });
+    expect(decideDispatch(second, 7, state, MAX_LOST)).toEqual({ kind: 'call' });
   });
 });
 

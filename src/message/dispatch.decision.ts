@@ -11,7 +11,7 @@ import { isTerminalStatus, type MessageState } from './message.state.js';
  * - `call`: call a model.
  * - `settled`: its terminal event is in the log already; tell who waits, and take it off the lane.
  * - `rescheduled`: its failure and the next attempt's time are in the log; make sure the schedule stands, take it off.
- * - `superseded`: a later attempt is in the lane; take this one off.
+ * - `superseded`: a later entry is in the lane; take this one off.
  * - `give_up`: too many workers died over it.
  */
 export type DispatchDecision =
@@ -28,6 +28,7 @@ export type DispatchDecision =
  */
 export function decideDispatch(
   prioritized: MessagePrioritized,
+  sequence: number,
   state: MessageState | null,
   maxLostCalls: number,
 ): DispatchDecision {
@@ -40,6 +41,8 @@ export function decideDispatch(
       ? { kind: 'rescheduled', attempt: state.currentAttempt, dueAt: state.scheduledAt }
       : { kind: 'superseded' };
   }
+  // The same attempt came back into its lane by another way: held or requeued, and ready again.
+  if (sequence < (state.laneSequence ?? 0)) return { kind: 'superseded' };
   if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
   return { kind: 'call' };
 }
@@ -51,6 +54,7 @@ export interface Dispatch {
   readonly model: string;
   /** Why this endpoint, in words. */
   readonly endpointReason: string;
+  readonly context?: MessageDispatched['data']['context'];
 }
 
 /** The record that a model is called; durable before anything that comes of the call. */
@@ -67,6 +71,7 @@ export function dispatched(
     model: dispatch.model,
     waited_ms: elapsedMs(prioritized.data.received_at, context.now),
     endpoint_reason: dispatch.endpointReason,
+    ...(dispatch.context == null ? {} : { context: dispatch.context }),
   });
 }
 

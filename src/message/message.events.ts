@@ -127,6 +127,8 @@ export const messageEventSchemas = {
     model: z.string(),
     waited_ms: milliseconds,
     endpoint_reason: z.string(),
+    /** What was sent of the conversation before this turn: the turns' messages, oldest first; absent outside of one. */
+    context: z.object({ turns: z.array(z.string()), tokens: z.number().int().nonnegative() }).nullish(),
   }),
   'llmq.message.attempt-failed.v1': z.object({
     attempt: attemptNumber,

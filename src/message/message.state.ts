@@ -40,6 +40,10 @@ export interface MessageState {
   readonly scheduledAt: string | null;
   /** The attempt that the schedule or the lane holds next; what is redelivered below it is out of date. */
   readonly currentAttempt: number;
+  /** The turn of its conversation that has to end first; null while it is not held. */
+  readonly heldBehind: string | null;
+  /** Where it entered its lane last; an earlier entry that is handed out again is out of date. Null before the first. */
+  readonly laneSequence: number | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   readonly error: AttemptError | null;
@@ -95,6 +99,8 @@ function received(event: MessageReceived, sequence: number): MessageState {
     updatedAt: event.time,
     scheduledAt: null,
     currentAttempt: 1,
+    heldBehind: null,
+    laneSequence: null,
     startedAt: null,
     completedAt: null,
     error: null,
@@ -112,21 +118,24 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
       return {
         status: 'pending',
         priority: event.data.priority,
-        // "Why this priority" outlives retries: they put a message back into its lane, they don't choose the lane.
-        priorityReason: event.data.reason === 'retry' ? state.priorityReason : event.data.reason,
+        // "Why this priority" outlives what puts a message back into its lane without choosing the lane.
+        priorityReason: isReturn(event.data.reason) ? state.priorityReason : event.data.reason,
         currentAttempt: event.data.attempt,
         scheduledAt: null,
+        heldBehind: null,
+        laneSequence: sequence,
       };
     case 'llmq.message.scheduled.v1':
       return { status: 'scheduled', scheduledAt: event.data.due_at, currentAttempt: event.data.attempt };
     case 'llmq.message.held.v1':
-      return { status: 'pending' };
+      return { status: 'pending', heldBehind: event.data.behind };
     case 'llmq.message.dispatched.v1':
       return {
         status: 'processing',
         attempts: state.attempts + 1,
         openAttempts: state.openAttempts + 1,
         startedAt: state.startedAt ?? event.time,
+        heldBehind: null,
       };
     case 'llmq.message.attempt-failed.v1':
       // A known outcome clears the calls lost with their workers: from here on they count afresh.
@@ -147,7 +156,18 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
 }
 
 function terminal(status: MessageStatus, event: MessageEvent, sequence: number): Partial<MessageState> {
-  return { status, completedAt: event.time, terminalSequence: sequence, scheduledAt: null, openAttempts: 0 };
+  return {
+    status,
+    completedAt: event.time,
+    terminalSequence: sequence,
+    scheduledAt: null,
+    openAttempts: 0,
+    heldBehind: null,
+  };
+}
+
+function isReturn(reason: PriorityReason): boolean {
+  return reason === 'retry' || reason === 'turn_ready';
 }
 
 export class OrphanEventError extends Error {

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
+import type { MessageState } from '../message/message.state.js';
 import type { Checkpoint } from './checkpoint.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { gatheredBatches } from './gathered-batches.js';
@@ -24,7 +25,7 @@ export interface FoldTarget {
  * Folds the log into the tables from a checkpoint on, until the signal aborts. A batch is read, folded and encoded
  * while PostgreSQL writes the one before; they are committed in their order, each with its checkpoint.
  *
- * @param onApplied called after each commit
+ * @param onApplied called after each commit, with the messages of conversations that ended in it or are held
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
  * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded; all before it is written
  */
@@ -32,7 +33,7 @@ export async function foldLog(
   target: FoldTarget,
   from: Checkpoint,
   signal: AbortSignal,
-  onApplied: (checkpoint: Checkpoint) => void,
+  onApplied: (checkpoint: Checkpoint, turns: readonly string[]) => void,
 ): Promise<void> {
   const memory = new FoldMemory(target.dataSource, target.schema, target.maxBatch);
   const failed = new AbortController();
@@ -45,7 +46,9 @@ export async function foldLog(
       for (const part of cutAtErasures(events)) {
         const { erases, ...batch } = await prepare(target.schema, memory, at, part);
         await writing;
-        writing = commitBatch(target.client, target.schema, batch).then(() => onApplied(batch.to));
+        writing = commitBatch(target.client, target.schema, batch).then(() =>
+          onApplied(batch.to, batch.turns),
+        );
         // An idle log yields nothing that would lead to the next `await`: end the reading, and it comes to light below.
         writing.catch(() => failed.abort());
         at = batch.to;
@@ -68,5 +71,13 @@ async function prepare(
   const last = events[events.length - 1]!;
   const to = { sequence: last.sequence, eventId: last.event.id, generation: from.generation };
   const statements = [...rowStatements(schema, messages), ...conversationStatements(schema, conversations)];
-  return { from, to, statements, erases };
+  return { from, to, statements, erases, turns: movedTurns(messages.messages.values()) };
+}
+
+function movedTurns(states: Iterable<MessageState>): string[] {
+  const moved: string[] = [];
+  for (const { id, conversationId, heldBehind, terminalSequence } of states) {
+    if (conversationId !== null && (heldBehind !== null || terminalSequence !== null)) moved.push(id);
+  }
+  return moved;
 }

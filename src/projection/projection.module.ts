@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
+import { TurnRelay } from '../conversation/turn-relay.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
@@ -21,6 +22,7 @@ import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
+import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
@@ -124,6 +126,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         new Projector({
           ...{ log, dataSource, logger, sources },
           maxBatch: projection.max_batch,
+          turns: new TurnRelay({ held: new PostgresHeldTurns(dataSource), log, sources, logger }),
           linger: new Linger(LINGER_MS, tracker),
           announce: (applied, run) => {
             // Readers in this process need not wait for the way over the broker.

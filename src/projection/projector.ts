@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
+import type { TurnRelay } from '../conversation/turn-relay.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { backoffDelayMs } from '../message/backoff.policy.js';
 import type { Sources } from '../platform/clock.js';
@@ -42,6 +43,8 @@ export interface ProjectorParts {
   readonly linger?: Linger | undefined;
   /** Tells everybody how far the tables are; called after each commit. `run` is another one each time it begins anew. */
   readonly announce: (applied: number, run: string) => void;
+  /** Learns after each commit which turns of conversations were held, or ended. */
+  readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
 }
 
 /**
@@ -160,7 +163,7 @@ export class Projector {
     schema: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, dataSource, maxBatch, linger, sources, announce } = this.parts;
+    const { log, dataSource, maxBatch, linger, sources, announce, turns } = this.parts;
     const from = await readCheckpoint(session.client, schema);
     await assertSameLog(log, from);
     const run = sources.newId();
@@ -174,11 +177,15 @@ export class Projector {
     const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
     try {
       const target = { log, schema, client: session.client, dataSource, maxBatch, linger };
-      await foldLog(target, from, inner, ({ sequence }) => applied(sequence));
+      turns?.begin(inner);
+      await foldLog(target, from, inner, ({ sequence }, moved) => {
+        applied(sequence);
+        turns?.moved(moved, inner);
+      });
       if (ended.signal.aborted) throw ended.signal.reason;
     } finally {
       ended.abort();
-      await watching;
+      await Promise.all([watching, turns?.idle()]);
     }
   }
 

@@ -6,6 +6,8 @@ export interface PreparedBatch {
   readonly from: Checkpoint;
   readonly to: Checkpoint;
   readonly statements: readonly Statement[];
+  /** Messages of conversations that ended in it, or are held. */
+  readonly turns: readonly string[];
 }
 
 /**

@@ -24,6 +24,8 @@ interface StateRow {
   received_sequence: number;
   last_sequence: number;
   terminal_sequence: number | null;
+  held_behind: string | null;
+  lane_sequence: number | null;
 }
 
 /** The states of those of `ids` that the projection knows. */
@@ -64,6 +66,8 @@ function toState(row: StateRow): MessageState {
     error: row.error,
     receivedSequence: Number(row.received_sequence),
     lastSequence: Number(row.last_sequence),
+    heldBehind: row.held_behind,
+    laneSequence: row.lane_sequence === null ? null : Number(row.lane_sequence),
     terminalSequence: row.terminal_sequence === null ? null : Number(row.terminal_sequence),
   };
 }

@@ -55,6 +55,8 @@ const messageColumns: readonly ColumnWrite<MessageState>[] = [
   column('received_sequence', 'bigint', (row) => row.receivedSequence),
   column('last_sequence', 'bigint', (row) => row.lastSequence),
   column('terminal_sequence', 'bigint', (row) => row.terminalSequence),
+  column('held_behind', 'uuid', (row) => row.heldBehind),
+  column('lane_sequence', 'bigint', (row) => row.laneSequence),
 ];
 
 export const messageWrite: TableWrite<MessageState> = {

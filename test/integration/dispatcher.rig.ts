@@ -213,6 +213,8 @@ export class Rig {
       answers: new NatsAnswerPublisher(nats, new ChunkShortcut()),
       reader: this.folded,
       position: this.folded,
+      // No message of these tests has a conversation.
+      conversations: { find: async () => null, turns: async () => [] },
       sources: systemSources,
       logger: silentLogger,
     };

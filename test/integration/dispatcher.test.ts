@@ -413,6 +413,7 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
     sequence: delivery.sequence,
     event: delivery.event,
     request: delivery.request,
+    conversationId: delivery.conversationId,
     delivery: delivery.delivery,
     inDoubtUpTo: delivery.inDoubtUpTo,
     ack: () => {},

@@ -48,6 +48,10 @@ export class HeldDelivery implements LaneDelivery {
     return this.content.request;
   }
 
+  get conversationId(): string | null {
+    return this.content.conversationId;
+  }
+
   ack(): void {
     this.end(ACK);
   }

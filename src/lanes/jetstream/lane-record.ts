@@ -8,6 +8,7 @@ export interface LaneRecord {
   readonly sequence: number;
   readonly event: MessagePrioritized;
   readonly request: ModelRequest | null;
+  readonly conversationId: string | null;
 }
 
 /**
@@ -21,7 +22,12 @@ export function laneRecord(bytes: Uint8Array, streamSequence: number): LaneRecor
     throw new MalformedEventError(`${event.type} on a lane's subject`, sequence);
   }
   const first = events[0]!.event;
-  const request =
-    first.type === 'llmq.message.received.v1' && first.subject === event.subject ? first.data.request : null;
-  return { sequence, event, request };
+  const received =
+    first.type === 'llmq.message.received.v1' && first.subject === event.subject ? first.data : null;
+  return {
+    sequence,
+    event,
+    request: received?.request ?? null,
+    conversationId: received?.conversation_id ?? null,
+  };
 }

@@ -67,4 +67,11 @@ export class MessageEntity {
 
   @Column({ name: 'terminal_sequence', type: 'bigint', nullable: true })
   terminalSequence!: number | null;
+
+  @Column({ name: 'held_behind', type: 'uuid', nullable: true })
+  @Index('messages_held', { where: '(held_behind IS NOT NULL)' })
+  heldBehind!: string | null;
+
+  @Column({ name: 'lane_sequence', type: 'bigint', nullable: true })
+  laneSequence!: number | null;
 }

@@ -1,0 +1,55 @@
+import type { ModelRequest } from '../message/message.events.js';
+import { type ChosenContext, chooseContext, type TokenCount } from './context-window.policy.js';
+import type { ConversationReader, Turn } from './conversation-reader.port.js';
+import type { WantedTurn } from './turn-gate.js';
+
+const PAGE = 50;
+/** No model reads more turns than these, whatever the budget; each page is a read of its own. */
+const MOST_TURNS = 1_000;
+/** What the chat format alone adds to a question and its answer. */
+const LEAST_TOKENS_PER_TURN = 8;
+/** English has about four; hardly any text has more than this. */
+const MOST_CHARACTERS_PER_TOKEN = 8;
+
+/** What a model is sent for a turn, the history included. */
+export class ConversationContext {
+  constructor(
+    private readonly reader: Pick<ConversationReader, 'find' | 'turns'>,
+    private readonly counting: () => Promise<TokenCount>,
+    private readonly maxTokens: number,
+  ) {}
+
+  /** @param newest the turns before it that are known already, newest first and without a gap */
+  async of(turn: WantedTurn, request: ModelRequest, newest: readonly Turn[]): Promise<ChosenContext> {
+    const conversation = await this.reader.find(turn.tenant, turn.conversationId);
+    const earlier = await this.enough(turn, newest);
+    const window = {
+      systemPrompt: conversation?.context ?? null,
+      earlier,
+      request,
+      maxTokens: this.maxTokens,
+    };
+    return chooseContext(window, await this.counting());
+  }
+
+  /** As many turns as could fit, by the cheapest sign that the budget is used up: the length of their answers. */
+  private async enough(turn: WantedTurn, newest: readonly Turn[]): Promise<readonly Turn[]> {
+    const turns = [...newest];
+    let beforeSequence = turns.at(-1)?.receivedSequence ?? turn.receivedSequence;
+    while (turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens) {
+      const query = { beforeSequence, limit: PAGE };
+      const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
+      turns.push(...page);
+      if (page.length < PAGE) break;
+      beforeSequence = page[page.length - 1]!.receivedSequence;
+    }
+    return turns;
+  }
+}
+
+function leastTokens(turns: readonly Turn[]): number {
+  return turns.reduce((sum, { answer }) => {
+    if (answer === null) return sum;
+    return sum + LEAST_TOKENS_PER_TURN + (answer.content?.length ?? 0) / MOST_CHARACTERS_PER_TOKEN;
+  }, 0);
+}

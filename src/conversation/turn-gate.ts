@@ -1,0 +1,56 @@
+import type { ConversationReader, Turn } from './conversation-reader.port.js';
+import { turnOrder } from './turn-order.policy.js';
+
+const PAGE = 20;
+
+/** What the gate needs of the projection's position. */
+export interface PositionToWaitFor {
+  waitFor(sequence: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+}
+
+/** A turn of a conversation that wants to run. */
+export interface WantedTurn {
+  readonly tenant: string;
+  readonly conversationId: string;
+  /** Of its MessageReceived. */
+  readonly receivedSequence: number;
+}
+
+/**
+ * - `go`: all turns before it have ended; `earlier` are the newest of them, newest first.
+ * - `behind`: it has to wait for that one.
+ * - `unclear`: the projection does not reach the turn in time.
+ */
+export type GateAnswer =
+  | { readonly kind: 'go'; readonly earlier: readonly Turn[] }
+  | { readonly kind: 'behind'; readonly messageId: string }
+  | { readonly kind: 'unclear' };
+
+/**
+ * Lets one turn of a conversation run at a time, in the order of the log (ADR 7).
+ *
+ * There is no lock. A projection that has reached a turn's own reception knows every turn before it, and a turn that has
+ * ended there has ended for ever: so "all before it have ended" can only become true, and never for two turns at once.
+ */
+export class TurnGate {
+  constructor(
+    private readonly reader: Pick<ConversationReader, 'turns'>,
+    private readonly position: PositionToWaitFor,
+    private readonly waitMs: number,
+  ) {}
+
+  async ask(turn: WantedTurn, signal: AbortSignal): Promise<GateAnswer> {
+    if (!(await this.position.waitFor(turn.receivedSequence, this.waitMs, signal)))
+      return { kind: 'unclear' };
+    const earlier: Turn[] = [];
+    for (let beforeSequence = turn.receivedSequence; ; ) {
+      const query = { beforeSequence, limit: PAGE };
+      const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
+      earlier.push(...page);
+      const order = turnOrder(page, page.length === PAGE);
+      if (order.kind === 'behind') return order;
+      if (order.kind === 'go') return { kind: 'go', earlier };
+      beforeSequence = page[page.length - 1]!.receivedSequence;
+    }
+  }
+}

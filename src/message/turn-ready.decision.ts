@@ -1,0 +1,34 @@
+import {
+  type EventContext,
+  type MessagePrioritized,
+  type MessageReceived,
+  messageEvent,
+} from './message.events.js';
+
+/** A held turn goes back into the lane it waited for, as the attempt that it was held with. */
+export function turnReady(
+  received: MessageReceived,
+  { attempt, receivedSequence }: { readonly attempt: number; readonly receivedSequence: number },
+  { now, newId }: Pick<EventContext, 'now' | 'newId'>,
+): MessagePrioritized {
+  const { subject: messageId, tenant, lane, traceparent, data } = received;
+  const context = {
+    messageId,
+    tenant,
+    lane,
+    now,
+    newId,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+  return messageEvent(context, 'llmq.message.prioritized.v1', {
+    priority: lane,
+    reason: 'turn_ready',
+    attempt,
+    received_sequence: receivedSequence,
+    timeout_ms: data.timeout_ms,
+    max_retries: data.max_retries,
+    received_at: received.time,
+    deadline: data.deadline,
+    backoff: data.backoff,
+  });
+}

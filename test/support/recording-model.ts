@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface RecordedCall {
+  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  readonly answered: boolean;
+}
+
+export interface RecordingModel {
+  /** As OpenAI SDKs write it, ending in `/v1`. */
+  readonly url: string;
+  readonly calls: readonly RecordedCall[];
+  close(): Promise<void>;
+}
+
+export interface RecordingModelOptions {
+  /** What share of the calls is answered with 500, by chance. */
+  readonly failing: number;
+  readonly takesMs: number;
+  readonly answer: (question: string) => string;
+}
+
+/** An OpenAI-compatible endpoint that remembers what it was sent. */
+export async function startRecordingModel(options: RecordingModelOptions): Promise<RecordingModel> {
+  const calls: RecordedCall[] = [];
+  const server = createServer((request, response) => void answer(request, response, calls, options));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    calls,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  calls: RecordedCall[],
+  { failing, takesMs, answer }: RecordingModelOptions,
+): Promise<void> {
+  let text = '';
+  for await (const part of request.setEncoding('utf8')) text += part;
+  const { messages, model } = JSON.parse(text) as Pick<RecordedCall, 'messages'> & { model: string };
+  const answered = Math.random() >= failing;
+  calls.push({ messages, answered });
+  await new Promise((resolve) => setTimeout(resolve, takesMs));
+  response.setHeader('content-type', 'application/json');
+  if (!answered) {
+    response.writeHead(500).end(JSON.stringify({ error: { message: 'by chance', type: 'server_error' } }));
+    return;
+  }
+  const message = { role: 'assistant', content: answer(messages.at(-1)!.content) };
+  const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+  response.end(
+    JSON.stringify({
+      ...{ id: 'x', object: 'chat.completion', created: 1, model, usage },
+      choices: [{ index: 0, message, finish_reason: 'stop' }],
+    }),
+  );
+}
