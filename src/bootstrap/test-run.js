@@ -41,6 +41,8 @@ function jestArguments(args, projects) {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     inProject('node_modules', 'jest', 'bin', 'jest.js'),
+    // Jest itself takes one less than there are cores: one on two, while most tests wait for servers most of the time.
+    ...(args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ['--maxWorkers=2']),
     ...args,
     // With its results in, a run must end: what a failed test left open would keep it for ever.
     '--forceExit',

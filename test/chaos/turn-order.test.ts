@@ -7,7 +7,7 @@ import { startTestNats } from '../support/test-nats.js';
 import { startTestPostgres } from '../support/test-postgres.js';
 import { rounds } from './rounds.js';
 
-const LONG = rounds(0) > 0;
+const LONG = rounds(0) >= 20;
 const CONVERSATIONS = LONG ? 200 : 24;
 const TURNS = LONG ? 20 : 6;
 const CONNECTIONS = 8;
