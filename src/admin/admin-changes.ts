@@ -23,6 +23,7 @@ export class AdminChanges {
    * Resolves when the change is durable and in force in this process, so that who made it reads it back.
    *
    * @param subject what the change is about: a rule's id, a user's, or a lane
+   * @returns the event's time, ISO 8601
    * @throws what `EventLog.append` throws
    */
   async record<T extends AdminEventType>(
@@ -30,11 +31,12 @@ export class AdminChanges {
     subject: string,
     type: T,
     data: AdminEventData[T],
-  ): Promise<void> {
+  ): Promise<string> {
     const { newId, nowMs } = this.sources;
     const now = new Date(nowMs()).toISOString();
     const event = cloudEvent({ subject, tenant, now, newId }, type, data) as AdminEvent;
     const { firstSequence } = await this.log.append([event]);
     await this.follower.waitFor(firstSequence, OWN_CHANGE_MS);
+    return now;
   }
 }

@@ -6,6 +6,8 @@ const milliseconds = z.number().int().positive().max(2_147_483_647);
 const bytes = z.number().int().positive();
 const count = z.number().int().positive();
 
+const score = z.number().min(0).max(1).nullable();
+
 /** How long a lane's head may wait follows from the shares: `boundOnWait` in `lane-order.policy`. */
 const laneLevel = (minShare: number) =>
   z
@@ -57,6 +59,10 @@ const apiKey = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .describe('SHA-256 of the key, in lower-case hex'),
   role: z.enum(['client', 'admin']).describe("admins may do what changes other users' work"),
+  max_priority: z
+    .enum(['realtime', 'high', 'normal', 'low'])
+    .optional()
+    .describe('the most urgent that this key may ask for; more is lowered to it'),
   tenant: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
@@ -125,6 +131,18 @@ export const configSchema = z.strictObject({
         .enum(['realtime', 'high', 'normal', 'low'])
         .default('normal')
         .describe('for messages that say none'),
+      preprocessor: z
+        .strictObject({
+          default_rules: z
+            .boolean()
+            .default(true)
+            .describe('begin with rules for urgent words in English and Chinese'),
+          high_score: score
+            .default(0.8)
+            .describe('urgency of a text, by its analysis, that makes it `high`; null: none'),
+          realtime_score: score.default(null).describe('and that makes it `realtime`; null: none'),
+        })
+        .prefault({}),
       max_content_bytes: bytes
         .max(4 * 1024 * 1024)
         .default(1024 * 1024)

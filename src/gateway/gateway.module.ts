@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
-import { AdminModule } from '../admin/admin.module.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
+import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { HttpModule } from './http/http.module.js';
@@ -13,6 +13,8 @@ import { ChatCompletionsController } from './openai/chat-completions.controller.
 import { ChatCompletions } from './openai/chat-completions.js';
 import { ChatSubmission } from './openai/chat-submission.js';
 import { ModelsController } from './openai/models.controller.js';
+import { AdminPreprocessorRulesController } from './rest/admin-preprocessor-rules.controller.js';
+import { AdminPreprocessorUsersController } from './rest/admin-preprocessor-users.controller.js';
 import { LongPoll } from './rest/long-poll.js';
 import { MessageBatchController } from './rest/message-batch.controller.js';
 import { MessagesController } from './rest/messages.controller.js';
@@ -29,14 +31,21 @@ import { WaitingRequests } from './waiting-requests.js';
   imports: [
     HttpModule,
     EventLogModule,
-    AdminModule,
+    PreprocessorModule,
     AnswersModule,
     EndpointsModule,
     ProjectionReaderModule,
     QueuesModule,
     IdempotentRequestsModule,
   ],
-  controllers: [MessageBatchController, MessagesController, ChatCompletionsController, ModelsController],
+  controllers: [
+    AdminPreprocessorRulesController,
+    AdminPreprocessorUsersController,
+    MessageBatchController,
+    MessagesController,
+    ChatCompletionsController,
+    ModelsController,
+  ],
   providers: [
     SubmitMessage,
     SubmitOnce,

@@ -4,10 +4,10 @@ import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { EventTooLargeError } from '../event-log/event-log.errors.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../event-log/event-log.port.js';
 import type { EventContext, MessageEvent, MessageEventData } from '../message/message.events.js';
-import { prioritize } from '../message/prioritize.decision.js';
 import { receive } from '../message/receive.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
+import { Prioritizer } from '../preprocessor/prioritizer.js';
 import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
@@ -56,6 +56,7 @@ export class SubmitMessage {
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
     private readonly endpoints: EndpointRegistry,
+    private readonly prioritizer: Prioritizer,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LaneAdmission) private readonly admission: LaneAdmission,
@@ -74,6 +75,7 @@ export class SubmitMessage {
     options: SubmitOptions = {},
   ): Promise<AcceptedMessage> {
     const { messageId, traceparent, dedupeKey } = options;
+    await this.prioritizer.ready();
     const { accepted, events } = this.prepare(caller, submission, { messageId, traceparent });
     await this.admission.through(accepted.priority, () => this.log.append(events, { dedupeKey }));
     return accepted;
@@ -90,6 +92,7 @@ export class SubmitMessage {
     options: SubmitManyOptions = {},
   ): Promise<SubmitResult[]> {
     const { traceparent, idAt, dedupeKey, stored } = options;
+    await this.prioritizer.ready();
     const results: SubmitResult[] = [];
     const prepared: Prepared[] = [];
     for (const [index, submission] of submissions.entries()) {
@@ -155,7 +158,8 @@ export class SubmitMessage {
   ): Omit<Prepared, 'index'> {
     this.refuseUnknownModel(submission);
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
-    const prioritization = prioritize(submission.requestedPriority, this.config.queue.default_priority);
+    const { tenant, mostUrgent } = caller;
+    const prioritization = this.prioritizer.prioritize({ ...submission, tenant, mostUrgent });
     const context: EventContext = {
       messageId: messageId ?? this.sources.newId(),
       tenant: caller.tenant,

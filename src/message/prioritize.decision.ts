@@ -1,13 +1,59 @@
-import type { Lane, PriorityReason } from './message.events.js';
+import { type Analysis, LANES, type Lane, type PriorityReason } from './message.events.js';
 
 export interface Prioritization {
   readonly priority: Lane;
   readonly reason: PriorityReason;
+  /** What was found in the content; absent where nobody looked. */
+  readonly analysis?: Analysis;
 }
 
-/** The preprocessor's rule: an explicit priority wins, else the service's default. */
-export function prioritize(requested: Lane | null, defaultPriority: Lane): Prioritization {
-  return requested === null
-    ? { priority: defaultPriority, reason: 'default' }
-    : { priority: requested, reason: 'explicit' };
+/** What the rules that match a text come to. */
+export interface RuleChoice {
+  readonly id: string;
+  readonly priority: Lane;
+}
+
+/** The least score of an analysis that lifts a message into a lane; null: none does. */
+export type ScoreThresholds = Readonly<Record<'realtime' | 'high', number | null>>;
+
+/** All that can speak for a priority, the strongest first. */
+export interface PriorityGrounds {
+  /** The client's field `priority`. */
+  readonly explicit: Lane | null;
+  /** The client's `user_priority` in the metadata, from programs that can't set the field. */
+  readonly override: Lane | null;
+  /** The most urgent that this caller may ask for. */
+  readonly mostUrgent: Lane;
+  /** What an admin set for this user. */
+  readonly userDefault: Lane | null;
+  /** Asked only where nothing stronger speaks, since it takes time. */
+  readonly matchRules: () => RuleChoice | null;
+  readonly analysis: Analysis;
+  readonly thresholds: ScoreThresholds;
+  readonly fallback: Lane;
+}
+
+/** The preprocessor's order: what the client asks for, the user's default, the rules, the analysis, the service's default. */
+export function prioritize(grounds: PriorityGrounds): Prioritization {
+  const { analysis } = grounds;
+  const asked = grounds.explicit ?? grounds.override;
+  if (asked !== null) {
+    return { priority: lessUrgent(asked, grounds.mostUrgent), reason: 'explicit', analysis };
+  }
+  if (grounds.userDefault !== null)
+    return { priority: grounds.userDefault, reason: 'user_default', analysis };
+  const rule = grounds.matchRules();
+  if (rule !== null) return { priority: rule.priority, reason: `rule:${rule.id}`, analysis };
+  const lifted = liftedBy(analysis.score, grounds.thresholds);
+  if (lifted !== null) return { priority: lifted, reason: 'analysis', analysis };
+  return { priority: grounds.fallback, reason: 'default', analysis };
+}
+
+function liftedBy(score: number, { realtime, high }: ScoreThresholds): Lane | null {
+  if (realtime !== null && score >= realtime) return 'realtime';
+  return high !== null && score >= high ? 'high' : null;
+}
+
+function lessUrgent(a: Lane, b: Lane): Lane {
+  return LANES.indexOf(a) > LANES.indexOf(b) ? a : b;
 }

@@ -1,5 +1,4 @@
 import type { MessageEventData } from './message.events.js';
-import { prioritize } from './prioritize.decision.js';
 import { receive } from './receive.decision.js';
 import { requeueDue } from './requeue-due.decision.js';
 
@@ -36,13 +35,6 @@ describe('receive', () => {
       max_retries: 2,
       received_at: context.now,
     });
-  });
-});
-
-describe('prioritize', () => {
-  it('takes the explicit priority, else the default', () => {
-    expect(prioritize('low', 'normal')).toEqual({ priority: 'low', reason: 'explicit' });
-    expect(prioritize(null, 'normal')).toEqual({ priority: 'normal', reason: 'default' });
   });
 });
 

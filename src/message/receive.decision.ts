@@ -26,6 +26,7 @@ export function receive(
       timeout_ms: submission.timeout_ms,
       max_retries: submission.max_retries,
       received_at: context.now,
+      analysis: prioritization.analysis,
     }),
   ];
 }

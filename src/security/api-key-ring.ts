@@ -21,9 +21,9 @@ export class ApiKeyRing {
   private readonly keys: readonly KnownKey[];
 
   constructor(keys: readonly ApiKeyConfig[]) {
-    this.keys = keys.map(({ name, sha256, role, tenant }) => ({
+    this.keys = keys.map(({ name, sha256, role, tenant, max_priority: mostUrgent }) => ({
       digest: Buffer.from(sha256, 'hex'),
-      caller: Object.freeze({ name, role, tenant }),
+      caller: Object.freeze({ name, role, tenant, ...(mostUrgent === undefined ? {} : { mostUrgent }) }),
     }));
   }
 

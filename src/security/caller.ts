@@ -1,3 +1,5 @@
+import type { Lane } from '../message/message.events.js';
+
 /** Who sends a request, as far as the service knows. */
 export interface Caller {
   /** The API key's name; `local` where no keys are configured. */
@@ -5,6 +7,8 @@ export interface Caller {
   readonly role: 'client' | 'admin';
   /** A caller sees and touches its own tenant's messages only. */
   readonly tenant: string;
+  /** The most urgent priority that it may ask for; absent: any. */
+  readonly mostUrgent?: Lane;
 }
 
 /** Without keys, whoever reaches the loopback address is the machine's owner. */

@@ -29,6 +29,8 @@ export const REFUSALS = {
   foreign_origin: 403,
   not_found: 404,
   method_not_allowed: 405,
+  already_exists: 409,
+  limit_reached: 409,
   content_too_large: 413,
   body_too_large: 413,
   uri_too_long: 414,

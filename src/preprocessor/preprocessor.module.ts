@@ -1,0 +1,57 @@
+import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { AdminModule } from '../admin/admin.module.js';
+import { AdminFollower } from '../admin/admin-follower.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { LOGGER } from '../platform/tokens.js';
+import { Analyser } from './analyser.js';
+import { DEFAULT_RULES } from './default-rules.policy.js';
+import { PreprocessorSettings } from './preprocessor-settings.js';
+import { Prioritizer } from './prioritizer.js';
+
+/** The service listens by then, and whoever waits for its start is served first. */
+const LOAD_AFTER_MS = 500;
+
+/**
+ * What decides on a message's lane when it is accepted. Left out: the routes that change its rules, which are the
+ * gateway's, and storing anything.
+ */
+@Module({
+  imports: [AdminModule],
+  providers: [
+    Analyser,
+    {
+      provide: PreprocessorSettings,
+      inject: [AdminFollower, SERVICE_CONFIG, LOGGER],
+      useFactory: (follower: AdminFollower, { queue }: ServiceConfig, logger: Logger) =>
+        new PreprocessorSettings(follower, queue.preprocessor.default_rules ? DEFAULT_RULES : [], logger),
+    },
+    {
+      provide: Prioritizer,
+      inject: [Analyser, PreprocessorSettings, SERVICE_CONFIG],
+      useFactory: (analyser: Analyser, settings: PreprocessorSettings, { queue }: ServiceConfig) =>
+        new Prioritizer(analyser, settings, {
+          fallback: queue.default_priority,
+          thresholds: {
+            realtime: queue.preprocessor.realtime_score,
+            high: queue.preprocessor.high_score,
+          },
+        }),
+    },
+  ],
+  exports: [AdminModule, Prioritizer, PreprocessorSettings],
+})
+export class PreprocessorModule implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly analyser: Analyser) {}
+
+  onApplicationBootstrap(): void {
+    // A failure shows with the first message, which loads again what could not be loaded.
+    this.timer = setTimeout(() => this.analyser.load().catch(() => undefined), LOAD_AFTER_MS);
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.timer);
+  }
+}
