@@ -75,6 +75,13 @@ const erased = (id: string): ConversationEventOf<'llmq.conversation.erased.v1'> 
     messages: 1,
   });
 
+const erasureFinished = (id: string, upTo: number) =>
+  cloudEvent(
+    { subject: id, tenant: 'default', now: NOW, newId: () => 'e' },
+    'llmq.conversation.erasure-finished.v1',
+    { up_to_sequence: upTo, events: 1 },
+  );
+
 /** Each event in a record of its own; null is a record that is gone. */
 async function walk(log: readonly (LogEvent | null)[]) {
   const findings: Finding[] = [];
@@ -83,6 +90,7 @@ async function walk(log: readonly (LogEvent | null)[]) {
     found: (finding) => findings.push(finding),
     settled: (message) => settled.push(message),
     recall: async () => [],
+    wasErased: async (id) => id === 'erased',
   });
   for (const [index, event] of log.entries()) {
     if (event !== null) await check.event({ sequence: 2 * (index + 1) + 1, event });
@@ -106,6 +114,7 @@ describe('a sound log', () => {
     ['a worker that died', [...accepted('a'), dispatched('a'), dispatched('a', 1, 2), completed('a', 1, 2)]],
     ['a failure before an endpoint was called', [...accepted('a'), attemptFailed('a', 1, null)]],
     ['a requeue', [...accepted('a'), cancelled('a'), requeued('a'), prioritized('a'), dispatched('a')]],
+    ['what a worker still says of an erased message', [completed('erased')]],
     ['turns one after the other', [...life('a', turn), ...life('b', turn)]],
     [
       'turns accepted together',
@@ -187,6 +196,7 @@ describe('a broken log', () => {
     ['an event after the end', [...life('a'), prioritized('a')], 'late_event'],
     ['a second reception', [...accepted('a'), received('a')], 'received_again'],
     ['an erased record', [null, erased('c')], 'erased'],
+    ['a record that was erased behind the erasure', [erased('c'), null, erasureFinished('c', 5)], 'erased'],
   ])('is not what these make of it: %s', async (_, log, rule) => {
     expect((await walk(log)).rules).toEqual([rule]);
   });
@@ -219,6 +229,7 @@ it('asks for what it no longer remembers', async () => {
     found: (finding) => findings.push(finding),
     settled: () => undefined,
     recall: async () => log.slice(0, 3),
+    wasErased: async () => false,
   });
   check.malformed(7, 'unreadable');
   await check.event(log[3]!);

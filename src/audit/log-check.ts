@@ -1,3 +1,4 @@
+import type { ConversationEvent } from '../conversation/conversation.events.js';
 import type { StoredEvent } from '../event-log/event-log.port.js';
 import { isConversationEvent, isMessageEvent } from '../event-log/log-event.events.js';
 import { streamSequenceOf } from '../event-log/log-position.js';
@@ -20,6 +21,8 @@ export interface LogCheckUse {
   readonly settled: (message: ExpectedMessage) => void;
   /** The message's events before a sequence, for one that ended so long ago that it is no longer remembered. */
   readonly recall: (id: string, before: number) => Promise<readonly StoredEvent[]>;
+  /** Whether a message of which nothing is known was erased. */
+  readonly wasErased: (id: string) => Promise<boolean>;
 }
 
 /**
@@ -44,9 +47,7 @@ export class LogCheck {
   async event({ sequence, event }: StoredEvent): Promise<void> {
     this.events += 1;
     this.passRecord(sequence);
-    if (isConversationEvent(event) && event.type === 'llmq.conversation.erased.v1') {
-      this.lastErasure = streamSequenceOf(sequence);
-    }
+    if (isConversationEvent(event)) this.conversationEvent(event, sequence);
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
   }
 
@@ -61,6 +62,27 @@ export class LogCheck {
     this.noteGap(gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1));
     for (const finding of gapFindings(this.gaps, this.lastErasure)) this.use.found(finding);
     for (const { state } of this.open.values()) this.use.settled({ state, answer: null });
+  }
+
+  /** Whether a conversation was erased: events of its messages may be gone from the log, or from PostgreSQL alone so far. */
+  get sawErasure(): boolean {
+    return this.lastErasure > 0;
+  }
+
+  private conversationEvent(event: ConversationEvent, sequence: number): void {
+    if (event.type === 'llmq.conversation.erased.v1') {
+      this.lastErasure = Math.max(this.lastErasure, streamSequenceOf(sequence));
+      for (const id of event.data.message_ids ?? []) this.forget(event, id);
+    } else if (event.type === 'llmq.conversation.erasure-finished.v1') {
+      // Late events of the erased messages are erased too; they lie between the erasure and its end.
+      this.lastErasure = Math.max(this.lastErasure, streamSequenceOf(event.data.up_to_sequence) + 1);
+    }
+  }
+
+  private forget(erased: ConversationEvent, id: string): void {
+    this.open.delete(id);
+    this.ended.delete(id);
+    this.turns.delete(`${erased.tenant} ${erased.subject}`);
   }
 
   private passRecord(sequence: number): void {
@@ -78,6 +100,7 @@ export class LogCheck {
     this.messageEvents += 1;
     const before = await this.known(event, sequence);
     const { message, findings } = checkMessageEvent(before, event, sequence);
+    if (message === null && (await this.use.wasErased(event.subject))) return;
     for (const finding of findings) this.use.found(finding);
     if (message === null) return;
     if (before === null) this.messages += 1;

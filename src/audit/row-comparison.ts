@@ -29,8 +29,11 @@ export class RowComparison {
       const batch = this.waiting.splice(0, AT_ONCE);
       const ids = batch.map(({ state }) => state.id);
       const [rows, results] = await Promise.all([this.projected.states(ids), this.projected.results(ids)]);
+      const missing = ids.filter((id) => !rows.has(id));
+      const erased = missing.length === 0 ? new Set<string>() : await this.projected.erased(missing);
       for (const message of batch) {
         const { id } = message.state;
+        if (erased.has(id)) continue;
         for (const finding of checkRow(message, rows.get(id) ?? null, results.get(id) ?? null))
           this.found(finding);
       }

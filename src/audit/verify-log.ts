@@ -37,6 +37,7 @@ const MAX_BATCH = 1_000;
 const SHOWN_PER_RULE = 100;
 const MOST_EVENTS_RECALLED = 10_000;
 const PAGE_OF_ROWS = 1_000;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const BETWEEN_LOOKS_MS = 100;
 
 /**
@@ -56,6 +57,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
     found: report.found,
     settled: (message) => rows.add(message),
     recall: (id, before) => recall(options, id, before),
+    wasErased: async (id) => UUID.test(id) && (await projected.erased([id])).has(id),
   });
   await walk(options, check, rows, target);
   check.end(lastSequence);
@@ -109,6 +111,7 @@ async function reachedBy({ projected, projectionWaitMs }: VerifyOptions, target:
 }
 
 async function recall({ index, log }: VerifyOptions, id: string, before: number): Promise<StoredEvent[]> {
+  if (!UUID.test(id)) return [];
   const sequences = await index.ofMessage(id, 0, MOST_EVENTS_RECALLED);
   return readEvents(
     log,
@@ -128,7 +131,8 @@ async function compareCounts(
   found: (finding: Finding) => void,
 ): Promise<void> {
   const counts = await projected.counts(target);
-  if (counts.events !== check.messageEvents) {
+  // While an erasure is under way, the log still holds events that the index has no longer.
+  if (counts.events !== check.messageEvents && !check.sawErasure) {
     const detail = `${counts.events} events of messages in PostgreSQL, ${check.messageEvents} in the log`;
     found({ rule: 'index_differs', sequence: null, subject: null, detail });
   }

@@ -12,15 +12,17 @@ export interface MessageOwner {
 export interface EventIndex {
   /** The sequences behind `after` of a message's events, rising, at most `limit`. */
   ofMessage(id: string, after: number, limit: number): Promise<number[]>;
-  /** The same for the events of all messages of a conversation. */
+  /** The same for a conversation: its own events and those of its messages. */
   ofConversation(tenant: string, conversationId: string, after: number, limit: number): Promise<number[]>;
   /** The owners of those of `ids` that the projection knows. */
   owners(ids: readonly string[]): Promise<Map<string, MessageOwner>>;
 }
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 export const EVENT_INDEX = Symbol('EventIndex');
 
-/** Reads `message_events_pkey` (message, sequence) and `message_requests_by_conversation`; never a whole table. */
+/** Reads `message_events_pkey` (message, sequence) `message_requests_by_conversation` and `conversation_events_pkey`; never a whole table. */
 export class PostgresEventIndex implements EventIndex {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -35,7 +37,8 @@ export class PostgresEventIndex implements EventIndex {
     limit: number,
   ): Promise<number[]> {
     const owner = [storableIdentifier(tenant), storableIdentifier(conversationId)];
-    return this.sequences(eventsOfConversationSql(this.schema), [...owner, after, limit]);
+    const uuid = UUID.test(conversationId) ? conversationId : null;
+    return this.sequences(eventsOfConversationSql(this.schema), [...owner, uuid, after, limit]);
   }
 
   async owners(ids: readonly string[]): Promise<Map<string, MessageOwner>> {
@@ -63,9 +66,16 @@ export function eventsOfMessageSql(schema: string): string {
     WHERE message_id = $1::uuid AND sequence > $2 ORDER BY sequence LIMIT $3`;
 }
 
+/** Its own events and those of its messages. `$3` is its id where that is a UUID: a client of OpenAI's may name another. */
 export function eventsOfConversationSql(schema: string): string {
-  return `SELECT e.sequence
-    FROM "${schema}".message_requests q JOIN "${schema}".message_events e ON e.message_id = q.message_id
-    WHERE q.tenant = $1 AND q.conversation_id = $2 AND e.sequence > $3
-    ORDER BY e.sequence LIMIT $4`;
+  return `SELECT sequence FROM (
+      SELECT e.sequence
+        FROM "${schema}".message_requests q JOIN "${schema}".message_events e ON e.message_id = q.message_id
+        WHERE q.tenant = $1 AND q.conversation_id = $2
+      UNION ALL
+      SELECT c.sequence
+        FROM "${schema}".conversations v JOIN "${schema}".conversation_events c ON c.conversation_id = v.id
+        WHERE v.tenant = $1 AND v.id = $3::uuid
+    ) events
+    WHERE sequence > $4 ORDER BY sequence LIMIT $5`;
 }

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { MessageState } from '../message/message.state.js';
 import { readCheckpoint } from './checkpoint.js';
+import { loadErased } from './conversation-loader.js';
 import { databaseOf } from './data-source.js';
 import { loadStates } from './state-loader.js';
 
@@ -37,6 +38,11 @@ export class ProjectedMessages {
       [ids],
     );
     return new Map(rows.map(({ id, sequence, answer }) => [id, { sequence: Number(sequence), answer }]));
+  }
+
+  /** Those of `ids` that were erased with their conversation: they have no rows any more, and get none. */
+  async erased(ids: readonly string[]): Promise<Set<string>> {
+    return new Set((await loadErased(this.dataSource, this.schema, ids)).keys());
   }
 
   async counts(upTo: number): Promise<ProjectedCounts> {

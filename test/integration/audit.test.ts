@@ -1,9 +1,15 @@
 import { v7 as uuidv7 } from 'uuid';
+import { verifyLog } from '../../src/audit/verify-log.js';
 import type { MessageEvent } from '../../src/message/message.events.js';
-import { eventsOfConversationSql, eventsOfMessageSql } from '../../src/projection/event-index.js';
+import {
+  eventsOfConversationSql,
+  eventsOfMessageSql,
+  PostgresEventIndex,
+} from '../../src/projection/event-index.js';
+import { ProjectedMessages } from '../../src/projection/projected-messages.js';
 import { newApiKey } from '../../src/security/api-key.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
-import { attemptFailed, cancelled, dispatched, life, received } from './projection.fixture.js';
+import { attemptFailed, cancelled, completed, dispatched, life, received } from './projection.fixture.js';
 
 const admin = newApiKey({ name: 'root', role: 'admin', tenant: 'red' });
 const client = newApiKey({ name: 'shop', role: 'client', tenant: 'red' });
@@ -94,8 +100,8 @@ describe('the timeline', () => {
       JSON.stringify(await dataSource.query(`EXPLAIN ${sql}`, parameters));
     const ofMessage = await plan(eventsOfMessageSql('llmq'), [id, 0, 100]);
     expect(ofMessage).toContain('message_events_pkey');
-    const ofConversation = await plan(eventsOfConversationSql('llmq'), ['green', 'c7', 0, 100]);
-    expect(ofConversation).toContain('message_requests_by_conversation');
+    const ofConversation = await plan(eventsOfConversationSql('llmq'), ['green', 'c7', uuidv7(), 0, 100]);
+    expect(ofConversation).toMatch(/message_requests_by_(conversation|turn)/);
     expect(ofMessage + ofConversation).not.toContain('Seq Scan');
   });
 });
@@ -163,5 +169,65 @@ describe('the stream of events', () => {
     for (const wrong of ['type=x', 'after=-1', 'from=today', 'priority=x', 'message_id=x', 'colour=red']) {
       expect((await get(`audit/events?${wrong}`, admin.key)).status).toBe(422);
     }
+  });
+});
+
+describe('the check of the log and PostgreSQL', () => {
+  const verify = () => {
+    const { log, dataSource } = gateway;
+    return verifyLog({
+      ...{ log, index: new PostgresEventIndex(dataSource), projected: new ProjectedMessages(dataSource) },
+      ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 10_000 },
+    });
+  };
+  const [whole, changed, gone] = [uuidv7(), uuidv7(), uuidv7()];
+
+  beforeAll(async () => {
+    // The rows that another test put beside the log's.
+    await gateway.dataSource.query(`
+      DELETE FROM llmq.message_events WHERE sequence > 1000000000;
+      DELETE FROM llmq.message_requests WHERE sequence > 1000000000`);
+    for (const id of [whole, changed, gone]) await gateway.log.append(life(id, red));
+  });
+
+  it('finds nothing wrong in what the service wrote', async () => {
+    expect(await verify()).toMatchObject({ ok: true, counts: {}, findings: [], messages: 8, events: 34 });
+  });
+
+  it('finds rows that are changed, gone or made up, and an answer that is not the one that counts', async () => {
+    const { dataSource } = gateway;
+    const stranger = uuidv7();
+    await dataSource.query(`
+      UPDATE llmq.messages SET attempts = 7 WHERE id = '${changed}';
+      UPDATE llmq.message_results SET answer = '{"content":"forged"}' WHERE message_id = '${whole}';
+      DELETE FROM llmq.messages WHERE id = '${gone}';
+      INSERT INTO llmq.messages SELECT '${stranger}', tenant, status, priority, priority_reason, model, attempts,
+        open_attempts, current_attempt, max_retries, created_at, updated_at, scheduled_at, started_at, completed_at,
+        error, 4, last_sequence, terminal_sequence FROM llmq.messages WHERE id = '${whole}'`);
+    await dataSource.query(`INSERT INTO llmq.messages SELECT '${uuidv7()}', tenant, status, priority, priority_reason,
+        model, attempts, open_attempts, current_attempt, max_retries, created_at, updated_at, scheduled_at,
+        started_at, completed_at, error, 4, last_sequence, terminal_sequence FROM llmq.messages WHERE id = '${whole}'`);
+    const { ok, counts, findings } = await verify();
+    expect([ok, counts]).toEqual([
+      false,
+      { row_differs: 1, result_differs: 1, row_missing: 1, row_without_event: 2 },
+    ]);
+    expect(findings.find(({ rule }) => rule === 'row_differs')).toMatchObject({
+      ...{ subject: changed, detail: 'attempts is 7 in PostgreSQL and 1 in the log' },
+    });
+    expect(findings.find(({ rule }) => rule === 'result_differs')?.subject).toBe(whole);
+    expect(findings.find(({ rule }) => rule === 'row_missing')?.subject).toBe(gone);
+  });
+
+  it('finds turns that overlap and calls that nobody began', async () => {
+    const [first, second] = [uuidv7(), uuidv7()];
+    const talk = { ...red, conversationId: 'overlapping' };
+    await gateway.log.append(received(first, talk));
+    await gateway.log.append(received(second, talk));
+    await gateway.log.append([dispatched(second, 1, 1, talk)]);
+    await gateway.log.append([completed(second, 1, 2, talk)]);
+    const { counts, findings } = await verify();
+    expect(counts).toMatchObject({ turn_overtaken: 1, end_without_call: 1 });
+    expect(findings.find(({ rule }) => rule === 'turn_overtaken')).toMatchObject({ subject: second });
   });
 });

@@ -10,8 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
 import type { EventLog } from '../../event-log/event-log.port.js';
-import { callerOf } from '../../gateway/http/admission.hook.js';
-import { RefusedError } from '../../gateway/http/refused.error.js';
+import { adminOf } from '../../gateway/http/admin-caller.js';
 import { ProblemDto } from '../../gateway/rest/message.dto.js';
 import { ValidRequest } from '../../gateway/rest/valid-request.pipe.js';
 import { type Waiting, WaitingRequests } from '../../gateway/waiting-requests.js';
@@ -60,10 +59,7 @@ export class AuditEventsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const caller = callerOf(request);
-    if (caller.role !== 'admin') {
-      throw new RefusedError('forbidden', 'The audit trail is for API keys with the role admin.');
-    }
+    const caller = adminOf(request);
     const waiting = this.waiting.enter(reply.raw);
     try {
       await this.stream(reply, eventFilterOf(caller.tenant, query), Number(query.after ?? 0), waiting);
