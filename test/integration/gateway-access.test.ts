@@ -157,7 +157,13 @@ describe('the documentation', () => {
     const { json } = await request('GET', `${baseUrl}/api/docs-json`);
     expect(Object.keys(json.paths).sort()).toEqual([
       ...[
+        '/api/v1/admin/preprocessor/rules',
+        '/api/v1/admin/preprocessor/rules/test',
+        '/api/v1/admin/preprocessor/rules/{id}',
+        '/api/v1/admin/preprocessor/user-priorities',
+        '/api/v1/admin/preprocessor/user-priorities/{user_id}',
         '/api/v1/messages',
+        '/api/v1/messages/batch',
         '/api/v1/messages/{id}',
         '/v1/chat/completions',
         '/v1/models',
