@@ -11,6 +11,7 @@ import type { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { Lanes, RetrySchedules } from '../lanes/lane.port.js';
 import { type LaneOrder, laneOrder } from '../lanes/lane-order.policy.js';
+import type { PausedLanes } from '../lanes/lane-pauses.js';
 import type { Sources } from '../platform/clock.js';
 import type { MessageReader, ProjectionPosition } from '../projection/message-reader.port.js';
 import { Attempts } from './attempt.js';
@@ -30,6 +31,7 @@ export interface WorkerSurroundings {
   readonly config: Pick<ServiceConfig, 'queue' | 'conversation'>;
   readonly log: EventLog;
   readonly lanes: Lanes;
+  readonly pauses: PausedLanes;
   readonly schedules: RetrySchedules;
   readonly registry: EndpointRegistry;
   readonly answers: AnswerPublisher;
@@ -64,7 +66,7 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
     maxDelayMs: config.queue.retry.max_delay_ms,
   };
   const parts = {
-    ...{ lanes, places, calls, counters, stopping, logger },
+    ...{ lanes, places, calls, counters, stopping, logger, pauses: around.pauses },
     // A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint.
     slots: new Slots(orderOf(config, Math.min(concurrency, around.registry.places)), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),

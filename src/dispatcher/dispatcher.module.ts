@@ -1,5 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { AdminModule } from '../admin/admin.module.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
@@ -9,6 +10,7 @@ import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { LANES_PORT, type Lanes, RETRY_SCHEDULES, type RetrySchedules } from '../lanes/lane.port.js';
+import { LanePauses } from '../lanes/lane-pauses.js';
 import { LanesModule } from '../lanes/lanes.module.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
@@ -36,6 +38,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
  */
 @Module({
   imports: [
+    AdminModule,
     AnswersModule,
     EndpointsModule,
     EventLogModule,
@@ -50,6 +53,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         SERVICE_CONFIG,
         EVENT_LOG,
         LANES_PORT,
+        LanePauses,
         RETRY_SCHEDULES,
         EndpointRegistry,
         ANSWER_PUBLISHER,
@@ -63,6 +67,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         config: ServiceConfig,
         log: EventLog,
         lanes: Lanes,
+        pauses: LanePauses,
         schedules: RetrySchedules,
         registry: EndpointRegistry,
         answers: AnswerPublisher,
@@ -77,6 +82,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
             config,
             log,
             lanes,
+            pauses,
             schedules,
             registry,
             answers,
@@ -115,6 +121,7 @@ export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicati
   }
 }
 
-function beatOf({ slots, runningByLane, setAside, busyModels }: WorkerStatus): Omit<WorkerBeat, 'worker'> {
-  return { slots, running: runningByLane, set_aside: setAside, busy_models: [...busyModels] };
+function beatOf(status: WorkerStatus): Omit<WorkerBeat, 'worker'> {
+  const { slots, runningByLane, capacity, setAside, busyModels } = status;
+  return { slots, capacity, running: runningByLane, set_aside: setAside, busy_models: [...busyModels] };
 }

@@ -21,6 +21,11 @@ describe('Slots', () => {
     expect(slots.choose(all)).toBe('high');
   });
 
+  it('says how many slots each lane can have', () => {
+    const slots = new Slots(order(10), { ...NO_LIMITS, low: 3 });
+    expect(slots.capacity).toEqual({ realtime: 10, high: 9, normal: 9, low: 3 });
+  });
+
   it('remembers what the lanes are owed', () => {
     const slots = new Slots(order(1), NO_LIMITS);
     const served = Array.from({ length: 22 }, () => slots.choose(all));

@@ -17,6 +17,18 @@ export class Slots {
     return this.order.slots;
   }
 
+  /** The most slots that each lane can have. */
+  get capacity(): Readonly<Record<Lane, number>> {
+    const { slots, heldBack } = this.order;
+    const most = (lane: Lane, free: number) => Math.min(free, this.limits[lane] ?? free);
+    return {
+      realtime: most('realtime', slots),
+      high: most('high', slots - heldBack),
+      normal: most('normal', slots - heldBack),
+      low: most('low', slots - heldBack),
+    };
+  }
+
   get runningByLane(): Readonly<Record<Lane, number>> {
     return { ...this.taken };
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import type { LaneDelivery, Lanes } from '../lanes/lane.port.js';
+import type { PausedLanes } from '../lanes/lane-pauses.js';
 import { LANES, type Lane } from '../message/message.events.js';
 import type { Attempts } from './attempt.js';
 import type { EndpointPlaces } from './endpoint-places.js';
@@ -30,6 +31,7 @@ const LONGEST_CROWDED_DELAY_MS = 300_000;
 
 export interface WorkerParts {
   readonly lanes: Lanes;
+  readonly pauses: PausedLanes;
   readonly slots: Slots;
   readonly places: EndpointPlaces;
   readonly setAside: SetAside;
@@ -48,6 +50,8 @@ export interface WorkerStatus {
   readonly slots: number;
   readonly running: number;
   readonly runningByLane: Readonly<Record<Lane, number>>;
+  /** The most calls of each lane that there can be at once. */
+  readonly capacity: Readonly<Record<Lane, number>>;
   readonly settling: number;
   readonly setAside: number;
   /** Models that were found to have no free place. */
@@ -84,9 +88,10 @@ export class Worker {
 
   /** @throws when the lanes can't be read */
   async start(): Promise<void> {
-    const { lanes, places, calls } = this.parts;
+    const { lanes, places, calls, pauses } = this.parts;
     this.accepting = true;
     places.onFree(() => this.wake());
+    pauses.onChange(() => this.wake());
     await lanes.start(() => this.wake());
     this.sweep = setInterval(() => calls.abortOverdue(), SWEEP_EVERY_MS);
   }
@@ -98,6 +103,7 @@ export class Worker {
       slots: slots.count,
       running: slots.running,
       runningByLane: slots.runningByLane,
+      capacity: slots.capacity,
       settling: this.settling,
       setAside: setAside.size,
       busyModels: places.busy,
@@ -135,8 +141,8 @@ export class Worker {
   }
 
   private fill(): void {
-    const { lanes, slots, places, setAside } = this.parts;
-    const waiting = (lane: Lane) => lanes.ready(lane) + setAside.ready(lane);
+    const { lanes, slots, places, setAside, pauses } = this.parts;
+    const waiting = (lane: Lane) => (pauses.isPaused(lane) ? 0 : lanes.ready(lane) + setAside.ready(lane));
     while (this.accepting && this.settling < this.maxSettling && !places.noneFree) {
       const lane = slots.choose(waiting);
       if (lane === null) return;

@@ -46,6 +46,8 @@ export interface MessageState {
   readonly laneSequence: number | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
+  /** From its lane to its first call, in milliseconds; null before that. */
+  readonly waitedMs: number | null;
   readonly error: AttemptError | null;
   readonly receivedSequence: number;
   readonly lastSequence: number;
@@ -103,6 +105,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     laneSequence: null,
     startedAt: null,
     completedAt: null,
+    waitedMs: null,
     error: null,
     receivedSequence: sequence,
     lastSequence: sequence,
@@ -136,6 +139,7 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
         openAttempts: state.openAttempts + 1,
         startedAt: state.startedAt ?? event.time,
         heldBehind: null,
+        waitedMs: state.waitedMs ?? event.data.waited_ms,
       };
     case 'llmq.message.attempt-failed.v1':
       // A known outcome clears the calls lost with their workers: from here on they count afresh.

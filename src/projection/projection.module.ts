@@ -24,17 +24,17 @@ import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
+import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
+import { QUEUE_FIGURES } from './queue-figures.port.js';
 
 /** Under what a reader of another process, who can't make the projector hurry, would notice. */
 const LINGER_MS = 50;
 
 /**
- * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `PROJECTION_POSITION`, and `ProjectionHealth`.
-    },
-    {
- * What any role may want of the projection: `MESSAGE_READER`, `CONVERSATION_READER`, `PROJECTION_POSITION`, and `ProjectionHealth`.
+ * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `CONVERSATION_READER`, `QUEUE_FIGURES`,
+ * `PROJECTION_POSITION`, and `ProjectionHealth`.
  * Global, because there is one position in a process. Leaves out everything that writes.
  */
 @Global()
@@ -54,6 +54,11 @@ const LINGER_MS = 50;
       provide: CONVERSATION_READER,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresConversationReader(dataSource),
+    },
+    {
+      provide: QUEUE_FIGURES,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresQueueFigures(dataSource),
     },
     {
       provide: PositionTracker,
@@ -76,6 +81,7 @@ const LINGER_MS = 50;
     MESSAGE_READER,
     EVENT_INDEX,
     CONVERSATION_READER,
+    QUEUE_FIGURES,
     PROJECTION_POSITION,
     PositionTracker,
     PositionChannel,

@@ -20,6 +20,7 @@ interface StateRow {
   current_attempt: number;
   started_at: Date | null;
   completed_at: Date | null;
+  waited_ms: number | null;
   error: AttemptError | null;
   received_sequence: number;
   last_sequence: number;
@@ -63,6 +64,7 @@ function toState(row: StateRow): MessageState {
     currentAttempt: row.current_attempt,
     startedAt: row.started_at?.toISOString() ?? null,
     completedAt: row.completed_at?.toISOString() ?? null,
+    waitedMs: row.waited_ms,
     error: row.error,
     receivedSequence: Number(row.received_sequence),
     lastSequence: Number(row.last_sequence),

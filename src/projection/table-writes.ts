@@ -51,6 +51,7 @@ const messageColumns: readonly ColumnWrite<MessageState>[] = [
   column('scheduled_at', 'timestamptz', (row) => row.scheduledAt),
   column('started_at', 'timestamptz', (row) => row.startedAt),
   column('completed_at', 'timestamptz', (row) => row.completedAt),
+  column('waited_ms', 'double precision', (row) => row.waitedMs),
   column('error', 'json', (row) => optional(row.error, storableJson)),
   column('received_sequence', 'bigint', (row) => row.receivedSequence),
   column('last_sequence', 'bigint', (row) => row.lastSequence),

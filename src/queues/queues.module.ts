@@ -1,21 +1,37 @@
 import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { AdminModule } from '../admin/admin.module.js';
+import { AdminFollower } from '../admin/admin-follower.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
 import { laneLagProvider } from '../lanes/jetstream/lane-providers.js';
+import { LanePauses } from '../lanes/lane-pauses.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
+import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { QUEUE_FIGURES, type QueueFigures } from '../projection/queue-figures.port.js';
 import { LaneAdmission } from './lane-admission.js';
+import { MessageWaits } from './message-waits.js';
 import { workerBeatsProvider } from './nats/beat-provider.js';
 import { WorkerBeats } from './nats/worker-beats.js';
+import { QueueStats } from './queue-stats.js';
+import { QueueStatus } from './queue-status.js';
 import { WorkersSeen } from './workers-seen.js';
 
 /**
  * What any role may want to know of the queue as a whole: the lanes' lag (one reader in a process), the workers that
- * are alive, and whether a lane has room. Global, because each of these is there once in a process.
+ * are alive, the lanes that are paused, and whether a lane has room. Global, because each of these is there once in a process.
  * Leaves out what single workers do, and the routes.
  */
 @Global()
 @Module({
+  imports: [AdminModule, EndpointsModule, ProjectionReaderModule],
   providers: [
+    {
+      provide: LanePauses,
+      inject: [AdminFollower],
+      useFactory: (follower: AdminFollower) => new LanePauses(follower),
+    },
     laneLagProvider,
     workerBeatsProvider,
     {
@@ -36,8 +52,45 @@ import { WorkersSeen } from './workers-seen.js';
         return new LaneAdmission(lag, limits, (lane) => workers.running(lane));
       },
     },
+    {
+      provide: QueueStatus,
+      inject: [LaneLagReader, WorkersSeen, LanePauses, QUEUE_FIGURES, SOURCES],
+      useFactory: (
+        lag: LaneLagReader,
+        workers: WorkersSeen,
+        pauses: LanePauses,
+        figures: QueueFigures,
+        sources: Sources,
+      ) => new QueueStatus(lag, workers, pauses, figures, sources.nowMs),
+    },
+    {
+      provide: QueueStats,
+      inject: [QUEUE_FIGURES, SOURCES],
+      useFactory: (figures: QueueFigures, sources: Sources) => new QueueStats(figures, sources.nowMs),
+    },
+    {
+      provide: MessageWaits,
+      inject: [LaneLagReader, WorkersSeen, LanePauses, QUEUE_FIGURES, EndpointRegistry, SOURCES],
+      useFactory: (
+        lag: LaneLagReader,
+        workers: WorkersSeen,
+        pauses: LanePauses,
+        figures: QueueFigures,
+        registry: EndpointRegistry,
+        sources: Sources,
+      ) => new MessageWaits(lag, workers, pauses, figures, () => registry.defaultModel, sources.nowMs),
+    },
   ],
-  exports: [LaneLagReader, WorkerBeats, WorkersSeen, LaneAdmission],
+  exports: [
+    QueueStatus,
+    QueueStats,
+    MessageWaits,
+    LanePauses,
+    LaneLagReader,
+    WorkerBeats,
+    WorkersSeen,
+    LaneAdmission,
+  ],
 })
 export class QueuesModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;

@@ -15,6 +15,8 @@ export const workerBeatSchema = z.object({
   /** One run of one worker. */
   worker: z.string().min(1),
   slots: z.number().int().nonnegative(),
+  /** The most calls of each lane that it makes at once. */
+  capacity: perLane,
   /** Calls under way, by lane. */
   running: perLane,
   /** Messages that wait, in the worker's hands, for a place at an endpoint of their model. */

@@ -28,6 +28,10 @@ export class WorkersSeen {
     return this.alive().reduce((sum, { slots }) => sum + slots, 0);
   }
 
+  capacity(lane: Lane): number {
+    return this.alive().reduce((sum, { capacity }) => sum + capacity[lane], 0);
+  }
+
   running(lane: Lane): number {
     return this.alive().reduce((sum, { running }) => sum + running[lane], 0);
   }

@@ -9,12 +9,13 @@ import { HealthModule } from '../gateway/health/health.module.js';
 import { HttpModule } from '../gateway/http/http.module.js';
 import { PlatformModule, type PlatformParts } from '../platform/platform.module.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { QueuesApiModule } from '../queues/queues-api.module.js';
 import { HealthChecksModule } from './health-checks.module.js';
 import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [GatewayModule, AuditModule],
+  api: [GatewayModule, AuditModule, QueuesApiModule],
   worker: [DispatcherModule],
   projector: [ProjectorModule],
 } as const satisfies Record<Role, readonly unknown[]>;

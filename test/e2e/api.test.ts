@@ -62,6 +62,7 @@ describe('the service as it comes, with its demo endpoint', () => {
         completed_at: expect.any(String),
         metadata: { a: 1 },
         error: null,
+        ...{ position: null, eta_seconds: null, waiting_for: null },
       },
       result: {
         ...{ content: expect.stringContaining('What is a queue?'), finish_reason: 'stop', model: 'demo' },

@@ -208,6 +208,7 @@ export class Rig {
       config,
       log: logOn(nats, options.appendTimeoutMs),
       lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
+      pauses: { isPaused: () => false, onChange: () => () => {} },
       schedules: new JetStreamRetrySchedules(nats),
       registry: new EndpointRegistry(options.endpoints),
       answers: new NatsAnswerPublisher(nats, new ChunkShortcut()),

@@ -30,6 +30,20 @@ export class HandWorker {
     }
   }
 
+  /** The reception of one message. */
+  async receivedAs(id: string): Promise<MessageReceived> {
+    const reading = new AbortController();
+    try {
+      for await (const batch of this.log.read(1, { signal: reading.signal, maxBatch: 100 })) {
+        const found = batch.find(({ event }) => event.subject === id);
+        if (found !== undefined) return found.event as MessageReceived;
+      }
+      throw new Error('The log ended.');
+    } finally {
+      reading.abort();
+    }
+  }
+
   piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1): void {
     this.answers.chunk(id, { seq, attempt, delta });
   }

@@ -17,6 +17,7 @@ import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { openDatabase } from '../../src/projection/data-source.js';
 import { PROJECTION_POSITION, type ProjectionPosition } from '../../src/projection/message-reader.port.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
+import { QueuesApiModule } from '../../src/queues/queues-api.module.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
@@ -67,7 +68,16 @@ export async function startGateway(
     telemetry: { prometheus: null, shutdown: async () => undefined },
     durability: { fsync: 'unknown', text: '' },
   });
-  @Module({ imports: [platform, DemoEndpointModule.at(null), ProjectorModule, GatewayModule, AuditModule] })
+  @Module({
+    imports: [
+      platform,
+      DemoEndpointModule.at(null),
+      ProjectorModule,
+      GatewayModule,
+      QueuesApiModule,
+      AuditModule,
+    ],
+  })
   class TestModule {}
   const app = await NestFactory.create<NestFastifyApplication>(
     TestModule,

@@ -1,4 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  countsSql,
+  oldestSql,
+  placeSql,
+  spanSql,
+  waitsSql,
+} from '../../src/projection/postgres-queue-figures.js';
+import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const MAX_SIZE = 40;
@@ -55,4 +64,109 @@ describe('a lane with a limit', () => {
   it('leaves the other lanes open', async () => {
     expect((await submit('normal')).status).toBe(202);
   });
+});
+
+describe('what waits', () => {
+  const get = (path: string) => request('GET', `${gateway.baseUrl}/api/v1/${path}`);
+  const admin = (what: string) => request('POST', `${gateway.baseUrl}/api/v1/admin/queues/${what}`);
+  const laneOf = async (priority: string) => {
+    const { json } = await get('queues/status');
+    return json.data.find((lane: { priority: string }) => lane.priority === priority);
+  };
+
+  it('tells its place in the lane, and what it waits for', async () => {
+    const ids: string[] = [];
+    for (let at = 0; at < 3; at += 1) ids.push((await submit('high')).json.id);
+    await gateway.projected();
+    expect((await get(`messages/${ids[2]}`)).json).toMatchObject({
+      ...{ status: 'pending', position: 3, eta_seconds: null, waiting_for: 'slot' },
+    });
+    const first = await gateway.worker.receivedAs(ids[0]!);
+    await gateway.worker.complete(first, { content: 'done' });
+    await gateway.projected();
+    expect((await get(`messages/${ids[2]}`)).json).toMatchObject({ position: 2, waiting_for: 'slot' });
+    expect((await get(`messages/${ids[0]}`)).json).toMatchObject({
+      ...{ status: 'completed', position: null, eta_seconds: null, waiting_for: null },
+    });
+  });
+
+  it('waits for the lane while that is paused, also where it came in later', async () => {
+    expect((await admin('high/pause')).json).toMatchObject({
+      priority: 'high',
+      paused: true,
+      paused_by: 'local',
+    });
+    expect((await admin('high/pause')).status).toBe(200);
+    const { json } = await submit('high');
+    await gateway.projected();
+    expect((await get(`messages/${json.id}`)).json).toMatchObject({ position: 3, waiting_for: 'paused' });
+    expect((await laneOf('high')).paused).toBe(true);
+    expect((await admin('high/resume')).json).toMatchObject({ paused: false, paused_since: null });
+    expect((await get(`messages/${json.id}`)).json.waiting_for).toBe('slot');
+    expect((await admin('highest/pause')).status).toBe(404);
+  });
+
+  it('is told lane by lane, with no reading older than about a second', async () => {
+    await eventually(async () => {
+      expect(await laneOf('low')).toMatchObject({
+        ...{ waiting: MAX_SIZE, running: 0, scheduled: 0, dead: 0, capacity: 0, paused: false },
+        oldest_age_seconds: expect.any(Number),
+      });
+      // Nobody took a message out of the broker's lanes, so that the one which ended by hand is in there still.
+      expect(await laneOf('high')).toMatchObject({ waiting: 4, average_wait_ms: 1, p95_wait_ms: 1 });
+      expect((await laneOf('high')).throughput).toBeCloseTo(1 / 60, 2);
+    });
+  });
+
+  it('is summed up over the last hours', async () => {
+    const { json: dead } = await submit('normal', 'bad');
+    const error = { code: 'x', message: 'x', retryable: false, status: 400 };
+    await gateway.worker.deadLetter(await gateway.worker.receivedAs(dead.id), error);
+    await gateway.projected();
+    const { status, json } = await get('queues/stats?time_range=6h');
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ time_range: '6h', processed: 2, failed: 1, error_rate: 0.5 });
+    const lanes = Object.fromEntries(
+      json.by_priority.map((one: { priority: string }) => [one.priority, one]),
+    );
+    expect(lanes.high).toMatchObject({
+      processed: 1,
+      failed: 0,
+      share: 0.5,
+      wait_ms: { average: 1, p95: 1 },
+    });
+    expect(lanes.high.processing_ms.p95).toBeGreaterThanOrEqual(0);
+    expect(lanes.low).toMatchObject({ processed: 0, error_rate: null, share: 0, wait_ms: { average: null } });
+    const refused = await get('queues/stats?time_range=2h');
+    expect(refused).toMatchObject({ status: 422, json: { field: 'time_range' } });
+  });
+});
+
+it('reads its figures through indexes', async () => {
+  const plan = async (sql: string, parameters: unknown[]) => {
+    const runner = gateway.dataSource.createQueryRunner();
+    try {
+      const rows: { 'QUERY PLAN': string }[] = await runner.query(`EXPLAIN ${sql}`, parameters);
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    } finally {
+      await runner.release();
+    }
+  };
+  // The last month's, at one in two minutes: so many that an index is worth its while.
+  await gateway.dataSource.query(`INSERT INTO llmq.messages
+      (id, tenant, status, priority, priority_reason, attempts, open_attempts, current_attempt, max_retries,
+       created_at, updated_at, started_at, completed_at, waited_ms, received_sequence, last_sequence, terminal_sequence)
+    SELECT gen_random_uuid(), 'default', 'completed', 'low', 'default', 1, 0, 1, 3, ended, ended, ended, ended, 5, 1, 1, 1
+    FROM generate_series(now() - interval '30 days', now(), interval '2 minutes') AS ended`);
+  await gateway.dataSource.query('ANALYZE llmq.messages');
+  for (const text of [
+    await plan(placeSql('llmq'), [randomUUID(), 10]),
+    await plan(oldestSql('llmq'), [['low']]),
+    await plan(countsSql('llmq'), []),
+    await plan(waitsSql('llmq'), [60_000]),
+    await plan(spanSql('llmq'), ['default', 60_000]),
+  ]) {
+    expect(text).not.toContain('Seq Scan');
+    expect(text).toMatch(/messages_(waiting|apart|ended)/);
+  }
 });

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES } from '../../message/message.events.js';
 import { MESSAGE_STATUSES } from '../../message/message.state.js';
+import { WAITS_FOR } from '../../queues/message-wait.policy.js';
 
 /** What REST answers, for its documentation only: `message.json` makes the answers. */
 
@@ -55,6 +56,18 @@ export class MessageDto extends AcceptedMessageDto {
   @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;
   @ApiProperty({ type: ResultDto, nullable: true }) result!: ResultDto | null;
   @ApiProperty({ type: MessageErrorDto, nullable: true }) error!: MessageErrorDto | null;
+}
+
+export class WaitingMessageDto extends MessageDto {
+  @ApiProperty({
+    ...{ type: Number, nullable: true },
+    description: 'Its place among those that wait in its lane, from 1; exact to 10,000, an estimate beyond',
+  })
+  position!: number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Until it is likely to be called' })
+  eta_seconds!: number | null;
+  @ApiProperty({ enum: WAITS_FOR, nullable: true, description: 'Null while it does not wait' })
+  waiting_for!: string | null;
 }
 
 export class MessagePageDto {

@@ -1,5 +1,12 @@
 import type { MessageResult, MessageView, Page } from '../../projection/message-reader.port.js';
+import type { MessageWait } from '../../queues/message-wait.policy.js';
 import type { AcceptedMessage, Submission } from '../submission.js';
+
+/** The same with how it waits, which is asked for where one message is read. */
+export function waitingMessageJson(view: MessageView, wait: MessageWait): Record<string, unknown> {
+  const { position, etaSeconds, waitingFor } = wait;
+  return { ...messageJson(view), position, eta_seconds: etaSeconds, waiting_for: waitingFor };
+}
 
 /** A message as REST clients read it. `messages` is there only where a chat was submitted in place of content. */
 export function messageJson(view: MessageView): Record<string, unknown> {

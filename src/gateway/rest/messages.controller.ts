@@ -10,6 +10,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
+import { MessageWaits } from '../../queues/message-waits.js';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
@@ -19,8 +20,8 @@ import { traceparentOf } from '../trace-parent.policy.js';
 import { FindMessageDto } from './find-message.dto.js';
 import { DEFAULT_LIMIT, filterOf, ListMessagesDto } from './list-messages.dto.js';
 import { LongPoll } from './long-poll.js';
-import { AcceptedMessageDto, MessageDto, MessagePageDto, ProblemDto } from './message.dto.js';
-import { acceptedJson, messageJson, pageJson } from './message.json.js';
+import { AcceptedMessageDto, MessagePageDto, ProblemDto, WaitingMessageDto } from './message.dto.js';
+import { acceptedJson, pageJson, waitingMessageJson } from './message.json.js';
 import { MessageIdPipe } from './message-id.pipe.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
@@ -40,6 +41,7 @@ export class MessagesController {
     private readonly lookup: MessageLookup,
     private readonly longPoll: LongPoll,
     @Inject(MESSAGE_READER) private readonly reader: MessageReader,
+    @Inject(MessageWaits) private readonly waits: MessageWaits,
   ) {}
 
   @Post()
@@ -75,7 +77,7 @@ export class MessagesController {
     summary: 'Read a message',
     description: 'With `wait`, answers when the message has ended, or with its state when the time is over.',
   })
-  @ApiOkResponse({ type: MessageDto })
+  @ApiOkResponse({ type: WaitingMessageDto })
   async find(
     @Param('id', MessageIdPipe) id: string,
     @Query(new ValidRequest(FindMessageDto)) query: FindMessageDto,
@@ -89,7 +91,7 @@ export class MessagesController {
         ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
     if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
-    return messageJson(view);
+    return waitingMessageJson(view, await this.waits.of(view));
   }
 
   @Get()

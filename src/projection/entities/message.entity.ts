@@ -10,6 +10,15 @@ import type { MessageStatus } from '../../message/message.state.js';
 @Entity('messages')
 @Index('messages_by_status', ['tenant', 'status', 'createdAt', 'id'])
 @Index('messages_by_priority', ['tenant', 'priority', 'createdAt', 'id'])
+@Index('messages_waiting', ['priority', 'lastSequence'], {
+  where: "((status = 'pending'::text) AND (held_behind IS NULL))",
+})
+@Index('messages_apart', ['status', 'priority'], {
+  where: "(status = ANY (ARRAY['scheduled'::text, 'failed'::text]))",
+})
+@Index('messages_ended', ['completedAt', 'tenant', 'priority', 'status', 'waitedMs', 'startedAt'], {
+  where: '(completed_at IS NOT NULL)',
+})
 export class MessageEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'messages_pkey' })
   id!: string;
@@ -55,6 +64,9 @@ export class MessageEntity {
 
   @Column({ name: 'completed_at', type: 'timestamptz', precision: 3, nullable: true })
   completedAt!: Date | null;
+
+  @Column({ name: 'waited_ms', type: 'double precision', nullable: true })
+  waitedMs!: number | null;
 
   @Column({ type: 'json', nullable: true })
   error!: AttemptError | null;
