@@ -3,6 +3,8 @@ import { z } from 'zod';
 const port = z.number().int().min(0).max(65_535);
 // The longest that Node's timers wait; a longer one would fire at once.
 const milliseconds = z.number().int().positive().max(2_147_483_647);
+/** For spans that are compared with, and that no timer waits for. */
+const longMilliseconds = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const bytes = z.number().int().positive();
 const count = z.number().int().positive();
 
@@ -222,6 +224,19 @@ export const configSchema = z.strictObject({
         .describe(
           'for what a model is sent of a conversation, the new turn included; the newest turns that fit',
         ),
+      max_idle_time_ms: longMilliseconds
+        .default(30 * 60 * 1_000)
+        .describe('after which a conversation without messages becomes inactive; a message wakes it up'),
+      conversation_ttl_ms: longMilliseconds
+        .default(30 * 24 * 60 * 60 * 1_000)
+        .describe(
+          'after which a conversation without messages is archived; its content stays until it is erased',
+        ),
+      max_per_user: count.default(10_000).describe('open conversations of one user'),
+      max_messages: count.max(1_000_000).default(10_000).describe('messages of one conversation'),
+      sweep_interval_ms: milliseconds
+        .default(1_000)
+        .describe('how often idle, expired and erased conversations are looked for'),
     })
     .prefault({}),
   projection: z

@@ -5,6 +5,13 @@ import { EventLogModule } from '../event-log/event-log.module.js';
 import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
+import { ConversationAdmission } from './conversations/conversation-admission.js';
+import { ConversationLookup } from './conversations/conversation-lookup.js';
+import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
+import { ConversationsController } from './conversations/conversations.controller.js';
+import { Conversations } from './conversations/conversations.js';
+import { EraseConversation } from './conversations/erase-conversation.js';
+import { UserConversationsController } from './conversations/user-conversations.controller.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
 import { MessageLookup } from './message-lookup.js';
@@ -41,12 +48,19 @@ import { WaitingRequests } from './waiting-requests.js';
   controllers: [
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
+    ConversationMessagesController,
+    ConversationsController,
+    UserConversationsController,
     MessageBatchController,
     MessagesController,
     ChatCompletionsController,
     ModelsController,
   ],
   providers: [
+    Conversations,
+    ConversationLookup,
+    ConversationAdmission,
+    EraseConversation,
     SubmitMessage,
     SubmitOnce,
     MessageLookup,

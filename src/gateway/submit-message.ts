@@ -11,6 +11,7 @@ import { Prioritizer } from '../preprocessor/prioritizer.js';
 import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
+import { ConversationAdmission } from './conversations/conversation-admission.js';
 import { RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
@@ -60,12 +61,14 @@ export class SubmitMessage {
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LaneAdmission) private readonly admission: LaneAdmission,
+    private readonly conversations: ConversationAdmission,
   ) {}
 
   /**
    * Resolves when the message is durable.
    *
-   * @throws {RefusedError} `unknown_model`, `content_too_large`
+   * @throws {RefusedError} `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
+   *   `conversation_full`
    * @throws {LaneFullError} when the lane has reached its `max_size`
    * @throws what `EventLog.append` throws; only after a `LogUnavailableError` can the message exist all the same
    */
@@ -76,7 +79,9 @@ export class SubmitMessage {
   ): Promise<AcceptedMessage> {
     const { messageId, traceparent, dedupeKey } = options;
     await this.prioritizer.ready();
-    const { accepted, events } = this.prepare(caller, submission, { messageId, traceparent });
+    const admitted =
+      submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
+    const { accepted, events } = this.prepare(caller, admitted, { messageId, traceparent });
     await this.admission.through(accepted.priority, () => this.log.append(events, { dedupeKey }));
     return accepted;
   }
@@ -95,7 +100,8 @@ export class SubmitMessage {
     await this.prioritizer.ready();
     const results: SubmitResult[] = [];
     const prepared: Prepared[] = [];
-    for (const [index, submission] of submissions.entries()) {
+    const turns = await this.conversations.admitMany(caller, submissions);
+    for (const [index, submission] of turns.entries()) {
       const there = stored?.get(index);
       if (there !== undefined) {
         results.push(there);

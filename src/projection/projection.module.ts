@@ -11,6 +11,7 @@ import { DataSource } from 'typeorm';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
 import { TurnRelay } from '../conversation/turn-relay.js';
+import { ERASURE_READER } from '../conversation/erasure.port.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
@@ -23,6 +24,7 @@ import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
+import { PostgresErasureReader } from './postgres-erasure-reader.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionHealth } from './projection-health.js';
@@ -49,6 +51,11 @@ const LINGER_MS = 50;
       provide: EVENT_INDEX,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresEventIndex(dataSource),
+    },
+    {
+      provide: ERASURE_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresErasureReader(dataSource),
     },
     {
       provide: CONVERSATION_READER,
@@ -79,6 +86,7 @@ const LINGER_MS = 50;
   ],
   exports: [
     MESSAGE_READER,
+    ERASURE_READER,
     EVENT_INDEX,
     CONVERSATION_READER,
     QUEUE_FIGURES,

@@ -110,8 +110,9 @@ describe('a whole completion', () => {
   });
 
   it('takes what only this queue knows from headers', async () => {
+    const made = await request('POST', `${gateway.baseUrl}/api/v1/conversations`, { user_id: 'bob' });
     const headers = {
-      ...{ 'x-llmq-priority': 'realtime', 'x-llmq-user-id': 'bob', 'x-llmq-conversation-id': 'c9' },
+      ...{ 'x-llmq-priority': 'realtime', 'x-llmq-user-id': 'bob', 'x-llmq-conversation-id': made.json.id },
       ...{ 'x-llmq-max-retries': '0', 'x-llmq-timeout-ms': '5000' },
     };
     const { answer, message } = await begin(() => client.chat.completions.create(question, { headers }));
@@ -119,7 +120,7 @@ describe('a whole completion', () => {
       lane: 'realtime',
       data: {
         user_id: 'bob',
-        conversation_id: 'c9',
+        conversation_id: made.json.id,
         max_retries: 0,
         timeout_ms: 5000,
         requested_priority: 'realtime',

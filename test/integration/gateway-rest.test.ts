@@ -22,6 +22,10 @@ const get = (path: string, headers: Record<string, string> = {}) =>
   request('GET', `${url}${path}`, undefined, headers);
 const hello = (more: Record<string, unknown> = {}) => ({ user_id: 'user123', content: 'Hello', ...more });
 
+async function conversation(): Promise<string> {
+  return (await request('POST', `${gateway.baseUrl}/api/v1/conversations`, { user_id: 'user123' })).json.id;
+}
+
 async function eventsAfter(sequence: number): Promise<StoredEvent[]> {
   const events: StoredEvent[] = [];
   const last = await gateway.log.lastSequence();
@@ -55,8 +59,9 @@ describe('submitting', () => {
   });
 
   it('reads its own write, field by field', async () => {
+    const conversation_id = await conversation();
     const submitted = hello({
-      conversation_id: 'c1',
+      conversation_id,
       metadata: { n: [1, null] },
       max_retries: 0,
       model: MODEL,
@@ -65,7 +70,7 @@ describe('submitting', () => {
     const { status, json } = await get(`/${id}`);
     expect(status).toBe(200);
     expect(json).toEqual({
-      ...{ id, user_id: 'user123', conversation_id: 'c1', content: 'Hello', priority: 'normal' },
+      ...{ id, user_id: 'user123', conversation_id, content: 'Hello', priority: 'normal' },
       ...{ priority_reason: 'default', status: 'pending', attempts: 0, max_retries: 0, model: MODEL },
       ...{ created_at: expect.any(String), updated_at: expect.any(String), scheduled_at: null },
       ...{ started_at: null, completed_at: null, metadata: { n: [1, null] }, result: null, error: null },
@@ -332,14 +337,15 @@ describe('lists', () => {
   });
 
   it('filters', async () => {
-    const mine = { user_id: 'filters', conversation_id: 'conv' };
+    const conversation_id = await conversation();
+    const mine = { user_id: 'filters', conversation_id };
     const low = (await post(hello({ ...mine, priority: 'low' }))).json;
     const high = (await post(hello({ ...mine, priority: 'high' }))).json;
     await get(`/${high.id}`);
     const ids = async (query: string) =>
       (await get(`?user_id=filters&${query}`)).json.data.map(({ id }: { id: string }) => id);
     expect(await ids('priority=low')).toEqual([low.id]);
-    expect(await ids('priority=high&status=pending&conversation_id=conv')).toEqual([high.id]);
+    expect(await ids('priority=high&status=pending&conversation_id=' + conversation_id)).toEqual([high.id]);
     expect(await ids('status=completed')).toEqual([]);
     expect(await ids('conversation_id=other')).toEqual([]);
     expect(await ids(`created_before=${low.created_at}`)).toEqual([]);

@@ -19,12 +19,12 @@ const instant: Rule = (value) =>
     ? null
     : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
 
-const limit: Rule = (value) =>
+export const limit: Rule = (value) =>
   typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= MAX_LIMIT
     ? null
     : `must be a whole number from 1 to ${MAX_LIMIT}`;
 
-const cursor: Rule = (value) =>
+export const cursor: Rule = (value) =>
   typeof value === 'string' && value.length > 0 && value.length <= 1_024
     ? null
     : "must be a page's next_cursor";

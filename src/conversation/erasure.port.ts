@@ -1,0 +1,34 @@
+import type { Lane } from '../message/message.events.js';
+
+/** A message of a conversation, as far as its erasure wants to know it. */
+export interface ErasableMessage {
+  readonly id: string;
+  readonly lane: Lane;
+  /** It has not ended: it waits or runs. */
+  readonly open: boolean;
+}
+
+/** An erased conversation of which the log, or the projection, still holds something. */
+export interface UnfinishedErasure {
+  readonly conversationId: string;
+  readonly tenant: string;
+  /** Messages that came in while the conversation was being erased, and are in no erasure yet. */
+  readonly strays: readonly ErasableMessage[];
+}
+
+/** An event that the log still holds. */
+export interface QueuedErasure {
+  readonly sequence: number;
+  /** Null for an event of the conversation's own. */
+  readonly messageId: string | null;
+}
+
+export interface ErasureReader {
+  /** All messages of a conversation. */
+  messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]>;
+  /** Those to go on with, at most `limit`. */
+  unfinished(limit: number): Promise<readonly UnfinishedErasure[]>;
+  queued(conversationId: string): Promise<readonly QueuedErasure[]>;
+}
+
+export const ERASURE_READER = Symbol('ErasureReader');

@@ -1,0 +1,39 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
+import type { ConversationState } from '../../conversation/conversation.state.js';
+import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
+import type { EventLog } from '../../event-log/event-log.port.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import { PROJECTION_POSITION, type ProjectionPosition } from '../../projection/message-reader.port.js';
+
+/** Reads of single conversations that see what was written before them, in any process. */
+@Injectable()
+export class ConversationLookup {
+  constructor(
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  /**
+   * A conversation of the tenant's; null for an unknown one, another tenant's, and an erased one. Where there is none,
+   * the projection may only be behind: it gets `projection.read_wait_ms` to catch up with the log.
+   */
+  async find(tenant: string, id: string): Promise<ConversationState | null> {
+    let known = await this.reader.find(tenant, id);
+    if (known === null) {
+      await this.reach(await this.log.lastSequence());
+      known = await this.reader.find(tenant, id);
+    }
+    return known === null || known.state === 'erased' ? null : known;
+  }
+
+  /**
+   * Waits for the projection, for `projection.read_wait_ms` at most: what was written is there for whoever reads after
+   * the answer to its writer.
+   */
+  async reach(sequence: number): Promise<void> {
+    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  }
+}

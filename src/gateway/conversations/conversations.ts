@@ -1,0 +1,99 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
+import { changeConversation, type WantedChange } from '../../conversation/change-conversation.decision.js';
+import type { ConversationState } from '../../conversation/conversation.state.js';
+import { evolveConversation } from '../../conversation/conversation.state.js';
+import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
+import { createConversation, type NewConversation } from '../../conversation/create-conversation.decision.js';
+import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
+import type { CloudEventContext } from '../../event-log/cloud-event.events.js';
+import type { EventLog } from '../../event-log/event-log.port.js';
+import type { LogEvent } from '../../event-log/log-event.events.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import type { Caller } from '../../security/caller.js';
+import { RefusedError, unknownModel } from '../http/refused.error.js';
+import { ConversationLookup } from './conversation-lookup.js';
+
+/** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
+@Injectable()
+export class Conversations {
+  constructor(
+    private readonly lookup: ConversationLookup,
+    private readonly endpoints: EndpointRegistry,
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  /**
+   * @throws {RefusedError} `unknown_model`, `content_too_large`, `too_many_conversations`
+   * @throws what `EventLog.append` throws
+   */
+  async create(caller: Caller, wanted: NewConversation): Promise<ConversationState> {
+    this.refuseSettings(wanted);
+    await this.refuseTooMany(caller, wanted.user_id);
+    const event = createConversation(this.context(caller, this.sources.newId()), wanted);
+    const sequence = await this.append([event]);
+    return evolveConversation(null, event, sequence);
+  }
+
+  /**
+   * The conversation as it is then.
+   *
+   * @throws {RefusedError} `not_found`, `unknown_model`, `content_too_large`, `wrong_state_change`
+   * @throws what `EventLog.append` throws
+   */
+  async change(caller: Caller, id: string, wanted: WantedChange): Promise<ConversationState> {
+    this.refuseSettings(wanted.changes);
+    const conversation = await this.get(caller, id);
+    const decider = { by: caller.name, reason: 'asked' };
+    const decision = changeConversation(this.context(caller, id), conversation, wanted, decider);
+    if (decision.kind === 'wrong_move') {
+      const message = `The conversation ${id} is ${decision.from}, and can't become ${decision.to}.`;
+      throw new RefusedError('wrong_state_change', message, [
+        { field: 'state', reason: `can't follow ${decision.from}` },
+      ]);
+    }
+    if (decision.events.length === 0) return conversation;
+    await this.append(decision.events);
+    return this.get(caller, id);
+  }
+
+  /** @throws {RefusedError} `not_found`, also for another tenant's and for an erased one */
+  async get({ tenant }: Caller, id: string): Promise<ConversationState> {
+    const conversation = await this.lookup.find(tenant, id);
+    if (conversation === null) throw new RefusedError('not_found', `There is no conversation ${id}.`);
+    return conversation;
+  }
+
+  private async append(events: readonly LogEvent[]): Promise<number> {
+    const { firstSequence } = await this.log.append(events);
+    await this.lookup.reach(firstSequence + events.length - 1);
+    return firstSequence;
+  }
+
+  private context({ tenant }: Caller, id: string): CloudEventContext {
+    const now = new Date(this.sources.nowMs()).toISOString();
+    return { subject: id, tenant, now, newId: this.sources.newId };
+  }
+
+  private refuseSettings({ model, context }: { model?: string | null; context?: string | null }): void {
+    if (model != null && !this.endpoints.serves(model)) throw unknownModel(model);
+    const limit = this.config.queue.max_content_bytes;
+    if (context == null || Buffer.byteLength(context) <= limit) return;
+    const reason = `has ${Buffer.byteLength(context)} bytes, and at most ${limit} are accepted`;
+    throw new RefusedError('content_too_large', `context ${reason}`, [{ field: 'context', reason }]);
+  }
+
+  /** Two at once may both pass and go one over it: the limit is there against runaways, not to be counted on. */
+  private async refuseTooMany({ tenant }: Caller, userId: string): Promise<void> {
+    const { max_per_user: most } = this.config.conversation;
+    if ((await this.reader.countOpen(tenant, userId, most)) < most) return;
+    throw new RefusedError(
+      'too_many_conversations',
+      `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
+    );
+  }
+}

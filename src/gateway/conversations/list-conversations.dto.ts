@@ -1,0 +1,65 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { CONVERSATION_STATES, type ConversationLifeState } from '../../conversation/conversation.events.js';
+import type { ConversationFilter, PageOrder } from '../../conversation/conversation-reader.port.js';
+import { LANES, type Lane } from '../../message/message.events.js';
+import { cursor, DEFAULT_LIMIT, limit, MAX_LIMIT } from '../rest/list-messages.dto.js';
+import { MayObey } from '../rest/obeys.js';
+import { identifier, priority } from '../submission-rules.policy.js';
+import { conversationState, pageOrder, title } from './conversation-rules.policy.js';
+
+/** The query of `GET /api/v1/conversations`. */
+export class ListConversationsDto {
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  user_id?: string;
+
+  @ApiPropertyOptional({ enum: CONVERSATION_STATES })
+  @MayObey(conversationState)
+  state?: ConversationLifeState;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(priority)
+  priority?: Lane;
+
+  @ApiPropertyOptional({ description: 'Anywhere in the title, without regard to case' })
+  @MayObey(title)
+  title?: string;
+
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @MayObey(limit)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
+  @MayObey(cursor)
+  cursor?: string;
+}
+
+/** The query of `GET /api/v1/conversations/{id}/messages`. */
+export class ListTurnsDto {
+  @ApiPropertyOptional({ enum: ['newest_first', 'oldest_first'], default: 'newest_first' })
+  @MayObey(pageOrder)
+  order?: PageOrder;
+
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @MayObey(limit)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
+  @MayObey(cursor)
+  cursor?: string;
+}
+
+export function filterOf(tenant: string, query: ListConversationsDto): ConversationFilter {
+  const { user_id: userId, state, priority: lane, title: text } = query;
+  return {
+    tenant,
+    ...(userId == null ? {} : { userId }),
+    ...(state == null ? {} : { state }),
+    ...(lane == null ? {} : { priority: lane }),
+    ...(text == null ? {} : { title: text }),
+  };
+}
+
+export function limitOf(query: { readonly limit?: string }): number {
+  return query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
+}

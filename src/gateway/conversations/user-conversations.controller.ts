@@ -1,0 +1,34 @@
+import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
+import { callerOf } from '../http/admission.hook.js';
+import { invalidFields } from '../http/refused.error.js';
+import { ProblemDto } from '../rest/message.dto.js';
+import { ValidRequest } from '../rest/valid-request.pipe.js';
+import { identifier } from '../submission-rules.policy.js';
+import { ConversationPageDto } from './conversation.dto.js';
+import { conversationPageJson } from './conversation.json.js';
+import { filterOf, ListConversationsDto, limitOf } from './list-conversations.dto.js';
+
+@ApiTags('conversations')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/users/:user_id/conversations')
+export class UserConversationsController {
+  constructor(@Inject(CONVERSATION_READER) private readonly reader: ConversationReader) {}
+
+  @Get()
+  @ApiOperation({ summary: "List a user's conversations, the newest first" })
+  @ApiOkResponse({ type: ConversationPageDto })
+  async list(
+    @Param('user_id') userId: string,
+    @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const reason = identifier(userId);
+    if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
+    const filter = { ...filterOf(callerOf(request).tenant, query), userId };
+    return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
+  }
+}

@@ -1,0 +1,56 @@
+import type { DataSource } from 'typeorm';
+import type {
+  ErasableMessage,
+  ErasureReader,
+  QueuedErasure,
+  UnfinishedErasure,
+} from '../conversation/erasure.port.js';
+import { databaseOf } from './data-source.js';
+import { storableIdentifier } from './storable-text.js';
+
+/** A message that was submitted before the erasure was known is in the log long before this. */
+const STRAYS_WITHIN = '1 day';
+
+export class PostgresErasureReader implements ErasureReader {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]> {
+    return this.dataSource.query(
+      `SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
+        FROM ${this.at}.message_requests q JOIN ${this.at}.messages m ON m.id = q.message_id
+        WHERE q.tenant = $1 AND q.conversation_id = $2 ORDER BY q.sequence`,
+      [storableIdentifier(tenant), conversationId],
+    );
+  }
+
+  async unfinished(limit: number): Promise<readonly UnfinishedErasure[]> {
+    const rows: { id: string; tenant: string }[] = await this.dataSource.query(
+      `SELECT id, tenant FROM ${this.at}.conversations c
+        WHERE id IN (SELECT conversation_id FROM ${this.at}.erasure_queue)
+          OR (state = 'erased' AND last_activity_at > now() - interval '${STRAYS_WITHIN}' AND EXISTS (
+            SELECT 1 FROM ${this.at}.message_requests q
+            WHERE q.tenant = c.tenant AND q.conversation_id = c.id::text))
+        ORDER BY id LIMIT $1`,
+      [limit],
+    );
+    return Promise.all(
+      rows.map(async ({ id, tenant }) => ({
+        ...{ conversationId: id, tenant },
+        strays: await this.messagesOf(tenant, id),
+      })),
+    );
+  }
+
+  async queued(conversationId: string): Promise<readonly QueuedErasure[]> {
+    const rows: { sequence: string | number; messageId: string | null }[] = await this.dataSource.query(
+      `SELECT sequence, message_id AS "messageId" FROM ${this.at}.erasure_queue
+        WHERE conversation_id = $1 ORDER BY sequence`,
+      [conversationId],
+    );
+    return rows.map(({ sequence, messageId }) => ({ sequence: Number(sequence), messageId }));
+  }
+
+  private get at(): string {
+    return `"${databaseOf(this.dataSource).schema}"`;
+  }
+}
