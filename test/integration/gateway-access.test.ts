@@ -157,18 +157,15 @@ describe('the documentation', () => {
     const { json } = await request('GET', `${baseUrl}/api/docs-json`);
     expect(Object.keys(json.paths).sort()).toEqual([
       ...[
-<<<<<<< HEAD
         '/api/v1/admin/preprocessor/rules',
         '/api/v1/admin/preprocessor/rules/test',
         '/api/v1/admin/preprocessor/rules/{id}',
         '/api/v1/admin/preprocessor/user-priorities',
         '/api/v1/admin/preprocessor/user-priorities/{user_id}',
-=======
         '/api/v1/conversations',
         '/api/v1/conversations/{id}',
         '/api/v1/conversations/{id}/messages',
         '/api/v1/conversations/{id}/state',
->>>>>>> 4a658bb (Know the documented routes by name)
         '/api/v1/messages',
         '/api/v1/messages/batch',
         '/api/v1/messages/{id}',
