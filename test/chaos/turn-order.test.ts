@@ -175,6 +175,7 @@ describe(`${CONVERSATIONS} conversations of ${TURNS} turns, ${WORKERS} workers o
   }, 900_000);
 });
 
-async function newConversations(_baseUrl: string): Promise<string[]> {
-  return Array.from({ length: CONVERSATIONS }, () => crypto.randomUUID());
+function newConversations(baseUrl: string): Promise<string[]> {
+  const body = { user_id: 'u', title: 'in order' };
+  return Promise.all(Array.from({ length: CONVERSATIONS }, () => submit(baseUrl, '/conversations', body)));
 }
