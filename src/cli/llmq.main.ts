@@ -5,6 +5,7 @@ import { redactSecrets } from '../platform/logging/redact.js';
 import { withEventOptions } from './event-options.js';
 import { type ExportOptions, exportEvents, tailEvents } from './events-export.command.js';
 import { type VerifyCommandOptions, verifyEvents } from './events-verify.command.js';
+import { addReplay } from './replay.command.js';
 import { openStores, type Stores } from './stores.js';
 
 /** `npm run llmq -- <command>`: what an operator or an auditor does with the log. */
@@ -46,6 +47,8 @@ events
   .action(async (options: VerifyCommandOptions) => {
     process.exitCode = await withStores((stores) => verifyEvents(stores, options, stopping.signal));
   });
+
+addReplay(program, stopping.signal);
 
 try {
   await program.parseAsync();

@@ -27,6 +27,11 @@ export const identifier: Rule = (value) => {
   return UNPRINTABLE.test(value) ? 'must not contain control characters, NUL or lone surrogates' : null;
 };
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const messageId: Rule = (value) =>
+  typeof value === 'string' && UUID.test(value) ? null : 'must be the id of a message, a UUID';
+
 /** The size in bytes is checked apart, since it is told with a status of its own. */
 export const content: Rule = (value) => {
   if (typeof value !== 'string') return 'must be a string';

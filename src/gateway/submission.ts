@@ -7,6 +7,8 @@ export interface Submission {
   readonly request: ModelRequest;
   readonly requestedPriority: Lane | null;
   readonly metadata: Record<string, unknown>;
+  /** The message that this one repeats, as the client says. */
+  readonly replayOf?: string;
   /** The service's default when absent. */
   readonly maxRetries?: number;
   /** The service's default when absent. */

@@ -189,6 +189,7 @@ export class SubmitMessage {
       conversation_id: submission.conversationId,
       requested_priority: submission.requestedPriority,
       metadata: submission.metadata,
+      ...(submission.replayOf === undefined ? {} : { replay_of: submission.replayOf }),
       timeout_ms: submission.timeoutMs ?? this.config.queue.default_timeout_ms,
       max_retries: submission.maxRetries ?? this.config.queue.default_max_retries,
       deadline: null,

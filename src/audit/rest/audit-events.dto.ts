@@ -2,12 +2,10 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { LOG_EVENT_TYPES } from '../../event-log/log-event.events.js';
 import { instantOf } from '../../gateway/rest/instant.policy.js';
 import { MayObey } from '../../gateway/rest/obeys.js';
-import { identifier, priority, type Rule } from '../../gateway/submission-rules.policy.js';
+import { identifier, messageId, priority, type Rule } from '../../gateway/submission-rules.policy.js';
 import { LANES, type Lane } from '../../message/message.events.js';
 import { type EventFilter, typesNamed } from '../event-filter.policy.js';
 import { sequenceText } from './timeline.dto.js';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const instant: Rule = (value) =>
   typeof value === 'string' && instantOf(value) !== null
@@ -19,9 +17,6 @@ const types: Rule = (value) => {
   const unknown = value.split(',').find((name) => typesNamed(name, LOG_EVENT_TYPES).length === 0);
   return unknown === undefined ? null : `names ${JSON.stringify(unknown)}, which is no type of event`;
 };
-
-const messageId: Rule = (value) =>
-  typeof value === 'string' && UUID.test(value) ? null : 'must be the id of a message, a UUID';
 
 /** The query of `GET /api/v1/audit/events`. */
 export class AuditEventsDto {

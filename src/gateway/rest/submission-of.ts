@@ -11,6 +11,7 @@ export function submissionOf(dto: SubmitMessageDto): Submission {
     request: requestOf(dto),
     requestedPriority: dto.priority ?? null,
     metadata: dto.metadata ?? {},
+    replayOf: dto.replay_of?.toLowerCase(),
     maxRetries: dto.max_retries ?? undefined,
     timeoutMs: dto.timeout_ms ?? undefined,
     stream: false,

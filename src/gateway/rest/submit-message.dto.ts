@@ -53,6 +53,14 @@ export class SubmitMessageDto {
   @MayObey(rules.metadata)
   metadata?: Record<string, unknown> | null;
 
+  @ApiPropertyOptional({
+    type: String,
+    format: 'uuid',
+    description: 'The message that this one repeats; its timeline says so',
+  })
+  @MayObey(rules.messageId)
+  replay_of?: string | null;
+
   @ApiPropertyOptional({ type: Number, minimum: 0, maximum: rules.MAX_RETRIES })
   @MayObey(rules.wholeNumber(0, rules.MAX_RETRIES))
   max_retries?: number | null;

@@ -1,0 +1,150 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { v7 as uuidv7 } from 'uuid';
+import { LANES, type Lane } from '../message/message.events.js';
+import { costOf, type Outcome, type Price, priceOf, replayFilter } from '../replay/replay.policy.js';
+import { findWindow, type ReplayedMessage, replayAll } from '../replay/replay-window.js';
+import { ServiceClient } from '../replay/service-client.js';
+import { instant, wholeNumber } from './event-options.js';
+import { table } from './table.policy.js';
+
+interface ReplayOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly filter: readonly string[];
+  readonly model?: string;
+  readonly priority?: Lane;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly url: string;
+  readonly apiKey?: string;
+  readonly atOnce: number;
+  readonly timeout: number;
+  readonly price: readonly [string, Price][];
+}
+
+/** `llmq replay`: over REST, so that the service's limits and the caller's tenant hold. */
+export function addReplay(program: Command, signal: AbortSignal): void {
+  program
+    .command('replay')
+    .description(
+      "sends a past window's messages again as new ones, linked to the old, and compares the answers",
+    )
+    .requiredOption('--from <time>', 'messages received from this time on (ISO 8601)', instant)
+    .requiredOption('--to <time>', 'messages received before this time', instant)
+    .option(
+      '--filter <key=value>',
+      'user_id, conversation_id, status, priority, model, metadata.<key>; repeatable',
+      gather,
+      [],
+    )
+    .option('--model <name>', 'with this model instead')
+    .addOption(new Option('--priority <lane>', 'in this lane instead').choices(LANES))
+    .option('--dry-run', 'only tells what would be sent')
+    .option('--json', 'one line of JSON for each message')
+    .addOption(
+      new Option('--url <address>', 'of the service').env('LLMQ_URL').default('http://127.0.0.1:8080'),
+    )
+    .addOption(new Option('--api-key <key>', 'where keys are configured').env('LLMQ_KEY'))
+    .option('--at-once <number>', 'messages under way at once', wholeNumber, 8)
+    .option('--timeout <seconds>', 'for one answer', wholeNumber, 600)
+    .option('--price <model=prompt/completion>', 'of a million tokens; repeatable', price, [])
+    .action(async (options: ReplayOptions) => {
+      process.exitCode = await replay(options, signal);
+    });
+}
+
+/** @returns the exit code: 1 when a message could not be sent again */
+async function replay(options: ReplayOptions, signal: AbortSignal): Promise<number> {
+  const { from, to, model, priority, apiKey, json } = options;
+  const client = new ServiceClient({ url: options.url.replace(/\/+$/, ''), apiKey, signal });
+  const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
+  const prices = new Map(options.price);
+  const replayed: ReplayedMessage[] = [];
+  const run = {
+    ...{ runId: uuidv7(), changes: { model, priority }, dryRun: options.dryRun ?? false },
+    ...{ atOnce: Math.max(1, options.atOnce), answerTimeoutMs: options.timeout * 1_000, nowMs: Date.now },
+  };
+  await replayAll(client, ids, run, (message) => {
+    replayed.push(message);
+    if (json) process.stdout.write(`${JSON.stringify(messageJson(message, prices))}\n`);
+    else if (process.stderr.isTTY) process.stderr.write(`\r${replayed.length} of ${ids.length}`);
+  });
+  if (!json) process.stdout.write(`${report(replayed, prices)}${sumOf(replayed, run.dryRun)}\n`);
+  return replayed.some(({ error }) => error !== null) ? 1 : 0;
+}
+
+function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string, Price>): string {
+  const heading = [
+    'message',
+    'which',
+    'status',
+    'model',
+    'characters',
+    'ms',
+    'finish',
+    'tokens in/out',
+    'cost',
+  ];
+  const rows = replayed.flatMap(({ id, replayId, original, replay, error }) => [
+    [id, 'before', ...cells(original, prices)],
+    ...(replay === null ? [] : [[replayId ?? '', 'again', ...cells(replay, prices)]]),
+    ...(error === null ? [] : [['', 'again', error]]),
+  ]);
+  return rows.length === 0 ? '' : `${table([heading, ...rows])}\n`;
+}
+
+function cells(outcome: Outcome, prices: ReadonlyMap<string, Price>): string[] {
+  const { status, model, length, totalMs, finishReason, promptTokens, completionTokens, error } = outcome;
+  const cost = costOf(outcome, prices);
+  return [
+    ...[error === null ? status : `${status} (${error})`, model ?? '-', shown(length)],
+    ...[totalMs === null ? '-' : String(Math.round(totalMs)), finishReason ?? '-'],
+    ...[`${shown(promptTokens)}/${shown(completionTokens)}`, cost === null ? '-' : cost.toFixed(6)],
+  ];
+}
+
+function shown(value: number | null): string {
+  return value === null ? '-' : String(value);
+}
+
+function sumOf(replayed: readonly ReplayedMessage[], dryRun: boolean): string {
+  if (dryRun) return `${replayed.length} messages would be sent again.`;
+  const sent = replayed.filter(({ replayId }) => replayId !== null).length;
+  const answered = replayed.filter(({ replay }) => replay?.status === 'completed').length;
+  return `${sent} of ${replayed.length} messages were sent again, ${answered} of them answered.`;
+}
+
+function messageJson(message: ReplayedMessage, prices: ReadonlyMap<string, Price>): Record<string, unknown> {
+  const { id, replayId, original, replay, error } = message;
+  return {
+    ...{ id, replay_id: replayId, error, original: outcomeJson(original, prices) },
+    replay: replay === null ? null : outcomeJson(replay, prices),
+  };
+}
+
+function outcomeJson(outcome: Outcome, prices: ReadonlyMap<string, Price>): Record<string, unknown> {
+  return {
+    ...{ status: outcome.status, model: outcome.model, length: outcome.length, error: outcome.error },
+    finish_reason: outcome.finishReason,
+    usage: { prompt_tokens: outcome.promptTokens, completion_tokens: outcome.completionTokens },
+    total_ms: outcome.totalMs,
+    cost: costOf(outcome, prices),
+  };
+}
+
+function gather(value: string, earlier: readonly string[]): string[] {
+  try {
+    replayFilter([value]);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  return [...earlier, value];
+}
+
+function price(value: string, earlier: readonly [string, Price][]): [string, Price][] {
+  try {
+    return [...earlier, priceOf(value)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  isWanted,
+  type Outcome,
+  type PastMessage,
+  type ReplayChanges,
+  type ReplayFilter,
+  replayBody,
+} from './replay.policy.js';
+import type { ServiceClient, ServiceJson } from './service-client.js';
+
+export interface ReplayWindow {
+  /** Inclusive, ISO 8601. */
+  readonly from: string;
+  /** Exclusive, ISO 8601. */
+  readonly to: string;
+  readonly filter: ReplayFilter;
+}
+
+/** A message, its repetition, and how both ended; `replay` is null on a dry run, `error` tells what kept it from being made. */
+export interface ReplayedMessage {
+  readonly id: string;
+  readonly replayId: string | null;
+  readonly original: Outcome;
+  readonly replay: Outcome | null;
+  readonly error: string | null;
+}
+
+export interface ReplayRun {
+  /** Makes submissions of one run distinct from those of another. */
+  readonly runId: string;
+  readonly changes: ReplayChanges;
+  readonly dryRun: boolean;
+  /** Messages under way at once. */
+  readonly atOnce: number;
+  /** How long to wait for one answer, in milliseconds. */
+  readonly answerTimeoutMs: number;
+  readonly nowMs: () => number;
+}
+
+const PAGE = 200;
+const ENDED = ['completed', 'failed', 'cancelled', 'expired'];
+
+/** The ids of the window's messages, the oldest first. What was itself a repetition is not repeated again. */
+export async function findWindow(
+  client: ServiceClient,
+  { from, to, filter }: ReplayWindow,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor: string | null = null; ; ) {
+    const query = new URLSearchParams({
+      ...filter.query,
+      ...{ created_after: from, created_before: to, limit: String(PAGE) },
+      ...(cursor === null ? {} : { cursor }),
+    });
+    const page = await client.get(`/api/v1/messages?${query}`);
+    for (const message of page.data) if (isWanted(filter, message)) ids.push(message.id);
+    cursor = page.next_cursor;
+    if (cursor === null) return ids.reverse();
+  }
+}
+
+/** Repeats the messages, some at once, and hands over each pair as soon as both answers are there. */
+export async function replayAll(
+  client: ServiceClient,
+  ids: readonly string[],
+  run: ReplayRun,
+  done: (message: ReplayedMessage) => void,
+): Promise<void> {
+  let next = 0;
+  const goOn = async () => {
+    while (next < ids.length) {
+      const message = await replayOne(client, ids[next++]!, run);
+      if (message !== null) done(message);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(run.atOnce, ids.length) }, goOn));
+}
+
+/** Null for a message that is a repetition itself. */
+async function replayOne(client: ServiceClient, id: string, run: ReplayRun): Promise<ReplayedMessage | null> {
+  const { data: events } = await client.get(`/api/v1/messages/${id}/events`);
+  const received = events.find(({ type }: ServiceJson) => type === 'llmq.message.received.v1')?.data;
+  if (received === undefined || received.replay_of != null) return null;
+  const before = await client.get(`/api/v1/messages/${id}`);
+  const original = outcomeOf(before, events);
+  const told = { id, replayId: null, original, replay: null, error: null };
+  if (run.dryRun) return told;
+  const past = pastMessage(id, received, before.priority);
+  try {
+    const key = `replay-${run.runId}-${id}`;
+    const accepted = await client.post('/api/v1/messages', replayBody(past, run.changes), key);
+    const replay = await answerOf(client, accepted.id, run);
+    return { ...told, replayId: accepted.id, replay };
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'service_refused') throw error;
+    return { ...told, error: (error as Error).message };
+  }
+}
+
+async function answerOf(client: ServiceClient, id: string, run: ReplayRun): Promise<Outcome> {
+  const deadline = run.nowMs() + run.answerTimeoutMs;
+  for (;;) {
+    const message = await client.get(`/api/v1/messages/${id}?wait=30s`);
+    if (ENDED.includes(message.status) || run.nowMs() >= deadline) {
+      return outcomeOf(message, (await client.get(`/api/v1/messages/${id}/events`)).data);
+    }
+  }
+}
+
+function pastMessage(id: string, received: ServiceJson, priority: PastMessage['priority']): PastMessage {
+  const { user_id: userId, request, metadata, max_retries: maxRetries, timeout_ms: timeoutMs } = received;
+  return { id, userId, request, metadata, maxRetries, timeoutMs, priority };
+}
+
+function outcomeOf(message: ServiceJson, events: readonly ServiceJson[]): Outcome {
+  const { result, status, error, model } = message;
+  const completed = events.filter(({ type }) => type === 'llmq.message.completed.v1');
+  return {
+    status,
+    model: result?.model ?? model,
+    length: result?.content?.length ?? null,
+    finishReason: result?.finish_reason ?? null,
+    promptTokens: result?.usage?.prompt_tokens ?? null,
+    completionTokens: result?.usage?.completion_tokens ?? null,
+    totalMs: status === 'completed' ? (completed[0]?.data.total_ms ?? null) : null,
+    error: error === null ? null : error.code,
+  };
+}
