@@ -4,11 +4,12 @@ import { benchAccept } from './accept.bench.js';
 import { benchBatch } from './batch.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
+import { benchLanes } from './lanes.bench.js';
 import { benchMemory } from './memory.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 
 /**
- * `npm run bench [accept] [batch] [path] [first-chunk] [memory]`: all of them without a name. Every figure is a ratio or a
+ * `npm run bench [accept] [batch] [path] [first-chunk] [lanes] [memory]`: all of them without a name. Every figure is a ratio or a
  * difference within this one run; absolute numbers say more about the machine than about the code.
  */
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
@@ -16,6 +17,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   batch: benchBatch,
   path: benchWholePath,
   'first-chunk': benchFirstChunk,
+  lanes: benchLanes,
   memory: benchMemory,
 };
 

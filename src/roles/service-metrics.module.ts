@@ -4,10 +4,13 @@ import type { Role } from '../config/service-config.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { Worker } from '../dispatcher/worker.js';
 import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
+import { LanePauses } from '../lanes/lane-pauses.js';
+import { LANES } from '../message/message.events.js';
 import { MetricsController } from '../platform/telemetry/metrics.controller.js';
 import { ProjectorModule } from '../projection/projection.module.js';
 import { Projector } from '../projection/projector.js';
 import { QueuesModule } from '../queues/queues.module.js';
+import { WorkersSeen } from '../queues/workers-seen.js';
 
 /**
  * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
@@ -19,6 +22,8 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
 
   constructor(
     @Inject(LaneLagReader) private readonly lag: LaneLagReader,
+    @Inject(LanePauses) private readonly pauses: LanePauses,
+    @Inject(WorkersSeen) private readonly workers: WorkersSeen,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(Projector) private readonly projector?: Projector,
   ) {}
@@ -44,14 +49,24 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
   private observeLanes(): void {
     const waiting = this.gauge('llmq.lane.waiting', 'Messages in the lane that no worker has taken');
     const held = this.gauge('llmq.lane.held', 'Messages of the lane that workers hold');
+    const running = this.gauge('llmq.lane.running', 'Calls of the lane under way in all processes');
+    const capacity = this.gauge('llmq.lane.capacity', 'The most calls of the lane at once in all processes');
+    const drain = this.gauge('llmq.lane.drain_rate', 'Messages per second that left the lane of late');
+    const paused = this.gauge('llmq.lane.paused', '1 where an admin paused the lane');
     this.meter.addBatchObservableCallback(
       async (result) => {
         for (const [lane, lag] of await this.lag.read()) {
           result.observe(waiting, lag.waiting, { lane });
           result.observe(held, lag.held, { lane });
+          if (lag.drainRate !== null) result.observe(drain, lag.drainRate, { lane });
+        }
+        for (const lane of LANES) {
+          result.observe(running, this.workers.running(lane), { lane });
+          result.observe(capacity, this.workers.capacity(lane), { lane });
+          result.observe(paused, this.pauses.isPaused(lane) ? 1 : 0, { lane });
         }
       },
-      [waiting, held],
+      [waiting, held, running, capacity, drain, paused],
     );
   }
 
