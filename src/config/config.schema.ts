@@ -26,6 +26,18 @@ const laneLevel = (minShare: number) =>
         .nullable()
         .default(null)
         .describe('calls of this lane at once in one worker; null: no limit but the slots'),
+      max_retries: z
+        .number()
+        .int()
+        .min(0)
+        .max(100)
+        .nullable()
+        .default(null)
+        .describe('attempts after the first, for messages that say none; null: queue.default_max_retries'),
+      timeout_ms: milliseconds
+        .nullable()
+        .default(null)
+        .describe('for one call to a model, where the message says none; null: queue.default_timeout_ms'),
       max_size: z
         .number()
         .int()
@@ -191,9 +203,11 @@ export const configSchema = z.strictObject({
         .prefault({}),
       retry: z
         .strictObject({
-          base_delay_ms: milliseconds
-            .default(1_000)
-            .describe('before the second attempt; doubles with each further one'),
+          kind: z
+            .enum(['exponential', 'fixed'])
+            .default('exponential')
+            .describe('whether the delay doubles with each further attempt, or stays the same'),
+          base_delay_ms: milliseconds.default(1_000).describe('before the second attempt'),
           max_delay_ms: milliseconds.default(60_000).describe('the longest delay between attempts'),
         })
         .prefault({}),

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { AnswerPublisher } from '../answers/answers.port.js';
+import type { Cancellations } from '../cancellation/cancellations.port.js';
 import type { ServiceConfig } from '../config/service-config.js';
 import { ConversationContext } from '../conversation/conversation-context.js';
 import type { ConversationReader } from '../conversation/conversation-reader.port.js';
@@ -35,6 +36,7 @@ export interface WorkerSurroundings {
   readonly schedules: RetrySchedules;
   readonly registry: EndpointRegistry;
   readonly answers: AnswerPublisher;
+  readonly cancellations: Cancellations;
   readonly reader: MessageReader;
   readonly position: ProjectionPosition;
   readonly conversations: Pick<ConversationReader, 'find' | 'turns'>;
@@ -51,17 +53,19 @@ const GATE_WAIT_MS = 5_000;
 
 /** One worker of this process, not yet started. */
 export function assembleWorker(around: WorkerSurroundings): Worker {
-  const { config, log, lanes, sources, logger, answers } = around;
+  const { config, log, lanes, sources, logger, answers, cancellations } = around;
   const { concurrency } = config.queue.worker;
   const stopping = new AbortController();
   // Every message that waits for the log or the projection listens to it: hundreds are no leak.
   setMaxListeners(0, stopping.signal);
   const counters = new WorkerCounters();
   const calls = new RunningCalls();
+  cancellations.onAdded((messageId) => calls.abortCancelled(messageId));
   const places = new EndpointPlaces(around.registry);
   const steps = new DurableSteps(log, around.schedules, stopping.signal, logger);
   const earlierRuns = earlierRunsOf(around, stopping.signal);
   const backoff = {
+    kind: config.queue.retry.kind,
     baseDelayMs: config.queue.retry.base_delay_ms,
     maxDelayMs: config.queue.retry.max_delay_ms,
   };
@@ -71,15 +75,31 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
     slots: new Slots(orderOf(config, Math.min(concurrency, around.registry.places)), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
     preparation: new Preparation(log, earlierRuns, turnsOf(around, stopping.signal)),
-    attempts: new Attempts(`${hostname()}:${process.pid}`, steps, earlierRuns, answers, calls, sources),
-    settlement: new Settlement(steps, answers, backoff, sources, counters),
+    attempts: new Attempts(
+      `${hostname()}:${process.pid}`,
+      steps,
+      earlierRuns,
+      answers,
+      calls,
+      cancellations,
+      sources,
+    ),
+    settlement: new Settlement(steps, answers, cancellations, backoff, sources, counters),
   };
   return new Worker(parts, Math.max(FEWEST_SETTLING, 4 * concurrency));
 }
 
 function earlierRunsOf(around: WorkerSurroundings, stopping: AbortSignal): EarlierRuns {
-  const { log, reader, position, config } = around;
-  return new EarlierRuns(log, reader, position, config.queue.max_lost_calls, stopping);
+  const { log, reader, position, cancellations, sources, config } = around;
+  return new EarlierRuns(
+    log,
+    reader,
+    position,
+    cancellations,
+    sources,
+    config.queue.max_lost_calls,
+    stopping,
+  );
 }
 
 function orderOf({ queue: { levels, worker } }: Pick<ServiceConfig, 'queue'>, slots: number): LaneOrder {

@@ -1,4 +1,5 @@
 import type { AnswerPublisher } from '../answers/answers.port.js';
+import type { Cancellations } from '../cancellation/cancellations.port.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
 import { complete } from '../message/complete.decision.js';
@@ -7,7 +8,7 @@ import type { MessageCompleted } from '../message/message.events.js';
 import type { Sources } from '../platform/clock.js';
 import type { DurableSteps } from './durable-steps.js';
 import type { EarlierRuns } from './earlier-runs.js';
-import { CallOverdueError, type RunningCalls } from './running-calls.js';
+import { CallCancelledError, CallOverdueError, type RunningCalls } from './running-calls.js';
 import type { CallFailure } from './verdict.policy.js';
 import { contextNow, type Work } from './work.js';
 
@@ -19,12 +20,16 @@ interface Delivered {
   readonly chunksDelivered: number;
 }
 
-/** An answer, a failure, or no call because the message is decided already. */
+/**
+ * An answer, a failure, or neither: the message is decided already, or was cancelled right before the call or while it
+ * ran.
+ */
 export type Outcome = Delivered &
   (
     | { readonly kind: 'answered'; readonly completed: MessageCompleted }
     | { readonly kind: 'failed'; readonly failure: CallFailure }
     | { readonly kind: 'known'; readonly decision: KnownAlready }
+    | { readonly kind: 'cancelled' }
   );
 
 /**
@@ -41,6 +46,7 @@ export class Attempts {
     private readonly earlierRuns: EarlierRuns,
     private readonly answers: AnswerPublisher,
     private readonly calls: RunningCalls,
+    private readonly cancellations: Cancellations,
     private readonly sources: Sources,
   ) {}
 
@@ -51,6 +57,10 @@ export class Attempts {
    * @throws what is no failure of the message but of this process
    */
   async run(work: Work, lease: EndpointLease): Promise<Outcome> {
+    if (this.isCancelled(work)) {
+      lease.release();
+      return { kind: 'cancelled', chunksDelivered: 0 };
+    }
     if (this.earlierRuns.possible(work.delivery)) return this.runAgain(work, lease);
     const recorded = this.record(work, lease);
     const called = this.call(work, lease).finally(() => lease.release());
@@ -84,10 +94,16 @@ export class Attempts {
     return (await this.steps.append([event])).firstSequence;
   }
 
+  private isCancelled({ delivery }: Work): boolean {
+    return this.cancellations.has(delivery.event.subject);
+  }
+
   private async call(work: Work, lease: EndpointLease): Promise<Outcome> {
+    // From here to the call nothing waits, so what is cancelled later finds the call and aborts it.
+    if (this.isCancelled(work)) return { kind: 'cancelled', chunksDelivered: 0 };
     const { event, delivery } = work.delivery;
     const calledAt = new Date(this.sources.nowMs()).toISOString();
-    const running = this.calls.begin(event.data.timeout_ms);
+    const running = this.calls.begin(event.subject, event.data.timeout_ms);
     let chunks = 0;
     const call: ModelCall = {
       messageId: event.subject,
@@ -106,6 +122,7 @@ export class Attempts {
       const completed = this.completed(work, lease, calledAt, answer);
       return { kind: 'answered', completed, chunksDelivered: chunks };
     } catch (error) {
+      if (error instanceof CallCancelledError) return { kind: 'cancelled', chunksDelivered: chunks };
       const failure = failureOf(error, lease.endpoint.name);
       return { kind: 'failed', failure, chunksDelivered: chunks };
     } finally {

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { AdminModule } from '../admin/admin.module.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
+import { CancellationModule } from '../cancellation/cancellation.module.js';
+import { CANCELLATIONS, type Cancellations } from '../cancellation/cancellations.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { CONVERSATION_READER, type ConversationReader } from '../conversation/conversation-reader.port.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
@@ -40,6 +42,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
   imports: [
     AdminModule,
     AnswersModule,
+    CancellationModule,
     EndpointsModule,
     EventLogModule,
     LanesModule,
@@ -57,6 +60,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         RETRY_SCHEDULES,
         EndpointRegistry,
         ANSWER_PUBLISHER,
+        CANCELLATIONS,
         MESSAGE_READER,
         PROJECTION_POSITION,
         CONVERSATION_READER,
@@ -71,6 +75,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         schedules: RetrySchedules,
         registry: EndpointRegistry,
         answers: AnswerPublisher,
+        cancellations: Cancellations,
         reader: MessageReader,
         position: ProjectionPosition,
         conversations: ConversationReader,
@@ -86,6 +91,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
             schedules,
             registry,
             answers,
+            cancellations,
             reader,
             position,
             conversations,

@@ -25,6 +25,11 @@ export class Preparation {
     return { delivery, request, context: null };
   }
 
+  /** True when what was prepared has been cancelled or has expired since, and must be prepared again. */
+  overtaken(delivery: LaneDelivery): boolean {
+    return this.earlierRuns.overtaken(delivery);
+  }
+
   async prepare(delivery: LaneDelivery): Promise<Prepared> {
     if (this.earlierRuns.possible(delivery)) {
       const decision = await this.earlierRuns.decide(delivery);

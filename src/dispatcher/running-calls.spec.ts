@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { CallOverdueError, RunningCalls } from './running-calls.js';
+import { CallCancelledError, CallOverdueError, RunningCalls } from './running-calls.js';
 import { WorkerStoppingError } from './worker-stopping.error.js';
 
 describe('RunningCalls', () => {
@@ -8,8 +8,8 @@ describe('RunningCalls', () => {
 
   it('aborts a call that outlives its time-out by the grace that endpoints have to end it themselves', () => {
     const calls = new RunningCalls();
-    const slow = calls.begin(1_000);
-    const patient = calls.begin(60_000);
+    const slow = calls.begin('a', 1_000);
+    const patient = calls.begin('b', 60_000);
     jest.advanceTimersByTime(5_500);
     calls.abortOverdue();
     expect(slow.signal.aborted).toBe(false);
@@ -21,12 +21,21 @@ describe('RunningCalls', () => {
 
   it('forgets a call that ended, and aborts all others when the worker stops', () => {
     const calls = new RunningCalls();
-    const ended = calls.begin(1_000);
-    const running = calls.begin(1_000);
+    const ended = calls.begin('a', 1_000);
+    const running = calls.begin('a', 1_000);
     ended.end();
     expect(calls.size).toBe(1);
     calls.abortAll();
     expect(ended.signal.aborted).toBe(false);
     expect(running.signal.reason).toBeInstanceOf(WorkerStoppingError);
+  });
+
+  it('aborts every call of a cancelled message, and no other', () => {
+    const calls = new RunningCalls();
+    const [first, again, other] = [calls.begin('a', 1_000), calls.begin('a', 1_000), calls.begin('b', 1_000)];
+    calls.abortCancelled('a');
+    expect(first.signal.reason).toBeInstanceOf(CallCancelledError);
+    expect(again.signal.reason).toBeInstanceOf(CallCancelledError);
+    expect(other.signal.aborted).toBe(false);
   });
 });

@@ -11,12 +11,21 @@ export class CallOverdueError extends Error {
   }
 }
 
+/** The message was cancelled: neither an answer nor a failure of its call counts any more. */
+export class CallCancelledError extends Error {
+  readonly code = 'call_cancelled';
+  constructor() {
+    super('The message was cancelled.');
+  }
+}
+
 export interface RunningCall {
   readonly signal: AbortSignal;
   end(): void;
 }
 
 interface Entry {
+  readonly messageId: string;
   readonly controller: AbortController;
   readonly timeoutMs: number;
   readonly abortAtMs: number;
@@ -30,9 +39,9 @@ export class RunningCalls {
     return this.entries.size;
   }
 
-  begin(timeoutMs: number): RunningCall {
+  begin(messageId: string, timeoutMs: number): RunningCall {
     const controller = new AbortController();
-    const entry = { controller, timeoutMs, abortAtMs: performance.now() + timeoutMs + GRACE_MS };
+    const entry = { messageId, controller, timeoutMs, abortAtMs: performance.now() + timeoutMs + GRACE_MS };
     this.entries.add(entry);
     return { signal: controller.signal, end: () => void this.entries.delete(entry) };
   }
@@ -42,6 +51,13 @@ export class RunningCalls {
     const now = performance.now();
     for (const { abortAtMs, controller, timeoutMs } of this.entries) {
       if (now > abortAtMs) controller.abort(new CallOverdueError(timeoutMs));
+    }
+  }
+
+  /** Looks at all of them: cancels are few, and a call is begun for every message. */
+  abortCancelled(messageId: string): void {
+    for (const entry of this.entries) {
+      if (entry.messageId === messageId) entry.controller.abort(new CallCancelledError());
     }
   }
 

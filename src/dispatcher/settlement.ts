@@ -1,8 +1,10 @@
 import type { AnswerPublisher } from '../answers/answers.port.js';
+import type { Cancellations } from '../cancellation/cancellations.port.js';
 import { EventTooLargeError } from '../event-log/event-log.errors.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { Backoff } from '../message/backoff.policy.js';
 import type { DispatchDecision } from '../message/dispatch.decision.js';
+import { expire } from '../message/expire.decision.js';
 import { giveUp } from '../message/give-up.decision.js';
 import { hold } from '../message/hold.decision.js';
 import type { MessageCompleted, MessageScheduled } from '../message/message.events.js';
@@ -23,17 +25,22 @@ export class Settlement {
   constructor(
     private readonly steps: DurableSteps,
     private readonly answers: AnswerPublisher,
+    private readonly cancellations: Cancellations,
     private readonly backoff: Backoff,
     private readonly sources: Sources,
     private readonly counters: WorkerCounters,
   ) {}
 
   async outcome(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
+    // The log has the cancellation already, and only the first end counts.
+    if (outcome.kind !== 'known' && this.isCancelled(delivery)) return this.leave(delivery);
     switch (outcome.kind) {
       case 'answered':
         return this.answered(delivery, outcome.completed, outcome.chunksDelivered);
       case 'failed':
         return this.failed(delivery, outcome.failure, outcome.chunksDelivered);
+      case 'cancelled':
+        return this.leave(delivery);
       case 'known':
         this.counters.alreadyKnown += 1;
         return this.known(delivery, outcome.decision);
@@ -67,7 +74,8 @@ export class Settlement {
     const { firstSequence } = await this.steps.append([attemptFailed, next]);
     this.counters.failedAttempts += 1;
     if (next.type === 'llmq.message.scheduled.v1') return this.retryLater(delivery, next);
-    this.counters.deadLettered += 1;
+    if (next.type === 'llmq.message.expired.v1') this.counters.expired += 1;
+    else this.counters.deadLettered += 1;
     this.finished(delivery, firstSequence + 1);
   }
 
@@ -90,6 +98,8 @@ export class Settlement {
         return delivery.ack();
       case 'give_up':
         return this.giveUp(delivery, decision.lostCalls);
+      case 'expire':
+        return this.expire(delivery, decision.deadline);
       default:
         return assertNever(decision);
     }
@@ -100,6 +110,13 @@ export class Settlement {
     const deadLettered = giveUp(contextNow(event, this.sources), event.data.attempt, lostCalls);
     const { firstSequence } = await this.steps.append([deadLettered]);
     this.counters.deadLettered += 1;
+    this.finished(delivery, firstSequence);
+  }
+
+  private async expire(delivery: LaneDelivery, deadline: string): Promise<void> {
+    const expired = expire(contextNow(delivery.event, this.sources), deadline, 'waiting');
+    const { firstSequence } = await this.steps.append([expired]);
+    this.counters.expired += 1;
     this.finished(delivery, firstSequence);
   }
 
@@ -115,12 +132,23 @@ export class Settlement {
       ...(traceparent === undefined ? {} : { traceparent }),
       message: dueMessage(delivery, attempt),
     });
+    // Its schedule holds the message now; whether it is cancelled is asked again when it is due.
     delivery.ack();
   }
 
   private finished(delivery: LaneDelivery, sequence: number): void {
     this.answers.completed({ messageId: delivery.event.subject, sequence });
+    this.leave(delivery);
+  }
+
+  private isCancelled({ event }: LaneDelivery): boolean {
+    return this.cancellations.has(event.subject);
+  }
+
+  /** Off the lane. Nothing of a cancelled message is left then that anybody would have to know for one. */
+  private leave(delivery: LaneDelivery): void {
     delivery.ack();
+    this.cancellations.remove(delivery.event.subject);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Backoff } from '../message/backoff.policy.js';
+import { type Backoff, backoffOf } from '../message/backoff.policy.js';
 import { fail } from '../message/fail.decision.js';
 import type { AttemptError, EventContext, MessagePrioritized } from '../message/message.events.js';
 
@@ -79,14 +79,15 @@ export function consequences(
   backoff: Backoff,
   random: number,
 ): ReturnType<typeof fail> {
-  const { attempt, max_retries } = run.prioritized.data;
+  const { attempt, max_retries, deadline, backoff: choice } = run.prioritized.data;
   const { delivery, chunksDelivered } = run;
   const failed = {
     ...{ attempt, delivery, chunksDelivered },
     maxRetries: max_retries,
+    deadline: deadline ?? null,
     ...verdict(run.failure),
   };
-  return fail(context, failed, backoff, random);
+  return fail(context, failed, backoffOf(choice, backoff), random);
 }
 
 function retryable(code: string, message: string): AttemptError {

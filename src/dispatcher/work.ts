@@ -44,5 +44,8 @@ export function dueMessage(delivery: LaneDelivery, attempt: number): DueMessage 
     timeoutMs: data.timeout_ms,
     maxRetries: data.max_retries,
     receivedAt: data.received_at,
+    deadline: data.deadline ?? null,
+    backoff: data.backoff ?? null,
+    conversationId: data.conversation_id ?? null,
   };
 }

@@ -4,6 +4,7 @@ export class WorkerCounters {
   failedAttempts = 0;
   retried = 0;
   deadLettered = 0;
+  expired = 0;
   /** Deliveries of messages that were decided already. */
   alreadyKnown = 0;
   /** Turns that gave their place in the lane back, behind an earlier one. */

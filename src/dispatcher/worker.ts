@@ -141,14 +141,15 @@ export class Worker {
   }
 
   private fill(): void {
-    const { lanes, slots, places, setAside, pauses } = this.parts;
+    const { lanes, slots, places, setAside, pauses, preparation } = this.parts;
     const waiting = (lane: Lane) => (pauses.isPaused(lane) ? 0 : lanes.ready(lane) + setAside.ready(lane));
     while (this.accepting && this.settling < this.maxSettling && !places.noneFree) {
       const lane = slots.choose(waiting);
       if (lane === null) return;
       const work = setAside.take(lane);
-      if (work !== undefined) this.place(work);
-      else this.begin(lanes.take(lane)!);
+      if (work === undefined) this.begin(lanes.take(lane)!);
+      else if (preparation.overtaken(work.delivery)) this.begin(work.delivery);
+      else this.place(work);
     }
   }
 

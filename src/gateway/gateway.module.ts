@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AnswersModule } from '../answers/answers.module.js';
+import { CancellationModule } from '../cancellation/cancellation.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
@@ -12,6 +13,7 @@ import { ConversationsController } from './conversations/conversations.controlle
 import { Conversations } from './conversations/conversations.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
+import { CancelMessage } from './cancel-message.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
 import { MessageLookup } from './message-lookup.js';
@@ -40,6 +42,7 @@ import { WaitingRequests } from './waiting-requests.js';
     EventLogModule,
     PreprocessorModule,
     AnswersModule,
+    CancellationModule,
     EndpointsModule,
     ProjectionReaderModule,
     QueuesModule,
@@ -63,6 +66,7 @@ import { WaitingRequests } from './waiting-requests.js';
     EraseConversation,
     SubmitMessage,
     SubmitOnce,
+    CancelMessage,
     MessageLookup,
     WaitingRequests,
     LongPoll,

@@ -44,6 +44,19 @@ export class MessageLookup {
     return this.reader.find(tenant, id);
   }
 
+  /** How the message had ended by the event at `sequence`; null when it had not, or the signal aborts first. */
+  async endAfter(
+    sequence: number,
+    tenant: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly view: MessageView; readonly terminalSequence: number } | null> {
+    await this.reach(sequence, signal);
+    const terminalSequence = (await this.reader.state(id))?.terminalSequence ?? null;
+    const view = await this.reader.find(tenant, id);
+    return view === null || terminalSequence === null ? null : { view, terminalSequence };
+  }
+
   /** The fold's state after all that the log holds now. */
   async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
     await this.reach(await this.log.lastSequence(), signal);

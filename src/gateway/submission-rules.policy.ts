@@ -13,6 +13,7 @@ export const MAX_IDENTIFIER_LENGTH = 256;
 export const MAX_MESSAGES = 10_000;
 export const MAX_RETRIES = 100;
 export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1_000;
+export const MAX_BASE_DELAY_MS = 24 * 60 * 60 * 1_000;
 export const MAX_METADATA_CHARACTERS = 16 * 1024;
 export const MAX_METADATA_DEPTH = 8;
 /** Tools carry JSON schemas, which nest deeply; PostgreSQL and JSON.stringify stand far more than this. */
@@ -58,6 +59,17 @@ export function wholeNumber(least: number, most: number): Rule {
       ? null
       : `must be a whole number from ${least} to ${most}`;
 }
+
+const BACKOFF_KINDS: readonly unknown[] = ['exponential', 'fixed'];
+
+export const retryBackoff: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object with kind and base_delay_ms';
+  const unknown = Object.keys(value).find((key) => key !== 'kind' && key !== 'base_delay_ms');
+  if (unknown !== undefined) return `must not hold ${JSON.stringify(unknown.slice(0, 40))}`;
+  if (!BACKOFF_KINDS.includes(value['kind'])) return 'must have a kind, exponential or fixed';
+  const problem = wholeNumber(1, MAX_BASE_DELAY_MS)(value['base_delay_ms']);
+  return problem === null ? null : `has base_delay_ms, which ${problem}`;
+};
 
 export const metadata: Rule = (value) => {
   if (!isObject(value)) return 'must be an object';

@@ -1,4 +1,11 @@
-import type { Lane, ModelRequest, PriorityReason, SOURCES } from '../message/message.events.js';
+import type {
+  BackoffChoice,
+  Lane,
+  ModelRequest,
+  PriorityReason,
+  SOURCES,
+} from '../message/message.events.js';
+import type { TimingRequest } from '../message/schedule.decision.js';
 
 /** What a client asks for, checked against the rules of its fields. */
 export interface Submission {
@@ -13,6 +20,10 @@ export interface Submission {
   readonly maxRetries?: number;
   /** The service's default when absent. */
   readonly timeoutMs?: number;
+  /** The service's own when absent. */
+  readonly backoff?: BackoffChoice;
+  /** At once, and never too late, when absent. */
+  readonly timing?: TimingRequest;
   /** The client listens to the answer as it is produced. */
   readonly stream: boolean;
   readonly source: (typeof SOURCES)[number];
@@ -25,4 +36,8 @@ export interface AcceptedMessage {
   readonly priorityReason: PriorityReason;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** ISO 8601, UTC; null when it is in its lane already. */
+  readonly dueAt: string | null;
+  /** ISO 8601, UTC. */
+  readonly deadline: string | null;
 }

@@ -3,8 +3,9 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js'
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { EventTooLargeError } from '../event-log/event-log.errors.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../event-log/event-log.port.js';
-import type { EventContext, MessageEvent, MessageEventData } from '../message/message.events.js';
+import type { EventContext, Lane, MessageEvent, MessageEventData } from '../message/message.events.js';
 import { receive } from '../message/receive.decision.js';
+import { type Timing, type TimingRequest, timing } from '../message/schedule.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import { Prioritizer } from '../preprocessor/prioritizer.js';
@@ -12,7 +13,7 @@ import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
-import { RefusedError, unknownModel } from './http/refused.error.js';
+import { invalidFields, RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
 
@@ -68,7 +69,7 @@ export class SubmitMessage {
    * Resolves when the message is durable.
    *
    * @throws {RefusedError} `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
-   *   `conversation_full`
+   *   `conversation_full`, and `invalid_fields` for times that can't be kept
    * @throws {LaneFullError} when the lane has reached its `max_size`
    * @throws what `EventLog.append` throws; only after a `LogUnavailableError` can the message exist all the same
    */
@@ -166,22 +167,30 @@ export class SubmitMessage {
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
     const { tenant, mostUrgent } = caller;
     const prioritization = this.prioritizer.prioritize({ ...submission, tenant, mostUrgent });
+    const nowMs = this.sources.nowMs();
+    const when = timingOf(submission.timing, nowMs);
     const context: EventContext = {
       messageId: messageId ?? this.sources.newId(),
       tenant: caller.tenant,
       lane: prioritization.priority,
-      now: new Date(this.sources.nowMs()).toISOString(),
+      now: new Date(nowMs).toISOString(),
       newId: this.sources.newId,
       traceparent,
     };
     const { priority, reason: priorityReason } = prioritization;
     return {
-      accepted: { id: context.messageId, priority, priorityReason, createdAt: context.now },
-      events: receive(context, this.received(submission), prioritization),
+      accepted: { id: context.messageId, priority, priorityReason, createdAt: context.now, ...when },
+      events: receive(context, this.received(submission, priority, when), prioritization),
     };
   }
 
-  private received(submission: Submission): MessageEventData['llmq.message.received.v1'] {
+  private received(
+    submission: Submission,
+    lane: Lane,
+    { dueAt, deadline }: Timing,
+  ): MessageEventData['llmq.message.received.v1'] {
+    const { queue } = this.config;
+    const level = queue.levels[lane];
     return {
       request: submission.request,
       stream: submission.stream,
@@ -190,10 +199,12 @@ export class SubmitMessage {
       requested_priority: submission.requestedPriority,
       metadata: submission.metadata,
       ...(submission.replayOf === undefined ? {} : { replay_of: submission.replayOf }),
-      timeout_ms: submission.timeoutMs ?? this.config.queue.default_timeout_ms,
-      max_retries: submission.maxRetries ?? this.config.queue.default_max_retries,
-      deadline: null,
+      timeout_ms: submission.timeoutMs ?? level.timeout_ms ?? queue.default_timeout_ms,
+      max_retries: submission.maxRetries ?? level.max_retries ?? queue.default_max_retries,
+      deadline,
       source: submission.source,
+      ...(dueAt === null ? {} : { due_at: dueAt }),
+      ...(submission.backoff === undefined ? {} : { backoff: submission.backoff }),
     };
   }
 
@@ -201,4 +212,15 @@ export class SubmitMessage {
     if (model === null || this.endpoints.serves(model)) return;
     throw unknownModel(model);
   }
+}
+
+const AT_ONCE: Timing = { dueAt: null, deadline: null };
+const TIMING_FIELDS = { delayMs: 'delay', scheduledAt: 'scheduled_at', ttlMs: 'ttl', deadline: 'deadline' };
+
+/** @throws {RefusedError} `invalid_fields` */
+function timingOf(request: TimingRequest | undefined, nowMs: number): Timing {
+  if (request === undefined) return AT_ONCE;
+  const when = timing(request, nowMs);
+  if ('field' in when) throw invalidFields([{ field: TIMING_FIELDS[when.field], reason: when.reason }]);
+  return when;
 }

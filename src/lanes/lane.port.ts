@@ -49,7 +49,7 @@ export interface Lanes {
   close(): Promise<void>;
 }
 
-/** The time of a message's next attempt. */
+/** The time of a message's first attempt, where it was delayed, or of its next. */
 export interface RetrySchedule {
   readonly messageId: string;
   readonly tenant: string;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { backoffDelayMs } from './backoff.policy.js';
+import { backoffDelayMs, backoffOf } from './backoff.policy.js';
 
 const backoff = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -31,5 +31,38 @@ describe('backoffDelayMs', () => {
         expect(delay).toBeLessThanOrEqual(Math.ceil(ceiling));
       }),
     );
+  });
+});
+
+describe('a fixed backoff', () => {
+  const fixed = { kind: 'fixed', baseDelayMs: 1_000, maxDelayMs: 60_000 } as const;
+
+  it('stays the same with each attempt, and strays a fifth to both sides', () => {
+    expect([1, 2, 50].map((attempt) => backoffDelayMs(attempt, fixed, 0.5))).toEqual([1_000, 1_000, 1_000]);
+    expect(backoffDelayMs(1, fixed, 0)).toBe(800);
+    expect(backoffDelayMs(1, fixed, 1 - Number.EPSILON)).toBe(1_200);
+  });
+
+  it('is never longer than the longest delay', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(1_000_000),
+        fc.integer({ min: 1, max: 100_000 }),
+        chance,
+        (base, longest, random) => {
+          const delay = backoffDelayMs(1, { kind: 'fixed', baseDelayMs: base, maxDelayMs: longest }, random);
+          return Number.isSafeInteger(delay) && delay >= 0 && delay <= longest;
+        },
+      ),
+    );
+  });
+});
+
+describe('backoffOf', () => {
+  it("takes the message's choice within the service's longest delay, else the service's own", () => {
+    expect(backoffOf(null, backoff)).toBe(backoff);
+    expect(backoffOf({ kind: 'fixed', base_delay_ms: 5 }, backoff)).toEqual({
+      ...{ kind: 'fixed', baseDelayMs: 5, maxDelayMs: 60_000 },
+    });
   });
 });

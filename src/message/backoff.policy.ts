@@ -1,18 +1,43 @@
+import type { BackoffChoice } from './message.events.js';
+
 export interface Backoff {
-  /** The delay before the second attempt; it doubles with each further one. */
+  /**
+   * - `exponential`: the delay doubles with each further attempt.
+   * - `fixed`: it stays the same.
+   *
+   * Exponential when absent.
+   */
+  readonly kind?: BackoffChoice['kind'];
+  /** The delay before the second attempt. */
   readonly baseDelayMs: number;
   readonly maxDelayMs: number;
 }
 
+/** A fixed delay strays this much to both sides, so that messages that failed together don't come back together. */
+const FIXED_JITTER = 0.2;
+
+/** The message's own choice, where it made one, within the service's longest delay. */
+export function backoffOf(choice: BackoffChoice | null | undefined, service: Backoff): Backoff {
+  if (choice === null || choice === undefined) return service;
+  return { kind: choice.kind, baseDelayMs: choice.base_delay_ms, maxDelayMs: service.maxDelayMs };
+}
+
 /**
- * Exponential backoff with full jitter: uniform between 0 and min(max, base * 2^(attempt-1)), but never under half
- * the base, so that a failing endpoint is not called again at once.
+ * The delay after a failed attempt, in milliseconds, never above the longest.
+ *
+ * Exponential with full jitter: uniform between 0 and min(max, base * 2^(attempt-1)), but never under half the base, so
+ * that a failing endpoint is not called again at once.
  * Source: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
  *
  * @param attempt the attempt that failed, from 1
  * @param random uniform in [0, 1)
  */
 export function backoffDelayMs(attempt: number, backoff: Backoff, random: number): number {
-  const ceiling = Math.min(backoff.maxDelayMs, backoff.baseDelayMs * 2 ** (attempt - 1));
-  return Math.round(Math.max(Math.min(backoff.baseDelayMs / 2, ceiling), random * ceiling));
+  const { kind, baseDelayMs, maxDelayMs } = backoff;
+  if (kind === 'fixed') {
+    const delay = Math.min(baseDelayMs, maxDelayMs) * (1 - FIXED_JITTER + 2 * FIXED_JITTER * random);
+    return Math.min(maxDelayMs, Math.round(delay));
+  }
+  const ceiling = Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
+  return Math.round(Math.max(Math.min(baseDelayMs / 2, ceiling), random * ceiling));
 }

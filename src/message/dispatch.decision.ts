@@ -1,3 +1,4 @@
+import { isExpired } from './expire.decision.js';
 import {
   type EventContext,
   type MessageDispatched,
@@ -13,13 +14,15 @@ import { isTerminalStatus, type MessageState } from './message.state.js';
  * - `rescheduled`: its failure and the next attempt's time are in the log; make sure the schedule stands, take it off.
  * - `superseded`: a later entry is in the lane; take this one off.
  * - `give_up`: too many workers died over it.
+ * - `expire`: its deadline is past, and nobody has said so yet.
  */
 export type DispatchDecision =
   | { readonly kind: 'call' }
   | { readonly kind: 'settled'; readonly terminalSequence: number }
   | { readonly kind: 'rescheduled'; readonly attempt: number; readonly dueAt: string }
   | { readonly kind: 'superseded' }
-  | { readonly kind: 'give_up'; readonly lostCalls: number };
+  | { readonly kind: 'give_up'; readonly lostCalls: number }
+  | { readonly kind: 'expire'; readonly deadline: string };
 
 /**
  * Decides on a first delivery without knowledge (`state` null), and on a repeated one by what the log says.
@@ -31,8 +34,11 @@ export function decideDispatch(
   sequence: number,
   state: MessageState | null,
   maxLostCalls: number,
+  nowMs: number,
 ): DispatchDecision {
-  if (state === null) return { kind: 'call' };
+  const deadline = prioritized.data.deadline ?? null;
+  const expired = deadline !== null && isExpired(deadline, nowMs);
+  if (state === null) return expired ? { kind: 'expire', deadline } : { kind: 'call' };
   if (isTerminalStatus(state.status) && state.terminalSequence !== null) {
     return { kind: 'settled', terminalSequence: state.terminalSequence };
   }
@@ -43,6 +49,7 @@ export function decideDispatch(
   }
   // The same attempt came back into its lane by another way: held or requeued, and ready again.
   if (sequence < (state.laneSequence ?? 0)) return { kind: 'superseded' };
+  if (expired) return { kind: 'expire', deadline };
   if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
   return { kind: 'call' };
 }

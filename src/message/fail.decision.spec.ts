@@ -54,6 +54,23 @@ describe('fail', () => {
     expect(next.data).toMatchObject({ reason: 'not_retryable', attempt: 1 });
   });
 
+  it('expires at once what would be tried again at the deadline or later', () => {
+    const dueAt = '2026-01-01T00:00:30.000Z';
+    const late = { ...failed, retryAfterMs: 30_000 };
+    for (const deadline of [dueAt, '2026-01-01T00:00:29.999Z']) {
+      const [attemptFailed, next] = fail(context, { ...late, deadline }, backoff, 0);
+      expect(attemptFailed.data.next_retry_at).toBeNull();
+      expect(next).toMatchObject({ type: 'llmq.message.expired.v1', data: { reason: expect.any(String) } });
+    }
+    const [, next] = fail(context, { ...late, deadline: '2026-01-01T00:00:30.001Z' }, backoff, 0);
+    expect(next).toMatchObject({ type: 'llmq.message.scheduled.v1', data: { due_at: dueAt } });
+  });
+
+  it('dead-letters what can not be tried again, whatever its deadline', () => {
+    const last = { ...failed, attempt: 4, deadline: NOW };
+    expect(fail(context, last, backoff, 0)[1].type).toBe('llmq.message.dead-lettered.v1');
+  });
+
   it('makes exactly one attempt more than retries were allowed', () => {
     fc.assert(
       fc.property(
@@ -67,6 +84,7 @@ describe('fail', () => {
               expect(next.data).toMatchObject({ reason: 'retries_exhausted', attempt });
               break;
             }
+            if (next.type !== 'llmq.message.scheduled.v1') throw new Error(`not ${next.type}`);
             expect(next.data.attempt).toBe(attempt + 1);
             expect(Date.parse(next.data.due_at)).toBeGreaterThan(Date.parse(NOW));
             attempt = next.data.attempt;

@@ -117,6 +117,9 @@ export const messageEventSchemas = {
     due_at: isoTime,
     reason: z.enum(['delay', 'retry']),
     attempt: attemptNumber,
+    /** For a delay: why the message will enter this lane. A retry keeps the reason that is known. */
+    priority_reason: priorityReasonSchema.nullish(),
+    analysis: analysisSchema.nullish(),
   }),
   'llmq.message.held.v1': z.object({ behind: z.string() }),
   'llmq.message.dispatched.v1': z.object({
@@ -194,6 +197,8 @@ export type MessageDispatched = MessageEventOf<'llmq.message.dispatched.v1'>;
 export type MessageAttemptFailed = MessageEventOf<'llmq.message.attempt-failed.v1'>;
 export type MessageCompleted = MessageEventOf<'llmq.message.completed.v1'>;
 export type MessageDeadLettered = MessageEventOf<'llmq.message.dead-lettered.v1'>;
+export type MessageCancelled = MessageEventOf<'llmq.message.cancelled.v1'>;
+export type MessageExpired = MessageEventOf<'llmq.message.expired.v1'>;
 
 export const TERMINAL_EVENT_TYPES = [
   'llmq.message.completed.v1',

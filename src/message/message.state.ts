@@ -44,6 +44,8 @@ export interface MessageState {
   readonly heldBehind: string | null;
   /** Where it entered its lane last; an earlier entry that is handed out again is out of date. Null before the first. */
   readonly laneSequence: number | null;
+  /** Past this time no model is called for it; null where it may wait for ever. */
+  readonly deadline: string | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   /** From its lane to its first call, in milliseconds; null before that. */
@@ -103,6 +105,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     currentAttempt: 1,
     heldBehind: null,
     laneSequence: null,
+    deadline: event.data.deadline,
     startedAt: null,
     completedAt: null,
     waitedMs: null,
@@ -129,7 +132,12 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
         laneSequence: sequence,
       };
     case 'llmq.message.scheduled.v1':
-      return { status: 'scheduled', scheduledAt: event.data.due_at, currentAttempt: event.data.attempt };
+      return {
+        status: 'scheduled',
+        scheduledAt: event.data.due_at,
+        currentAttempt: event.data.attempt,
+        priorityReason: event.data.priority_reason ?? state.priorityReason,
+      };
     case 'llmq.message.held.v1':
       return { status: 'pending', heldBehind: event.data.behind };
     case 'llmq.message.dispatched.v1':

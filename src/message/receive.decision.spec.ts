@@ -1,6 +1,6 @@
-import type { MessageEventData } from './message.events.js';
+import type { MessageEventData, MessageScheduled } from './message.events.js';
 import { receive } from './receive.decision.js';
-import { requeueDue } from './requeue-due.decision.js';
+import { delayedMessage, requeueDue } from './requeue-due.decision.js';
 
 const context = {
   messageId: 'm1',
@@ -34,6 +34,34 @@ describe('receive', () => {
       timeout_ms: 1_000,
       max_retries: 2,
       received_at: context.now,
+    });
+  });
+});
+
+describe('receive with a delay', () => {
+  const due_at = '2026-01-01T01:00:00.000Z';
+  const later = {
+    ...{ ...submission, due_at, deadline: '2026-01-02T00:00:00.000Z', conversation_id: 'c1' },
+    backoff: { kind: 'fixed', base_delay_ms: 250 },
+  } as const;
+  const rule = { priority: 'high', reason: 'rule:urgent' } as const;
+
+  it('gives the message its time in place of its lane', () => {
+    const [received, scheduled] = receive(context, later, rule);
+    expect(received.data).toEqual(later);
+    expect(scheduled).toMatchObject({
+      type: 'llmq.message.scheduled.v1',
+      data: { due_at, reason: 'delay', attempt: 1, priority_reason: 'rule:urgent' },
+    });
+  });
+
+  it('puts it into its lane when it is due, as if it had been received then', () => {
+    const [received, scheduled] = receive(context, later, rule);
+    const due = delayedMessage(received, 41, scheduled as MessageScheduled);
+    expect(requeueDue(context, due).data).toEqual({
+      ...{ priority: 'high', reason: 'rule:urgent', attempt: 1, received_sequence: 41, received_at: due_at },
+      ...{ timeout_ms: 1_000, max_retries: 2, deadline: later.deadline, backoff: later.backoff },
+      conversation_id: 'c1',
     });
   });
 });

@@ -19,6 +19,7 @@ export interface MessageView {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly scheduledAt: string | null;
+  readonly deadline: string | null;
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   readonly metadata: Record<string, unknown>;

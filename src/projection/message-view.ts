@@ -28,6 +28,7 @@ export function messageView(row: MessageRow): MessageView {
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
     scheduledAt: row.scheduledAt?.toISOString() ?? null,
+    deadline: row.deadline?.toISOString() ?? null,
     startedAt: row.startedAt?.toISOString() ?? null,
     completedAt: row.completedAt?.toISOString() ?? null,
     metadata,

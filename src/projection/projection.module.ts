@@ -18,6 +18,7 @@ import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { readCheckpoint } from './checkpoint.js';
 import { databaseOf } from './data-source.js';
 import { EVENT_INDEX, PostgresEventIndex } from './event-index.js';
+import { EXPIRED_READER } from './expired-reader.port.js';
 import { Linger } from './linger.js';
 import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
@@ -25,6 +26,7 @@ import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresErasureReader } from './postgres-erasure-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
+import { PostgresExpiredReader } from './postgres-expired-reader.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionHealth } from './projection-health.js';
@@ -68,6 +70,11 @@ const LINGER_MS = 50;
       useFactory: (dataSource: DataSource) => new PostgresQueueFigures(dataSource),
     },
     {
+      provide: EXPIRED_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresExpiredReader(dataSource),
+    },
+    {
       provide: PositionTracker,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) =>
@@ -90,6 +97,7 @@ const LINGER_MS = 50;
     EVENT_INDEX,
     CONVERSATION_READER,
     QUEUE_FIGURES,
+    EXPIRED_READER,
     PROJECTION_POSITION,
     PositionTracker,
     PositionChannel,

@@ -27,6 +27,7 @@ interface StateRow {
   terminal_sequence: number | null;
   held_behind: string | null;
   lane_sequence: number | null;
+  deadline: Date | null;
 }
 
 /** The states of those of `ids` that the projection knows. */
@@ -62,6 +63,7 @@ function toState(row: StateRow): MessageState {
     updatedAt: row.updated_at.toISOString(),
     scheduledAt: row.scheduled_at?.toISOString() ?? null,
     currentAttempt: row.current_attempt,
+    deadline: row.deadline?.toISOString() ?? null,
     startedAt: row.started_at?.toISOString() ?? null,
     completedAt: row.completed_at?.toISOString() ?? null,
     waitedMs: row.waited_ms,

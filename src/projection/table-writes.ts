@@ -58,6 +58,7 @@ const messageColumns: readonly ColumnWrite<MessageState>[] = [
   column('terminal_sequence', 'bigint', (row) => row.terminalSequence),
   column('held_behind', 'uuid', (row) => row.heldBehind),
   column('lane_sequence', 'bigint', (row) => row.laneSequence),
+  column('deadline', 'timestamptz', (row) => row.deadline),
 ];
 
 export const messageWrite: TableWrite<MessageState> = {

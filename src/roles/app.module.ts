@@ -4,6 +4,7 @@ import type { Role } from '../config/service-config.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { DemoEndpointModule } from '../endpoints/demo-endpoint.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
+import { ExpiryModule } from '../expiry/expiry.module.js';
 import { GatewayModule } from '../gateway/gateway.module.js';
 import { HealthModule } from '../gateway/health/health.module.js';
 import { HttpModule } from '../gateway/http/http.module.js';
@@ -16,7 +17,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
   api: [GatewayModule, AuditModule, QueuesApiModule],
-  worker: [DispatcherModule],
+  worker: [DispatcherModule, ExpiryModule],
   projector: [ProjectorModule],
 } as const satisfies Record<Role, readonly unknown[]>;
 

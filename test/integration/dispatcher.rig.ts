@@ -2,6 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
+import { KvCancellations } from '../../src/cancellation/nats/kv-cancellations.js';
 import { configSchema } from '../../src/config/config.schema.js';
 import { assembleWorker, type WorkerSurroundings } from '../../src/dispatcher/assemble-worker.js';
 import type { Worker } from '../../src/dispatcher/worker.js';
@@ -109,6 +110,7 @@ export class Rig {
     readonly nats: NatsConnection,
     readonly log: JetStreamEventLog,
     readonly folded: FoldedLog,
+    readonly cancellations: KvCancellations,
   ) {}
 
   static async start(): Promise<Rig> {
@@ -116,7 +118,9 @@ export class Rig {
     const nats = await connectTo(server);
     await ensureStreams(nats, 1);
     const log = logOn(nats);
-    return new Rig(server, nats, log, new FoldedLog(log));
+    const cancellations = new KvCancellations(nats, silentLogger);
+    await cancellations.start();
+    return new Rig(server, nats, log, new FoldedLog(log), cancellations);
   }
 
   async stop(): Promise<void> {
@@ -135,14 +139,16 @@ export class Rig {
   }
 
   async startRelay(): Promise<void> {
-    const relay = new DueRelay(this.nats, this.log, systemSources, silentLogger);
+    const relay = new DueRelay(this.nats, this.log, this.cancellations, systemSources, silentLogger);
     this.relays.push(relay);
     await relay.start();
   }
 
   async startWorker(options: WorkerOptions): Promise<RigWorker> {
     const nats = await connectTo(this.server);
-    const worker = this.assemble(nats, options);
+    const cancellations = new KvCancellations(nats, silentLogger);
+    await cancellations.start();
+    const worker = this.assemble(nats, cancellations, options);
     const running = { worker, nats, crash: () => nats.close() };
     this.workers.push(running);
     await worker.start();
@@ -195,7 +201,7 @@ export class Rig {
     });
   }
 
-  private assemble(nats: NatsConnection, options: WorkerOptions): Worker {
+  private assemble(nats: NatsConnection, cancellations: KvCancellations, options: WorkerOptions): Worker {
     const { concurrency = 4, prefetch = 8, ackWaitMs = 1_500, maxLostCalls = 30 } = options;
     const config = configSchema.parse({
       queue: {
@@ -212,6 +218,7 @@ export class Rig {
       schedules: new JetStreamRetrySchedules(nats),
       registry: new EndpointRegistry(options.endpoints),
       answers: new NatsAnswerPublisher(nats, new ChunkShortcut()),
+      cancellations,
       reader: this.folded,
       position: this.folded,
       // No message of these tests has a conversation.

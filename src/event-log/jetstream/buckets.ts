@@ -45,9 +45,10 @@ const buckets: readonly Bucket[] = [
   },
   {
     name: CANCELLATIONS_BUCKET,
-    description: 'cancels of messages in flight',
+    description: 'cancelled messages that are still in a lane, a schedule or a call',
     storage: StorageType.File,
-    maxAgeMs: 86_400_000,
+    // Longer than the longest delay: until its time has come, a cancelled message must be known for one.
+    maxAgeMs: 31 * 86_400_000,
   },
 ];
 

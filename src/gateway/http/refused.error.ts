@@ -35,6 +35,7 @@ export const REFUSALS = {
   conversation_closed: 409,
   conversation_full: 409,
   wrong_state_change: 409,
+  already_terminal: 409,
   content_too_large: 413,
   body_too_large: 413,
   uri_too_long: 414,
@@ -43,6 +44,7 @@ export const REFUSALS = {
   unknown_model: 422,
   too_many_conversations: 429,
   too_many_waiting: 503,
+  outcome_unknown: 503,
   service_stopping: 503,
 } as const;
 export type RefusalCode = keyof typeof REFUSALS;

@@ -37,6 +37,8 @@ export class AcceptedMessageDto {
   @ApiProperty({ type: String, nullable: true }) conversation_id!: string | null;
   @ApiProperty({ type: String, nullable: true }) model!: string | null;
   @ApiProperty(time) created_at!: string;
+  @ApiProperty({ ...laterTime, description: 'When the next attempt is due' }) scheduled_at!: string | null;
+  @ApiProperty({ ...laterTime, description: 'Past it no model is called' }) deadline!: string | null;
 }
 
 export class MessageDto extends AcceptedMessageDto {
@@ -50,7 +52,6 @@ export class MessageDto extends AcceptedMessageDto {
   @ApiProperty({ description: 'Calls to a model so far' }) attempts!: number;
   @ApiProperty() max_retries!: number;
   @ApiProperty(time) updated_at!: string;
-  @ApiProperty({ ...laterTime, description: 'When the next attempt is due' }) scheduled_at!: string | null;
   @ApiProperty(laterTime) started_at!: string | null;
   @ApiProperty(laterTime) completed_at!: string | null;
   @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;

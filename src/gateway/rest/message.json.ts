@@ -25,6 +25,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     created_at: view.createdAt,
     updated_at: view.updatedAt,
     scheduled_at: view.scheduledAt,
+    deadline: view.deadline,
     started_at: view.startedAt,
     completed_at: view.completedAt,
     metadata: view.metadata,
@@ -59,12 +60,14 @@ export function pageJson(page: Page<MessageView>): Record<string, unknown> {
 export function acceptedJson(accepted: AcceptedMessage, submission: Submission): Record<string, unknown> {
   return {
     id: accepted.id,
-    status: 'pending',
+    status: accepted.dueAt === null ? 'pending' : 'scheduled',
     priority: accepted.priority,
     priority_reason: accepted.priorityReason,
     user_id: submission.userId,
     conversation_id: submission.conversationId,
     model: submission.request.model,
     created_at: accepted.createdAt,
+    scheduled_at: accepted.dueAt,
+    deadline: accepted.deadline,
   };
 }

@@ -1,8 +1,21 @@
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBearerAuth,
   ApiBody,
+  ApiConflictResponse,
   ApiDefaultResponse,
   ApiOkResponse,
   ApiOperation,
@@ -11,6 +24,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
 import { MessageWaits } from '../../queues/message-waits.js';
+import { CancelMessage } from '../cancel-message.js';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
@@ -28,6 +42,8 @@ import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
 import { waitDuration } from './wait-duration.policy.js';
 
+const BY_CLIENT = 'Cancelled by its client.';
+
 /** Called by hand: as a pipe of Nest's it would cost each submission promises that it has no use for. */
 const validSubmission = new ValidRequest(SubmitMessageDto);
 
@@ -38,6 +54,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 export class MessagesController {
   constructor(
     private readonly submitOnce: SubmitOnce,
+    private readonly cancelMessage: CancelMessage,
     private readonly lookup: MessageLookup,
     private readonly longPoll: LongPoll,
     @Inject(MESSAGE_READER) private readonly reader: MessageReader,
@@ -92,6 +109,32 @@ export class MessagesController {
         : await this.lookup.find(tenant, id);
     if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
     return waitingMessageJson(view, await this.waits.of(view));
+  }
+
+  @Delete(':id')
+  @ApiOperation({
+    summary: 'Cancel a message',
+    description: 'In any state but an ended one. A call that runs is aborted. The message stays to be read.',
+  })
+  @ApiOkResponse({ type: MessageDto })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  async remove(
+    @Param('id', MessageIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Cancel a message', description: 'The same as `DELETE`.' })
+  @ApiOkResponse({ type: MessageDto })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  async cancel(
+    @Param('id', MessageIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
   }
 
   @Get()

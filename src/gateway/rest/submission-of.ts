@@ -1,6 +1,9 @@
 import type { ModelRequest } from '../../message/message.events.js';
+import type { TimingRequest } from '../../message/schedule.decision.js';
 import { invalidFields } from '../http/refused.error.js';
 import type { Submission } from '../submission.js';
+import { durationMs } from './duration.policy.js';
+import { instantOf } from './instant.policy.js';
 import type { SubmitMessageDto } from './submit-message.dto.js';
 
 /** @throws {RefusedError} `invalid_fields`, for a message with neither content nor a chat, or with both */
@@ -14,8 +17,21 @@ export function submissionOf(dto: SubmitMessageDto): Submission {
     replayOf: dto.replay_of?.toLowerCase(),
     maxRetries: dto.max_retries ?? undefined,
     timeoutMs: dto.timeout_ms ?? undefined,
+    backoff: dto.retry_backoff ?? undefined,
+    timing: timingOf(dto),
     stream: false,
     source: 'rest',
+  };
+}
+
+/** Absent for most messages, which are due at once and never too late. */
+function timingOf({ delay, scheduled_at, ttl, deadline }: SubmitMessageDto): TimingRequest | undefined {
+  if (delay == null && scheduled_at == null && ttl == null && deadline == null) return undefined;
+  return {
+    delayMs: durationMs(delay),
+    scheduledAt: scheduled_at == null ? null : instantOf(scheduled_at),
+    ttlMs: durationMs(ttl),
+    deadline: deadline == null ? null : instantOf(deadline),
   };
 }
 

@@ -1,7 +1,21 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { type ChatMessage, LANES, type Lane } from '../../message/message.events.js';
+import { type BackoffChoice, type ChatMessage, LANES, type Lane } from '../../message/message.events.js';
 import * as rules from '../submission-rules.policy.js';
+import { durationMs } from './duration.policy.js';
+import { instantOf } from './instant.policy.js';
 import { MayObey, Obeys } from './obeys.js';
+
+const duration: rules.Rule = (value) =>
+  durationMs(value) === null
+    ? 'must be a number of seconds, or a duration such as "90s", "5m" or "12h"'
+    : null;
+
+const instant: rules.Rule = (value) =>
+  typeof value === 'string' && instantOf(value) !== null
+    ? null
+    : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
+
+const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const }] };
 
 /** The body of `POST /api/v1/messages`. Exactly one of `content` and `messages` is there. */
 export class SubmitMessageDto {
@@ -73,6 +87,46 @@ export class SubmitMessageDto {
   })
   @MayObey(rules.wholeNumber(1, rules.MAX_TIMEOUT_MS))
   timeout_ms?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    properties: {
+      kind: { type: 'string', enum: ['exponential', 'fixed'] },
+      base_delay_ms: { type: 'integer', minimum: 1, maximum: rules.MAX_BASE_DELAY_MS },
+    },
+    required: ['kind', 'base_delay_ms'],
+    description: "How long it waits between attempts; the service's own when absent",
+  })
+  @MayObey(rules.retryBackoff)
+  retry_backoff?: BackoffChoice | null;
+
+  @ApiPropertyOptional({
+    ...DURATION,
+    description: 'Not before this time from now, up to 30 days: seconds, or a duration with its unit',
+    example: '90s',
+  })
+  @MayObey(duration)
+  delay?: string | number | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    format: 'date-time',
+    description: 'In place of `delay`: not before this time. A time that is past means at once',
+  })
+  @MayObey(instant)
+  scheduled_at?: string | null;
+
+  @ApiPropertyOptional({
+    ...DURATION,
+    description: 'After this time from now no model is called any more, and the message expires',
+    example: '5m',
+  })
+  @MayObey(duration)
+  ttl?: string | number | null;
+
+  @ApiPropertyOptional({ type: String, format: 'date-time', description: 'In place of `ttl`, as a time' })
+  @MayObey(instant)
+  deadline?: string | null;
 
   @ApiPropertyOptional({
     type: 'object',

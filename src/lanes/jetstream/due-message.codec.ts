@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { laneSchema } from '../../message/message.events.js';
+import { analysisSchema, backoffSchema, laneSchema, priorityReasonSchema } from '../../message/message.events.js';
 import type { RetrySchedule } from '../lane.port.js';
 
 /** The body of a schedule, which the broker copies into the due message. Stored: changes must stay readable. */
@@ -13,9 +13,19 @@ const dueRecordSchema = z.object({
   timeout_ms: z.number().nonnegative(),
   max_retries: z.number().int().nonnegative(),
   received_at: z.iso.datetime(),
+  /** The broker hands the message over a moment before; absent for at once. */
+  due_at: z.iso.datetime().nullish(),
+  reason: priorityReasonSchema.nullish(),
+  deadline: z.iso.datetime().nullish(),
+  backoff: backoffSchema.nullish(),
+  conversation_id: z.string().nullish(),
+  analysis: analysisSchema.nullish(),
 });
 
-export function encodeDue(schedule: Omit<RetrySchedule, 'dueAt'>): string {
+/** A schedule as its due message tells it. */
+export type DueRecord = Omit<RetrySchedule, 'dueAt'> & { readonly dueAt: string | null };
+
+export function encodeDue(schedule: RetrySchedule): string {
   const { message } = schedule;
   return JSON.stringify({
     message_id: schedule.messageId,
@@ -27,15 +37,22 @@ export function encodeDue(schedule: Omit<RetrySchedule, 'dueAt'>): string {
     timeout_ms: message.timeoutMs,
     max_retries: message.maxRetries,
     received_at: message.receivedAt,
+    due_at: schedule.dueAt,
+    reason: message.reason ?? undefined,
+    deadline: message.deadline ?? undefined,
+    backoff: message.backoff ?? undefined,
+    conversation_id: message.conversationId ?? undefined,
+    analysis: message.analysis ?? undefined,
   } satisfies z.infer<typeof dueRecordSchema>);
 }
 
 /** @throws for a body that `encodeDue` did not make */
-export function decodeDue(body: string): Omit<RetrySchedule, 'dueAt'> {
+export function decodeDue(body: string): DueRecord {
   const record = dueRecordSchema.parse(JSON.parse(body));
   return {
     messageId: record.message_id,
     tenant: record.tenant,
+    dueAt: record.due_at ?? null,
     ...(record.traceparent === undefined ? {} : { traceparent: record.traceparent }),
     message: {
       priority: record.priority,
@@ -44,6 +61,11 @@ export function decodeDue(body: string): Omit<RetrySchedule, 'dueAt'> {
       timeoutMs: record.timeout_ms,
       maxRetries: record.max_retries,
       receivedAt: record.received_at,
+      reason: record.reason ?? null,
+      deadline: record.deadline ?? null,
+      backoff: record.backoff ?? null,
+      conversationId: record.conversation_id ?? null,
+      analysis: record.analysis ?? null,
     },
   };
 }

@@ -1,6 +1,9 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import type { Cancellations } from '../../cancellation/cancellations.port.js';
 import type { EventLog } from '../../event-log/event-log.port.js';
 import { SCHEDULES_STREAM } from '../../event-log/jetstream/streams.js';
 import { requeueDue } from '../../message/requeue-due.decision.js';
@@ -11,16 +14,20 @@ import { Pull } from './pull.js';
 import { watchConnection } from './watch-connection.js';
 
 export const DUE_CONSUMER = 'due';
-/** Due messages on their way into the log at once; they share its writes. */
-const IN_FLIGHT = 500;
+/** Due messages held for the rest of their time, or on their way into the log, whose writes they share. */
+const IN_FLIGHT = 5_000;
+/** Of all workers together. */
+const MAX_ACK_PENDING = 20_000;
 /** Longer than an append may take, so that a slow log is no reason to append twice. */
 const ACK_WAIT_MS = 30_000;
+const LONGEST_HOLD_MS = 3_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
 const WATCH_EVERY_MS = 1_000;
 
 /**
- * Puts messages whose time has come back into their lanes: a due message becomes an event of the log, and is removed
- * from the schedules when that event is durable. Any number of workers share one consumer.
+ * Puts messages whose time has come into their lanes: a due message is held until its exact time, becomes an event of the
+ * log, and is removed from the schedules when that event is durable. One that was cancelled meanwhile is removed without
+ * it. Any number of workers share one consumer.
  *
  * A crash between the append and the ack repeats the append; within the log's dedupe window that stores nothing, and
  * later the second entry in the lane is one call more, of which one answer counts.
@@ -29,13 +36,18 @@ export class DueRelay {
   private pull: Pull | null = null;
   private timer: NodeJS.Timeout | null = null;
   private readonly appending = new Set<Promise<void>>();
+  private readonly stopping = new AbortController();
 
   constructor(
     private readonly nats: NatsConnection,
     private readonly log: EventLog,
+    private readonly cancellations: Cancellations,
     private readonly sources: Sources,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    // Every held message listens to it: thousands are no leak.
+    setMaxListeners(0, this.stopping.signal);
+  }
 
   /** @throws when the consumer can't be created */
   async start(): Promise<void> {
@@ -46,6 +58,7 @@ export class DueRelay {
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: MAX_ACK_PENDING,
     };
     const pull = new Pull(
       this.nats,
@@ -69,6 +82,7 @@ export class DueRelay {
   async stop(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
     await this.pull?.stop();
+    this.stopping.abort();
     await Promise.all(this.appending);
   }
 
@@ -85,6 +99,11 @@ export class DueRelay {
     const due = this.decode(message);
     if (due === null) return;
     const { messageId, tenant, traceparent } = due;
+    if (!(await this.untilDue(due.dueAt))) return this.respond(message, handBackReply(0));
+    if (this.cancellations.has(messageId)) {
+      this.cancellations.remove(messageId);
+      return this.respond(message, '+ACK');
+    }
     const now = new Date(this.sources.nowMs()).toISOString();
     const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
     try {
@@ -96,6 +115,17 @@ export class DueRelay {
       this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
       this.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
     }
+  }
+
+  /** False when the relay stops first. */
+  private async untilDue(dueAt: string | null): Promise<boolean> {
+    const waitMs = dueAt === null ? 0 : Date.parse(dueAt) - this.sources.nowMs();
+    if (waitMs <= 0) return true;
+    // Longer than the lead only when the clocks differ; then the broker's is believed.
+    await sleep(Math.min(waitMs, LONGEST_HOLD_MS), undefined, { signal: this.stopping.signal }).catch(
+      () => {},
+    );
+    return !this.stopping.signal.aborted;
   }
 
   private decode(message: Msg): ReturnType<typeof decodeDue> | null {

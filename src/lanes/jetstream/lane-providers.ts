@@ -1,11 +1,14 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Provider } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { CANCELLATIONS, type Cancellations } from '../../cancellation/cancellations.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
 import type { EventLog } from '../../event-log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../platform/tokens.js';
-import { LANES_PORT, RETRY_SCHEDULES } from '../lane.port.js';
+import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
+import { LANES_PORT, RETRY_SCHEDULES, type RetrySchedules } from '../lane.port.js';
+import { DelayScheduler } from './delay-scheduler.js';
 import { DueRelay } from './due-relay.js';
 import { JetStreamLanes } from './jetstream-lanes.js';
 import { LaneLagReader } from './lane-lag.js';
@@ -23,14 +26,30 @@ export const jetStreamLaneProviders: Provider[] = [
   },
   {
     provide: RETRY_SCHEDULES,
-    inject: [NATS],
-    useFactory: (nats: NatsConnection) => new JetStreamRetrySchedules(nats),
+    inject: [NATS, SOURCES],
+    useFactory: (nats: NatsConnection, { nowMs }: Sources) => new JetStreamRetrySchedules(nats, nowMs),
   },
   {
     provide: DueRelay,
-    inject: [NATS, EVENT_LOG, SOURCES, LOGGER],
-    useFactory: (nats: NatsConnection, log: EventLog, sources: Sources, logger: Logger) =>
-      new DueRelay(nats, log, sources, logger),
+    inject: [NATS, EVENT_LOG, CANCELLATIONS, SOURCES, LOGGER],
+    useFactory: (
+      nats: NatsConnection,
+      log: EventLog,
+      cancellations: Cancellations,
+      sources: Sources,
+      logger: Logger,
+    ) => new DueRelay(nats, log, cancellations, sources, logger),
+  },
+  {
+    provide: DelayScheduler,
+    inject: [NATS, RETRY_SCHEDULES, MESSAGE_READER, SOURCES, LOGGER],
+    useFactory: (
+      nats: NatsConnection,
+      schedules: RetrySchedules,
+      reader: MessageReader,
+      sources: Sources,
+      logger: Logger,
+    ) => new DelayScheduler(nats, schedules, reader, sources, logger),
   },
 ];
 

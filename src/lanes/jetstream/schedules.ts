@@ -6,6 +6,11 @@ import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
 import { encodeDue } from './due-message.codec.js';
 
 const CONFIRM_WITHIN_MS = 5_000;
+/**
+ * The broker looks at its schedules every 250 ms or so, and writes each due message with several syncs of the disk. They
+ * are set for this much earlier, and the relay, whose clock is finer, holds the message for the rest of its time.
+ */
+const LEAD_MS = 1_000;
 
 export function dueSubject(lane: Lane): string {
   return `llmq.due.${lane}`;
@@ -21,20 +26,30 @@ export function scheduleSubject(lane: Lane, messageId: string): string {
  * under `llmq.due.<lane>` and removes the schedule, in one step that survives its restarts.
  *
  * Seen with nats-server 2.15.1: milliseconds in the time are honoured; a message is due up to 250 ms late, and so is one
- * whose time is past; times that passed while the server was down are due right after its start.
+ * whose time is past; times that passed while the server was down are due right after its start. So what is due within
+ * the lead goes to the relay without a schedule.
  */
 export class JetStreamRetrySchedules implements RetrySchedules {
   private readonly client: JetStreamClient;
 
-  constructor(nats: NatsConnection) {
+  constructor(
+    nats: NatsConnection,
+    private readonly nowMs: () => number = Date.now,
+  ) {
     this.client = jetstream(nats, { timeout: CONFIRM_WITHIN_MS });
   }
 
   async set(schedule: RetrySchedule): Promise<void> {
     const lane = schedule.message.priority;
+    const expect = { streamName: SCHEDULES_STREAM };
+    const at = Date.parse(schedule.dueAt) - LEAD_MS;
+    if (at <= this.nowMs()) {
+      await this.client.publish(dueSubject(lane), encodeDue(schedule), { expect });
+      return;
+    }
     await this.client.publish(scheduleSubject(lane, schedule.messageId), encodeDue(schedule), {
-      expect: { streamName: SCHEDULES_STREAM },
-      schedule: { specification: `@at ${schedule.dueAt}`, target: dueSubject(lane) },
+      expect,
+      schedule: { specification: `@at ${new Date(at).toISOString()}`, target: dueSubject(lane) },
     });
   }
 }

@@ -19,6 +19,9 @@ import type { MessageStatus } from '../../message/message.state.js';
 @Index('messages_ended', ['completedAt', 'tenant', 'priority', 'status', 'waitedMs', 'startedAt'], {
   where: '(completed_at IS NOT NULL)',
 })
+@Index('messages_by_deadline', ['deadline'], {
+  where: '((terminal_sequence IS NULL) AND (deadline IS NOT NULL))',
+})
 export class MessageEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'messages_pkey' })
   id!: string;
@@ -86,4 +89,8 @@ export class MessageEntity {
 
   @Column({ name: 'lane_sequence', type: 'bigint', nullable: true })
   laneSequence!: number | null;
+
+  /** Also with the request, which never changes; here for the search for what expired while it waited. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  deadline!: Date | null;
 }
