@@ -61,6 +61,14 @@ export class SubmitOnce {
   }
 }
 
-function acceptedOf({ id, priority, priorityReason, createdAt }: MessageState): AcceptedMessage {
-  return { id, priority, priorityReason, createdAt };
+function acceptedOf(state: MessageState): AcceptedMessage {
+  const { id, priority, priorityReason, createdAt, deadline, attempts } = state;
+  return {
+    id,
+    priority,
+    priorityReason,
+    createdAt,
+    deadline,
+    dueAt: attempts === 0 ? state.scheduledAt : null,
+  };
 }
