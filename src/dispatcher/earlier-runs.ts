@@ -28,10 +28,7 @@ export class EarlierRuns {
   possible(delivery: LaneDelivery): boolean {
     const { delivery: count, inDoubtUpTo, event } = delivery;
     return (
-      count > 1 ||
-      inDoubtUpTo !== null ||
-      event.data.received_sequence !== null ||
-      this.overtaken(delivery)
+      count > 1 || inDoubtUpTo !== null || event.data.received_sequence !== null || this.overtaken(delivery)
     );
   }
 

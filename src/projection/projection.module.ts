@@ -27,6 +27,7 @@ import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresErasureReader } from './postgres-erasure-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresExpiredReader } from './postgres-expired-reader.js';
+import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionHealth } from './projection-health.js';
