@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { analysisSchema, backoffSchema, laneSchema, priorityReasonSchema } from '../../message/message.events.js';
+import {
+  analysisSchema,
+  backoffSchema,
+  laneSchema,
+  priorityReasonSchema,
+} from '../../message/message.events.js';
 import type { RetrySchedule } from '../lane.port.js';
 
 /** The body of a schedule, which the broker copies into the due message. Stored: changes must stay readable. */
