@@ -34,8 +34,14 @@ import { traceparentOf } from '../trace-parent.policy.js';
 import { FindMessageDto } from './find-message.dto.js';
 import { DEFAULT_LIMIT, filterOf, ListMessagesDto } from './list-messages.dto.js';
 import { LongPoll } from './long-poll.js';
-import { AcceptedMessageDto, MessagePageDto, ProblemDto, WaitingMessageDto } from './message.dto.js';
-import { acceptedJson, pageJson, waitingMessageJson } from './message.json.js';
+import {
+  AcceptedMessageDto,
+  MessageDto,
+  MessagePageDto,
+  ProblemDto,
+  WaitingMessageDto,
+} from './message.dto.js';
+import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
 import { MessageIdPipe } from './message-id.pipe.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
