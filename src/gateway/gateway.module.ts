@@ -6,6 +6,7 @@ import { EventLogModule } from '../event-log/event-log.module.js';
 import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QueuesModule } from '../queues/queues.module.js';
+import { CancelMessage } from './cancel-message.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
 import { ConversationLookup } from './conversations/conversation-lookup.js';
 import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
@@ -13,7 +14,6 @@ import { ConversationsController } from './conversations/conversations.controlle
 import { Conversations } from './conversations/conversations.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
-import { CancelMessage } from './cancel-message.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
 import { MessageLookup } from './message-lookup.js';

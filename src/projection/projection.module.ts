@@ -25,7 +25,6 @@ import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
 import { PostgresErasureReader } from './postgres-erasure-reader.js';
-import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresExpiredReader } from './postgres-expired-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
