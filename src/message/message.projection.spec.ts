@@ -19,6 +19,21 @@ const received = (id = ID) =>
     ...{ stream: false, user_id: 'user', conversation_id: null, requested_priority: null, metadata: {} },
     ...{ timeout_ms: 1, max_retries: 3, deadline: null, source: 'rest' as const },
   });
+const prioritized = (id = ID, tokens = 1) =>
+  messageEvent(context(id), 'llmq.message.prioritized.v1', {
+    ...{
+      priority: 'high',
+      reason: 'analysis',
+      attempt: 1,
+      received_sequence: null,
+      timeout_ms: 1,
+      max_retries: 3,
+    },
+    ...{
+      received_at: NOW,
+      analysis: { tokens, words: 1, language: null, question: false, sentiment: 0, score: 1 },
+    },
+  });
 const dispatched = (id = ID, attempt = 1, delivery = 1, worker = 'one') =>
   messageEvent(context(id, 1), 'llmq.message.dispatched.v1', {
     ...{ attempt, delivery, worker, endpoint: 'demo', model: 'small', waited_ms: 1, endpoint_reason: 'only' },
@@ -56,6 +71,15 @@ describe('project', () => {
     const rows = project(known, [{ sequence: 9, event: received() }]);
     expect(rows.requests).toEqual([]);
     expect(rows.messages.size).toBe(0);
+  });
+
+  it('has the first analysis beside its request, also where that is stored already', () => {
+    const [request] = fold(received(), prioritized(ID, 1), prioritized(ID, 2)).requests;
+    expect(request?.analysis?.tokens).toBe(1);
+    const known = fold(received()).messages;
+    const later = project(known, [{ sequence: 2, event: prioritized(ID, 3) }]);
+    expect([...later.analyses.values()]).toMatchObject([{ messageId: ID, analysis: { tokens: 3 } }]);
+    expect(fold(received(), prioritized()).analyses.size).toBe(0);
   });
 
   it('has the answer of the first terminal event only', () => {
@@ -104,6 +128,7 @@ describe('project', () => {
       fc.tuple(one, number, number).map((args) => completed(...args)),
       one.map(cancelled),
       one.map(requeued),
+      fc.tuple(one, number).map((args) => prioritized(...args)),
     );
     fc.assert(
       fc.property(
@@ -130,7 +155,7 @@ describe('project', () => {
   });
 });
 
-/** What the tables hold after these batches, by the rules that `AttemptRow` and `ResultRow` state. */
+/** What the tables hold after these batches, by the rules that `AnalysisRow`, `AttemptRow` and `ResultRow` state. */
 function stored(batches: readonly ProjectedRows[]) {
   const tables = { messages: {}, requests: {}, results: {}, attempts: {} } as Record<
     string,
@@ -138,7 +163,11 @@ function stored(batches: readonly ProjectedRows[]) {
   >;
   for (const rows of batches) {
     for (const [id, state] of rows.messages) tables['messages']![id] = state;
-    for (const row of rows.requests) tables['requests']![row.messageId] = row;
+    for (const row of rows.requests) tables['requests']![row.messageId] = { analysis: undefined, ...row };
+    for (const [id, { analysis }] of rows.analyses) {
+      const request = tables['requests']![id] as { analysis?: unknown };
+      request.analysis ??= analysis;
+    }
     for (const [id, row] of rows.results) tables['results']![id] = row;
     for (const [key, row] of rows.attempts) {
       const before = tables['attempts']![key] as { start: unknown } | undefined;

@@ -1,4 +1,5 @@
 import type {
+  Analysis,
   AttemptError,
   MessageAttemptFailed,
   MessageCompleted,
@@ -15,11 +16,19 @@ export interface SequencedEvent {
   readonly event: MessageEvent;
 }
 
-/** What was asked: written once, by the first `received` of a message, and never changed. */
+/** What was asked: written once, by the first `received` of a message; only its analysis may come later. */
 export interface RequestRow {
   readonly messageId: string;
   readonly sequence: number;
   readonly event: MessageReceived;
+  /** The first that was recorded, where it was among the same events. */
+  analysis?: Analysis;
+}
+
+/** The analysis of a request that is stored already; it counts where none is there. */
+export interface AnalysisRow {
+  readonly messageId: string;
+  readonly analysis: Analysis;
 }
 
 /** The answer that counts. A message requeued and answered again has a new one in its place. */
@@ -78,6 +87,7 @@ export interface AttemptRow {
 export interface ProjectedRows {
   readonly messages: ReadonlyMap<string, MessageState>;
   readonly requests: readonly RequestRow[];
+  readonly analyses: ReadonlyMap<string, AnalysisRow>;
   readonly results: ReadonlyMap<string, ResultRow>;
   readonly attempts: ReadonlyMap<string, AttemptRow>;
   readonly events: readonly SequencedEvent[];
@@ -94,7 +104,8 @@ export function project(
   events: readonly SequencedEvent[],
 ): ProjectedRows {
   const messages = new Map<string, MessageState>();
-  const requests: RequestRow[] = [];
+  const requests = new Map<string, RequestRow>();
+  const analyses = new Map<string, AnalysisRow>();
   const results = new Map<string, ResultRow>();
   const attempts = new Map<string, AttemptRow>();
   for (const { event, sequence } of events) {
@@ -103,14 +114,29 @@ export function project(
     const after = evolve(before, event, sequence);
     if (after !== before) messages.set(id, after);
     if (before === null && event.type === 'llmq.message.received.v1') {
-      requests.push({ messageId: id, sequence, event });
+      requests.set(id, { messageId: id, sequence, event });
     }
+    keepAnalysis(requests, analyses, event);
     const result = countedResult(after, event, sequence);
     if (result !== null) results.set(id, result);
     const attempt = attemptRow(event, sequence);
     if (attempt !== null) mergeAttempt(attempts, attempt);
   }
-  return { messages, requests, results, attempts, events };
+  return { messages, requests: [...requests.values()], analyses, results, attempts, events };
+}
+
+/** It comes right behind its request, so that nearly always both are in one batch and one row. */
+function keepAnalysis(
+  requests: ReadonlyMap<string, RequestRow>,
+  analyses: Map<string, AnalysisRow>,
+  event: MessageEvent,
+): void {
+  const analysis = 'analysis' in event.data ? event.data.analysis : null;
+  if (analysis == null) return;
+  const messageId = event.subject;
+  const request = requests.get(messageId);
+  if (request !== undefined) request.analysis ??= analysis;
+  else if (!analyses.has(messageId)) analyses.set(messageId, { messageId, analysis });
 }
 
 /** The terminal event that counts is the one the state names; answers that came after it are in the log only. */

@@ -1,4 +1,4 @@
-import type { AttemptError, Lane, PriorityReason, Usage } from '../message/message.events.js';
+import type { Analysis, AttemptError, Lane, PriorityReason, Usage } from '../message/message.events.js';
 import type { MessageState, MessageStatus } from '../message/message.state.js';
 
 /** A message as clients read it; `gateway` puts it into JSON. Times are ISO 8601 in UTC. */
@@ -23,6 +23,8 @@ export interface MessageView {
   readonly startedAt: string | null;
   readonly completedAt: string | null;
   readonly metadata: Record<string, unknown>;
+  /** What was found in the content when it was prioritized; null where nobody looked. */
+  readonly analysis: Analysis | null;
   readonly result: MessageResult | null;
   readonly error: AttemptError | null;
 }

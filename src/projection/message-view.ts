@@ -11,7 +11,7 @@ export interface MessageRow extends MessageEntity {
 }
 
 export function messageView(row: MessageRow): MessageView {
-  const { request, metadata, userId, conversationId } = row.request;
+  const { request, metadata, userId, conversationId, analysis } = row.request;
   return {
     id: row.id,
     tenant: row.tenant,
@@ -32,6 +32,7 @@ export function messageView(row: MessageRow): MessageView {
     startedAt: row.startedAt?.toISOString() ?? null,
     completedAt: row.completedAt?.toISOString() ?? null,
     metadata,
+    analysis,
     result: row.result && messageResult(row.result),
     error: row.error,
   };

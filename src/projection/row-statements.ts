@@ -1,9 +1,10 @@
 import type { ConversationRows } from '../conversation/conversation.projection.js';
-import type { ProjectedRows } from '../message/message.projection.js';
+import type { AnalysisRow, ProjectedRows } from '../message/message.projection.js';
 import { BinaryArray } from './binary-array.js';
 import { conversationEventWrite, conversationWrite, leftoverWrite } from './conversation-writes.js';
 import { erasureStatements } from './erasure-statements.js';
 import type { Statement } from './statement.js';
+import { storableJson } from './storable-text.js';
 import {
   attemptWrite,
   eventWrite,
@@ -35,11 +36,29 @@ export function conversationStatements(schema: string, rows: ConversationRows): 
 export function rowStatements(schema: string, rows: ProjectedRows): RowStatement[] {
   return [
     ...statementsFor(schema, requestWrite, rows.requests),
+    ...analysisStatements(schema, rows.analyses.values()),
     ...statementsFor(schema, messageWrite, rows.messages.values()),
     ...statementsFor(schema, resultWrite, rows.results.values()),
     ...statementsFor(schema, attemptWrite, rows.attempts.values()),
     ...statementsFor(schema, eventWrite, rows.events),
   ];
+}
+
+/** For the few whose request went into the batch before. */
+function analysisStatements(schema: string, rows: Iterable<AnalysisRow>): RowStatement[] {
+  const ids = new BinaryArray('uuid');
+  const analyses = new BinaryArray('json');
+  let count = 0;
+  for (const { messageId, analysis } of rows) {
+    ids.append(messageId);
+    analyses.append(storableJson(analysis));
+    count += 1;
+  }
+  if (count === 0) return [];
+  const text = `UPDATE "${schema}".message_requests q SET analysis = v.analysis
+    FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::json[]) AS analysis) v
+    WHERE q.message_id = v.id AND q.analysis IS NULL`;
+  return [{ name: 'llmq_write_analyses', text, values: [ids.toBuffer(), analyses.toBuffer()] }];
 }
 
 function statementsFor<R>(schema: string, write: TableWrite<R>, rows: Iterable<R>): RowStatement[] {

@@ -84,6 +84,7 @@ export const requestWrite: TableWrite<RequestRow> = {
     column('stream', 'boolean', (row) => row.event.data.stream),
     column('timeout_ms', 'double precision', (row) => row.event.data.timeout_ms),
     column('deadline', 'timestamptz', (row) => row.event.data.deadline),
+    column('analysis', 'json', (row) => optional(row.analysis, storableJson)),
   ],
   onConflict: '',
 };

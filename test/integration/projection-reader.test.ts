@@ -10,7 +10,15 @@ import {
 import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { foldToEnd, openSchema } from './projection.database.js';
-import { ArrayLog, attemptFailed, dispatched, life, received, tangledLog } from './projection.fixture.js';
+import {
+  ANALYSIS,
+  ArrayLog,
+  attemptFailed,
+  dispatched,
+  life,
+  received,
+  tangledLog,
+} from './projection.fixture.js';
 
 let postgres: TestPostgres;
 let dataSource: DataSource;
@@ -61,6 +69,7 @@ it('reads a message with all that is known of it', async () => {
     ...{ id, tenant: 'default', userId: 'user-1', conversationId: null, content: `question of ${id}` },
     ...{ messages: null, priority: 'high', priorityReason: 'default', status: 'scheduled', attempts: 1 },
     ...{ maxRetries: 3, model: null, metadata: { a: [1] }, result: null, completedAt: null },
+    analysis: ANALYSIS,
     error: { code: 'endpoint_error', retryable: true, status: 500 },
   });
   expect(view?.scheduledAt).toMatch(/^2026-.*Z$/);

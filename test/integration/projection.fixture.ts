@@ -78,6 +78,9 @@ export interface LifeOptions {
   readonly lane?: EventContext['lane'];
 }
 
+/** Of every message that is received here. */
+export const ANALYSIS = { tokens: 3, words: 3, language: 'en', question: true, sentiment: 0, score: 0.1 };
+
 function context(id: string, { tenant = 'default', lane = 'normal' }: LifeOptions): EventContext {
   ticks += 1;
   return { messageId: id, tenant, lane, now: new Date(START + ticks).toISOString(), newId: uuidv7 };
@@ -106,6 +109,7 @@ export function received(id: string, options: LifeOptions = {}): MessageEvent[] 
       attempt: 1,
       received_sequence: null,
       received_at: at.now,
+      analysis: ANALYSIS,
     }),
   ];
 }

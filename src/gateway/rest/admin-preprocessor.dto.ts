@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../message/message.events.js';
 import { MAX_PATTERN_LENGTH } from '../../preprocessor/compiled-rule.js';
 import * as rules from '../submission-rules.policy.js';
+import { AnalysisDto } from './message.dto.js';
 import { MayObey, Obeys } from './obeys.js';
 
 export const RULE_KINDS = ['keywords', 'pattern'] as const;
@@ -154,15 +155,6 @@ export class UserPriorityDto {
 
 export class UserPriorityListDto {
   @ApiProperty({ type: [UserPriorityDto] }) data!: UserPriorityDto[];
-}
-
-export class AnalysisDto {
-  @ApiProperty() tokens!: number;
-  @ApiProperty() words!: number;
-  @ApiProperty({ type: String, nullable: true, description: 'ISO 639-1' }) language!: string | null;
-  @ApiProperty() question!: boolean;
-  @ApiProperty({ description: 'From -1 to 1' }) sentiment!: number;
-  @ApiProperty({ description: 'Urgency, from 0 to 1' }) score!: number;
 }
 
 class MatchedRuleDto {

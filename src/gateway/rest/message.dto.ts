@@ -20,6 +20,15 @@ class ResultDto {
   @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;
 }
 
+export class AnalysisDto {
+  @ApiProperty() tokens!: number;
+  @ApiProperty() words!: number;
+  @ApiProperty({ type: String, nullable: true, description: 'ISO 639-1' }) language!: string | null;
+  @ApiProperty() question!: boolean;
+  @ApiProperty({ description: 'From -1 to 1' }) sentiment!: number;
+  @ApiProperty({ description: 'Urgency, from 0 to 1' }) score!: number;
+}
+
 class MessageErrorDto {
   @ApiProperty({ description: 'Stable, for programs' }) code!: string;
   @ApiProperty() message!: string;
@@ -55,6 +64,8 @@ export class MessageDto extends AcceptedMessageDto {
   @ApiProperty(laterTime) started_at!: string | null;
   @ApiProperty(laterTime) completed_at!: string | null;
   @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;
+  @ApiProperty({ type: AnalysisDto, nullable: true, description: 'What was found in the content' })
+  analysis!: AnalysisDto | null;
   @ApiProperty({ type: ResultDto, nullable: true }) result!: ResultDto | null;
   @ApiProperty({ type: MessageErrorDto, nullable: true }) error!: MessageErrorDto | null;
 }

@@ -29,6 +29,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     started_at: view.startedAt,
     completed_at: view.completedAt,
     metadata: view.metadata,
+    analysis: view.analysis,
     result: view.result === null ? null : resultJson(view.result),
     error: view.error === null ? null : { code: view.error.code, message: view.error.message },
   };

@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Lane, ModelRequest } from '../../message/message.events.js';
+import type { Analysis, Lane, ModelRequest } from '../../message/message.events.js';
 
 /** What was asked, by whom and when. Written once, so its indexes cost one entry for each message. */
 @Entity('message_requests')
@@ -51,4 +51,8 @@ export class MessageRequestEntity {
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   deadline!: Date | null;
+
+  /** What was found in it when it was prioritized; null where nobody looked. */
+  @Column({ type: 'json', nullable: true })
+  analysis!: Analysis | null;
 }
