@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/security/api-key.js';
 import { type RunningService, startService } from '../support/service.js';
@@ -20,6 +22,22 @@ async function call(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, json: await response.json() };
+}
+
+/** The command, as a person would run it beside the service. */
+async function llmq(
+  { dataDir }: RunningService,
+  ...args: string[]
+): Promise<{ code: number; output: string }> {
+  // Nothing that would lead it to other servers.
+  const { PATH, HOME, NATS_SERVER_BIN } = process.env;
+  const env = { PATH, HOME, NATS_SERVER_BIN, LLMQ_DATA_DIR: dataDir };
+  const command = [resolve(import.meta.dirname, '../../dist/cli/llmq.main.js'), ...args];
+  return new Promise((done) => {
+    execFile(process.execPath, command, { env }, (error, output) => {
+      done({ code: error === null ? 0 : Number(error.code), output });
+    });
+  });
 }
 
 describe('the service as it comes, with its demo endpoint', () => {
@@ -125,6 +143,29 @@ describe('the service as it comes, with its demo endpoint', () => {
       `${messages}?user_id=lister&status=completed&limit=2&cursor=${json.next_cursor}`,
     );
     expect(rest.json).toMatchObject({ data: [{ user_id: 'lister' }], next_cursor: null });
+  });
+
+  it('checks its log and repeats a window of it by the command llmq', async () => {
+    const from = new Date().toISOString();
+    const asked = (await submit({ user_id: 'repeater', content: 'Again? [[demo:rate 0]]' })).json.id;
+    await answered(asked);
+    const to = new Date(Date.now() + 1).toISOString();
+    const window = ['--from', from, '--to', to, '--filter', 'user_id=repeater', '--url', service.baseUrl];
+    const repeated = JSON.parse(
+      (await llmq(service, 'replay', ...window, '--priority', 'low', '--json')).output,
+    );
+    expect(repeated).toMatchObject({
+      ...{ id: asked, error: null, original: { status: 'completed' } },
+      replay: { status: 'completed', finish_reason: 'stop', length: repeated.original.length },
+    });
+    const { json } = await call('GET', `${messages}/${repeated.replay_id}/events`);
+    expect(json.data[0]).toMatchObject({
+      ...{ text: expect.stringContaining(`repeating message ${asked}`), data: { replay_of: asked } },
+    });
+    const exported = (await llmq(service, 'events', 'export', '--message', asked)).output.trim().split('\n');
+    expect(exported.map((line) => JSON.parse(line).event.subject)).toEqual(Array(4).fill(asked));
+    const verified = await llmq(service, 'events', 'verify', '--json');
+    expect([verified.code, JSON.parse(verified.output)]).toMatchObject([0, { ok: true, counts: {} }]);
   });
 
   it('describes its API', async () => {
