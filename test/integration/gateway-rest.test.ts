@@ -74,6 +74,7 @@ describe('submitting', () => {
       ...{ priority_reason: 'default', status: 'pending', attempts: 0, max_retries: 0, model: MODEL },
       ...{ created_at: expect.any(String), updated_at: expect.any(String), scheduled_at: null },
       ...{ started_at: null, completed_at: null, metadata: { n: [1, null] }, result: null, error: null },
+      ...{ deadline: null, position: 1, waiting_for: 'slot', eta_seconds: null },
       analysis: { tokens: 1, words: 1, language: expect.anything(), question: false, sentiment: 0, score: 0 },
     });
     expect(new Date(json.created_at).toISOString()).toBe(json.created_at);
