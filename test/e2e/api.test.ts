@@ -74,6 +74,7 @@ describe('the service as it comes, with its demo endpoint', () => {
         created_at: expect.any(String),
         updated_at: expect.any(String),
         scheduled_at: null,
+        deadline: null,
       },
       ...{
         started_at: expect.any(String),
