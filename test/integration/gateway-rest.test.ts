@@ -72,6 +72,7 @@ describe('submitting', () => {
     expect(json).toEqual({
       ...{ id, user_id: 'user123', conversation_id, content: 'Hello', priority: 'normal' },
       ...{ priority_reason: 'default', status: 'pending', attempts: 0, max_retries: 0, model: MODEL },
+      ...{ position: 1, eta_seconds: null, waiting_for: 'slot' },
       ...{ created_at: expect.any(String), updated_at: expect.any(String), scheduled_at: null },
       ...{ deadline: null, position: 1, eta_seconds: null, waiting_for: 'slot' },
       ...{ started_at: null, completed_at: null, metadata: { n: [1, null] }, result: null, error: null },
