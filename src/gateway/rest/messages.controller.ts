@@ -22,6 +22,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isTerminalStatus } from '../../message/message.state.js';
 import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
 import { MessageWaits } from '../../queues/message-waits.js';
 import { CancelMessage } from '../cancel-message.js';
@@ -114,6 +115,8 @@ export class MessagesController {
         ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
     if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.
+    if (waitMs > 0 && !isTerminalStatus(view.status)) reply.header('connection', 'close');
     return waitingMessageJson(view, await this.waits.of(view));
   }
 
