@@ -82,6 +82,7 @@ describe('the service as it comes, with its demo endpoint', () => {
         metadata: { a: 1 },
         error: null,
         ...{ position: null, eta_seconds: null, waiting_for: null },
+        analysis: { tokens: 5, words: 4, language: 'en', question: true, sentiment: 0, score: 0 },
       },
       result: {
         ...{ content: expect.stringContaining('What is a queue?'), finish_reason: 'stop', model: 'demo' },
