@@ -12,6 +12,7 @@ import { ConversationLookup } from './conversations/conversation-lookup.js';
 import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
 import { Conversations } from './conversations/conversations.js';
+import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
 import { HttpModule } from './http/http.module.js';
@@ -63,6 +64,7 @@ import { WaitingRequests } from './waiting-requests.js';
     Conversations,
     ConversationLookup,
     ConversationAdmission,
+    DoubleTextingPolicy,
     EraseConversation,
     SubmitMessage,
     SubmitOnce,

@@ -1,3 +1,4 @@
+import type { DoubleTexting } from '../conversation/conversation.events.js';
 import type {
   BackoffChoice,
   Lane,
@@ -11,6 +12,8 @@ import type { TimingRequest } from '../message/schedule.decision.js';
 export interface Submission {
   readonly userId: string;
   readonly conversationId: string | null;
+  /** The conversation's own when absent. */
+  readonly doubleTexting?: DoubleTexting;
   readonly request: ModelRequest;
   readonly requestedPriority: Lane | null;
   readonly metadata: Record<string, unknown>;

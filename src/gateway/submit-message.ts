@@ -13,6 +13,7 @@ import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
+import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { invalidFields, RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
@@ -63,13 +64,14 @@ export class SubmitMessage {
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LaneAdmission) private readonly admission: LaneAdmission,
     private readonly conversations: ConversationAdmission,
+    private readonly doubleTexting: DoubleTextingPolicy,
   ) {}
 
   /**
    * Resolves when the message is durable.
    *
    * @throws {RefusedError} `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
-   *   `conversation_full`, and `invalid_fields` for times that can't be kept
+   *   `conversation_full`, `turn_open`, and `invalid_fields` for times that can't be kept
    * @throws {LaneFullError} when the lane has reached its `max_size`
    * @throws what `EventLog.append` throws; only after a `LogUnavailableError` can the message exist all the same
    */
@@ -83,7 +85,14 @@ export class SubmitMessage {
     const admitted =
       submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
     const { accepted, events } = this.prepare(caller, admitted, { messageId, traceparent });
-    await this.admission.through(accepted.priority, () => this.log.append(events, { dedupeKey }));
+    const store = async () => {
+      const append = () => this.log.append(events, { dedupeKey });
+      const { firstSequence } = await this.admission.through(accepted.priority, append);
+      return { messageId: accepted.id, sequence: firstSequence };
+    };
+    const { conversationId, doubleTexting = 'enqueue' } = admitted;
+    if (conversationId === null) await store();
+    else await this.doubleTexting.through(doubleTexting, caller, conversationId, store);
     return accepted;
   }
 

@@ -34,6 +34,7 @@ export const REFUSALS = {
   limit_reached: 409,
   conversation_closed: 409,
   conversation_full: 409,
+  turn_open: 409,
   wrong_state_change: 409,
   already_terminal: 409,
   content_too_large: 413,

@@ -11,6 +11,7 @@ export function submissionOf(dto: SubmitMessageDto): Submission {
   return {
     userId: dto.user_id,
     conversationId: dto.conversation_id ?? null,
+    doubleTexting: dto.double_texting ?? undefined,
     request: requestOf(dto),
     requestedPriority: dto.priority ?? null,
     metadata: dto.metadata ?? {},

@@ -1,5 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { DOUBLE_TEXTING, type DoubleTexting } from '../../conversation/conversation.events.js';
 import { type BackoffChoice, type ChatMessage, LANES, type Lane } from '../../message/message.events.js';
+import { doubleTexting } from '../conversations/conversation-rules.policy.js';
 import * as rules from '../submission-rules.policy.js';
 import { durationMs } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
@@ -47,6 +49,14 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({ type: String, maxLength: rules.MAX_IDENTIFIER_LENGTH })
   @MayObey(rules.identifier)
   conversation_id?: string | null;
+
+  @ApiPropertyOptional({
+    enum: DOUBLE_TEXTING,
+    description:
+      "What happens while a turn of its conversation runs or waits; the conversation's own when absent",
+  })
+  @MayObey(doubleTexting)
+  double_texting?: DoubleTexting | null;
 
   @ApiPropertyOptional({ enum: LANES, description: "The service's default when absent" })
   @MayObey(rules.priority)

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
+import { type RunningService, startService } from '../support/service.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+type Json = any;
+
+const answerTo = (question: string) => `answer to ${question}`;
+
+describe('turns of a conversation', () => {
+  let model: RecordingModel;
+  let service: RunningService;
+
+  beforeAll(async () => {
+    model = await startRecordingModel({ failing: 0, takesMs: 400, answer: answerTo });
+    const endpoints = [{ name: 'model', base_url: model.url, models: ['m'], max_concurrency: 8 }];
+    service = await startService({ config: { endpoints } });
+  });
+  afterAll(async () => {
+    await service?.stop();
+    await model?.close();
+  });
+
+  async function call(method: string, path: string, body?: object): Promise<{ status: number; json: Json }> {
+    const response = await fetch(`${service.baseUrl}/api/v1${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    });
+    return { status: response.status, json: await response.json() };
+  }
+
+  const create = async (more: object) =>
+    (await call('POST', '/conversations', { user_id: 'u', title: 't', ...more })).json.id as string;
+  const send = (conversation: string, content: string, more: object = {}) =>
+    call('POST', `/conversations/${conversation}/messages`, { content, ...more });
+  const ended = async (id: string) => (await call('GET', `/messages/${id}?wait=30s`)).json;
+  const sent = (content: string) =>
+    model.calls.find(({ messages }) => messages.at(-1)?.content === content)?.messages;
+
+  it('go to the model with the system prompt and every turn before them, and the log says which', async () => {
+    const conversation = await create({ context: 'Be brief.' });
+    const ids: string[] = [];
+    // All at once: each has to wait for the answer before it.
+    for (const content of ['one', 'two', 'three']) ids.push((await send(conversation, content)).json.id);
+    const { status, result } = await ended(ids[2]!);
+    expect([status, result.content]).toEqual(['completed', 'answer to three']);
+    expect(sent('three')).toEqual([
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'one' },
+      { role: 'assistant', content: 'answer to one' },
+      { role: 'user', content: 'two' },
+      { role: 'assistant', content: 'answer to two' },
+      { role: 'user', content: 'three' },
+    ]);
+    const { json: timeline } = await call('GET', `/messages/${ids[2]}/events`);
+    const types = timeline.data.map(({ type }: Json) => type);
+    expect(types).toContain('llmq.message.held.v1');
+    const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
+    expect(dispatched.data.context.turns).toEqual(ids.slice(0, 2));
+  });
+
+  it('are refused while another is open, where the conversation rejects them', async () => {
+    const conversation = await create({ double_texting: 'reject' });
+    const together = await Promise.all([
+      send(conversation, 'a'),
+      send(conversation, 'b'),
+      send(conversation, 'c'),
+    ]);
+    const accepted = together.filter(({ status }) => status === 202);
+    expect(accepted).toHaveLength(1);
+    const refused = together.filter(({ status }) => status === 409);
+    expect(refused.map(({ json }) => json.code)).toEqual(['turn_open', 'turn_open']);
+    await ended(accepted[0]!.json.id);
+    expect((await send(conversation, 'after')).status).toBe(202);
+  });
+
+  it('interrupt the one that runs and those that wait, where they are told to', async () => {
+    const conversation = await create({});
+    const running = (await send(conversation, 'long')).json.id;
+    const waiting = (await send(conversation, 'longer')).json.id;
+    const { json } = await send(conversation, 'no, this', { double_texting: 'interrupt' });
+    expect((await ended(json.id)).result.content).toBe('answer to no, this');
+    expect(sent('no, this')).toEqual([{ role: 'user', content: 'no, this' }]);
+    for (const id of [running, waiting]) {
+      expect((await ended(id)).status).toBe('cancelled');
+      const { json: timeline } = await call('GET', `/messages/${id}/events`);
+      const cancelled = timeline.data.find(({ type }: Json) => type === 'llmq.message.cancelled.v1');
+      expect(cancelled.data.reason).toContain(json.id);
+    }
+  });
+
+  it('of a policy that nobody knows are refused', async () => {
+    const conversation = await create({});
+    expect(await send(conversation, 'x', { double_texting: 'shout' })).toMatchObject({
+      status: 422,
+      json: { code: 'invalid_fields' },
+    });
+    const batch = {
+      messages: [{ user_id: 'u', content: 'x', conversation_id: conversation, double_texting: 'reject' }],
+    };
+    const { json } = await call('POST', '/messages/batch', batch);
+    expect(JSON.stringify(json)).toContain('must be \\"enqueue\\" in a batch');
+  });
+});
