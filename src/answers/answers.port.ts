@@ -30,10 +30,11 @@ export interface AnswerListener {
    * completed already, or the moment between is lost. Null when the signal aborts first.
    *
    * `onUncertain` is called when notices may have been lost (the connection was away): look again.
+   * `after`: the sequence of an end that is known not to count any more, since the message was requeued.
    */
   completion(
     messageId: string,
-    options: { signal: AbortSignal; onUncertain: () => void },
+    options: { signal: AbortSignal; onUncertain: () => void; after?: number },
   ): Promise<CompletionNotice | null>;
 
   /**

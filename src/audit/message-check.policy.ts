@@ -54,6 +54,7 @@ function broken(before: CheckedMessage, event: MessageEvent): Breach[] {
 
 function afterEnd({ state, answeredCall }: CheckedMessage, event: MessageEvent): Breach[] {
   if (event.type === 'llmq.message.requeued.v1') return [];
+  if (event.type === 'llmq.message.dead-letter-discarded.v1') return [];
   if (event.type === 'llmq.message.completed.v1' && callOf(event) === answeredCall) {
     return [['second_answer', `attempt and delivery ${answeredCall} were answered twice`]];
   }
@@ -82,6 +83,7 @@ function whileAlive(before: CheckedMessage, event: MessageEvent): Breach[] {
     case 'llmq.message.scheduled.v1':
     case 'llmq.message.held.v1':
     case 'llmq.message.dead-lettered.v1':
+    case 'llmq.message.dead-letter-discarded.v1':
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
       return [];

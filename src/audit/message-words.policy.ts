@@ -33,6 +33,8 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
       return deadLetteredWords(event);
     case 'llmq.message.requeued.v1':
       return `Requeued by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.dead-letter-discarded.v1':
+      return `Taken off the dead letters by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.cancelled.v1':
       return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.expired.v1':

@@ -57,9 +57,14 @@ function storyAfter({ waiting, ended }: Story, event: MessageEvent): Story {
   return { waiting: waitingAfter(waiting, event), ended: isTerminal(event) || (ended && !requeued) };
 }
 
+const COUNTS_AFTER_THE_END: readonly string[] = [
+  'llmq.message.requeued.v1',
+  'llmq.message.dead-letter-discarded.v1',
+];
+
 /** The first terminal event counts; what comes behind it (but a requeue) changes nothing. */
 function lateness({ ended }: Story, event: MessageEvent): string {
-  return ended && event.type !== 'llmq.message.requeued.v1'
+  return ended && !COUNTS_AFTER_THE_END.includes(event.type)
     ? ' This came after the end and does not count.'
     : '';
 }

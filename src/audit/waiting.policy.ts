@@ -56,6 +56,7 @@ function waitsNowFor(event: MessageEvent): string | null {
     case 'llmq.message.dispatched.v1':
     case 'llmq.message.completed.v1':
     case 'llmq.message.dead-lettered.v1':
+    case 'llmq.message.dead-letter-discarded.v1':
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
       return null;

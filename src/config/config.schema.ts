@@ -201,6 +201,22 @@ export const configSchema = z.strictObject({
             .describe("after which a silent worker's messages go to another"),
         })
         .prefault({}),
+      dead_letters: z
+        .strictObject({
+          webhook_url: z
+            .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+            .default('')
+            .describe('is sent each dead letter by POST, until it answers 2xx; empty sends none'),
+          webhook_secret_env: z
+            .string()
+            .regex(/^([A-Z_][A-Z0-9_]*)?$/)
+            .default('')
+            .describe(
+              'the environment variable with the secret that webhooks are signed with; empty signs none',
+            ),
+          webhook_timeout_ms: milliseconds.default(10_000).describe('for the receiver to answer'),
+        })
+        .prefault({}),
       retry: z
         .strictObject({
           kind: z

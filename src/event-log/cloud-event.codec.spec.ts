@@ -120,6 +120,7 @@ const data: { [T in MessageEventType]: fc.Arbitrary<unknown> } = {
     error,
   }),
   'llmq.message.requeued.v1': fc.record({ by: text, reason: text }),
+  'llmq.message.dead-letter-discarded.v1': fc.record({ by: text, reason: text }),
   'llmq.message.cancelled.v1': fc.record({ by: text, reason: text }),
   'llmq.message.expired.v1': fc.record({ reason: text }),
 };

@@ -14,9 +14,10 @@ export class Doorbell {
   private isUncertain = false;
   private wake: () => void = () => undefined;
 
-  constructor(answers: AnswerListener, messageId: string, signal: AbortSignal) {
+  /** @param after the end of an earlier life of a message that was requeued: it is not told again */
+  constructor(answers: AnswerListener, messageId: string, signal: AbortSignal, after = 0) {
     this.notice = answers.completion(messageId, {
-      signal,
+      ...{ signal, after },
       onUncertain: () => this.doubt(),
     });
     // Whoever awaits it gets the failure; until then it must not count as unhandled.

@@ -161,6 +161,8 @@ export const messageEventSchemas = {
     error: attemptErrorSchema,
   }),
   'llmq.message.requeued.v1': z.object({ by: z.string(), reason: z.string() }),
+  /** Taken off the list of dead letters for good, unless it is requeued all the same. It changes nothing else. */
+  'llmq.message.dead-letter-discarded.v1': z.object({ by: z.string(), reason: z.string() }),
   'llmq.message.cancelled.v1': z.object({ by: z.string(), reason: z.string() }),
   'llmq.message.expired.v1': z.object({ reason: z.string() }),
 } as const;

@@ -90,7 +90,17 @@ export interface ProjectedRows {
   readonly analyses: ReadonlyMap<string, AnalysisRow>;
   readonly results: ReadonlyMap<string, ResultRow>;
   readonly attempts: ReadonlyMap<string, AttemptRow>;
+  readonly deadLetters: ReadonlyMap<string, DeadLetterRow>;
   readonly events: readonly SequencedEvent[];
+}
+
+/** A message that failed for good, and what became of that. A message has one at most: the newest. */
+export interface DeadLetterRow {
+  readonly state: 'open' | 'requeued' | 'discarded';
+  /** As it was when it failed. */
+  readonly message: MessageState;
+  /** The last event that this row holds. */
+  readonly sequence: number;
 }
 
 /**
@@ -108,6 +118,7 @@ export function project(
   const analyses = new Map<string, AnalysisRow>();
   const results = new Map<string, ResultRow>();
   const attempts = new Map<string, AttemptRow>();
+  const deadLetters = new Map<string, DeadLetterRow>();
   for (const { event, sequence } of events) {
     const id = event.subject;
     const before = messages.get(id) ?? known.get(id) ?? null;
@@ -119,10 +130,12 @@ export function project(
     keepAnalysis(requests, analyses, event);
     const result = countedResult(after, event, sequence);
     if (result !== null) results.set(id, result);
+    const deadLetter = deadLetterRow(before, after, event, sequence);
+    if (deadLetter !== null) deadLetters.set(id, deadLetter);
     const attempt = attemptRow(event, sequence);
     if (attempt !== null) mergeAttempt(attempts, attempt);
   }
-  return { messages, requests: [...requests.values()], analyses, results, attempts, events };
+  return { messages, requests: [...requests.values()], analyses, results, attempts, deadLetters, events };
 }
 
 /** It comes right behind its request, so that nearly always both are in one batch and one row. */
@@ -137,6 +150,23 @@ function keepAnalysis(
   const request = requests.get(messageId);
   if (request !== undefined) request.analysis ??= analysis;
   else if (!analyses.has(messageId)) analyses.set(messageId, { messageId, analysis });
+}
+
+function deadLetterRow(
+  before: MessageState | null,
+  after: MessageState,
+  event: MessageEvent,
+  sequence: number,
+): DeadLetterRow | null {
+  if (event.type === 'llmq.message.dead-lettered.v1' && after.terminalSequence === sequence) {
+    return { state: 'open', message: after, sequence };
+  }
+  if (before?.status !== 'failed') return null;
+  if (event.type === 'llmq.message.requeued.v1') return { state: 'requeued', message: before, sequence };
+  if (event.type === 'llmq.message.dead-letter-discarded.v1') {
+    return { state: 'discarded', message: before, sequence };
+  }
+  return null;
 }
 
 /** The terminal event that counts is the one the state names; answers that came after it are in the log only. */

@@ -72,6 +72,7 @@ const DATA: { [T in MessageEventType]: (attempt: number) => MessageEventData[T] 
   }),
   'llmq.message.dead-lettered.v1': (attempt) => ({ reason: 'retries_exhausted', attempt, error: ERROR }),
   'llmq.message.requeued.v1': () => ({ by: 'admin', reason: 'again' }),
+  'llmq.message.dead-letter-discarded.v1': () => ({ by: 'admin', reason: 'again' }),
   'llmq.message.cancelled.v1': () => ({ by: 'user', reason: 'no longer wanted' }),
   'llmq.message.expired.v1': () => ({ reason: 'deadline' }),
 };

@@ -79,7 +79,10 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
 
 /** Two workers can hold the same message after a crash; what the slower one says of an earlier attempt moves nothing. */
 function isSuperseded(state: MessageState, event: MessageEvent): boolean {
-  return !isTerminal(event) && 'attempt' in event.data && event.data.attempt < state.currentAttempt;
+  if (!('attempt' in event.data) || event.data.attempt >= state.currentAttempt) return false;
+  // An append in doubt is repeated, maybe behind a requeue: the dead letter of before must not end what follows it.
+  const deadBefore = event.type === 'llmq.message.dead-lettered.v1' && state.priorityReason === 'requeue';
+  return deadBefore || !isTerminal(event);
 }
 
 function lateChange(state: MessageState, event: MessageEvent): Partial<MessageState> {
@@ -154,6 +157,9 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
       return { status: 'pending', error: event.data.error, openAttempts: 0 };
     case 'llmq.message.requeued.v1':
       return { status: 'pending', error: null, completedAt: null, terminalSequence: null, openAttempts: 0 };
+    case 'llmq.message.dead-letter-discarded.v1':
+      // It met a message that was requeued before it came.
+      return {};
     case 'llmq.message.completed.v1':
       return { ...terminal('completed', event, sequence), model: event.data.model, error: null };
     case 'llmq.message.dead-lettered.v1':

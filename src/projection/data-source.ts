@@ -4,6 +4,7 @@ import { connectError, DatabaseError, databaseAddress } from './database.errors.
 import { AttemptEntity } from './entities/attempt.entity.js';
 import { ConversationEntity } from './entities/conversation.entity.js';
 import { ConversationEventEntity } from './entities/conversation-event.entity.js';
+import { DeadLetterEntity } from './entities/dead-letter.entity.js';
 import { ErasedMessageEntity } from './entities/erased-message.entity.js';
 import { ErasureQueueEntity } from './entities/erasure-queue.entity.js';
 import { MessageEntity } from './entities/message.entity.js';
@@ -24,6 +25,7 @@ export const ENTITIES = [
   ConversationEventEntity,
   ErasedMessageEntity,
   ErasureQueueEntity,
+  DeadLetterEntity,
   ProjectionCheckpointEntity,
 ];
 

@@ -5,6 +5,7 @@ import type { Statement } from './statement.js';
 const MESSAGE_TABLES = [
   ['message_events', 'message_id'],
   ['attempts', 'message_id'],
+  ['dead_letters', 'message_id'],
   ['message_results', 'message_id'],
   ['message_requests', 'message_id'],
   ['messages', 'id'],

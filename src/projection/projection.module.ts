@@ -12,6 +12,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js'
 import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
 import { ERASURE_READER } from '../conversation/erasure.port.js';
 import { TurnRelay } from '../conversation/turn-relay.js';
+import { DEAD_LETTER_READER } from '../dead-letters/dead-letter-reader.port.js';
 import type { EventLog } from '../event-log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
@@ -24,6 +25,7 @@ import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
 import { PostgresConversationReader } from './postgres-conversation-reader.js';
+import { PostgresDeadLetterReader } from './postgres-dead-letter-reader.js';
 import { PostgresErasureReader } from './postgres-erasure-reader.js';
 import { PostgresExpiredReader } from './postgres-expired-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
@@ -37,7 +39,7 @@ import { QUEUE_FIGURES } from './queue-figures.port.js';
 const LINGER_MS = 50;
 
 /**
- * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `CONVERSATION_READER`, `QUEUE_FIGURES`,
+ * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `CONVERSATION_READER`, `DEAD_LETTER_READER`, `QUEUE_FIGURES`,
  * `PROJECTION_POSITION`, and `ProjectionHealth`.
  * Global, because there is one position in a process. Leaves out everything that writes.
  */
@@ -75,6 +77,11 @@ const LINGER_MS = 50;
       useFactory: (dataSource: DataSource) => new PostgresExpiredReader(dataSource),
     },
     {
+      provide: DEAD_LETTER_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresDeadLetterReader(dataSource),
+    },
+    {
       provide: PositionTracker,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) =>
@@ -94,6 +101,7 @@ const LINGER_MS = 50;
   exports: [
     MESSAGE_READER,
     ERASURE_READER,
+    DEAD_LETTER_READER,
     EVENT_INDEX,
     CONVERSATION_READER,
     QUEUE_FIGURES,

@@ -2,6 +2,7 @@ import type { ConversationRows } from '../conversation/conversation.projection.j
 import type { AnalysisRow, ProjectedRows } from '../message/message.projection.js';
 import { BinaryArray } from './binary-array.js';
 import { conversationEventWrite, conversationWrite, leftoverWrite } from './conversation-writes.js';
+import { deadLetterWrite } from './dead-letter-write.js';
 import { erasureStatements } from './erasure-statements.js';
 import type { Statement } from './statement.js';
 import { storableJson } from './storable-text.js';
@@ -40,6 +41,7 @@ export function rowStatements(schema: string, rows: ProjectedRows): RowStatement
     ...statementsFor(schema, messageWrite, rows.messages.values()),
     ...statementsFor(schema, resultWrite, rows.results.values()),
     ...statementsFor(schema, attemptWrite, rows.attempts.values()),
+    ...statementsFor(schema, deadLetterWrite, rows.deadLetters.values()),
     ...statementsFor(schema, eventWrite, rows.events),
   ];
 }

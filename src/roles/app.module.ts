@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import type { Role } from '../config/service-config.js';
+import { DeadLetterAlertsModule } from '../dead-letters/dead-letter-alerts.module.js';
+import { DeadLettersModule } from '../dead-letters/dead-letters.module.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { DemoEndpointModule } from '../endpoints/demo-endpoint.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
@@ -16,7 +18,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [GatewayModule, AuditModule, QueuesApiModule],
+  api: [GatewayModule, AuditModule, QueuesApiModule, DeadLettersModule, DeadLetterAlertsModule],
   worker: [DispatcherModule, ExpiryModule],
   projector: [ProjectorModule],
 } as const satisfies Record<Role, readonly unknown[]>;

@@ -10,9 +10,12 @@ const ENOUGH_REACH_MS = 10_000;
 export interface NoticeOptions {
   readonly signal: AbortSignal;
   readonly onUncertain: () => void;
+  /** Notices of ends up to this sequence are of no use; 0 when absent. */
+  readonly after?: number;
 }
 
 interface Waiter {
+  readonly after: number;
   readonly notify: (notice: CompletionNotice | null) => void;
   readonly onUncertain: () => void;
 }
@@ -32,14 +35,18 @@ export class CompletionNotices {
 
   constructor(private readonly nats: NatsConnection) {}
 
-  wait(messageId: string, { signal, onUncertain }: NoticeOptions): Promise<CompletionNotice | null> {
+  wait(
+    messageId: string,
+    { signal, onUncertain, after = 0 }: NoticeOptions,
+  ): Promise<CompletionNotice | null> {
     this.listen();
     const sequence = this.memory.find(messageId);
-    if (sequence !== null) return Promise.resolve({ messageId, sequence });
+    if (sequence !== null && sequence > after) return Promise.resolve({ messageId, sequence });
     if (signal.aborted) return Promise.resolve(null);
     return new Promise((resolve) => {
       const onAbort = () => waiter.notify(null);
       const waiter: Waiter = {
+        after,
         onUncertain,
         notify: (notice) => {
           signal.removeEventListener('abort', onAbort);
@@ -80,7 +87,9 @@ export class CompletionNotices {
     const notice = decodeNotice(messageIdOfDone(subject), data);
     if (notice === null) return;
     this.memory.add(notice.messageId, notice.sequence, performance.now());
-    for (const waiter of [...(this.waiters.get(notice.messageId) ?? [])]) waiter.notify(notice);
+    for (const waiter of [...(this.waiters.get(notice.messageId) ?? [])]) {
+      if (notice.sequence > waiter.after) waiter.notify(notice);
+    }
   }
 
   /** The server answers a flush after it has taken the subscription sent before it. */

@@ -14,7 +14,7 @@ const status: Rule = (value) =>
     ? null
     : `must be one of ${MESSAGE_STATUSES.join(', ')}`;
 
-const instant: Rule = (value) =>
+export const instant: Rule = (value) =>
   typeof value === 'string' && instantOf(value) !== null
     ? null
     : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';

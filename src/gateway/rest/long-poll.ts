@@ -38,13 +38,15 @@ export class LongPoll {
 
   private async untilEnded(tenant: string, id: string, signal: AbortSignal): Promise<MessageView | null> {
     // First listen, then look: a message that ends in between is then seen by one of the two.
-    const doorbell = new Doorbell(this.answers, id, signal);
+    let doorbell = new Doorbell(this.answers, id, signal);
     let view = await this.lookup.find(tenant, id);
     while (view !== null && !isTerminalStatus(view.status)) {
       const woken = await doorbell.ring();
       if (woken === 'over') return this.lookup.find(tenant, id);
-      if (woken !== 'uncertain') return this.lookup.findAfter(woken.sequence, tenant, id, signal);
-      view = await this.lookup.findAfter(null, tenant, id, signal);
+      const sequence = woken === 'uncertain' ? null : woken.sequence;
+      view = await this.lookup.findAfter(sequence, tenant, id, signal);
+      // It is alive behind its end: it was requeued, and has another end to come.
+      if (sequence !== null) doorbell = new Doorbell(this.answers, id, signal, sequence);
     }
     return view;
   }

@@ -1,0 +1,127 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import type { EventContext, MessageEvent } from '../message/message.events.js';
+import { discard, requeue } from '../message/requeue.decision.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import {
+  type Page,
+  PROJECTION_POSITION,
+  type ProjectionPosition,
+} from '../projection/message-reader.port.js';
+import type { Caller } from '../security/caller.js';
+import {
+  type AttemptView,
+  DEAD_LETTER_READER,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterReader,
+} from './dead-letter-reader.port.js';
+
+/** Read and put back at once; each page's events share a few writes of the log. */
+const PAGE = 500;
+
+export interface Requeued {
+  readonly requeued: number;
+  /** There are more that the filter matches; ask again. */
+  readonly more: boolean;
+}
+
+/**
+ * What admins do with messages that failed for good. Each command is an event of the message's, stored once for each
+ * death of it however many ask for it: the projection says whether it is still dead, and for the moment until that
+ * knows, the append's key does.
+ */
+@Injectable()
+export class DeadLetters {
+  constructor(
+    @Inject(DEAD_LETTER_READER) private readonly reader: DeadLetterReader,
+    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(SOURCES) private readonly sources: Sources,
+  ) {}
+
+  /** @throws {InvalidCursorError} */
+  list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
+    return this.reader.list(filter, limit, cursor);
+  }
+
+  /** As the log has it now; null for what is no dead letter of the tenant's. */
+  async find(tenant: string, messageId: string): Promise<DeadLetter | null> {
+    await this.reach(await this.log.lastSequence());
+    return this.reader.find(tenant, messageId);
+  }
+
+  attempts(messageId: string): Promise<AttemptView[]> {
+    return this.reader.attempts(messageId);
+  }
+
+  /** False when there is no such dead letter, or its request is no longer in the log. */
+  async requeue(caller: Caller, messageId: string, reason: string): Promise<boolean> {
+    const letter = await this.find(caller.tenant, messageId);
+    if (letter === null) return false;
+    const sequence = await this.putBack(letter, caller, reason);
+    if (sequence !== null) await this.reach(sequence);
+    return sequence !== null;
+  }
+
+  /** The newest first, and at most `limit`. Those that fail again meanwhile are not put back a second time. */
+  async requeueAll(
+    caller: Caller,
+    filter: DeadLetterFilter,
+    limit: number,
+    reason: string,
+  ): Promise<Requeued> {
+    await this.reach(await this.log.lastSequence());
+    let requeued = 0;
+    let newest = 0;
+    let cursor: string | null = null;
+    for (let left = limit; left > 0; ) {
+      const page: Page<DeadLetter> = await this.reader.list(filter, Math.min(PAGE, left), cursor);
+      const sequences = await Promise.all(page.data.map((letter) => this.putBack(letter, caller, reason)));
+      requeued += sequences.filter((sequence) => sequence !== null).length;
+      newest = Math.max(newest, ...sequences.map((sequence) => sequence ?? 0));
+      left -= page.data.length;
+      cursor = page.nextCursor;
+      if (cursor === null) break;
+    }
+    await this.reach(newest);
+    return { requeued, more: cursor !== null };
+  }
+
+  /** False when there is no such dead letter. */
+  async discard(caller: Caller, messageId: string, reason: string): Promise<boolean> {
+    const letter = await this.find(caller.tenant, messageId);
+    if (letter === null) return false;
+    const event = discard(this.context(letter), caller.name, reason);
+    const { firstSequence } = await this.append('discard', letter, [event]);
+    await this.reach(firstSequence);
+    return true;
+  }
+
+  /** Where it lies in the log; null when the request does not. */
+  private async putBack(letter: DeadLetter, caller: Caller, reason: string): Promise<number | null> {
+    const stored = await this.log.get(letter.receivedSequence);
+    if (stored?.event.type !== 'llmq.message.received.v1') return null;
+    const { lastAttempt, receivedSequence } = letter;
+    const failed = { lastAttempt, receivedSequence, received: stored.event.data };
+    const events = requeue(this.context(letter, stored.event.traceparent), failed, caller.name, reason);
+    return (await this.append('requeue', letter, events)).firstSequence;
+  }
+
+  private append(what: string, { messageId, terminalSequence }: DeadLetter, events: readonly MessageEvent[]) {
+    return this.log.append(events, { dedupeKey: `${what}:${messageId}:${terminalSequence}` });
+  }
+
+  private context({ messageId, tenant, priority }: DeadLetter, traceparent?: string): EventContext {
+    const now = new Date(this.sources.nowMs()).toISOString();
+    return { messageId, tenant, lane: priority, now, newId: this.sources.newId, traceparent };
+  }
+
+  /** Who looks at the list afterwards sees what was done. A projection that is behind only delays that. */
+  private async reach(sequence: number): Promise<void> {
+    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  }
+}

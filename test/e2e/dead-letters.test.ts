@@ -1,0 +1,169 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newApiKey } from '../../src/security/api-key.js';
+import { eventually } from '../support/eventually.js';
+import { type RunningService, startService } from '../support/service.js';
+
+const SECRET = 'a secret of the test';
+const admin = newApiKey({ name: 'ann', role: 'admin', tenant: 'red' });
+const client = newApiKey({ name: 'carl', role: 'client', tenant: 'red' });
+const other = newApiKey({ name: 'otto', role: 'admin', tenant: 'blue' });
+
+interface Hook {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+let service: RunningService;
+let receiver: Server;
+const hooks: Hook[] = [];
+
+beforeAll(async () => {
+  // Refuses every alert once: what it is not given again was lost.
+  const seen = new Set<unknown>();
+  receiver = createServer(async (request, response) => {
+    let body = '';
+    for await (const part of request) body += part;
+    hooks.push({ headers: request.headers, body });
+    const id = request.headers['webhook-id'];
+    response.writeHead(seen.has(id) ? 204 : 500).end();
+    seen.add(id);
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const { port } = receiver.address() as AddressInfo;
+  service = await startService({
+    env: { TEST_WEBHOOK_SECRET: SECRET },
+    config: {
+      queue: {
+        retry: { base_delay_ms: 20, max_delay_ms: 100 },
+        dead_letters: {
+          webhook_url: `http://127.0.0.1:${port}/hook`,
+          webhook_secret_env: 'TEST_WEBHOOK_SECRET',
+        },
+      },
+      security: { api_keys: [admin.config, client.config, other.config] },
+    },
+  });
+});
+afterAll(async () => {
+  await service?.stop();
+  receiver?.close();
+});
+
+async function call(method: string, path: string, body?: unknown, key = admin.key) {
+  const response = await fetch(`${service.baseUrl}/api/v1${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+  return { status: response.status, json: (text === '' ? null : JSON.parse(text)) as any };
+}
+
+/** @returns the id, when the message has failed for good */
+async function failing(content: string, more: object = {}): Promise<string> {
+  const { json } = await call('POST', '/messages', { user_id: 'u', content, ...more }, client.key);
+  const ended = await call('GET', `/messages/${json.id}?wait=60s`);
+  expect(ended.json.status).toBe('failed');
+  return json.id;
+}
+
+const LETTERS = '/admin/dead-letters';
+const listed = async (query = '') =>
+  (await call('GET', `${LETTERS}${query}`)).json.data.map(({ id }: { id: string }) => id);
+
+describe('dead letters', () => {
+  let weary: string;
+  let rejected: string;
+
+  it('are listed, by what they failed of, to admins of their tenant', async () => {
+    weary = await failing(`[[demo:fail 503 times=2]] ${Math.random()}`, { max_retries: 1 });
+    rejected = await failing('[[demo:fail 400]]', { priority: 'high' });
+    expect(await listed()).toEqual([rejected, weary]);
+    expect(await listed('?priority=high')).toEqual([rejected]);
+    expect(await listed('?user_id=nobody')).toEqual([]);
+    const { json } = await call('GET', `${LETTERS}?limit=1`);
+    expect(await listed(`?limit=1&cursor=${json.next_cursor}`)).toEqual([weary]);
+    expect(await listed(`?error_code=${json.data[0].error.code}`)).toContain(rejected);
+    expect(await listed(`?failed_before=${json.data[0].failed_at}`)).toEqual([weary]);
+    expect((await call('GET', LETTERS, undefined, client.key)).status).toBe(403);
+    expect((await call('GET', LETTERS, undefined, other.key)).json.data).toEqual([]);
+    expect((await call('GET', `${LETTERS}?priority=urgent`)).status).toBe(422);
+  });
+
+  it('tell the error of every attempt', async () => {
+    const { json } = await call('GET', `${LETTERS}/${weary}`);
+    expect(json).toMatchObject({ id: weary, attempts: 2, message: { status: 'failed' } });
+    expect(json.history).toEqual(
+      [1, 2].map((attempt) =>
+        expect.objectContaining({
+          ...{ attempt, delivery: 1, outcome: 'failed', endpoint: 'demo' },
+          error: expect.objectContaining({ status: 503, retryable: true }),
+        }),
+      ),
+    );
+    expect((await call('GET', `${LETTERS}/${weary}`, undefined, other.key)).status).toBe(404);
+  });
+
+  it('are told to the webhook, signed, until it takes them', async () => {
+    await eventually(async () => expect(hooks.length).toBeGreaterThanOrEqual(4));
+    const alerts = hooks.map(({ body }) => JSON.parse(body));
+    for (const id of [weary, rejected]) {
+      const own = alerts.filter((alert) => alert.message_id === id);
+      expect(own).toHaveLength(2);
+      expect(own[0]).toEqual(own[1]);
+      expect(own[0]).toMatchObject({
+        type: 'dead_letter',
+        tenant: 'red',
+        error: { code: expect.any(String) },
+      });
+    }
+    for (const { headers, body } of hooks) {
+      const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+      const signature = createHmac('sha256', SECRET).update(signed).digest('base64');
+      expect(headers['webhook-signature']).toBe(`v1,${signature}`);
+    }
+  });
+
+  it('are run once more when they are requeued, however many ask', async () => {
+    expect((await call('POST', `${LETTERS}/${weary}/requeue`, undefined, client.key)).status).toBe(403);
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => call('POST', `${LETTERS}/${weary}/requeue`, { reason: 'it is back' })),
+    );
+    expect(answers.map(({ status }) => status)).toContain(200);
+    expect(answers.every(({ status }) => status === 200 || status === 404)).toBe(true);
+    const ended = await call('GET', `/messages/${weary}?wait=60s`);
+    expect(ended.json).toMatchObject({ status: 'completed', attempts: 3, error: null });
+    expect(await listed()).toEqual([rejected]);
+    const events = (await call('GET', `/messages/${weary}/events`)).json;
+    const told = JSON.stringify(events).match(/message\.requeued/g) ?? [];
+    expect(told).toHaveLength(1);
+    expect((await call('POST', `${LETTERS}/${weary}/requeue`)).status).toBe(404);
+  });
+
+  it('are requeued by filter, and fail again with their history', async () => {
+    expect((await call('POST', `${LETTERS}/requeue`, {})).json).toMatchObject({ status: 422, field: 'all' });
+    const none = await call('POST', `${LETTERS}/requeue`, { priority: 'low' });
+    expect(none.json).toEqual({ requeued: 0, more: false });
+    const all = await call('POST', `${LETTERS}/requeue`, { all: true });
+    expect(all.json).toEqual({ requeued: 1, more: false });
+    await eventually(async () => expect(await listed()).toEqual([rejected]));
+    const { json } = await call('GET', `${LETTERS}/${rejected}`);
+    expect(json.history.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2]);
+  });
+
+  it('are gone from the list when they are discarded, and their message is not', async () => {
+    expect((await call('DELETE', `${LETTERS}/${rejected}`, undefined, other.key)).status).toBe(404);
+    expect((await call('DELETE', `${LETTERS}/${rejected}`)).status).toBe(204);
+    expect(await listed()).toEqual([]);
+    expect((await call('DELETE', `${LETTERS}/${rejected}`)).status).toBe(404);
+    expect((await call('GET', `/messages/${rejected}`)).json.status).toBe('failed');
+  });
+});
