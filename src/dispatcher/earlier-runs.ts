@@ -3,11 +3,15 @@ import type { EventLog } from '../event-log/event-log.port.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import { type DispatchDecision, decideDispatch } from '../message/dispatch.decision.js';
 import { isExpired } from '../message/expire.decision.js';
+import type { PriorityReason } from '../message/message.events.js';
 import type { Sources } from '../platform/clock.js';
 import type { MessageReader, ProjectionPosition } from '../projection/message-reader.port.js';
 
 /** How long a message that may have run before waits for the projection to say what came of it. */
 const WAIT_MS = 5_000;
+
+/** Why a message is in its lane another time. One that was delayed is there for the first time. */
+const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'requeue']);
 
 /** What the log knows of a message that may have been in a worker's hands before, or have ended while it waited. */
 export class EarlierRuns {
@@ -27,9 +31,7 @@ export class EarlierRuns {
    */
   possible(delivery: LaneDelivery): boolean {
     const { delivery: count, inDoubtUpTo, event } = delivery;
-    return (
-      count > 1 || inDoubtUpTo !== null || event.data.received_sequence !== null || this.overtaken(delivery)
-    );
+    return count > 1 || inDoubtUpTo !== null || RETURNED.has(event.data.reason) || this.overtaken(delivery);
   }
 
   /** True for a message that must not be called any more, whatever was known when it was taken off its lane. */
