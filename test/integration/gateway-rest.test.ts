@@ -349,7 +349,7 @@ describe('lists', () => {
     const ids = async (query: string) =>
       (await get(`?user_id=filters&${query}`)).json.data.map(({ id }: { id: string }) => id);
     expect(await ids('priority=low')).toEqual([low.id]);
-    expect(await ids('priority=high&status=pending&conversation_id=' + conversation_id)).toEqual([high.id]);
+    expect(await ids(`priority=high&status=pending&conversation_id=${conversation_id}`)).toEqual([high.id]);
     expect(await ids('status=completed')).toEqual([]);
     expect(await ids('conversation_id=other')).toEqual([]);
     expect(await ids(`created_before=${low.created_at}`)).toEqual([]);
