@@ -32,7 +32,7 @@ export interface Appended {
 /**
  * The log: the only truth of this service.
  *
- * Deliberately absent: updates, deletes (erasure is a command of its own), queries by anything but the sequence
+ * Deliberately absent: updates, deletes for any reason but erasure, queries by anything but the sequence
  * (projections answer those), and subscriptions with acknowledgements (lanes have them).
  */
 export interface EventLog {
@@ -50,6 +50,14 @@ export interface EventLog {
 
   /** One event, or null where the sequence is a gap, erased or not yet written. */
   get(sequence: number): Promise<StoredEvent | null>;
+
+  /**
+   * Overwrites the records that hold these events and takes them out of the log, for good. Of two events that share a
+   * record both go. Sequences that hold nothing (any more) are passed over, so it can be repeated after a failure.
+   *
+   * @throws {LogUnavailableError} when the broker does not confirm; some may be erased and some not
+   */
+  erase(sequences: readonly number[]): Promise<void>;
 
   /** The sequence of the newest event, or of the newest of this kind; 0 while there is none. */
   lastSequence(only?: EventKind): Promise<number>;

@@ -11,6 +11,7 @@ import { DataSource } from 'typeorm';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
 import { ERASURE_READER } from '../conversation/erasure.port.js';
+import { IDLE_READER } from '../conversation/idle-reader.port.js';
 import { TurnRelay } from '../conversation/turn-relay.js';
 import { DEAD_LETTER_READER } from '../dead-letters/dead-letter-reader.port.js';
 import type { EventLog } from '../event-log/event-log.port.js';
@@ -29,6 +30,7 @@ import { PostgresDeadLetterReader } from './postgres-dead-letter-reader.js';
 import { PostgresErasureReader } from './postgres-erasure-reader.js';
 import { PostgresExpiredReader } from './postgres-expired-reader.js';
 import { PostgresHeldTurns } from './postgres-held-turns.js';
+import { PostgresIdleReader } from './postgres-idle-reader.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionHealth } from './projection-health.js';
@@ -55,6 +57,11 @@ const LINGER_MS = 50;
       provide: EVENT_INDEX,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new PostgresEventIndex(dataSource),
+    },
+    {
+      provide: IDLE_READER,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new PostgresIdleReader(dataSource),
     },
     {
       provide: ERASURE_READER,
@@ -102,6 +109,7 @@ const LINGER_MS = 50;
     MESSAGE_READER,
     ERASURE_READER,
     DEAD_LETTER_READER,
+    IDLE_READER,
     EVENT_INDEX,
     CONVERSATION_READER,
     QUEUE_FIGURES,

@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import type { Role } from '../config/service-config.js';
 import { DeadLetterAlertsModule } from '../dead-letters/dead-letter-alerts.module.js';
 import { DeadLettersModule } from '../dead-letters/dead-letters.module.js';
+import { ConversationUpkeepModule } from '../conversation/conversation-upkeep.module.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { DemoEndpointModule } from '../endpoints/demo-endpoint.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
@@ -20,7 +21,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 const MODULES_OF_ROLE = {
   api: [GatewayModule, AuditModule, QueuesApiModule, DeadLettersModule, DeadLetterAlertsModule],
   worker: [DispatcherModule, ExpiryModule],
-  projector: [ProjectorModule],
+  projector: [ConversationUpkeepModule, ProjectorModule],
 } as const satisfies Record<Role, readonly unknown[]>;
 
 /**

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { StoredEvent } from '../../src/event-log/event-log.port.js';
+import type { MessageReceived } from '../../src/message/message.events.js';
+import { databaseOf } from '../../src/projection/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import { digests, foldToEnd, openSchema } from './projection.database.js';
 
 const keys = { blue: 'key-of-the-blue-tenant', red: 'key-of-the-red-tenant' };
 const apiKey = (name: keyof typeof keys) => ({
@@ -165,3 +169,78 @@ describe('conversations over REST', () => {
     });
   });
 });
+
+describe('the life of a conversation', () => {
+  const state = async (id: string) => (await call('GET', `/conversations/${id}`)).json.state;
+
+  it('goes to sleep when it is idle, wakes up with a message, does not expire while one waits, and is archived', async () => {
+    const [idle, busy] = [await made({ user_id: 'finn' }), await made({ user_id: 'finn' })];
+    const send = (id: string) => call('POST', `/conversations/${id}/messages`, { content: 'x' });
+    await send(busy);
+    await eventually(async () => expect(await state(idle)).toBe('inactive'));
+    const sent = await send(idle);
+    expect(sent.status).toBe(202);
+    await eventually(async () => expect(await state(idle)).toBe('active'));
+    const message = (await gateway.log.get(await receivedAt(sent.json.id)))!.event;
+    await gateway.worker.complete(message as MessageReceived, { content: 'y' });
+    await eventually(async () => expect(await state(idle)).toBe('archived'));
+    expect(await state(busy)).toBe('active');
+  });
+
+  it('is erased from the tables and the log with all its messages, and a rebuild does not bring it back', async () => {
+    const secret = 'the-secret-of-gina';
+    const id = await made({ user_id: 'gina', title: secret, context: secret });
+    const other = await made({ user_id: 'gina' });
+    const first = (await call('POST', `/conversations/${id}/messages`, { content: secret })).json.id;
+    await eventually(async () => expect((await call('GET', `/messages/${first}`)).status).toBe(200));
+    const message = (await gateway.log.get(await receivedAt(first)))!.event as MessageReceived;
+    await gateway.worker.complete(message, { content: secret });
+    const waiting = (await call('POST', `/conversations/${id}/messages`, { content: secret })).json.id;
+    expect(await textOfLog()).toContain(secret);
+
+    const erased = await call('DELETE', `/conversations/${id}`);
+    expect(erased).toMatchObject({ status: 202, json: { id, state: 'erased', messages: 2 } });
+    for (const path of [`/conversations/${id}`, `/messages/${first}`, `/messages/${waiting}`]) {
+      expect(await call('GET', path)).toMatchObject({ status: 404 });
+    }
+    expect((await call('GET', '/users/gina/conversations')).json.data).toMatchObject([{ id: other }]);
+    // A worker that was too slow to hear of it.
+    await gateway.worker.complete(message, { content: secret });
+    await eventually(async () => {
+      expect(await textOfLog()).not.toContain(secret);
+      expect(await gateway.dataSource.query('SELECT * FROM llmq.erasure_queue')).toEqual([]);
+    });
+    const left = (await wholeLog()).filter(({ event }) => event.subject === id);
+    expect(left[0]?.event).toMatchObject({ type: 'llmq.conversation.erased.v1', data: { by: 'blue' } });
+    expect(new Set(left.map(({ event }) => event.type)).size).toBe(2);
+
+    const fresh = await openSchema(servers.postgres.url);
+    await foldToEnd(fresh, gateway.log, 7);
+    const known = await fresh.query(
+      `SELECT state, erased_by FROM "${databaseOf(fresh).schema}".conversations WHERE id = '${id}'`,
+    );
+    expect(known).toEqual([{ state: 'erased', erased_by: 'blue' }]);
+    await foldToEnd(fresh, gateway.log, 7);
+    expect(await digests(fresh)).toEqual(await digests(gateway.dataSource));
+    await fresh.destroy();
+  });
+});
+
+async function wholeLog(): Promise<StoredEvent[]> {
+  const stored: StoredEvent[] = [];
+  const last = await gateway.log.lastSequence();
+  for (let at = 1; at <= last; at += 1) {
+    const one = await gateway.log.get(at);
+    if (one !== null) stored.push(one);
+  }
+  return stored;
+}
+
+async function textOfLog(): Promise<string> {
+  return JSON.stringify(await wholeLog());
+}
+
+async function receivedAt(id: string): Promise<number> {
+  const found = (await wholeLog()).find(({ event }) => event.subject === id);
+  return found!.sequence;
+}

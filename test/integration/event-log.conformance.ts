@@ -80,6 +80,20 @@ export function eventLogConformance(name: string, open: () => Promise<LogUnderTe
       expect(positions(await readUpTo(use.log, 8, 13))).toEqual([9, 11, 13]);
     });
 
+    it('erases records, passes over them from then on, and keeps the positions of the others', async () => {
+      const events = [...accepted(), ...accepted(), cancelled()];
+      await use.log.append(events);
+      await use.log.erase([4, 5]);
+      await use.log.erase([2, 4, 4_000]);
+      for (const sequence of [2, 3, 4, 5]) expect(await use.log.get(sequence)).toBeNull();
+      expect(await use.log.lastSequence()).toBe(7);
+      expect(positions(await readUpTo(use.log, 1, 7))).toEqual([7]);
+      await use.log.erase([7]);
+      expect(await use.log.lastSequence()).toBe(7);
+      await use.log.append([cancelled()]);
+      expect(positions(await readUpTo(use.log, 1, 9))).toEqual([9]);
+    });
+
     it('gives content back as it was, NUL and lone surrogates included', async () => {
       const content = 'a\u0000b \ud800 \udfff 你好 👩‍🚀 \u2028 "\\" é';
       const [received, prioritized] = accepted({ content });

@@ -6,6 +6,7 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/answers/answer
 import { AuditModule } from '../../src/audit/audit.module.js';
 import { configSchema } from '../../src/config/config.schema.js';
 import type { ServiceConfig } from '../../src/config/service-config.js';
+import { ConversationUpkeepModule } from '../../src/conversation/conversation-upkeep.module.js';
 import { DemoEndpointModule } from '../../src/endpoints/demo-endpoint.module.js';
 import type { EventLog } from '../../src/event-log/event-log.port.js';
 import { serveApiDocs } from '../../src/gateway/api-docs.js';
@@ -73,6 +74,7 @@ export async function startGateway(
       platform,
       DemoEndpointModule.at(null),
       ProjectorModule,
+      ConversationUpkeepModule,
       GatewayModule,
       QueuesApiModule,
       AuditModule,

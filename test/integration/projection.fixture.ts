@@ -15,6 +15,7 @@ import { type EventContext, type MessageEvent, messageEvent } from '../../src/me
  */
 export class ArrayLog implements EventLog {
   readonly stored: StoredEvent[] = [];
+  private readonly erased = new Set<number>();
   /** Thrown by reads that reach this sequence. */
   poison: { readonly sequence: number; readonly error: Error } | null = null;
   private waiting = new Set<() => void>();
@@ -27,7 +28,11 @@ export class ArrayLog implements EventLog {
   }
 
   async get(sequence: number) {
-    return this.stored[sequence - 1] ?? null;
+    return this.erased.has(sequence) ? null : (this.stored[sequence - 1] ?? null);
+  }
+
+  async erase(sequences: readonly number[]) {
+    for (const sequence of sequences) this.erased.add(sequence);
   }
 
   async lastSequence() {
@@ -37,10 +42,11 @@ export class ArrayLog implements EventLog {
   async *read(fromSequence: number, { signal, maxBatch }: ReadOptions) {
     for (let at = fromSequence - 1; !signal.aborted; ) {
       const end = Math.min(at + maxBatch, this.poison === null ? Infinity : this.poison.sequence - 1);
-      const batch = this.stored.slice(at, end);
-      if (batch.length > 0) {
-        at += batch.length;
-        yield batch;
+      const slice = this.stored.slice(at, end);
+      if (slice.length > 0) {
+        at += slice.length;
+        const batch = slice.filter(({ sequence }) => !this.erased.has(sequence));
+        if (batch.length > 0) yield batch;
         await new Promise((resolve) => setImmediate(resolve));
       } else if (this.poison !== null && at >= this.poison.sequence - 1) {
         throw this.poison.error;

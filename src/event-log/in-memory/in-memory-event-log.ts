@@ -20,6 +20,9 @@ export interface InMemoryEventLogOptions {
   readonly nowMs?: () => number;
 }
 
+/** In the place of a record that was erased. */
+const ERASED = new Uint8Array(0);
+
 const DEDUPE_WINDOW_MS = 120_000;
 
 interface Remembered {
@@ -67,11 +70,21 @@ export class InMemoryEventLog implements EventLog {
 
   async get(sequence: number): Promise<StoredEvent | null> {
     const bytes = this.records[streamSequenceOf(sequence) - 1];
-    return bytes === undefined ? null : eventAt(bytes, sequence);
+    return bytes === undefined || bytes === ERASED ? null : eventAt(bytes, sequence);
+  }
+
+  async erase(sequences: readonly number[]): Promise<void> {
+    for (const sequence of sequences) {
+      const index = streamSequenceOf(sequence) - 1;
+      this.bytes -= this.records[index]?.length ?? 0;
+      if (index in this.records) this.records[index] = ERASED;
+    }
   }
 
   async lastSequence(only?: EventKind): Promise<number> {
-    const last = this.records.findLastIndex((bytes) => only === undefined || isOf(bytes, only));
+    const last = this.records.findLastIndex(
+      (bytes) => only === undefined || (bytes !== ERASED && isOf(bytes, only)),
+    );
     return positionOf(last + 1);
   }
 
@@ -85,7 +98,7 @@ export class InMemoryEventLog implements EventLog {
       const records = this.records.slice(next - 1, next - 1 + maxBatch);
       for (const bytes of records) {
         try {
-          if (only === undefined || isOf(bytes, only))
+          if (bytes !== ERASED && (only === undefined || isOf(bytes, only)))
             for (const stored of eventsIn(bytes, next, fromSequence)) events.push(stored);
         } catch (error) {
           yield* inBatches(events, maxBatch);

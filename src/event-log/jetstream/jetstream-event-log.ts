@@ -37,6 +37,8 @@ export interface JetStreamEventLogOptions {
 
 const REQUEST_TIMEOUT_MS = 2_000;
 const BETWEEN_TRIES_MS = 100;
+/** The broker writes over each record and syncs; a few at once keep it busy without crowding out appends. */
+const ERASED_AT_ONCE = 8;
 
 /** The log in JetStream's stream `LLMQ_EVENTS`, which `ensureStreams` has made before. */
 export class JetStreamEventLog implements EventLog {
@@ -90,6 +92,13 @@ export class JetStreamEventLog implements EventLog {
     return stored === null ? null : eventAt(stored.data, sequence);
   }
 
+  async erase(sequences: readonly number[]): Promise<void> {
+    const records = [...new Set(sequences.map(streamSequenceOf))];
+    for (let from = 0; from < records.length; from += ERASED_AT_ONCE) {
+      await Promise.all(records.slice(from, from + ERASED_AT_ONCE).map((seq) => this.eraseRecord(seq)));
+    }
+  }
+
   async lastSequence(only?: EventKind): Promise<number> {
     if (only !== undefined) return this.lastSequenceOf(only);
     const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
@@ -115,6 +124,19 @@ export class JetStreamEventLog implements EventLog {
     await this.groups.flushed();
     this.groups.close();
     this.inbox.close();
+  }
+
+  private eraseRecord(seq: number): Promise<boolean> {
+    return this.ask(async (manager) => {
+      try {
+        return await manager.streams.deleteMessage(EVENTS_STREAM, seq, true);
+      } catch (error) {
+        // Erased before: the broker refuses to delete what is not there.
+        if (isPassing(error) || (await manager.streams.getMessage(EVENTS_STREAM, { seq })) !== null)
+          throw error;
+        return false;
+      }
+    });
   }
 
   private refuseTooLarge(messages: readonly WireMessage[]): void {

@@ -14,6 +14,7 @@ export interface StreamSettings {
   readonly allow_msg_schedules?: boolean;
   readonly allow_rollup_hdrs?: boolean;
   readonly deny_purge?: boolean;
+  readonly deny_delete?: boolean;
   readonly sealed?: boolean;
   readonly no_ack?: boolean;
   readonly persist_mode?: string;
@@ -33,7 +34,8 @@ const MUST_EQUAL = [
   'allow_rollup_hdrs',
 ] as const;
 
-const MUST_BE_ABSENT = ['sealed', 'no_ack', 'mirror', 'sources', 'subject_transform'] as const;
+/** `deny_delete` forbids the erasure of single records, and can't be taken back. */
+const MUST_BE_ABSENT = ['sealed', 'deny_delete', 'no_ack', 'mirror', 'sources', 'subject_transform'] as const;
 
 /** Why the service can't run on this stream: one phrase each, for people. None means that it can. */
 export function incompatibilities(have: StreamSettings, want: StreamSettings): string[] {

@@ -1,0 +1,71 @@
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import type { EventLog } from '../event-log/event-log.port.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
+import { PROJECTION_POSITION, type ProjectionPosition } from '../projection/message-reader.port.js';
+import { ProjectorModule } from '../projection/projection.module.js';
+import { Projector } from '../projection/projector.js';
+import { Eraser } from './eraser.js';
+import { ERASURE_READER, type ErasureReader } from './erasure.port.js';
+import { IDLE_READER, type IdleReader } from './idle-reader.port.js';
+import { LifeCycle } from './life-cycle.js';
+import { Sweeper } from './sweeper.js';
+
+/**
+ * Part of the role `projector`: idle and expired conversations, and erasures to be finished, in the one process whose
+ * projector is active. Leaves out every command of clients'.
+ */
+@Module({
+  imports: [ProjectorModule],
+  providers: [
+    {
+      provide: Sweeper,
+      inject: [
+        EVENT_LOG,
+        ERASURE_READER,
+        IDLE_READER,
+        PROJECTION_POSITION,
+        SOURCES,
+        SERVICE_CONFIG,
+        LOGGER,
+        Projector,
+      ],
+      useFactory: (
+        log: EventLog,
+        erasures: ErasureReader,
+        idle: IdleReader,
+        position: ProjectionPosition,
+        sources: Sources,
+        { conversation }: ServiceConfig,
+        logger: Logger,
+        projector: Projector,
+      ) => {
+        const eraser = new Eraser({ log, reader: erasures, position, sources });
+        const lifeCycle = new LifeCycle({
+          ...{ log, reader: idle, position, sources },
+          maxIdleTimeMs: conversation.max_idle_time_ms,
+          ttlMs: conversation.conversation_ttl_ms,
+        });
+        const leads = () => projector.health.active;
+        return new Sweeper({
+          ...{ leads, logger, sweeps: [eraser, lifeCycle] },
+          intervalMs: conversation.sweep_interval_ms,
+        });
+      },
+    },
+  ],
+})
+export class ConversationUpkeepModule implements OnApplicationBootstrap, OnModuleDestroy {
+  constructor(@Inject(Sweeper) private readonly sweeper: Sweeper) {}
+
+  onApplicationBootstrap(): void {
+    this.sweeper.start();
+  }
+
+  /** Before the projector, for which a sweep may be waiting. */
+  async onModuleDestroy(): Promise<void> {
+    await this.sweeper.stop();
+  }
+}

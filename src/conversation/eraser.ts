@@ -1,0 +1,67 @@
+import type { EventLog } from '../event-log/event-log.port.js';
+import type { Sources } from '../platform/clock.js';
+import type { ProjectionPosition } from '../projection/message-reader.port.js';
+import { conversationEvent } from './conversation.events.js';
+import { eraseConversation } from './erase-conversation.decision.js';
+import { erasingOrder } from './erasing-order.policy.js';
+import type { ErasureReader, UnfinishedErasure } from './erasure.port.js';
+
+const AT_ONCE = 20;
+const POSITION_TIMEOUT_MS = 10_000;
+const BY = 'service';
+
+export interface EraserParts {
+  readonly log: EventLog;
+  readonly reader: ErasureReader;
+  readonly position: ProjectionPosition;
+  readonly sources: Sources;
+}
+
+/**
+ * Takes out of the log what was erased. Killed at any point it begins again with what is left: the erasure's event came
+ * first, the queue of what is still there is part of the projection, and its end is an event too.
+ */
+export class Eraser {
+  constructor(private readonly parts: EraserParts) {}
+
+  async sweep(): Promise<void> {
+    for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) await this.goOn(erasure);
+  }
+
+  private async goOn({ conversationId, tenant, strays }: UnfinishedErasure): Promise<void> {
+    const { log, reader } = this.parts;
+    // Messages that slipped in are named by an erasure of their own before anything of them is taken away.
+    if (strays.length > 0) {
+      const messageIds = strays.map(({ id }) => id);
+      const wanted = { messageIds, by: BY, reason: 'came in during the erasure' };
+      for (const event of eraseConversation(this.context(conversationId, tenant), wanted)) {
+        if (!(await this.appended(event))) return;
+      }
+    }
+    const queued = await reader.queued(conversationId);
+    if (queued.length === 0) return;
+    const { first, last } = erasingOrder(queued);
+    await log.erase(first);
+    await log.erase(last);
+    const up_to_sequence = queued[queued.length - 1]!.sequence;
+    await this.appended(
+      conversationEvent(this.context(conversationId, tenant), 'llmq.conversation.erasure-finished.v1', {
+        up_to_sequence,
+        events: queued.length,
+      }),
+    );
+  }
+
+  /** True once the projection has it: what is read next is then not what was read before. */
+  private async appended(event: ReturnType<typeof conversationEvent>): Promise<boolean> {
+    const { firstSequence } = await this.parts.log.append([
+      event as Parameters<EventLog['append']>[0][number],
+    ]);
+    return this.parts.position.waitFor(firstSequence, POSITION_TIMEOUT_MS);
+  }
+
+  private context(subject: string, tenant: string) {
+    const { nowMs, newId } = this.parts.sources;
+    return { subject, tenant, now: new Date(nowMs()).toISOString(), newId };
+  }
+}

@@ -1,0 +1,24 @@
+import type { QueuedErasure } from './erasure.port.js';
+
+/** Sequences to erase, those of `first` before any of `last`. */
+export interface ErasingOrder {
+  readonly first: readonly number[];
+  readonly last: readonly number[];
+}
+
+/**
+ * The beginning of each life (a message's reception, the conversation's creation) goes last: a rebuild that comes in
+ * between, or after a crash, must not meet an event of which the beginning is gone.
+ */
+export function erasingOrder(queued: readonly QueuedErasure[]): ErasingOrder {
+  const beginnings = new Map<string | null, number>();
+  for (const { messageId, sequence } of queued) {
+    beginnings.set(messageId, Math.min(sequence, beginnings.get(messageId) ?? sequence));
+  }
+  const isBeginning = ({ messageId, sequence }: QueuedErasure) => beginnings.get(messageId) === sequence;
+  const sequences = (some: readonly QueuedErasure[]) => some.map(({ sequence }) => sequence);
+  return {
+    first: sequences(queued.filter((one) => !isBeginning(one))),
+    last: sequences(queued.filter(isBeginning)),
+  };
+}
