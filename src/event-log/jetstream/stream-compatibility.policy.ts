@@ -32,10 +32,10 @@ const MUST_EQUAL = [
   'allow_atomic',
   'allow_msg_schedules',
   'allow_rollup_hdrs',
+  'deny_delete',
 ] as const;
 
-/** `deny_delete` forbids the erasure of single records, and can't be taken back. */
-const MUST_BE_ABSENT = ['sealed', 'deny_delete', 'no_ack', 'mirror', 'sources', 'subject_transform'] as const;
+const MUST_BE_ABSENT = ['sealed', 'no_ack', 'mirror', 'sources', 'subject_transform'] as const;
 
 /** Why the service can't run on this stream: one phrase each, for people. None means that it can. */
 export function incompatibilities(have: StreamSettings, want: StreamSettings): string[] {

@@ -44,6 +44,8 @@ const events: Unreplicated = {
   allow_atomic: true,
   allow_direct: true,
   deny_purge: true,
+  // Erasure deletes single records; a stream that denies it can't be made to allow it.
+  deny_delete: false,
   compression: StoreCompression.None,
 };
 
