@@ -1,4 +1,9 @@
-import type { QueuedErasure } from './erasure.port.js';
+/** An event that the log still holds. */
+export interface QueuedErasure {
+  readonly sequence: number;
+  /** Null for an event of the conversation's own. */
+  readonly messageId: string | null;
+}
 
 /** Sequences to erase, those of `first` before any of `last`. */
 export interface ErasingOrder {

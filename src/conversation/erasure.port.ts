@@ -1,4 +1,5 @@
 import type { Lane } from '../message/message.events.js';
+import type { QueuedErasure } from './erasing-order.policy.js';
 
 /** A message of a conversation, as far as its erasure wants to know it. */
 export interface ErasableMessage {
@@ -14,13 +15,6 @@ export interface UnfinishedErasure {
   readonly tenant: string;
   /** Messages that came in while the conversation was being erased, and are in no erasure yet. */
   readonly strays: readonly ErasableMessage[];
-}
-
-/** An event that the log still holds. */
-export interface QueuedErasure {
-  readonly sequence: number;
-  /** Null for an event of the conversation's own. */
-  readonly messageId: string | null;
 }
 
 export interface ErasureReader {

@@ -1,10 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type {
-  ErasableMessage,
-  ErasureReader,
-  QueuedErasure,
-  UnfinishedErasure,
-} from '../conversation/erasure.port.js';
+import type { QueuedErasure } from '../conversation/erasing-order.policy.js';
+import type { ErasableMessage, ErasureReader, UnfinishedErasure } from '../conversation/erasure.port.js';
 import { databaseOf } from './data-source.js';
 import { storableIdentifier } from './storable-text.js';
 

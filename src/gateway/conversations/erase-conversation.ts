@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CANCELLATIONS, type Cancellations } from '../../cancellation/cancellations.port.js';
 import { eraseConversation } from '../../conversation/erase-conversation.decision.js';
 import { ERASURE_READER, type ErasableMessage, type ErasureReader } from '../../conversation/erasure.port.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../../event-log/event-log.port.js';
@@ -21,6 +22,7 @@ export class EraseConversation {
     private readonly conversations: Conversations,
     private readonly lookup: ConversationLookup,
     @Inject(ERASURE_READER) private readonly reader: ErasureReader,
+    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}
@@ -36,15 +38,15 @@ export class EraseConversation {
     // What was accepted before this is to be cancelled, though the projection may not know it yet.
     await this.lookup.reach(await this.log.lastSequence());
     const messages = await this.reader.messagesOf(caller.tenant, id);
-    await this.cancel(
-      caller,
-      messages.filter(({ open }) => open),
-    );
+    const open = messages.filter((message) => message.open);
+    await this.cancel(caller, open);
     const context = { ...this.now(caller), subject: id };
     const messageIds = messages.map((message) => message.id);
     for (const event of eraseConversation(context, { messageIds, by: caller.name, reason: 'asked' })) {
       await this.lookup.reach((await this.log.append([event])).firstSequence);
     }
+    // Whichever end of theirs counts: nobody wants their answers any more.
+    await Promise.all(open.map((message) => this.cancellations.add(message.id)));
     return messages.length;
   }
 
