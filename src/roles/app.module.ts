@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import type { Role } from '../config/service-config.js';
+import { ConversationUpkeepModule } from '../conversation/conversation-upkeep.module.js';
 import { DeadLetterAlertsModule } from '../dead-letters/dead-letter-alerts.module.js';
 import { DeadLettersModule } from '../dead-letters/dead-letters.module.js';
-import { ConversationUpkeepModule } from '../conversation/conversation-upkeep.module.js';
 import { DispatcherModule } from '../dispatcher/dispatcher.module.js';
 import { DemoEndpointModule } from '../endpoints/demo-endpoint.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
