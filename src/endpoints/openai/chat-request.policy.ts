@@ -18,10 +18,15 @@ const NOT_FOR_ENDPOINTS: ReadonlySet<string> = new Set([
   'conversation_id',
   'max_retries',
   'timeout_ms',
-  'ttl_ms',
-  'deadline',
+  'retry_backoff',
+  'delay',
   'scheduled_at',
-  'delay_ms',
+  'ttl',
+  'deadline',
+  'double_texting',
+  'replay_of',
+  'user_priority',
+  'idempotency_key',
 ]);
 
 /** The body of `POST /chat/completions`. Always streamed, so that listeners and the first-token limit see what comes. */

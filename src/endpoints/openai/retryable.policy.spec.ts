@@ -4,11 +4,11 @@ import { codeOfStatus, isRetryableStatus, retryAfterMs, statusInStream } from '.
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 
 describe('isRetryableStatus', () => {
-  it.each([408, 409, 425, 429, 500, 502, 503, 504, 529])('tries again after %i', (status) => {
+  it.each([408, 429, 500, 502, 503, 504, 529])('tries again after %i', (status) => {
     expect(isRetryableStatus(status)).toBe(true);
   });
 
-  it.each([300, 302, 400, 401, 403, 404, 413, 415, 422, 451])('gives up after %i', (status) => {
+  it.each([300, 302, 400, 401, 403, 404, 409, 413, 415, 422, 425, 451])('gives up after %i', (status) => {
     expect(isRetryableStatus(status)).toBe(false);
   });
 });
@@ -19,7 +19,7 @@ describe('codeOfStatus', () => {
     [401, 'endpoint_unauthorized'],
     [403, 'endpoint_unauthorized'],
     [503, 'endpoint_error'],
-    [409, 'endpoint_error'],
+    [409, 'endpoint_rejected'],
     [400, 'endpoint_rejected'],
     [302, 'endpoint_rejected'],
   ])('%i is %s', (status, code) => {

@@ -1,9 +1,9 @@
 /**
- * Whether another attempt can succeed where this one was answered with an HTTP status: the same list that OpenAI's own
- * clients use (408, 409, 429 and all 5xx), with 425 Too Early (RFC 8470) beside it.
+ * Whether another attempt can succeed where this one was answered with an HTTP status: a time-out, a limit on the rate,
+ * or a failure of the server. Every other 4xx says that the request itself is refused, and would be again.
  */
 export function isRetryableStatus(status: number): boolean {
-  return status === 408 || status === 409 || status === 425 || status === 429 || status >= 500;
+  return status === 408 || status === 429 || status >= 500;
 }
 
 /** The stable code of an answer with a status that is not a success. */
