@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { benchAccept } from './accept.bench.js';
+import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
@@ -9,12 +10,13 @@ import { benchMemory } from './memory.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 
 /**
- * `npm run bench [accept] [batch] [path] [first-chunk] [lanes] [memory]`: all of them without a name. Every figure is a ratio or a
+ * `npm run bench [accept] [batch] [backlog] [path] [first-chunk] [lanes] [memory]`: all of them without a name. Every figure is a ratio or a
  * difference within this one run; absolute numbers say more about the machine than about the code.
  */
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   accept: benchAccept,
   batch: benchBatch,
+  backlog: benchBacklog,
   path: benchWholePath,
   'first-chunk': benchFirstChunk,
   lanes: benchLanes,

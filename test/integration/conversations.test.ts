@@ -16,15 +16,15 @@ const apiKey = (name: keyof typeof keys) => ({
 let servers: Servers;
 let gateway: Gateway;
 
+const open = (life: object = {}) =>
+  startGateway(servers, {
+    security: { api_keys: [apiKey('blue'), apiKey('red')] },
+    conversation: { max_per_user: 3, max_messages: 4, sweep_interval_ms: 100, ...life },
+  });
+
 beforeAll(async () => {
   servers = await startServers();
-  gateway = await startGateway(servers, {
-    security: { api_keys: [apiKey('blue'), apiKey('red')] },
-    conversation: {
-      ...{ max_idle_time_ms: 1_500, conversation_ttl_ms: 3_000, max_per_user: 3, max_messages: 4 },
-      sweep_interval_ms: 100,
-    },
-  });
+  gateway = await open();
 });
 afterAll(async () => {
   await gateway?.close();
@@ -173,20 +173,6 @@ describe('conversations over REST', () => {
 describe('the life of a conversation', () => {
   const state = async (id: string) => (await call('GET', `/conversations/${id}`)).json.state;
 
-  it('goes to sleep when it is idle, wakes up with a message, does not expire while one waits, and is archived', async () => {
-    const [idle, busy] = [await made({ user_id: 'finn' }), await made({ user_id: 'finn' })];
-    const send = (id: string) => call('POST', `/conversations/${id}/messages`, { content: 'x' });
-    await send(busy);
-    await eventually(async () => expect(await state(idle)).toBe('inactive'));
-    const sent = await send(idle);
-    expect(sent.status).toBe(202);
-    await eventually(async () => expect(await state(idle)).toBe('active'));
-    const message = (await gateway.log.get(await receivedAt(sent.json.id)))!.event;
-    await gateway.worker.complete(message as MessageReceived, { content: 'y' });
-    await eventually(async () => expect(await state(idle)).toBe('archived'));
-    expect(await state(busy)).toBe('active');
-  });
-
   it('is erased from the tables and the log with all its messages, and a rebuild does not bring it back', async () => {
     const secret = 'the-secret-of-gina';
     const id = await made({ user_id: 'gina', title: secret, context: secret });
@@ -223,6 +209,23 @@ describe('the life of a conversation', () => {
     await foldToEnd(fresh, gateway.log, 7);
     expect(await digests(fresh)).toEqual(await digests(gateway.dataSource));
     await fresh.destroy();
+  });
+
+  it('goes to sleep when it is idle, wakes up with a message, does not expire while one waits, and is archived', async () => {
+    // Only here: elsewhere a slow machine would find conversations asleep that are looked at.
+    await gateway.close();
+    gateway = await open({ max_idle_time_ms: 2_000, conversation_ttl_ms: 6_000 });
+    const [idle, busy] = [await made({ user_id: 'finn' }), await made({ user_id: 'finn' })];
+    const send = (id: string) => call('POST', `/conversations/${id}/messages`, { content: 'x' });
+    await send(busy);
+    await eventually(async () => expect(await state(idle)).toBe('inactive'));
+    const sent = await send(idle);
+    expect(sent.status).toBe(202);
+    await eventually(async () => expect(await state(idle)).toBe('active'));
+    const message = (await gateway.log.get(await receivedAt(sent.json.id)))!.event;
+    await gateway.worker.complete(message as MessageReceived, { content: 'y' });
+    await eventually(async () => expect(await state(idle)).toBe('archived'));
+    expect(await state(busy)).toBe('active');
   });
 });
 
