@@ -7,10 +7,11 @@ import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchLanes } from './lanes.bench.js';
 import { benchMemory } from './memory.bench.js';
+import { benchPoison } from './poison.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 
 /**
- * `npm run bench [accept] [batch] [backlog] [path] [first-chunk] [lanes] [memory]`: all of them without a name. Every figure is a ratio or a
+ * `npm run bench` with some of the names below, or all of them without a name. Every figure is a ratio or a
  * difference within this one run; absolute numbers say more about the machine than about the code.
  */
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
@@ -21,6 +22,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   'first-chunk': benchFirstChunk,
   lanes: benchLanes,
   memory: benchMemory,
+  poison: benchPoison,
 };
 
 const wanted = process.argv.slice(2);
