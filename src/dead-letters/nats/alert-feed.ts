@@ -1,12 +1,11 @@
-import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { EVENTS_STREAM } from '../../event-log/jetstream/streams.js';
 import { decodeRecord } from '../../event-log/log-record.js';
 import { parseAckSubject } from '../../lanes/jetstream/ack-subject.js';
+import { ConsumerFeed } from '../../lanes/jetstream/consumer-feed.js';
 import { handBackReply } from '../../lanes/jetstream/held-delivery.js';
-import { Pull } from '../../lanes/jetstream/pull.js';
-import { watchConnection } from '../../lanes/jetstream/watch-connection.js';
 import { backoffDelayMs } from '../../message/backoff.policy.js';
 import type { MessageDeadLettered } from '../../message/message.events.js';
 
@@ -14,7 +13,6 @@ const SUBJECTS = 'llmq.events.*.dead-lettered.*';
 const IN_FLIGHT = 16;
 /** Alerts whose receiver failed count as held until their next try; beyond this, later ones wait in the log. */
 const MAX_ACK_PENDING = 10_000;
-const WATCH_EVERY_MS = 1_000;
 
 export interface AlertFeedOptions {
   /** Of the durable consumer: each name gets every dead letter, and its processes share them. */
@@ -31,54 +29,37 @@ export interface AlertFeedOptions {
  * over restarts and for all processes together, so that an alert is delivered at least once.
  */
 export class AlertFeed {
-  private pull: Pull | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private readonly under = new Set<Promise<void>>();
+  private readonly feed: ConsumerFeed;
 
   constructor(
-    private readonly nats: NatsConnection,
+    nats: NatsConnection,
     private readonly options: AlertFeedOptions,
     private readonly logger: Logger,
-  ) {}
-
-  /** @throws when the consumer can't be created */
-  async start(): Promise<void> {
-    const manager = await jetstreamManager(this.nats, { checkAPI: false });
+  ) {
     const consumer = {
-      durable_name: this.options.name,
+      durable_name: options.name,
       filter_subject: SUBJECTS,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.New,
-      ack_wait: nanos(this.options.ackWaitMs),
+      ack_wait: nanos(options.ackWaitMs),
       max_ack_pending: MAX_ACK_PENDING,
     };
-    const pullOptions = {
-      stream: EVENTS_STREAM,
-      consumer,
-      capacity: IN_FLIGHT,
-      buffered: () => this.under.size,
-      onMessage: (message: Msg) => this.received(message),
-    };
-    const pull = new Pull(this.nats, manager, pullOptions, this.logger);
-    this.pull = pull;
-    await pull.start();
-    void watchConnection(this.nats, pull);
-    this.timer = setInterval(() => pull.watch(), WATCH_EVERY_MS);
+    const handle = (message: Msg) => this.handle(message);
+    this.feed = new ConsumerFeed(
+      nats,
+      { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT, handle },
+      logger,
+    );
+  }
+
+  /** @throws when the consumer can't be created */
+  async start(): Promise<void> {
+    await this.feed.start();
   }
 
   /** Takes no more, and resolves when what is under way is delivered or handed back. */
   async stop(): Promise<void> {
-    if (this.timer !== null) clearInterval(this.timer);
-    await this.pull?.stop();
-    await Promise.all(this.under);
-  }
-
-  private received(message: Msg): void {
-    const work = this.handle(message).finally(() => {
-      this.under.delete(work);
-      this.pull?.demand();
-    });
-    this.under.add(work);
+    await this.feed.stop();
   }
 
   /** Never rejects. */
@@ -87,7 +68,7 @@ export class AlertFeed {
     try {
       const last = decodeRecord(message.data, sequence).at(-1)?.event;
       if (last?.type === 'llmq.message.dead-lettered.v1') await this.options.deliver(last);
-      this.respond(message, '+ACK');
+      this.feed.respond(message, '+ACK');
     } catch (error) {
       const delayMs = backoffDelayMs(delivery, this.options.retry, Math.random());
       const { name } = this.options;
@@ -95,15 +76,7 @@ export class AlertFeed {
         { err: error, feed: name, delivery, nextInMs: Math.round(delayMs) },
         'an alert was not delivered; trying again',
       );
-      this.respond(message, handBackReply(delayMs));
-    }
-  }
-
-  private respond(message: Msg, reply: string): void {
-    try {
-      message.respond(reply);
-    } catch (error) {
-      this.logger.debug({ err: error }, 'an acknowledgement was not sent');
+      this.feed.respond(message, handBackReply(delayMs));
     }
   }
 }

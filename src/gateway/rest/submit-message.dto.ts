@@ -4,18 +4,13 @@ import { type BackoffChoice, type ChatMessage, LANES, type Lane } from '../../me
 import { doubleTexting } from '../conversations/conversation-rules.policy.js';
 import * as rules from '../submission-rules.policy.js';
 import { durationMs } from './duration.policy.js';
-import { instantOf } from './instant.policy.js';
+import { instant } from './list-messages.dto.js';
 import { MayObey, Obeys } from './obeys.js';
 
 const duration: rules.Rule = (value) =>
   durationMs(value) === null
     ? 'must be a number of seconds, or a duration such as "90s", "5m" or "12h"'
     : null;
-
-const instant: rules.Rule = (value) =>
-  typeof value === 'string' && instantOf(value) !== null
-    ? null
-    : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
 
 const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const }] };
 

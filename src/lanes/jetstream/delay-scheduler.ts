@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { EVENTS_STREAM } from '../../event-log/jetstream/streams.js';
@@ -8,15 +8,13 @@ import type { Sources } from '../../platform/clock.js';
 import type { MessageReader } from '../../projection/message-reader.port.js';
 import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
 import { parseAckSubject } from './ack-subject.js';
+import { ConsumerFeed } from './consumer-feed.js';
 import { handBackReply } from './held-delivery.js';
-import { Pull } from './pull.js';
-import { watchConnection } from './watch-connection.js';
 
 export const DELAYS_CONSUMER = 'delays';
 const IN_FLIGHT = 500;
 const ACK_WAIT_MS = 30_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
-const WATCH_EVERY_MS = 1_000;
 /** What was written longer ago may have run its course: a consumer that was lost begins with the oldest again. */
 const FRESH_MS = 30_000;
 
@@ -32,58 +30,38 @@ interface Delayed {
  * loses nothing. Retries are scheduled by the worker that holds the message, and only passed over here.
  */
 export class DelayScheduler {
-  private pull: Pull | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private readonly setting = new Set<Promise<void>>();
+  private readonly feed: ConsumerFeed;
 
   constructor(
-    private readonly nats: NatsConnection,
+    nats: NatsConnection,
     private readonly schedules: RetrySchedules,
     private readonly reader: Pick<MessageReader, 'state'>,
     private readonly sources: Sources,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    const consumer = {
+      durable_name: DELAYS_CONSUMER,
+      filter_subject: 'llmq.events.*.scheduled.*',
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+    };
+    const handle = (message: Msg) => this.schedule(message);
+    this.feed = new ConsumerFeed(
+      nats,
+      { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT, handle },
+      logger,
+    );
+  }
 
   /** @throws when the consumer can't be created */
   async start(): Promise<void> {
-    const manager = await jetstreamManager(this.nats, { checkAPI: false });
-    const pull = new Pull(
-      this.nats,
-      manager,
-      {
-        stream: EVENTS_STREAM,
-        consumer: {
-          durable_name: DELAYS_CONSUMER,
-          filter_subject: 'llmq.events.*.scheduled.*',
-          ack_policy: AckPolicy.Explicit,
-          deliver_policy: DeliverPolicy.All,
-          ack_wait: nanos(ACK_WAIT_MS),
-        },
-        capacity: IN_FLIGHT,
-        buffered: () => this.setting.size,
-        onMessage: (message) => this.received(message),
-      },
-      this.logger,
-    );
-    this.pull = pull;
-    await pull.start();
-    void watchConnection(this.nats, pull);
-    this.timer = setInterval(() => pull.watch(), WATCH_EVERY_MS);
+    await this.feed.start();
   }
 
   /** Takes no more, and resolves when the schedules under way are set or were handed back. */
   async stop(): Promise<void> {
-    if (this.timer !== null) clearInterval(this.timer);
-    await this.pull?.stop();
-    await Promise.all(this.setting);
-  }
-
-  private received(message: Msg): void {
-    const work = this.schedule(message).finally(() => {
-      this.setting.delete(work);
-      this.pull?.demand();
-    });
-    this.setting.add(work);
+    await this.feed.stop();
   }
 
   /** Never rejects. */
@@ -91,13 +69,13 @@ export class DelayScheduler {
     try {
       const delayed = this.decode(message);
       if (delayed !== null && (await this.isWanted(delayed))) await this.schedules.set(delayed.schedule);
-      this.respond(message, '+ACK');
+      this.feed.respond(message, '+ACK');
     } catch (error) {
       this.logger.warn(
         { err: error, subject: message.subject },
         'a delay is not scheduled yet; trying again',
       );
-      this.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+      this.feed.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
     }
   }
 
@@ -118,14 +96,6 @@ export class DelayScheduler {
     return (
       state === null || (state.status === 'scheduled' && state.currentAttempt === schedule.message.attempt)
     );
-  }
-
-  private respond(message: Msg, reply: string): void {
-    try {
-      message.respond(reply);
-    } catch (error) {
-      this.logger.debug({ err: error }, 'an acknowledgement was not sent');
-    }
   }
 }
 

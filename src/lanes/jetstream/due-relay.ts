@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AckPolicy, DeliverPolicy, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Cancellations } from '../../cancellation/cancellations.port.js';
@@ -8,10 +8,9 @@ import type { EventLog } from '../../event-log/event-log.port.js';
 import { SCHEDULES_STREAM } from '../../event-log/jetstream/streams.js';
 import { requeueDue } from '../../message/requeue-due.decision.js';
 import type { Sources } from '../../platform/clock.js';
+import { ConsumerFeed } from './consumer-feed.js';
 import { decodeDue } from './due-message.codec.js';
 import { handBackReply } from './held-delivery.js';
-import { Pull } from './pull.js';
-import { watchConnection } from './watch-connection.js';
 
 export const DUE_CONSUMER = 'due';
 /** Due messages held for the rest of their time, or on their way into the log, whose writes they share. */
@@ -22,7 +21,6 @@ const MAX_ACK_PENDING = 20_000;
 const ACK_WAIT_MS = 30_000;
 const LONGEST_HOLD_MS = 3_000;
 const TRY_AGAIN_AFTER_MS = 1_000;
-const WATCH_EVERY_MS = 1_000;
 
 /**
  * Puts messages whose time has come into their lanes: a due message is held until its exact time, becomes an event of the
@@ -33,13 +31,11 @@ const WATCH_EVERY_MS = 1_000;
  * later the second entry in the lane is one call more, of which one answer counts.
  */
 export class DueRelay {
-  private pull: Pull | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private readonly appending = new Set<Promise<void>>();
+  private readonly feed: ConsumerFeed;
   private readonly stopping = new AbortController();
 
   constructor(
-    private readonly nats: NatsConnection,
+    nats: NatsConnection,
     private readonly log: EventLog,
     private readonly cancellations: Cancellations,
     private readonly sources: Sources,
@@ -47,11 +43,6 @@ export class DueRelay {
   ) {
     // Every held message listens to it: thousands are no leak.
     setMaxListeners(0, this.stopping.signal);
-  }
-
-  /** @throws when the consumer can't be created */
-  async start(): Promise<void> {
-    const manager = await jetstreamManager(this.nats, { checkAPI: false });
     const consumer = {
       durable_name: DUE_CONSUMER,
       filter_subject: 'llmq.due.>',
@@ -60,38 +51,24 @@ export class DueRelay {
       ack_wait: nanos(ACK_WAIT_MS),
       max_ack_pending: MAX_ACK_PENDING,
     };
-    const pull = new Pull(
-      this.nats,
-      manager,
-      {
-        stream: SCHEDULES_STREAM,
-        consumer,
-        capacity: IN_FLIGHT,
-        buffered: () => this.appending.size,
-        onMessage: (message) => this.received(message),
-      },
-      this.logger,
+    const handle = (message: Msg) => this.requeue(message);
+    this.feed = new ConsumerFeed(
+      nats,
+      { stream: SCHEDULES_STREAM, consumer, capacity: IN_FLIGHT, handle },
+      logger,
     );
-    this.pull = pull;
-    await pull.start();
-    void watchConnection(this.nats, pull);
-    this.timer = setInterval(() => pull.watch(), WATCH_EVERY_MS);
+  }
+
+  /** @throws when the consumer can't be created */
+  async start(): Promise<void> {
+    await this.feed.start();
   }
 
   /** Takes no more, and resolves when what is on its way into the log is there or was handed back. */
   async stop(): Promise<void> {
-    if (this.timer !== null) clearInterval(this.timer);
-    await this.pull?.stop();
+    await this.feed.stopTaking();
     this.stopping.abort();
-    await Promise.all(this.appending);
-  }
-
-  private received(message: Msg): void {
-    const work = this.requeue(message).finally(() => {
-      this.appending.delete(work);
-      this.pull?.demand();
-    });
-    this.appending.add(work);
+    await this.feed.idle();
   }
 
   /** Never rejects. */
@@ -99,10 +76,10 @@ export class DueRelay {
     const due = this.decode(message);
     if (due === null) return;
     const { messageId, tenant, traceparent } = due;
-    if (!(await this.untilDue(due.dueAt))) return this.respond(message, handBackReply(0));
+    if (!(await this.untilDue(due.dueAt))) return this.feed.respond(message, handBackReply(0));
     if (this.cancellations.has(messageId)) {
       this.cancellations.remove(messageId);
-      return this.respond(message, '+ACK');
+      return this.feed.respond(message, '+ACK');
     }
     const now = new Date(this.sources.nowMs()).toISOString();
     const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
@@ -110,10 +87,10 @@ export class DueRelay {
       await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, due.message)], {
         dedupeKey: `${messageId}:${due.message.attempt}`,
       });
-      this.respond(message, '+ACK');
+      this.feed.respond(message, '+ACK');
     } catch (error) {
       this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
-      this.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+      this.feed.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
     }
   }
 
@@ -133,16 +110,8 @@ export class DueRelay {
       return decodeDue(message.string());
     } catch (error) {
       this.logger.error({ err: error, subject: message.subject }, 'took an undecodable due message away');
-      this.respond(message, '+TERM undecodable');
+      this.feed.respond(message, '+TERM undecodable');
       return null;
-    }
-  }
-
-  private respond(message: Msg, reply: string): void {
-    try {
-      message.respond(reply);
-    } catch (error) {
-      this.logger.debug({ err: error }, 'an acknowledgement was not sent');
     }
   }
 }
