@@ -1,7 +1,7 @@
 import type { ModelRequest } from '../message/message.events.js';
 import { type ChosenContext, chooseContext, type TokenCount } from './context-window.policy.js';
 import type { ConversationReader, Turn } from './conversation-reader.port.js';
-import type { WantedTurn } from './turn-gate.js';
+import type { EarlierTurns, WantedTurn } from './turn-gate.js';
 
 const PAGE = 50;
 /** No model reads more turns than these, whatever the budget; each page is a read of its own. */
@@ -19,10 +19,10 @@ export class ConversationContext {
     private readonly maxTokens: number,
   ) {}
 
-  /** @param newest the turns before it that are known already, newest first and without a gap */
-  async of(turn: WantedTurn, request: ModelRequest, newest: readonly Turn[]): Promise<ChosenContext> {
+  /** @param known the turns before it that were read already */
+  async of(turn: WantedTurn, request: ModelRequest, known: EarlierTurns): Promise<ChosenContext> {
     const conversation = await this.reader.find(turn.tenant, turn.conversationId);
-    const earlier = await this.enough(turn, newest);
+    const earlier = await this.enough(turn, known);
     const window = {
       systemPrompt: conversation?.context ?? null,
       earlier,
@@ -33,15 +33,15 @@ export class ConversationContext {
   }
 
   /** As many turns as could fit, by the cheapest sign that the budget is used up: the length of their answers. */
-  private async enough(turn: WantedTurn, newest: readonly Turn[]): Promise<readonly Turn[]> {
+  private async enough(turn: WantedTurn, { newest, more }: EarlierTurns): Promise<readonly Turn[]> {
     const turns = [...newest];
     let beforeSequence = turns.at(-1)?.receivedSequence ?? turn.receivedSequence;
-    while (turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens) {
+    for (let left = more; left && turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens; ) {
       const query = { beforeSequence, limit: PAGE };
       const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
       turns.push(...page);
-      if (page.length < PAGE) break;
-      beforeSequence = page[page.length - 1]!.receivedSequence;
+      left = page.length === PAGE;
+      beforeSequence = page.at(-1)?.receivedSequence ?? beforeSequence;
     }
     return turns;
   }

@@ -16,13 +16,21 @@ export interface WantedTurn {
   readonly receivedSequence: number;
 }
 
+/** The turns before one, as far as they were read. */
+export interface EarlierTurns {
+  /** Newest first, without a gap. */
+  readonly newest: readonly Turn[];
+  /** Whether there may be turns before these. */
+  readonly more: boolean;
+}
+
 /**
- * - `go`: all turns before it have ended; `earlier` are the newest of them, newest first.
+ * - `go`: all turns before it have ended.
  * - `behind`: it has to wait for that one.
  * - `unclear`: the projection does not reach the turn in time.
  */
 export type GateAnswer =
-  | { readonly kind: 'go'; readonly earlier: readonly Turn[] }
+  | { readonly kind: 'go'; readonly earlier: EarlierTurns }
   | { readonly kind: 'behind'; readonly messageId: string }
   | { readonly kind: 'unclear' };
 
@@ -42,14 +50,15 @@ export class TurnGate {
   async ask(turn: WantedTurn, signal: AbortSignal): Promise<GateAnswer> {
     if (!(await this.position.waitFor(turn.receivedSequence, this.waitMs, signal)))
       return { kind: 'unclear' };
-    const earlier: Turn[] = [];
+    const newest: Turn[] = [];
     for (let beforeSequence = turn.receivedSequence; ; ) {
       const query = { beforeSequence, limit: PAGE };
       const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
-      earlier.push(...page);
-      const order = turnOrder(page, page.length === PAGE);
+      newest.push(...page);
+      const more = page.length === PAGE;
+      const order = turnOrder(page, more);
       if (order.kind === 'behind') return order;
-      if (order.kind === 'go') return { kind: 'go', earlier };
+      if (order.kind === 'go') return { kind: 'go', earlier: { newest, more } };
       beforeSequence = page[page.length - 1]!.receivedSequence;
     }
   }

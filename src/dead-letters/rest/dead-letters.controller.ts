@@ -12,7 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { adminOf } from '../../gateway/http/admin-caller.js';
 import { invalidFields, RefusedError } from '../../gateway/http/refused.error.js';
 import { MessageLookup } from '../../gateway/message-lookup.js';
-import { DEFAULT_LIMIT } from '../../gateway/rest/list-messages.dto.js';
+import { limitOf } from '../../gateway/rest/list-messages.dto.js';
 import { ProblemDto } from '../../gateway/rest/message.dto.js';
 import { messageJson } from '../../gateway/rest/message.json.js';
 import { MessageIdPipe } from '../../gateway/rest/message-id.pipe.js';
@@ -51,7 +51,7 @@ export class DeadLettersController {
     @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(adminOf(request).tenant, query);
-    const limit = query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
+    const limit = limitOf(query);
     return deadLetterPageJson(await this.deadLetters.list(filter, limit, query.cursor ?? null));
   }
 

@@ -12,6 +12,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
 import { invalidFields } from '../http/refused.error.js';
+import { limitOf } from '../rest/list-messages.dto.js';
 import { AcceptedMessageDto, MessagePageDto, ProblemDto } from '../rest/message.dto.js';
 import { acceptedJson, pageJson } from '../rest/message.json.js';
 import { submissionOf } from '../rest/submission-of.js';
@@ -22,7 +23,7 @@ import { SubmitMessage } from '../submit-message.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { ConversationIdPipe } from './conversation-id.pipe.js';
 import { Conversations } from './conversations.js';
-import { ListTurnsDto, limitOf } from './list-conversations.dto.js';
+import { ListTurnsDto } from './list-conversations.dto.js';
 
 const validSubmission = new ValidRequest(SubmitMessageDto);
 

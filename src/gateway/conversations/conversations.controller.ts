@@ -26,6 +26,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
+import { limitOf } from '../rest/list-messages.dto.js';
 import { ProblemDto } from '../rest/message.dto.js';
 import { ValidRequest } from '../rest/valid-request.pipe.js';
 import { changeOf, newConversationOf } from './change-of.js';
@@ -41,7 +42,7 @@ import { conversationJson, conversationPageJson } from './conversation.json.js';
 import { ConversationIdPipe } from './conversation-id.pipe.js';
 import { Conversations } from './conversations.js';
 import { EraseConversation } from './erase-conversation.js';
-import { filterOf, ListConversationsDto, limitOf } from './list-conversations.dto.js';
+import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
 
 @ApiTags('conversations')
 @ApiBearerAuth()

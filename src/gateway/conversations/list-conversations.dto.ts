@@ -59,7 +59,3 @@ export function filterOf(tenant: string, query: ListConversationsDto): Conversat
     ...(text == null ? {} : { title: text }),
   };
 }
-
-export function limitOf(query: { readonly limit?: string }): number {
-  return query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
-}

@@ -4,12 +4,13 @@ import type { FastifyRequest } from 'fastify';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
 import { invalidFields } from '../http/refused.error.js';
+import { limitOf } from '../rest/list-messages.dto.js';
 import { ProblemDto } from '../rest/message.dto.js';
 import { ValidRequest } from '../rest/valid-request.pipe.js';
 import { identifier } from '../submission-rules.policy.js';
 import { ConversationPageDto } from './conversation.dto.js';
 import { conversationPageJson } from './conversation.json.js';
-import { filterOf, ListConversationsDto, limitOf } from './list-conversations.dto.js';
+import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
 
 @ApiTags('conversations')
 @ApiBearerAuth()

@@ -76,6 +76,11 @@ export function filterOf(tenant: string, query: ListMessagesDto): MessageFilter 
   };
 }
 
+/** How many a page of a list has. */
+export function limitOf({ limit: asked }: { readonly limit?: string }): number {
+  return asked === undefined ? DEFAULT_LIMIT : Number(asked);
+}
+
 function instantText(text: string | undefined): string | undefined {
   return text === undefined ? undefined : (instantOf(text) ?? undefined);
 }

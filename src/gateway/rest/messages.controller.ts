@@ -33,7 +33,7 @@ import { MessageLookup } from '../message-lookup.js';
 import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { FindMessageDto } from './find-message.dto.js';
-import { DEFAULT_LIMIT, filterOf, ListMessagesDto } from './list-messages.dto.js';
+import { filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
 import { LongPoll } from './long-poll.js';
 import {
   AcceptedMessageDto,
@@ -154,7 +154,7 @@ export class MessagesController {
     @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(callerOf(request).tenant, query);
-    const limit = query.limit === undefined ? DEFAULT_LIMIT : Number(query.limit);
+    const limit = limitOf(query);
     return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
   }
 }
