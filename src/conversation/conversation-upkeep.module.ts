@@ -8,9 +8,10 @@ import { PROJECTION_POSITION, type ProjectionPosition } from '../projection/mess
 import { ProjectorModule } from '../projection/projection.module.js';
 import { Projector } from '../projection/projector.js';
 import { Eraser } from './eraser.js';
-import { ERASURE_READER, type ErasureReader } from './erasure.port.js';
+import { ERASURE_READER, type ErasureReader, MESSAGE_REMAINS, type MessageRemains } from './erasure.port.js';
 import { IDLE_READER, type IdleReader } from './idle-reader.port.js';
 import { LifeCycle } from './life-cycle.js';
+import { StreamRemains } from './nats/stream-remains.js';
 import { Sweeper } from './sweeper.js';
 
 /**
@@ -20,11 +21,13 @@ import { Sweeper } from './sweeper.js';
 @Module({
   imports: [ProjectorModule],
   providers: [
+    { provide: MESSAGE_REMAINS, useClass: StreamRemains },
     {
       provide: Sweeper,
       inject: [
         EVENT_LOG,
         ERASURE_READER,
+        MESSAGE_REMAINS,
         IDLE_READER,
         PROJECTION_POSITION,
         SOURCES,
@@ -35,6 +38,7 @@ import { Sweeper } from './sweeper.js';
       useFactory: (
         log: EventLog,
         erasures: ErasureReader,
+        remains: MessageRemains,
         idle: IdleReader,
         position: ProjectionPosition,
         sources: Sources,
@@ -42,7 +46,7 @@ import { Sweeper } from './sweeper.js';
         logger: Logger,
         projector: Projector,
       ) => {
-        const eraser = new Eraser({ log, reader: erasures, position, sources });
+        const eraser = new Eraser({ log, reader: erasures, remains, position, sources });
         const lifeCycle = new LifeCycle({
           ...{ log, reader: idle, position, sources },
           maxIdleTimeMs: conversation.max_idle_time_ms,

@@ -3,8 +3,8 @@ import type { Sources } from '../platform/clock.js';
 import type { ProjectionPosition } from '../projection/message-reader.port.js';
 import { conversationEvent } from './conversation.events.js';
 import { eraseConversation } from './erase-conversation.decision.js';
-import { erasingOrder } from './erasing-order.policy.js';
-import type { ErasureReader, UnfinishedErasure } from './erasure.port.js';
+import { erasingOrder, type QueuedErasure } from './erasing-order.policy.js';
+import type { ErasureReader, MessageRemains, UnfinishedErasure } from './erasure.port.js';
 
 const AT_ONCE = 20;
 const POSITION_TIMEOUT_MS = 10_000;
@@ -13,6 +13,7 @@ const BY = 'service';
 export interface EraserParts {
   readonly log: EventLog;
   readonly reader: ErasureReader;
+  readonly remains: MessageRemains;
   readonly position: ProjectionPosition;
   readonly sources: Sources;
 }
@@ -40,6 +41,8 @@ export class Eraser {
     }
     const queued = await reader.queued(conversationId);
     if (queued.length === 0) return;
+    // Before the log's records, which are what this is found by when it has to be done again.
+    await this.parts.remains.clear(messagesIn(queued));
     const { first, last } = erasingOrder(queued);
     await log.erase(first);
     await log.erase(last);
@@ -64,4 +67,8 @@ export class Eraser {
     const { nowMs, newId } = this.parts.sources;
     return { subject, tenant, now: new Date(nowMs()).toISOString(), newId };
   }
+}
+
+function messagesIn(queued: readonly QueuedErasure[]): string[] {
+  return [...new Set(queued.flatMap(({ messageId }) => (messageId === null ? [] : [messageId])))];
 }

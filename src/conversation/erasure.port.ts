@@ -25,4 +25,14 @@ export interface ErasureReader {
   queued(conversationId: string): Promise<readonly QueuedErasure[]>;
 }
 
+/** What messages leave outside of the log and the projection: pieces of their answers, and their schedules. */
+export interface MessageRemains {
+  /**
+   * Takes it away; what is not there is passed over.
+   * @throws when the broker does not confirm; some may be left
+   */
+  clear(messageIds: readonly string[]): Promise<void>;
+}
+
+export const MESSAGE_REMAINS = Symbol('MessageRemains');
 export const ERASURE_READER = Symbol('ErasureReader');

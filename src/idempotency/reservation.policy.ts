@@ -6,6 +6,11 @@ const responseSchema = z.object({
   /** Those that are a part of the answer: `content-type`, `location`. */
   headers: z.record(z.string(), z.string()),
   body: z.string(),
+  /**
+   * Where the log has what the body told, which is then empty here: content is kept in the log alone, so that erasing it
+   * there is enough.
+   */
+  told_from: z.number().int().positive().optional(),
 });
 export type StoredResponse = z.infer<typeof responseSchema>;
 

@@ -3,9 +3,9 @@ import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
 import { embeddedServerPid } from '../support/embedded-processes.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
+import { serviceAddresses } from '../support/service-addresses.js';
 import { brokenPromises } from './promises.js';
 import { randomMs, rounds } from './rounds.js';
-import { serviceAddresses } from './service-addresses.js';
 import { startSteadyLoad } from './steady-load.js';
 
 const ROUNDS = rounds(2);

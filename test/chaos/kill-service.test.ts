@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
 import { type RunningService, startService } from '../support/service.js';
+import { serviceAddresses } from '../support/service-addresses.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 import { brokenPromises } from './promises.js';
 import { randomMs, rounds } from './rounds.js';
-import { serviceAddresses } from './service-addresses.js';
 import { startSteadyLoad } from './steady-load.js';
 
 const ROUNDS = rounds(4);

@@ -1,6 +1,6 @@
 import { isTerminalStatus } from '../../src/message/message.state.js';
 import { eventually } from '../support/eventually.js';
-import type { ServiceAddresses } from './service-addresses.js';
+import type { ServiceAddresses } from '../support/service-addresses.js';
 import { readRows, readStories, type Story } from './story.js';
 
 /**

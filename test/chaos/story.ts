@@ -5,7 +5,7 @@ import { decodeRecord } from '../../src/event-log/log-record.js';
 import { isTerminal, type MessageEvent } from '../../src/message/message.events.js';
 import { evolve, type MessageState } from '../../src/message/message.state.js';
 import { queryPostgres } from '../support/server-clients.js';
-import type { ServiceAddresses } from './service-addresses.js';
+import type { ServiceAddresses } from '../support/service-addresses.js';
 
 /** A message as its log and its tables tell it. */
 export interface Story {

@@ -105,6 +105,31 @@ describe('Idempotency-Key', () => {
     expect(await receivedAfter(before)).toEqual([derivedId(seed, 1)]);
   });
 
+  it('makes a conversation, and a message of it, once though the first outcome is unknown', async () => {
+    const path = '/api/v1/conversations';
+    const seed = uuidv7();
+    const wanted = { user_id: 'conversing', title: 'once' };
+    for (const key of ['unknown-1', 'unknown-2'])
+      await reserve(key, { state: 'uncertain', seed }, wanted, path);
+    const made = await send('unknown-1', wanted, 0, path);
+    const again = await send('unknown-2', wanted, 1, path);
+    expect(again).toMatchObject({ status: 201, json: { ...made.json, id: derivedId(seed, 0) } });
+    const list = await request('GET', `${gateways[0]!.baseUrl}${path}?user_id=conversing`);
+    expect(list.json.data).toHaveLength(1);
+
+    const messages = `${path}/${made.json.id}/messages`;
+    const other = uuidv7();
+    const turn = { content: 'once' };
+    for (const key of ['turn-1', 'turn-2'])
+      await reserve(key, { state: 'uncertain', seed: other }, turn, messages);
+    const before = await gateways[0]!.log.lastSequence();
+    const turns = [await send('turn-1', turn, 0, messages), await send('turn-2', turn, 1, messages)];
+    expect(turns.map(({ status, json }) => [status, json.id])).toEqual(
+      [1, 2].map(() => [202, derivedId(other, 0)]),
+    );
+    expect(await receivedAfter(before)).toEqual([derivedId(other, 0)]);
+  });
+
   it('joins a chat to its first message, while it runs and when it is answered', async () => {
     const chat = { model: MODEL, messages: [{ role: 'user', content: 'x' }] };
     const ask = (at: number) => send('chat', chat, at, '/v1/chat/completions');

@@ -11,6 +11,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
+import { executionOf } from '../http/idempotency.hook.js';
 import { invalidFields } from '../http/refused.error.js';
 import { limitOf } from '../rest/list-messages.dto.js';
 import { AcceptedMessageDto, MessagePageDto, ProblemDto } from '../rest/message.dto.js';
@@ -19,7 +20,7 @@ import { submissionOf } from '../rest/submission-of.js';
 import { SubmitMessageDto } from '../rest/submit-message.dto.js';
 import { ValidRequest } from '../rest/valid-request.pipe.js';
 import { isObject } from '../submission-rules.policy.js';
-import { SubmitMessage } from '../submit-message.js';
+import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { ConversationIdPipe } from './conversation-id.pipe.js';
 import { Conversations } from './conversations.js';
@@ -34,7 +35,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 export class ConversationMessagesController {
   constructor(
     private readonly conversations: Conversations,
-    private readonly submitMessage: SubmitMessage,
+    private readonly submitOnce: SubmitOnce,
     @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
   ) {}
 
@@ -59,7 +60,7 @@ export class ConversationMessagesController {
     const { userId: user_id } = await this.conversations.get(caller, id);
     const submission = submissionOf(validSubmission.transform({ user_id, ...body, conversation_id: id }));
     const traceparent = traceparentOf(request.headers['traceparent']);
-    const accepted = await this.submitMessage.submit(caller, submission, { traceparent });
+    const accepted = await this.submitOnce.submit(caller, submission, traceparent, executionOf(request));
     reply.header('location', `/api/v1/messages/${accepted.id}`);
     return acceptedJson(accepted, submission);
   }

@@ -26,6 +26,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { callerOf } from '../http/admission.hook.js';
+import { executionOf, keepPlaceOnly } from '../http/idempotency.hook.js';
 import { limitOf } from '../rest/list-messages.dto.js';
 import { ProblemDto } from '../rest/message.dto.js';
 import { ValidRequest } from '../rest/valid-request.pipe.js';
@@ -65,9 +66,11 @@ export class ConversationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
-    const made = await this.conversations.create(callerOf(request), newConversationOf(body));
-    reply.header('location', `/api/v1/conversations/${made.id}`);
-    return conversationJson(made);
+    const wanted = newConversationOf(body);
+    const made = await this.conversations.create(callerOf(request), wanted, executionOf(request));
+    keepPlaceOnly(request, made.sequence);
+    reply.header('location', `/api/v1/conversations/${made.conversation.id}`);
+    return conversationJson(made.conversation);
   }
 
   @Get()

@@ -9,11 +9,14 @@ import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
 import type { CloudEventContext } from '../../event-log/cloud-event.events.js';
 import type { EventLog } from '../../event-log/event-log.port.js';
 import type { LogEvent } from '../../event-log/log-event.events.js';
+import type { Execution } from '../../idempotency/execution.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
+import { EVENT_INDEX, type EventIndex } from '../../projection/event-index.js';
 import type { Caller } from '../../security/caller.js';
 import { RefusedError, unknownModel } from '../http/refused.error.js';
 import { ConversationLookup } from './conversation-lookup.js';
+import { type MadeConversation, madeAt } from './made-conversation.js';
 
 /** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
 @Injectable()
@@ -22,21 +25,30 @@ export class Conversations {
     private readonly lookup: ConversationLookup,
     private readonly endpoints: EndpointRegistry,
     @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(EVENT_INDEX) private readonly index: EventIndex,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
   /**
+   * @param execution of the request's `Idempotency-Key`; carried out again, it finds what was made before
    * @throws {RefusedError} `unknown_model`, `content_too_large`, `too_many_conversations`
    * @throws what `EventLog.append` throws
    */
-  async create(caller: Caller, wanted: NewConversation): Promise<ConversationState> {
+  async create(
+    caller: Caller,
+    wanted: NewConversation,
+    execution: Execution | null,
+  ): Promise<MadeConversation> {
+    const id = execution?.idAt(0) ?? this.sources.newId();
+    const there = execution?.again === true ? await this.made(caller, id) : null;
+    if (there !== null) return there;
     this.refuseSettings(wanted);
     await this.refuseTooMany(caller, wanted.user_id);
-    const event = createConversation(this.context(caller, this.sources.newId()), wanted);
-    const sequence = await this.append([event]);
-    return evolveConversation(null, event, sequence);
+    const event = createConversation(this.context(caller, id), wanted);
+    const sequence = await this.append([event], execution?.dedupeKey);
+    return { conversation: evolveConversation(null, event, sequence), sequence };
   }
 
   /**
@@ -68,8 +80,14 @@ export class Conversations {
     return conversation;
   }
 
-  private async append(events: readonly LogEvent[]): Promise<number> {
-    const { firstSequence } = await this.log.append(events);
+  private async made({ tenant }: Caller, id: string): Promise<MadeConversation | null> {
+    await this.lookup.reach(await this.log.lastSequence());
+    const [sequence] = await this.index.ofConversation(tenant, id, 0, 1);
+    return sequence === undefined ? null : madeAt(this.log, sequence);
+  }
+
+  private async append(events: readonly LogEvent[], dedupeKey?: string): Promise<number> {
+    const { firstSequence } = await this.log.append(events, { dedupeKey });
     await this.lookup.reach(firstSequence + events.length - 1);
     return firstSequence;
   }

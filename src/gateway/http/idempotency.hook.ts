@@ -6,9 +6,18 @@ import type { Idempotency, KeyedRequest } from '../../idempotency/idempotency.js
 import { isIdempotencyKey } from '../../idempotency/idempotency-key.policy.js';
 import type { StoredResponse } from '../../idempotency/reservation.policy.js';
 import { callerOf } from './admission.hook.js';
+import { RefusedError } from './refused.error.js';
 
 const EXECUTION = Symbol('execution');
-type Carried = FastifyRequest & { [EXECUTION]?: Execution | null };
+const TOLD_FROM = Symbol('toldFrom');
+type Carried = FastifyRequest & { [EXECUTION]?: Execution | null; [TOLD_FROM]?: number | null };
+
+export interface Replaying {
+  readonly idempotency: Idempotency;
+  readonly ttlMs: number;
+  /** The body of a response that is told from this place of the log; null when it was erased. */
+  readonly retell: (sequence: number) => Promise<string | null>;
+}
 
 /** The chat's answer may be a stream, and is longer under way than a key may be held: it keeps its message instead. */
 const KEEPS_ITS_OWN = '/v1/chat/completions';
@@ -17,6 +26,11 @@ const KEPT_HEADERS = ['content-type', 'location'] as const;
 /** How the request that carries a key is being carried out; null for one without a key. */
 export function executionOf(request: FastifyRequest): Execution | null {
   return (request as Carried)[EXECUTION] ?? null;
+}
+
+/** The response holds content: keep where it lies in the log, and not the content. */
+export function keepPlaceOnly(request: FastifyRequest, sequence: number): void {
+  (request as Carried)[TOLD_FROM] = sequence;
 }
 
 /**
@@ -46,19 +60,20 @@ export function tellIdempotency(reply: FastifyReply, replayed: boolean, ttlMs: n
  * response as it was. A response of 2xx is kept. A refusal (4xx) has left nothing and frees the key; after a failure
  * (5xx) the same key carries on where it failed.
  */
-export function replayKeyedRequests(fastify: FastifyInstance, idempotency: Idempotency, ttlMs: number): void {
+export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replaying): void {
   fastify.decorateRequest(EXECUTION as unknown as string, null);
+  fastify.decorateRequest(TOLD_FROM as unknown as string, null);
   fastify.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST' || request.headers['idempotency-key'] === undefined) return done();
     if (request.url.startsWith(KEEPS_ITS_OWN)) return done();
-    begin(request, reply, idempotency, ttlMs).then((replied) => {
+    begin(request, reply, replaying).then((replied) => {
       if (!replied) done();
     }, done);
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const execution = executionOf(request);
     if (execution === null) return done(null, payload);
-    void keep(execution, reply, payload).then(() => done(null, payload));
+    void keep(execution, request, reply, payload).then(() => done(null, payload));
   });
 }
 
@@ -66,8 +81,7 @@ export function replayKeyedRequests(fastify: FastifyInstance, idempotency: Idemp
 async function begin(
   request: FastifyRequest,
   reply: FastifyReply,
-  idempotency: Idempotency,
-  ttlMs: number,
+  { idempotency, ttlMs, retell }: Replaying,
 ): Promise<boolean> {
   const keyed = keyedRequest(request);
   if (keyed === null) return false;
@@ -77,16 +91,25 @@ async function begin(
     (request as Carried)[EXECUTION] = begun.execution;
     return false;
   }
-  const { status, headers, body } = begun.response;
-  reply.code(status).headers(headers).send(body);
+  const { status, headers, body, told_from: toldFrom } = begun.response;
+  const told = toldFrom === undefined ? body : await retell(toldFrom);
+  if (told === null) throw new RefusedError('not_found', 'What this Idempotency-Key made was erased.');
+  reply.code(status).headers(headers).send(told);
   return true;
 }
 
 /** Before the response leaves, so that whoever has it can rely on its being kept. Never rejects. */
-async function keep(execution: Execution, reply: FastifyReply, payload: unknown): Promise<void> {
+async function keep(
+  execution: Execution,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<void> {
   const status = reply.statusCode;
   if (status >= 500) return execution.uncertain();
   if (status >= 400) return execution.refused();
+  const toldFrom = (request as Carried)[TOLD_FROM] ?? null;
+  if (toldFrom !== null) return execution.done({ ...responseOf(reply, status, ''), told_from: toldFrom });
   const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : '';
   return execution.done(responseOf(reply, status, body));
 }

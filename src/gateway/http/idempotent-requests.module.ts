@@ -2,21 +2,34 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
+import { EventLogModule } from '../../event-log/event-log.module.js';
+import type { EventLog } from '../../event-log/event-log.port.js';
 import { Idempotency } from '../../idempotency/idempotency.js';
 import { IdempotencyModule } from '../../idempotency/idempotency.module.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import { conversationJson } from '../conversations/conversation.json.js';
+import { madeAt } from '../conversations/made-conversation.js';
 import { replayKeyedRequests } from './idempotency.hook.js';
 
 /** `Idempotency-Key` on every POST of the process. Needs `HttpModule`, which says whose request it is. */
-@Module({ imports: [IdempotencyModule], exports: [IdempotencyModule] })
+@Module({ imports: [IdempotencyModule, EventLogModule], exports: [IdempotencyModule] })
 export class IdempotentRequestsModule implements OnModuleInit {
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly idempotency: Idempotency,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
   ) {}
 
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    replayKeyedRequests(fastify, this.idempotency, this.config.queue.idempotency_ttl_ms);
+    const { idempotency, log, config } = this;
+    replayKeyedRequests(fastify, {
+      ...{ idempotency, ttlMs: config.queue.idempotency_ttl_ms },
+      retell: async (sequence) => {
+        const made = await madeAt(log, sequence);
+        return made === null ? null : JSON.stringify(conversationJson(made.conversation));
+      },
+    });
   }
 }

@@ -21,6 +21,11 @@ export function scheduleSubject(lane: Lane, messageId: string): string {
   return `llmq.schedules.${lane}.${messageId}`;
 }
 
+/** The message's schedule, whichever lane it is for. */
+export function anyScheduleSubject(messageId: string): string {
+  return `llmq.schedules.*.${messageId}`;
+}
+
 /**
  * Retry times kept by the broker (its message schedules, ADR-51 of the NATS project). At the time it stores the body
  * under `llmq.due.<lane>` and removes the schedule, in one step that survives its restarts.
