@@ -1,4 +1,4 @@
-import type { ConversationEvent } from '../conversation/conversation.events.js';
+import type { ConversationEvent, ConversationEventData } from '../conversation/conversation.events.js';
 import { counted } from './words.policy.js';
 
 /** What happened to a conversation, in a sentence for people. */
@@ -11,7 +11,7 @@ export function conversationWords(event: ConversationEvent): string {
     case 'llmq.conversation.state-changed.v1':
       return `Conversation went from ${event.data.from} to ${event.data.to} by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.conversation.summarized.v1':
-      return `Summed up by model ${event.data.model} as far as sequence ${event.data.up_to_sequence}.`;
+      return summarizedWords(event.data);
     case 'llmq.conversation.erased.v1':
       return `Conversation erased by ${event.data.by} with ${counted(event.data.messages, 'message')}: ${event.data.reason}.`;
     case 'llmq.conversation.erasure-finished.v1':
@@ -19,6 +19,12 @@ export function conversationWords(event: ConversationEvent): string {
     default:
       return assertNever(event);
   }
+}
+
+function summarizedWords(data: ConversationEventData['llmq.conversation.summarized.v1']): string {
+  const { turns, model, up_to_message_id: upTo, up_to_sequence: place } = data;
+  const what = turns == null ? '' : ` (${counted(turns, 'turn')} more)`;
+  return `Summed up by model ${model} as far as ${upTo == null ? `sequence ${place}` : `message ${upTo}`}${what}.`;
 }
 
 function assertNever(event: never): never {

@@ -15,6 +15,7 @@ export const RULES = {
   end_without_call: 'A call has an outcome and no beginning.',
   requeued_alive: 'A message was requeued that had not ended.',
   turn_overtaken: 'A turn was dispatched before an earlier turn of its conversation had ended.',
+  summary_ahead: 'A summary covers a turn that had not ended.',
   late_end: 'A further terminal event; the first one counts.',
   late_event: 'An event of a message that had ended; it changes nothing.',
   received_again: 'A message was received again under the same id; the first one counts.',

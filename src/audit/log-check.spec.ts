@@ -75,6 +75,13 @@ const erased = (id: string): ConversationEventOf<'llmq.conversation.erased.v1'> 
     messages: 1,
   });
 
+const summarized = (id: string, upTo: number) =>
+  cloudEvent(
+    { subject: id, tenant: 'default', now: NOW, newId: () => 'e' },
+    'llmq.conversation.summarized.v1',
+    { up_to_sequence: upTo, summary: 's', model: 'm' },
+  );
+
 const erasureFinished = (id: string, upTo: number) =>
   cloudEvent(
     { subject: id, tenant: 'default', now: NOW, newId: () => 'e' },
@@ -185,6 +192,11 @@ describe('a broken log', () => {
       'a turn overtakes one that waits for its retry',
       [...accepted('a', turn), dispatched('a'), attemptFailed('a'), scheduled('a', 2), ...life('b', turn)],
       'turn_overtaken',
+    ],
+    [
+      'a summary covers a turn that has not ended',
+      [...life('a', turn), ...accepted('b', turn), summarized('c', 11)],
+      'summary_ahead',
     ],
   ])('is told by its rule: %s', async (_, log, rule) => {
     expect((await walk(log)).rules).toEqual([rule]);

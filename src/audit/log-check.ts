@@ -8,7 +8,7 @@ import type { Finding } from './findings.policy.js';
 import { type Gap, gapBetween, gapFindings } from './gap-check.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
 import type { ExpectedMessage } from './row-check.policy.js';
-import { checkTurn, type OpenTurns } from './turn-check.policy.js';
+import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
 
 /** Messages that ended and are still remembered, since what comes late mostly comes soon. */
 const REMEMBERED_ENDED = 20_000;
@@ -70,7 +70,9 @@ export class LogCheck {
   }
 
   private conversationEvent(event: ConversationEvent, sequence: number): void {
-    if (event.type === 'llmq.conversation.erased.v1') {
+    if (event.type === 'llmq.conversation.summarized.v1') {
+      for (const finding of checkSummary(this.turns, event, sequence)) this.use.found(finding);
+    } else if (event.type === 'llmq.conversation.erased.v1') {
       this.lastErasure = Math.max(this.lastErasure, streamSequenceOf(sequence));
       for (const id of event.data.message_ids ?? []) this.forget(event, id);
     } else if (event.type === 'llmq.conversation.erasure-finished.v1') {

@@ -101,7 +101,17 @@ function dispatchedWords(event: MessageDispatched, waiting: Waiting): string {
   const again = delivery === 1 ? '' : ` (delivery ${delivery}: an earlier worker did not finish it)`;
   const parts = waitedUntil(waiting, event);
   const waited = parts.length > 0 ? waitWords(parts) : `${durationWords(waited_ms)} in all`;
-  return `Attempt ${attempt}${again}: worker ${worker} calls endpoint ${endpoint} with model ${model}, because ${endpoint_reason}. It waited ${waited}.`;
+  return `Attempt ${attempt}${again}: worker ${worker} calls endpoint ${endpoint} with model ${model}, because ${endpoint_reason}. It waited ${waited}.${historyWords(event)}`;
+}
+
+/** Nothing outside of a conversation, and where there was no history. */
+function historyWords({ data: { context } }: MessageDispatched): string {
+  if (context == null) return '';
+  const parts = [
+    ...(context.summarized_up_to == null ? [] : ['a summary']),
+    ...(context.turns.length === 0 ? [] : [counted(context.turns.length, 'earlier turn')]),
+  ];
+  return parts.length === 0 ? '' : ` It was sent with ${parts.join(' and ')}.`;
 }
 
 function attemptFailedWords({ data }: MessageAttemptFailed): string {

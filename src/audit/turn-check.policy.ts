@@ -1,3 +1,4 @@
+import type { ConversationEventOf } from '../conversation/conversation.events.js';
 import { isTerminal, type MessageEvent } from '../message/message.events.js';
 import type { MessageState } from '../message/message.state.js';
 import type { Finding } from './findings.policy.js';
@@ -28,6 +29,20 @@ export function checkTurn(
   place(turns, event, sequence);
   if (turns.size === 0) open.delete(conversation);
   return found;
+}
+
+/** A summary stands for turns that have ended; an open one that it covers would be sent to no model. */
+export function checkSummary(
+  open: OpenTurns,
+  { tenant, subject, data }: ConversationEventOf<'llmq.conversation.summarized.v1'>,
+  sequence: number,
+): Finding[] {
+  for (const [turn, place] of open.get(`${tenant} ${subject}`) ?? []) {
+    if (place === null || place > data.up_to_sequence) continue;
+    const detail = `summed up to sequence ${data.up_to_sequence} while the turn ${turn} (sequence ${place}) had not ended`;
+    return [{ rule: 'summary_ahead', sequence, subject, detail }];
+  }
+  return [];
 }
 
 function place(turns: Map<string, number | null>, event: MessageEvent, sequence: number): void {

@@ -254,6 +254,31 @@ export const configSchema = z.strictObject({
         .describe(
           'for what a model is sent of a conversation, the new turn included; the newest turns that fit',
         ),
+      summary: z
+        .strictObject({
+          model: z
+            .string()
+            .default('')
+            .describe('which sums up the older turns of long conversations; empty for no summaries'),
+          after_tokens: count
+            .default(4_000)
+            .describe(
+              'of turns that no summary covers; beyond that the older ones are summed up, until half of it is left',
+            ),
+          max_tokens: count.default(500).describe('of a summary, as the model is told'),
+          timeout_ms: milliseconds
+            .max(300_000)
+            .default(60_000)
+            .describe('for the call of the model, and for a free place at its endpoint'),
+          prompt: z
+            .string()
+            .min(1)
+            .default(
+              'Sum up the conversation below, for an assistant who will go on with it and will not see it. Keep names, numbers, decisions, open questions and what the user prefers. Take over what still matters of the summary so far. Answer with the summary alone, in the language of the conversation.',
+            )
+            .describe('what the model is told to do'),
+        })
+        .prefault({}),
       max_idle_time_ms: longMilliseconds
         .default(30 * 60 * 1_000)
         .describe('after which a conversation without messages becomes inactive; a message wakes it up'),

@@ -118,6 +118,23 @@ const bufferHoldsAMessage: Check = ({ nats, queue }) =>
         `nats.append_buffer_bytes (${nats.append_buffer_bytes}) must be at least twice queue.max_content_bytes (${queue.max_content_bytes}), or the largest message could never be stored. Raise NATS_APPEND_BUFFER_BYTES to ${2 * queue.max_content_bytes}.`,
       ];
 
+const summariesFit: Check = ({ conversation: { max_context_tokens: most, summary }, endpoints }) => {
+  if (summary.model === '') return [];
+  const served = endpoints.length === 0 || endpoints.some(({ models }) => models.includes(summary.model));
+  return [
+    ...(served
+      ? []
+      : [
+          `conversation.summary.model is ${summary.model}, which no endpoint serves. Add it to the models of an endpoint, or leave it empty for no summaries.`,
+        ]),
+    ...(summary.after_tokens + summary.max_tokens < most
+      ? []
+      : [
+          `conversation.summary.after_tokens (${summary.after_tokens}) and max_tokens (${summary.max_tokens}) together must be below conversation.max_context_tokens (${most}), or turns fall out before they are summed up. Lower them, e.g. CONVERSATION_SUMMARY_AFTER_TOKENS=${Math.max(1, Math.floor(most / 2))}.`,
+        ]),
+  ];
+};
+
 const portsDiffer: Check = ({ server, demo, endpoints }) =>
   server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
     ? [`demo.port is ${demo.port}, the same as server.port. Choose another, or 0 for a free one.`]
@@ -155,6 +172,7 @@ const PROBLEMS: readonly Check[] = [
   delaysInOrder,
   sharesLeaveRoom,
   bufferHoldsAMessage,
+  summariesFit,
   portsDiffer,
 ];
 const WARNINGS: readonly Check[] = [baseUrlEnding, splitRolesShareServers, credentialsWithoutUrl];

@@ -22,26 +22,34 @@ export class ConversationContext {
   /** @param known the turns before it that were read already */
   async of(turn: WantedTurn, request: ModelRequest, known: EarlierTurns): Promise<ChosenContext> {
     const conversation = await this.reader.find(turn.tenant, turn.conversationId);
-    const earlier = await this.enough(turn, known);
+    const summary = conversation?.summary ?? null;
     const window = {
       systemPrompt: conversation?.context ?? null,
-      earlier,
+      summary,
+      earlier: await this.enough(turn, known, summary?.upToSequence ?? 0),
       request,
       maxTokens: this.maxTokens,
     };
     return chooseContext(window, await this.counting());
   }
 
-  /** As many turns as could fit, by the cheapest sign that the budget is used up: the length of their answers. */
-  private async enough(turn: WantedTurn, { newest, more }: EarlierTurns): Promise<readonly Turn[]> {
+  /**
+   * As many turns as could fit, by the cheapest sign that the budget is used up: the length of their answers. Those that
+   * the summary covers are not read.
+   */
+  private async enough(
+    turn: WantedTurn,
+    { newest, more }: EarlierTurns,
+    covered: number,
+  ): Promise<readonly Turn[]> {
     const turns = [...newest];
-    let beforeSequence = turns.at(-1)?.receivedSequence ?? turn.receivedSequence;
-    for (let left = more; left && turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens; ) {
-      const query = { beforeSequence, limit: PAGE };
-      const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
+    let behind = turns.at(-1)?.place ?? turn.place;
+    let left = more;
+    while (left && behind > covered && turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens) {
+      const page = await this.reader.turns(turn.tenant, turn.conversationId, { behind, limit: PAGE });
       turns.push(...page);
       left = page.length === PAGE;
-      beforeSequence = page.at(-1)?.receivedSequence ?? beforeSequence;
+      behind = page.at(-1)?.place ?? behind;
     }
     return turns;
   }

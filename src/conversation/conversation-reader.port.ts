@@ -8,7 +8,7 @@ import type { ConversationState } from './conversation.state.js';
 export interface Turn {
   readonly messageId: string;
   /** Where it was received: the turns' order. */
-  readonly receivedSequence: number;
+  readonly place: number;
   readonly userId: string;
   readonly status: MessageStatus;
   /** Exactly one of the two is there. */
@@ -23,8 +23,10 @@ export interface Turn {
 }
 
 export interface TurnsQuery {
-  /** Only turns received before this sequence. */
-  readonly beforeSequence?: number;
+  /** The newest first where it is absent. */
+  readonly order?: PageOrder;
+  /** Only turns behind this place in that order. */
+  readonly behind?: number;
   readonly limit: number;
 }
 
@@ -48,7 +50,7 @@ export interface ConversationReader {
    * @throws {InvalidCursorError} for a cursor that this service did not make
    */
   list(filter: ConversationFilter, limit: number, cursor: string | null): Promise<Page<ConversationState>>;
-  /** Newest first, by the sequence at which they were received. A page costs the same wherever it lies. */
+  /** By their places. A page costs the same wherever it lies. */
   turns(tenant: string, id: string, query: TurnsQuery): Promise<readonly Turn[]>;
   /**
    * The same messages as clients read them.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CloudEvent, type CloudEventContext, cloudEvent } from '../event-log/cloud-event.events.js';
-import { laneSchema } from '../message/message.events.js';
+import { laneSchema, usageSchema } from '../message/message.events.js';
 
 export const CONVERSATION_STATES = ['active', 'inactive', 'completed', 'archived'] as const;
 export type ConversationLifeState = (typeof CONVERSATION_STATES)[number];
@@ -32,9 +32,17 @@ export const conversationEventSchemas = {
   }),
   /** What a model said of the turns up to one, so that they need not be sent again. */
   'llmq.conversation.summarized.v1': z.object({
+    /** The place of the last of these turns. */
     up_to_sequence: z.number().int().positive(),
     summary: z.string(),
     model: z.string(),
+    up_to_message_id: z.string().nullish(),
+    /** How many were summed up beside the summary before. */
+    turns: z.number().int().positive().nullish(),
+    /** Of the summary, by our own count. */
+    tokens: z.number().int().nonnegative().nullish(),
+    usage: usageSchema.nullish(),
+    endpoint: z.string().nullish(),
   }),
   'llmq.conversation.erased.v1': z.object({
     by: z.string(),

@@ -116,7 +116,7 @@ describe('projectConversations', () => {
 
   it('keeps the summary that reaches furthest', () => {
     const { state } = fold([created, summarized(8), summarized(4)]);
-    expect(state?.summary).toEqual({ upToSequence: 8, text: 'to 8', model: 's' });
+    expect(state?.summary).toEqual({ upToSequence: 8, upToMessageId: null, text: 'to 8', model: 's' });
   });
 
   it('keeps nothing of an erased conversation, and tells what comes too late', () => {

@@ -13,6 +13,8 @@ export type ConversationStateName = ConversationLifeState | 'erased';
 /** What a model said of the turns up to one. */
 export interface ConversationSummary {
   readonly upToSequence: number;
+  /** The last of these turns; null where the event does not name it. */
+  readonly upToMessageId: string | null;
   readonly text: string;
   readonly model: string;
 }
@@ -152,7 +154,8 @@ function changeOf(state: ConversationState, event: Change): Partial<Conversation
     case 'llmq.conversation.summarized.v1': {
       const { up_to_sequence: upToSequence, summary: text, model } = event.data;
       const older = state.summary !== null && state.summary.upToSequence >= upToSequence;
-      return older ? null : { summary: { upToSequence, text, model } };
+      const upToMessageId = event.data.up_to_message_id ?? null;
+      return older ? null : { summary: { upToSequence, upToMessageId, text, model } };
     }
     case 'llmq.conversation.erasure-finished.v1':
       return null;

@@ -13,7 +13,7 @@ export interface WantedTurn {
   readonly tenant: string;
   readonly conversationId: string;
   /** Of its MessageReceived. */
-  readonly receivedSequence: number;
+  readonly place: number;
 }
 
 /** The turns before one, as far as they were read. */
@@ -48,18 +48,17 @@ export class TurnGate {
   ) {}
 
   async ask(turn: WantedTurn, signal: AbortSignal): Promise<GateAnswer> {
-    if (!(await this.position.waitFor(turn.receivedSequence, this.waitMs, signal)))
-      return { kind: 'unclear' };
+    if (!(await this.position.waitFor(turn.place, this.waitMs, signal))) return { kind: 'unclear' };
     const newest: Turn[] = [];
-    for (let beforeSequence = turn.receivedSequence; ; ) {
-      const query = { beforeSequence, limit: PAGE };
+    for (let behind = turn.place; ; ) {
+      const query = { behind, limit: PAGE };
       const page = await this.reader.turns(turn.tenant, turn.conversationId, query);
       newest.push(...page);
       const more = page.length === PAGE;
       const order = turnOrder(page, more);
       if (order.kind === 'behind') return order;
       if (order.kind === 'go') return { kind: 'go', earlier: { newest, more } };
-      beforeSequence = page[page.length - 1]!.receivedSequence;
+      behind = page[page.length - 1]!.place;
     }
   }
 }

@@ -4,8 +4,10 @@ import type { Logger } from 'pino';
 import type { AnswerPublisher } from '../answers/answers.port.js';
 import type { Cancellations } from '../cancellation/cancellations.port.js';
 import type { ServiceConfig } from '../config/service-config.js';
+import type { Claims } from '../conversation/claim.port.js';
 import { ConversationContext } from '../conversation/conversation-context.js';
 import type { ConversationReader } from '../conversation/conversation-reader.port.js';
+import { Summarizer } from '../conversation/summarizer.js';
 import { tokenCount } from '../conversation/token-count.js';
 import { TurnGate } from '../conversation/turn-gate.js';
 import type { EndpointRegistry } from '../endpoints/endpoint-registry.js';
@@ -25,6 +27,7 @@ import { RunningCalls } from './running-calls.js';
 import { SetAside } from './set-aside.js';
 import { Settlement } from './settlement.js';
 import { Slots } from './slots.js';
+import { summaryCalls } from './summary-calls.js';
 import { Worker } from './worker.js';
 import { WorkerCounters } from './worker-counters.js';
 
@@ -40,6 +43,7 @@ export interface WorkerSurroundings {
   readonly reader: MessageReader;
   readonly position: ProjectionPosition;
   readonly conversations: Pick<ConversationReader, 'find' | 'turns'>;
+  readonly claims: Claims;
   readonly sources: Sources;
   readonly logger: Logger;
 }
@@ -64,17 +68,18 @@ export function assembleWorker(around: WorkerSurroundings): Worker {
   const places = new EndpointPlaces(around.registry);
   const steps = new DurableSteps(log, around.schedules, stopping.signal, logger);
   const earlierRuns = earlierRunsOf(around, stopping.signal);
+  const summarizer = summarizerOf(around, stopping.signal);
   const backoff = {
     kind: config.queue.retry.kind,
     baseDelayMs: config.queue.retry.base_delay_ms,
     maxDelayMs: config.queue.retry.max_delay_ms,
   };
   const parts = {
-    ...{ lanes, places, calls, counters, stopping, logger, pauses: around.pauses },
+    ...{ lanes, places, calls, counters, stopping, logger, summarizer, pauses: around.pauses },
     // A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint.
     slots: new Slots(orderOf(config, Math.min(concurrency, around.registry.places)), limitsOf(config)),
     setAside: new SetAside(places, Math.min(MOST_SET_ASIDE, Math.max(FEWEST_SET_ASIDE, concurrency))),
-    preparation: new Preparation(log, earlierRuns, turnsOf(around, stopping.signal)),
+    preparation: new Preparation(log, earlierRuns, turnsOf(around, stopping.signal, summarizer)),
     attempts: new Attempts(
       `${hostname()}:${process.pid}`,
       steps,
@@ -115,10 +120,25 @@ function orderOf({ queue: { levels, worker } }: Pick<ServiceConfig, 'queue'>, sl
 function turnsOf(
   { conversations, position, config }: WorkerSurroundings,
   stopping: AbortSignal,
+  summarizer: Summarizer | null,
 ): ConversationTurns {
   const gate = new TurnGate(conversations, position, GATE_WAIT_MS);
   const context = new ConversationContext(conversations, tokenCount, config.conversation.max_context_tokens);
-  return new ConversationTurns(gate, context, stopping);
+  return new ConversationTurns(gate, context, stopping, summarizer);
+}
+
+function summarizerOf(around: WorkerSurroundings, stopping: AbortSignal): Summarizer | null {
+  const { log, position, claims, sources, logger } = around;
+  const { max_context_tokens, summary } = around.config.conversation;
+  if (summary.model === '') return null;
+  const settings = {
+    ...{ model: summary.model, prompt: summary.prompt, maxTokens: summary.max_tokens },
+    ...{ timeoutMs: summary.timeout_ms, afterTokens: summary.after_tokens },
+    maxInputTokens: max_context_tokens,
+  };
+  const ask = summaryCalls(around.registry, sources, stopping);
+  const parts = { settings, log, position, claims, ask, sources, logger, stopping, counting: tokenCount };
+  return new Summarizer({ ...parts, reader: around.conversations });
 }
 
 function limitsOf({ queue: { levels } }: Pick<ServiceConfig, 'queue'>) {

@@ -1,4 +1,5 @@
 import type { ConversationContext } from '../conversation/conversation-context.js';
+import type { Summarizer } from '../conversation/summarizer.js';
 import type { TurnGate } from '../conversation/turn-gate.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { ModelRequest } from '../message/message.events.js';
@@ -11,19 +12,24 @@ export class ConversationTurns {
     private readonly gate: TurnGate,
     private readonly context: ConversationContext,
     private readonly stopping: AbortSignal,
+    /** Null where conversations are not summed up. */
+    private readonly summarizer: Summarizer | null,
   ) {}
 
   async prepare(delivery: LaneDelivery, request: ModelRequest, conversationId: string): Promise<Prepared> {
     const { tenant } = delivery.event;
-    const turn = { tenant, conversationId, receivedSequence: receivedSequenceOf(delivery) };
+    const turn = { tenant, conversationId, place: receivedSequenceOf(delivery) };
     const answer = await this.gate.ask(turn, this.stopping);
     if (answer.kind === 'unclear') return { kind: 'unclear' };
     if (answer.kind === 'behind') return { kind: 'held', behind: answer.messageId };
-    const { messages, turns, tokens } = await this.context.of(turn, request, answer.earlier);
+    const chosen = await this.context.of(turn, request, answer.earlier);
+    this.summarizer?.consider(turn, chosen);
+    const { messages, turns, tokens, summarizedUpTo } = chosen;
     const { content: _, ...rest } = request;
-    return {
-      kind: 'ready',
-      work: { delivery, request: { ...rest, messages }, context: { turns: [...turns], tokens } },
+    const context = {
+      ...{ turns: [...turns], tokens },
+      ...(summarizedUpTo === null ? {} : { summarized_up_to: summarizedUpTo }),
     };
+    return { kind: 'ready', work: { delivery, request: { ...rest, messages }, context } };
   }
 }

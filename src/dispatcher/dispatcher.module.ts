@@ -6,6 +6,8 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.
 import { CancellationModule } from '../cancellation/cancellation.module.js';
 import { CANCELLATIONS, type Cancellations } from '../cancellation/cancellations.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
+import { CLAIMS, type Claims } from '../conversation/claim.port.js';
+import { ClaimsModule } from '../conversation/claims.module.js';
 import { CONVERSATION_READER, type ConversationReader } from '../conversation/conversation-reader.port.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
@@ -43,6 +45,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
     AdminModule,
     AnswersModule,
     CancellationModule,
+    ClaimsModule,
     EndpointsModule,
     EventLogModule,
     LanesModule,
@@ -64,6 +67,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         MESSAGE_READER,
         PROJECTION_POSITION,
         CONVERSATION_READER,
+        CLAIMS,
         SOURCES,
         LOGGER,
       ],
@@ -79,6 +83,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
         reader: MessageReader,
         position: ProjectionPosition,
         conversations: ConversationReader,
+        claims: Claims,
         sources: Sources,
         logger: Logger,
       ) =>
@@ -95,6 +100,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
             reader,
             position,
             conversations,
+            claims,
             sources,
             logger,
           },

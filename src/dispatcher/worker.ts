@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Summarizer } from '../conversation/summarizer.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import type { LaneDelivery, Lanes } from '../lanes/lane.port.js';
 import type { PausedLanes } from '../lanes/lane-pauses.js';
@@ -40,6 +41,8 @@ export interface WorkerParts {
   readonly settlement: Settlement;
   readonly calls: RunningCalls;
   readonly counters: WorkerCounters;
+  /** Null where conversations are not summed up. */
+  readonly summarizer: Summarizer | null;
   /** Aborted by `stop` when the time to finish is over. */
   readonly stopping: AbortController;
   readonly logger: Logger;
@@ -126,6 +129,7 @@ export class Worker {
     stopping.abort();
     calls.abortAll();
     await this.idle(withinMs * 0.1);
+    await this.parts.summarizer?.idle();
     if (this.sweep !== null) clearInterval(this.sweep);
     await lanes.close();
   }

@@ -131,7 +131,14 @@ export const messageEventSchemas = {
     waited_ms: milliseconds,
     endpoint_reason: z.string(),
     /** What was sent of the conversation before this turn: the turns' messages, oldest first; absent outside of one. */
-    context: z.object({ turns: z.array(z.string()), tokens: z.number().int().nonnegative() }).nullish(),
+    context: z
+      .object({
+        turns: z.array(z.string()),
+        tokens: z.number().int().nonnegative(),
+        /** As far as the summary reaches that was sent before them. */
+        summarized_up_to: sequence.nullish(),
+      })
+      .nullish(),
   }),
   'llmq.message.attempt-failed.v1': z.object({
     attempt: attemptNumber,

@@ -46,9 +46,13 @@ export class PostgresConversationReader implements ConversationReader {
     return { data: page.map(conversationState), nextCursor };
   }
 
-  async turns(tenant: string, id: string, { beforeSequence, limit }: TurnsQuery): Promise<readonly Turn[]> {
+  async turns(
+    tenant: string,
+    id: string,
+    { order = 'newest_first', behind, limit }: TurnsQuery,
+  ): Promise<readonly Turn[]> {
     const of = { tenant, conversationId: id };
-    const page = await pageOfTurns(this.dataSource, of, 'newest_first', limit, beforeSequence ?? null);
+    const page = await pageOfTurns(this.dataSource, of, order, limit, behind ?? null);
     return (await this.rows(page)).map(turnOf);
   }
 
@@ -96,7 +100,7 @@ function turnOf(row: MessageRow): Turn {
   const { content = null, messages = null } = row.request.request;
   return {
     messageId: row.id,
-    receivedSequence: Number(row.receivedSequence),
+    place: Number(row.receivedSequence),
     userId: row.request.userId,
     status: row.status,
     ...{ content, messages },

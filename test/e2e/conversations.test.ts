@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { type RunningService, startService } from '../support/service.js';
 
@@ -9,16 +10,26 @@ const answerTo = (question: string) => `answer to ${question}`;
 
 describe('turns of a conversation', () => {
   let model: RecordingModel;
+  let sums: RecordingModel;
   let service: RunningService;
 
   beforeAll(async () => {
     model = await startRecordingModel({ failing: 0, takesMs: 400, answer: answerTo });
-    const endpoints = [{ name: 'model', base_url: model.url, models: ['m'], max_concurrency: 8 }];
-    service = await startService({ config: { endpoints } });
+    sums = await startRecordingModel({ failing: 0, takesMs: 10, answer: () => 'They counted.' });
+    const endpoints = [
+      { name: 'model', base_url: model.url, models: ['m'], max_concurrency: 8 },
+      { name: 'sums', base_url: sums.url, models: ['small'], max_concurrency: 1 },
+    ];
+    const conversation = {
+      max_context_tokens: 400,
+      summary: { model: 'small', after_tokens: 200, max_tokens: 50 },
+    };
+    service = await startService({ config: { endpoints, conversation } });
   });
   afterAll(async () => {
     await service?.stop();
     await model?.close();
+    await sums?.close();
   });
 
   async function call(method: string, path: string, body?: object): Promise<{ status: number; json: Json }> {
@@ -58,6 +69,29 @@ describe('turns of a conversation', () => {
     expect(types).toContain('llmq.message.held.v1');
     const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
     expect(dispatched.data.context.turns).toEqual(ids.slice(0, 2));
+  });
+
+  it('go with a summary of the older ones, once there are enough of them', async () => {
+    const conversation = await create({ context: 'Be brief.' });
+    const many = 'word '.repeat(50);
+    const ids: string[] = [];
+    for (const content of ['one', 'two', 'three']) {
+      ids.push((await send(conversation, `${content} ${many}`)).json.id);
+      await ended(ids.at(-1)!);
+    }
+    await eventually(async () => {
+      const { summary } = (await call('GET', `/conversations/${conversation}`)).json;
+      expect(summary).toMatchObject({ content: 'They counted.', model: 'small' });
+    });
+    const { json } = await send(conversation, 'four');
+    expect((await ended(json.id)).status).toBe('completed');
+    expect(sent('four')?.[0]?.content).toBe(
+      'Be brief.\n\nSummary of the conversation so far:\nThey counted.',
+    );
+    const { json: timeline } = await call('GET', `/messages/${json.id}/events`);
+    const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
+    expect(dispatched.data.context.summarized_up_to).toBeGreaterThan(0);
+    expect(dispatched.text).toContain('It was sent with a summary');
   });
 
   it('are refused while another is open, where the conversation rejects them', async () => {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { conversationEvent } from '../../src/conversation/conversation.events.js';
 import type { StoredEvent } from '../../src/event-log/event-log.port.js';
 import type { MessageReceived } from '../../src/message/message.events.js';
+import { systemSources } from '../../src/platform/clock.js';
 import { databaseOf } from '../../src/projection/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
@@ -181,6 +183,14 @@ describe('the life of a conversation', () => {
     await eventually(async () => expect((await call('GET', `/messages/${first}`)).status).toBe(200));
     const message = (await gateway.log.get(await receivedAt(first)))!.event as MessageReceived;
     await gateway.worker.complete(message, { content: secret });
+    const summary = { up_to_sequence: 1, summary: secret, model: MODEL };
+    const context = {
+      subject: id,
+      tenant: 'blue',
+      now: new Date().toISOString(),
+      newId: systemSources.newId,
+    };
+    await gateway.log.append([conversationEvent(context, 'llmq.conversation.summarized.v1', summary)]);
     const waiting = (await call('POST', `/conversations/${id}/messages`, { content: secret })).json.id;
     expect(await textOfLog()).toContain(secret);
 
@@ -192,6 +202,8 @@ describe('the life of a conversation', () => {
     expect((await call('GET', '/users/gina/conversations')).json.data).toMatchObject([{ id: other }]);
     // A worker that was too slow to hear of it.
     await gateway.worker.complete(message, { content: secret });
+    const later = { ...summary, up_to_sequence: 2 };
+    await gateway.log.append([conversationEvent(context, 'llmq.conversation.summarized.v1', later)]);
     await eventually(async () => {
       expect(await textOfLog()).not.toContain(secret);
       expect(await gateway.dataSource.query('SELECT * FROM llmq.erasure_queue')).toEqual([]);

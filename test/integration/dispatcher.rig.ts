@@ -4,6 +4,7 @@ import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
 import { KvCancellations } from '../../src/cancellation/nats/kv-cancellations.js';
 import { configSchema } from '../../src/config/config.schema.js';
+import { KvClaims } from '../../src/conversation/nats/kv-claims.js';
 import { assembleWorker, type WorkerSurroundings } from '../../src/dispatcher/assemble-worker.js';
 import type { Worker } from '../../src/dispatcher/worker.js';
 import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
@@ -223,6 +224,7 @@ export class Rig {
       position: this.folded,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [] },
+      claims: new KvClaims(nats, 5_000),
       sources: systemSources,
       logger: silentLogger,
     };

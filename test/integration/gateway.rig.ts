@@ -1,3 +1,4 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -102,6 +103,11 @@ export async function startGateway(
       await dataSource.destroy();
     },
   };
+}
+
+/** A connection of a test's own. */
+export function connectTo({ url, user, password }: TestNats): Promise<NatsConnection> {
+  return connect({ servers: url, user, pass: password });
 }
 
 function configOf(nats: TestNats, postgres: TestPostgres, overrides: Record<string, unknown>): ServiceConfig {

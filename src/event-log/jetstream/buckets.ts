@@ -21,9 +21,10 @@ interface Bucket {
 const buckets: readonly Bucket[] = [
   {
     name: CONVERSATIONS_BUCKET,
-    description: 'the turn gate of active conversations',
+    description: 'claims on conversations: who sums one up, who sends a message where no turn may be open',
     storage: StorageType.File,
-    maxAgeMs: 0,
+    // Longer than any claim holds.
+    maxAgeMs: 15 * 60_000,
   },
   {
     name: ENDPOINTS_BUCKET,

@@ -72,6 +72,13 @@ export class MoveConversationDto {
 
 const time = { type: String, format: 'date-time' } as const;
 
+export class ConversationSummaryDto {
+  @ApiProperty() content!: string;
+  @ApiProperty({ description: 'Which made it' }) model!: string;
+  @ApiProperty({ type: String, nullable: true, description: 'The last turn that it covers' })
+  up_to_message_id!: string | null;
+}
+
 export class ConversationDto {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiProperty() user_id!: string;
@@ -86,6 +93,11 @@ export class ConversationDto {
   @ApiProperty(time) created_at!: string;
   @ApiProperty(time) updated_at!: string;
   @ApiProperty({ ...time, nullable: true }) last_message_at!: string | null;
+  @ApiProperty({
+    ...{ type: ConversationSummaryDto, nullable: true },
+    description: 'What models are sent in place of the older turns (`conversation.summary`)',
+  })
+  summary!: ConversationSummaryDto | null;
 }
 
 export class ConversationPageDto {

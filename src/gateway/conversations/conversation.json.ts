@@ -17,7 +17,13 @@ export function conversationJson(conversation: ConversationState): Record<string
     created_at: conversation.createdAt,
     updated_at: conversation.updatedAt,
     last_message_at: conversation.lastMessageAt,
+    summary: summaryJson(conversation.summary),
   };
+}
+
+function summaryJson(summary: ConversationState['summary']): Record<string, unknown> | null {
+  if (summary === null) return null;
+  return { content: summary.text, model: summary.model, up_to_message_id: summary.upToMessageId };
 }
 
 export function conversationPageJson(page: Page<ConversationState>): Record<string, unknown> {

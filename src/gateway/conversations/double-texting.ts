@@ -82,7 +82,7 @@ export class DoubleTextingPolicy {
   private async interrupt(caller: Caller, conversationId: string, turn: StoredTurn): Promise<void> {
     try {
       await this.lookup.reach(turn.sequence);
-      const query = { beforeSequence: turn.sequence, limit: PAGE };
+      const query = { behind: turn.sequence, limit: PAGE };
       const turns = await this.reader.turns(caller.tenant, conversationId, query);
       const open = turns.filter(({ status }) => !isTerminalStatus(status));
       // From the newest on: an older one that was cancelled first would let the next start before its time comes.
