@@ -2,10 +2,11 @@ import autocannon from 'autocannon';
 import { startChild, startServiceChild } from './child.js';
 import { type Figure, ratioOf } from './figure.js';
 import { startBenchServers } from './servers.js';
+import { WHOLE_PATH } from './whole-path.load.js';
 
 const CONNECTIONS = 100;
 const SECONDS = 8;
-const BODY = JSON.stringify({ user_id: 'bench', content: 'x'.repeat(500), priority: 'normal' });
+const BODY = JSON.stringify({ user_id: 'bench', content: WHOLE_PATH.content, priority: 'normal' });
 
 /**
  * Durable accept over HTTP against a bare Fastify that validates the same body and stores nothing. Ours is one process

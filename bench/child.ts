@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { serviceFlags } from '../src/bootstrap/service-flags.policy.js';
 
 /** The compiled root: `bench` and `src` lie beside each other in it. */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -22,7 +23,8 @@ export async function startChild(
   env: NodeJS.ProcessEnv,
   pattern: RegExp,
 ): Promise<BenchChild> {
-  const child = spawn(process.execPath, [resolve(ROOT, script), ...args], {
+  // For every contender the same.
+  const child = spawn(process.execPath, [...serviceFlags(process.env), resolve(ROOT, script), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -9,11 +9,11 @@ await exitWith(async () => {
   const { natsIsElsewhere } = await import('./nats-url.js');
   const { say } = await import('./progress.js');
   const { inProject } = await import('./project.js');
+  const { serviceFlags } = await import('./service-flags.policy.js');
   const { setUp } = await import('./set-up.js');
 
   const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
   say('starting the service');
-  return await runInForeground(process.execPath, [inProject('dist', 'main.js'), ...process.argv.slice(2)], {
-    env,
-  });
+  const service = [...serviceFlags(env), inProject('dist', 'main.js')];
+  return await runInForeground(process.execPath, [...service, ...process.argv.slice(2)], { env });
 });
