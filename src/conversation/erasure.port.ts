@@ -18,7 +18,7 @@ export interface UnfinishedErasure {
 }
 
 export interface ErasureReader {
-  /** All messages of a conversation. */
+  /** All messages of a conversation, and those outside of it that repeat one of them: they hold the same content. */
   messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]>;
   /** Those to go on with, at most `limit`. */
   unfinished(limit: number): Promise<readonly UnfinishedErasure[]>;

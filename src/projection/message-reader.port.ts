@@ -7,6 +7,8 @@ export interface MessageView {
   readonly tenant: string;
   readonly userId: string;
   readonly conversationId: string | null;
+  /** The message that this one repeats; null for one of its own. */
+  readonly replayOf: string | null;
   /** The content as submitted; for a chat, null (see `messages`). */
   readonly content: string | null;
   readonly messages: readonly unknown[] | null;

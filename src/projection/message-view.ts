@@ -11,12 +11,13 @@ export interface MessageRow extends MessageEntity {
 }
 
 export function messageView(row: MessageRow): MessageView {
-  const { request, metadata, userId, conversationId, analysis } = row.request;
+  const { request, metadata, userId, conversationId, analysis, replayOf } = row.request;
   return {
     id: row.id,
     tenant: row.tenant,
     userId,
     conversationId,
+    replayOf,
     content: request.content ?? null,
     messages: request.messages ?? null,
     priority: row.priority,

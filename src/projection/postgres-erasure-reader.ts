@@ -12,9 +12,16 @@ export class PostgresErasureReader implements ErasureReader {
 
   async messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]> {
     return this.dataSource.query(
-      `SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
-        FROM ${this.at}.message_requests q JOIN ${this.at}.messages m ON m.id = q.message_id
-        WHERE q.tenant = $1 AND q.conversation_id = $2 ORDER BY q.sequence`,
+      // A union, so that each half is found by an index of its own.
+      `WITH own AS (
+          SELECT message_id FROM ${this.at}.message_requests WHERE tenant = $1 AND conversation_id = $2
+        ), all_of_it AS (
+          SELECT message_id FROM own
+          UNION
+          SELECT r.message_id FROM own JOIN ${this.at}.message_requests r ON r.replay_of = own.message_id::text
+          WHERE r.tenant = $1
+        ) SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
+        FROM all_of_it JOIN ${this.at}.messages m ON m.id = all_of_it.message_id ORDER BY m.received_sequence`,
       [storableIdentifier(tenant), conversationId],
     );
   }

@@ -85,6 +85,7 @@ export const requestWrite: TableWrite<RequestRow> = {
     column('timeout_ms', 'double precision', (row) => row.event.data.timeout_ms),
     column('deadline', 'timestamptz', (row) => row.event.data.deadline),
     column('analysis', 'json', (row) => optional(row.analysis, storableJson)),
+    column('replay_of', 'text', (row) => optional(row.event.data.replay_of, storableIdentifier)),
   ],
   onConflict: '',
 };

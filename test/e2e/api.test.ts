@@ -67,7 +67,13 @@ describe('the service as it comes, with its demo endpoint', () => {
     const accepted = await submit({ content: 'What is a queue?', priority: 'high', metadata: { a: 1 } });
     expect(accepted).toMatchObject({ status: 202, json: { status: 'pending', priority: 'high' } });
     expect(await answered(accepted.json.id)).toEqual({
-      ...{ id: accepted.json.id, user_id: 'user123', conversation_id: null, content: 'What is a queue?' },
+      ...{
+        id: accepted.json.id,
+        user_id: 'user123',
+        conversation_id: null,
+        replay_of: null,
+        content: 'What is a queue?',
+      },
       ...{ priority: 'high', priority_reason: 'explicit', status: 'completed', attempts: 1, max_retries: 3 },
       ...{
         model: 'demo',

@@ -77,11 +77,13 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
   const retried = await send('[[demo:fail 503]]');
   await eventually(async () => expect(await state(retried)).toBe('scheduled'));
   const delayed = await send('later', { delay: '60s' });
+  const copy = { user_id: 'gina', content: SECRET, replay_of: dead, delay: '60s' };
+  const repeated = (await call('POST', '/api/v1/messages', copy)).json.id;
   const held = await send('behind the retried one');
   await eventually(async () => {
     // It is all there, so that the search is known to find it.
     expect(await streamsWith(SECRET)).toEqual(['LLMQ_CHUNKS', 'LLMQ_EVENTS']);
-    expect(await countOf('LLMQ_SCHEDULES')).toBe(2);
+    expect(await countOf('LLMQ_SCHEDULES')).toBe(3);
     expect(await tablesWith(SECRET)).toEqual([
       'llmq.conversations',
       'llmq.message_requests',
@@ -90,7 +92,7 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
   });
 
   const erased = await call('DELETE', `/api/v1/conversations/${id}`);
-  expect(erased).toMatchObject({ status: 202, json: { messages: 5 } });
+  expect(erased).toMatchObject({ status: 202, json: { messages: 6 } });
   await eventually(async () => {
     expect(await streamsWith(SECRET)).toEqual([]);
     expect(await countOf('LLMQ_SCHEDULES')).toBe(0);
@@ -98,7 +100,7 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
     expect(await tablesWith(SECRET)).toEqual([]);
     expect(await filesWith(SECRET, join(service.dataDir, 'nats'))).toEqual([]);
   });
-  for (const message of [dead, delayed, retried, held]) expect(await state(message)).toBe(404);
+  for (const message of [dead, delayed, retried, held, repeated]) expect(await state(message)).toBe(404);
   expect(await create()).toMatchObject({ status: 404, json: { code: 'not_found' } });
   expect(service.logs()).not.toContain(SECRET);
 });

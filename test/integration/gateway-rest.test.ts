@@ -60,17 +60,19 @@ describe('submitting', () => {
 
   it('reads its own write, field by field', async () => {
     const conversation_id = await conversation();
+    const replay_of = '0195f000-0000-7000-8000-00000000000a';
     const submitted = hello({
       conversation_id,
       metadata: { n: [1, null] },
       max_retries: 0,
       model: MODEL,
+      replay_of,
     });
     const { id } = (await post(submitted)).json;
     const { status, json } = await get(`/${id}`);
     expect(status).toBe(200);
     expect(json).toEqual({
-      ...{ id, user_id: 'user123', conversation_id, content: 'Hello', priority: 'normal' },
+      ...{ id, replay_of, user_id: 'user123', conversation_id, content: 'Hello', priority: 'normal' },
       ...{ priority_reason: 'default', status: 'pending', attempts: 0, max_retries: 0, model: MODEL },
       ...{ position: 1, eta_seconds: null, waiting_for: 'slot' },
       ...{ created_at: expect.any(String), updated_at: expect.any(String), scheduled_at: null },
@@ -79,6 +81,8 @@ describe('submitting', () => {
       ...{ deadline: null, position: 1, waiting_for: 'slot', eta_seconds: null },
       analysis: { tokens: 1, words: 1, language: expect.anything(), question: false, sentiment: 0, score: 0 },
     });
+    const listed = (await get(`?conversation_id=${conversation_id}`)).json.data;
+    expect(listed).toMatchObject([{ id, replay_of }]);
     expect(new Date(json.created_at).toISOString()).toBe(json.created_at);
   });
 

@@ -60,7 +60,7 @@ async function pages(
 it('reads a message with all that is known of it', async () => {
   const id = uuidv7();
   await project([
-    ...received(id, { metadata: { a: [1] }, lane: 'high' }),
+    ...received(id, { metadata: { a: [1] }, lane: 'high', replayOf: 'the-one-before' }),
     dispatched(id),
     ...attemptFailed(id),
   ]);
@@ -69,7 +69,7 @@ it('reads a message with all that is known of it', async () => {
     ...{ id, tenant: 'default', userId: 'user-1', conversationId: null, content: `question of ${id}` },
     ...{ messages: null, priority: 'high', priorityReason: 'default', status: 'scheduled', attempts: 1 },
     ...{ maxRetries: 3, model: null, metadata: { a: [1] }, result: null, completedAt: null },
-    analysis: ANALYSIS,
+    ...{ analysis: ANALYSIS, replayOf: 'the-one-before' },
     error: { code: 'endpoint_error', retryable: true, status: 500 },
   });
   expect(view?.scheduledAt).toMatch(/^2026-.*Z$/);

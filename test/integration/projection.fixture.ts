@@ -77,6 +77,7 @@ export interface LifeOptions {
   readonly tenant?: string;
   readonly userId?: string;
   readonly conversationId?: string | null;
+  readonly replayOf?: string;
   readonly content?: string;
   readonly answer?: string;
   readonly model?: string;
@@ -107,6 +108,7 @@ export function received(id: string, options: LifeOptions = {}): MessageEvent[] 
       metadata: options.metadata ?? {},
       deadline: null,
       source: 'rest',
+      ...(options.replayOf === undefined ? {} : { replay_of: options.replayOf }),
     }),
     messageEvent(at, 'llmq.message.prioritized.v1', {
       ...common,
@@ -273,6 +275,7 @@ function tangledLife(id: string, index: number, random: () => number): MessageEv
     userId: `user-${index % 7}`,
     conversationId: index % 3 === 0 ? `conversation-${index % 5}` : null,
     lane: (['realtime', 'high', 'normal', 'low'] as const)[index % 4]!,
+    ...(index % 8 === 7 ? { replayOf: uuidv7() } : {}),
   };
   const events = [...received(id, options)];
   if (random() < 0.1) events.push(...received(id, { ...options, content: 'sent twice' }));

@@ -58,6 +58,13 @@ export class MessageDto extends AcceptedMessageDto {
     description: 'Where a chat was submitted',
   })
   messages?: object[];
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The message that this one repeats',
+  })
+  replay_of!: string | null;
   @ApiProperty({ description: 'Calls to a model so far' }) attempts!: number;
   @ApiProperty() max_retries!: number;
   @ApiProperty(time) updated_at!: string;

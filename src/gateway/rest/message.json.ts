@@ -14,6 +14,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     id: view.id,
     user_id: view.userId,
     conversation_id: view.conversationId,
+    replay_of: view.replayOf,
     content: view.content,
     ...(view.messages === null ? {} : { messages: view.messages }),
     priority: view.priority,

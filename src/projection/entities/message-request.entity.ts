@@ -11,6 +11,7 @@ import type { Analysis, Lane, ModelRequest } from '../../message/message.events.
 @Index('message_requests_by_turn', ['tenant', 'conversationId', 'sequence'], {
   where: '(conversation_id IS NOT NULL)',
 })
+@Index('message_requests_by_replay', ['replayOf'], { where: '(replay_of IS NOT NULL)' })
 export class MessageRequestEntity {
   @PrimaryColumn({ name: 'message_id', type: 'uuid', primaryKeyConstraintName: 'message_requests_pkey' })
   messageId!: string;
@@ -55,4 +56,7 @@ export class MessageRequestEntity {
   /** What was found in it when it was prioritized; null where nobody looked. */
   @Column({ type: 'json', nullable: true })
   analysis!: Analysis | null;
+
+  @Column({ name: 'replay_of', type: 'text', nullable: true })
+  replayOf!: string | null;
 }
