@@ -22,12 +22,12 @@ export type ClaimKind = 'summary' | 'turn';
  * and no judging of claims here; whoever reads one decides whether it still counts.
  */
 export interface Claims {
-  /** @throws when the broker does not say */
+  /** @throws {LogUnavailableError} when the broker does not say */
   read(kind: ClaimKind, conversationId: string): Promise<StoredClaim | null>;
   /**
    * The new revision; null when another write came first.
    * @param revision as it was read, 0 for none
-   * @throws when the broker does not say; it may have been written
+   * @throws {LogUnavailableError} when the broker does not say; the claim may have been written
    */
   write(kind: ClaimKind, conversationId: string, claim: Claim, revision: number): Promise<number | null>;
 }

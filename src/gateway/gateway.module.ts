@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AnswersModule } from '../answers/answers.module.js';
 import { CancellationModule } from '../cancellation/cancellation.module.js';
+import { ClaimsModule } from '../conversation/claims.module.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
@@ -14,6 +15,7 @@ import { ConversationsController } from './conversations/conversations.controlle
 import { Conversations } from './conversations/conversations.js';
 import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
+import { OnlyOpenTurn } from './conversations/only-open-turn.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
@@ -44,6 +46,7 @@ import { WaitingRequests } from './waiting-requests.js';
     PreprocessorModule,
     AnswersModule,
     CancellationModule,
+    ClaimsModule,
     EndpointsModule,
     ProjectionReaderModule,
     QueuesModule,
@@ -65,6 +68,7 @@ import { WaitingRequests } from './waiting-requests.js';
     ConversationLookup,
     ConversationAdmission,
     DoubleTextingPolicy,
+    OnlyOpenTurn,
     EraseConversation,
     SubmitMessage,
     SubmitOnce,

@@ -13,7 +13,7 @@ import { LaneAdmission } from '../queues/lane-admission.js';
 import type { Caller } from '../security/caller.js';
 import { appendGroups } from './append-groups.policy.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
-import { DoubleTextingPolicy } from './conversations/double-texting.js';
+import { DoubleTextingPolicy, type NewTurn } from './conversations/double-texting.js';
 import { invalidFields, RefusedError, unknownModel } from './http/refused.error.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
@@ -44,6 +44,8 @@ interface Prepared {
   readonly index: number;
   readonly accepted: AcceptedMessage;
   readonly events: readonly MessageEvent[];
+  /** Null outside of a conversation. */
+  readonly turn: NewTurn | null;
 }
 
 interface NotStored {
@@ -52,6 +54,7 @@ interface NotStored {
 }
 
 const laneOf = ({ accepted }: Prepared) => accepted.priority;
+const turnOf = ({ turn }: Prepared) => turn;
 
 /** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
 @Injectable()
@@ -84,15 +87,11 @@ export class SubmitMessage {
     await this.prioritizer.ready();
     const admitted =
       submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
-    const { accepted, events } = this.prepare(caller, admitted, { messageId, traceparent });
-    const store = async () => {
-      const append = () => this.log.append(events, { dedupeKey });
-      const { firstSequence } = await this.admission.through(accepted.priority, append);
-      return { messageId: accepted.id, sequence: firstSequence };
-    };
-    const { conversationId, doubleTexting = 'enqueue' } = admitted;
-    if (conversationId === null) await store();
-    else await this.doubleTexting.through(doubleTexting, caller, conversationId, store);
+    const { accepted, events, turn } = this.prepare(caller, admitted, { messageId, traceparent });
+    const append = () => this.log.append(events, { dedupeKey });
+    const store = () => this.admission.through(accepted.priority, append);
+    if (turn === null) await store();
+    else await this.doubleTexting.through(caller, turn, store);
     return accepted;
   }
 
@@ -123,11 +122,13 @@ export class SubmitMessage {
       if (!(item instanceof Error)) prepared.push(item);
     }
     const { admitted, refused, release } = await this.admission.admit(prepared, laneOf);
-    const groups = appendGroups(admitted, MAX_EVENTS_PER_APPEND);
+    const turnsLetIn = await this.doubleTexting.letIn(caller, admitted, turnOf);
+    const groups = appendGroups(turnsLetIn.admitted, MAX_EVENTS_PER_APPEND);
     const failed = await Promise.all(groups.map((group) => this.appendGroup(group, dedupeKey)));
     release();
     for (const { index, error } of failed.flat()) results[index] = error;
-    for (const { item, error } of refused) results[item.index] = error;
+    for (const { item, error } of [...refused, ...turnsLetIn.refused]) results[item.index] = error;
+    await turnsLetIn.settle(({ index }) => (results[index] instanceof Error ? results[index] : null));
     return results;
   }
 
@@ -187,7 +188,9 @@ export class SubmitMessage {
       traceparent,
     };
     const { priority, reason: priorityReason } = prioritization;
+    const { conversationId, doubleTexting: mode = 'enqueue' } = submission;
     return {
+      turn: conversationId === null ? null : { messageId: context.messageId, conversationId, mode },
       accepted: { id: context.messageId, priority, priorityReason, createdAt: context.now, ...when },
       events: receive(context, this.received(submission, priority, when), prioritization),
     };

@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { LogUnavailableError } from '../../event-log/event-log.errors.js';
 import { CONVERSATIONS_BUCKET } from '../../event-log/jetstream/buckets.js';
 import { CompareAndSetBucket } from '../../platform/nats/compare-and-set-bucket.js';
 import { type Claim, type ClaimKind, type Claims, claimSchema, type StoredClaim } from '../claim.port.js';
@@ -7,17 +8,33 @@ import { type Claim, type ClaimKind, type Claims, claimSchema, type StoredClaim 
 export class KvClaims implements Claims {
   private readonly bucket: CompareAndSetBucket<Claim>;
 
-  constructor(nats: NatsConnection, timeoutMs: number) {
+  constructor(
+    nats: NatsConnection,
+    private readonly timeoutMs: number,
+  ) {
     const parse = (json: unknown) => claimSchema.parse(json);
     this.bucket = new CompareAndSetBucket(nats, CONVERSATIONS_BUCKET, parse, timeoutMs);
   }
 
   async read(kind: ClaimKind, conversationId: string): Promise<StoredClaim | null> {
-    const entry = await this.bucket.read(`${kind}.${conversationId}`);
+    const reading = this.bucket.read(`${kind}.${conversationId}`);
+    const entry = await reading.catch((error: unknown) => this.unavailable(error));
     return entry && { claim: entry.value, revision: entry.revision };
   }
 
-  write(kind: ClaimKind, conversationId: string, claim: Claim, revision: number): Promise<number | null> {
-    return this.bucket.write(`${kind}.${conversationId}`, claim, revision);
+  async write(
+    kind: ClaimKind,
+    conversationId: string,
+    claim: Claim,
+    revision: number,
+  ): Promise<number | null> {
+    const writing = this.bucket.write(`${kind}.${conversationId}`, claim, revision);
+    return writing.catch((error: unknown) => this.unavailable(error));
+  }
+
+  /** What a claim is for does not happen without it. */
+  private unavailable(cause: unknown): never {
+    const reason = `a claim on a conversation could not be made (${(cause as Error).message})`;
+    throw new LogUnavailableError('not_stored', this.timeoutMs, reason);
   }
 }

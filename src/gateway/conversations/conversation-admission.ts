@@ -52,7 +52,6 @@ export class ConversationAdmission {
     try {
       const before = known.get(submission.conversationId) ?? (await this.open(caller, submission));
       const admitted = this.into(before, submission);
-      if (admitted.doubleTexting !== 'enqueue') throw onlyEnqueued();
       known.set(submission.conversationId, { ...before, messageCount: before.messageCount + 1 });
       return admitted;
     } catch (error) {
@@ -104,14 +103,6 @@ function closed({ id, state }: ConversationState): RefusedError {
   const reason = `is of a conversation that is ${state}`;
   const message = `The conversation ${id} is ${state} and takes no messages.`;
   return new RefusedError('conversation_closed', message, [{ field: 'conversation_id', reason }]);
-}
-
-/** Each of them has to see what became of the one before it, which takes a request for each. */
-function onlyEnqueued(): RefusedError {
-  const reason = 'must be "enqueue" in a batch, for the message or its conversation';
-  return new RefusedError('invalid_fields', `double_texting ${reason}`, [
-    { field: 'double_texting', reason },
-  ]);
 }
 
 function full({ id }: ConversationState, most: number): RefusedError {

@@ -31,9 +31,9 @@ export class ConversationLookup {
 
   /**
    * Waits for the projection, for `projection.read_wait_ms` at most: what was written is there for whoever reads after
-   * the answer to its writer.
+   * the answer to its writer. False when it did not get there.
    */
-  async reach(sequence: number): Promise<void> {
-    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  async reach(sequence: number): Promise<boolean> {
+    return this.position.waitFor(sequence, this.config.projection.read_wait_ms);
   }
 }
