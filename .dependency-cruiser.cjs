@@ -23,7 +23,7 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(event-log/jetstream|lanes/jetstream|answers/nats|cancellation/nats|conversation/nats|intake/nats|queues/nats|projection/nats|idempotency/nats|dead-letters/nats|platform)/',
+          '^src/(event-log/jetstream|lanes/jetstream|answers/nats|cancellation/nats|conversation/nats|intake/nats|queues/nats|projection/nats|idempotency/nats|dead-letters/nats|alerts/nats|platform)/',
       },
       to: { path: '^node_modules/@nats-io/' },
     },

@@ -206,7 +206,9 @@ export const configSchema = z.strictObject({
           webhook_url: z
             .union([z.literal(''), z.url({ protocol: /^https?$/ })])
             .default('')
-            .describe('is sent each dead letter by POST, until it answers 2xx; empty sends none'),
+            .describe(
+              'is sent each dead letter, and that the projection has stopped, by POST until it answers 2xx; empty sends none',
+            ),
           webhook_secret_env: z
             .string()
             .regex(/^([A-Z_][A-Z0-9_]*)?$/)

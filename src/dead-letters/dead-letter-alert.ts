@@ -1,10 +1,9 @@
+import type { Alert } from '../alerts/alert.js';
 import type { MessageDeadLettered } from '../message/message.events.js';
 
 /** What webhooks and the subject `llmq.alerts.dead-letter` carry. Not the request or the answer: those are to be read over REST. */
-export interface DeadLetterAlert {
+export interface DeadLetterAlert extends Alert {
   readonly type: 'dead_letter';
-  /** The same for every delivery of this alert. */
-  readonly id: string;
   readonly message_id: string;
   readonly tenant: string;
   readonly priority: string;

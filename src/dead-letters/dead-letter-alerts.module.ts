@@ -1,9 +1,10 @@
 import { Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AlertsModule } from '../alerts/alerts.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import { DeadLetterAlerts } from './nats/dead-letter-alerts.js';
 
 /** Tells of dead letters by the subject `llmq.alerts.dead-letter`, and by a webhook where one is configured. */
-@Module({ imports: [EventLogModule], providers: [DeadLetterAlerts] })
+@Module({ imports: [EventLogModule, AlertsModule], providers: [DeadLetterAlerts] })
 export class DeadLetterAlertsModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(private readonly alerts: DeadLetterAlerts) {}
 

@@ -9,6 +9,7 @@ import {
   logEventSchemas,
 } from './log-event.events.js';
 import { type Predicate, predicateOf } from './schema-predicate.js';
+import { UPCASTS, upcast } from './upcast.js';
 
 /** The schema of a whole event of this type: CloudEvents' attributes, ours, and its data. */
 export function eventSchema<T extends LogEventType>(type: T) {
@@ -51,17 +52,25 @@ export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
 }
 
 /**
- * The event as it was stored, not as the schema rebuilds it: that one drops what it does not know, and a property that
+ * The event as it was stored (or, where its version is written no more, as its steps make it), not as the schema rebuilds it: that one drops what it does not know, and a property that
  * a client named `__proto__`.
  * @throws {MalformedEventError} for a value that is not one of this version's events
  */
-export function checkedEvent(value: unknown, sequence: number | null): LogEvent {
-  const type = (value as { type?: unknown } | null)?.type;
+export function checkedEvent(value: unknown, sequence: number | null, upcasts = UPCASTS): LogEvent {
+  const type = typeOf(value);
   const check = checks.get(type);
-  if (check === undefined) throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);
+  if (check === undefined) {
+    const later = upcast(value, sequence, upcasts);
+    if (typeOf(later) !== type) return checkedEvent(later, sequence, upcasts);
+    throw new MalformedEventError(`unknown type ${JSON.stringify(type)}`, sequence);
+  }
   if (check.accepts(value)) return value as LogEvent;
   // The schema has the last word, and says what is wrong.
   const { error } = check.schema.safeParse(value);
   if (error !== undefined) throw new MalformedEventError(z.prettifyError(error), sequence);
   return value as LogEvent;
+}
+
+function typeOf(value: unknown): unknown {
+  return (value as { type?: unknown } | null)?.type;
 }

@@ -3,6 +3,7 @@ import { MalformedEventError } from './event-log.errors.js';
 import type { StoredEvent } from './event-log.port.js';
 import type { LogEvent } from './log-event.events.js';
 import { EVENTS_PER_RECORD, positionOf, streamSequenceOf } from './log-position.js';
+import { UPCASTS, type Upcast } from './upcast.js';
 
 /** What one stored message of the broker holds: an event, or two of one message (of ours) that follow each other. */
 export type LogRecord = readonly [LogEvent] | readonly [LogEvent, LogEvent];
@@ -46,8 +47,12 @@ export function encodeRecord(record: LogRecord): Uint8Array {
  * @param streamSequence where the broker keeps the record
  * @throws {MalformedEventError} for bytes that are not one or two events of this version
  */
-export function decodeRecord(bytes: Uint8Array, streamSequence: number): StoredEvent[] {
-  return [...eventsIn(bytes, streamSequence, 0)];
+export function decodeRecord(
+  bytes: Uint8Array,
+  streamSequence: number,
+  upcasts: ReadonlyMap<string, Upcast> = UPCASTS,
+): StoredEvent[] {
+  return [...eventsIn(bytes, streamSequence, 0, upcasts)];
 }
 
 /**
@@ -60,6 +65,7 @@ export function* eventsIn(
   bytes: Uint8Array,
   streamSequence: number,
   fromSequence: number,
+  upcasts: ReadonlyMap<string, Upcast> = UPCASTS,
 ): Generator<StoredEvent, void, undefined> {
   const parsed = parseJson(bytes, positionOf(streamSequence));
   const values = Array.isArray(parsed) ? parsed : [parsed];
@@ -68,7 +74,7 @@ export function* eventsIn(
   }
   for (const [index, value] of values.entries()) {
     const sequence = positionOf(streamSequence, values.length - 1 - index);
-    if (sequence >= fromSequence) yield { sequence, event: checkedEvent(value, sequence) };
+    if (sequence >= fromSequence) yield { sequence, event: checkedEvent(value, sequence, upcasts) };
   }
 }
 

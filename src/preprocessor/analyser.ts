@@ -55,7 +55,10 @@ async function loadLibraries(): Promise<Libraries> {
   ]);
   // What looks like a control token in a user's text is text.
   const plainText = { disallowedSpecial: new Set<string>() };
-  return { countTokens: (text) => countTokens(text, plainText), detectLanguage: (text) => eld.detect(text).language };
+  return {
+    countTokens: (text) => countTokens(text, plainText),
+    detectLanguage: (text) => eld.detect(text).language,
+  };
 }
 
 function analysed(request: ModelRequest, { countTokens, detectLanguage }: Libraries): Analysis {

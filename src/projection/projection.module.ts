@@ -8,6 +8,8 @@ import {
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
+import { ALERT_RECEIVERS, type AlertReceiver } from '../alerts/alert-receivers.js';
+import { AlertsModule } from '../alerts/alerts.module.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
 import { ERASURE_READER } from '../conversation/erasure.port.js';
@@ -33,6 +35,7 @@ import { PostgresHeldTurns } from './postgres-held-turns.js';
 import { PostgresIdleReader } from './postgres-idle-reader.js';
 import { PostgresMessageReader } from './postgres-message-reader.js';
 import { PostgresQueueFigures } from './postgres-queue-figures.js';
+import { ProjectionAlarm } from './projection-alarm.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
 import { QUEUE_FIGURES } from './queue-figures.port.js';
@@ -147,11 +150,26 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
  * which run when the database is opened, in every role.
  */
 @Module({
-  imports: [ProjectionReaderModule],
+  imports: [ProjectionReaderModule, AlertsModule],
   providers: [
     {
+      provide: ProjectionAlarm,
+      inject: [ALERT_RECEIVERS, SOURCES, LOGGER],
+      useFactory: (receivers: readonly AlertReceiver[], sources: Sources, logger: Logger) =>
+        new ProjectionAlarm(receivers, sources, logger),
+    },
+    {
       provide: Projector,
-      inject: [EVENT_LOG, DataSource, LOGGER, SOURCES, SERVICE_CONFIG, PositionTracker, PositionChannel],
+      inject: [
+        EVENT_LOG,
+        DataSource,
+        LOGGER,
+        SOURCES,
+        SERVICE_CONFIG,
+        PositionTracker,
+        PositionChannel,
+        ProjectionAlarm,
+      ],
       useFactory: (
         log: EventLog,
         dataSource: DataSource,
@@ -160,11 +178,13 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         { projection }: ServiceConfig,
         tracker: PositionTracker,
         channel: PositionChannel,
+        alarm: ProjectionAlarm,
       ) =>
         new Projector({
           ...{ log, dataSource, logger, sources },
           maxBatch: projection.max_batch,
           turns: new TurnRelay({ held: new PostgresHeldTurns(dataSource), log, sources, logger }),
+          onStopped: (stop) => alarm.raise(stop),
           linger: new Linger(LINGER_MS, tracker),
           announce: (applied, run) => {
             // Readers in this process need not wait for the way over the broker.
@@ -177,7 +197,10 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
   exports: [Projector],
 })
 export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(@Inject(Projector) private readonly projector: Projector) {}
+  constructor(
+    @Inject(Projector) private readonly projector: Projector,
+    @Inject(ProjectionAlarm) private readonly alarm: ProjectionAlarm,
+  ) {}
 
   onApplicationBootstrap(): void {
     this.projector.start();
@@ -186,5 +209,6 @@ export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShu
   /** After everything else: workers and requests that finish during the shutdown still wait for the projection. */
   async onApplicationShutdown(): Promise<void> {
     await this.projector.stop();
+    this.alarm.end();
   }
 }

@@ -11,6 +11,7 @@ import { codeOf } from './database.errors.js';
 import { foldLog } from './fold-log.js';
 import type { Linger } from './linger.js';
 import { assertReaches, assertSameLog } from './log-identity.js';
+import type { ProjectionStop } from './projection-alarm.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
 
@@ -43,6 +44,8 @@ export interface ProjectorParts {
   readonly linger?: Linger | undefined;
   /** Tells everybody how far the tables are; called after each commit. `run` is another one each time it begins anew. */
   readonly announce: (applied: number, run: string) => void;
+  /** Is told when the projector stops by itself, and a person has to look. */
+  readonly onStopped?: (stop: ProjectionStop) => void;
   /** Learns after each commit which turns of conversations were held, or ended. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
 }
@@ -104,9 +107,10 @@ export class Projector {
     const { message } = error as Error;
     const stops = projectorVerdict(codeOf(error)) === 'stop';
     this.update({ active: false, lag: null, error: message, running: !stops });
-    if (stops)
+    if (stops) {
       this.parts.logger.fatal({ err: error }, 'The projection has stopped: it can not go on by itself');
-    else this.parts.logger.warn({ err: error }, 'The projection is interrupted and will try again');
+      this.parts.onStopped?.({ code: codeOf(error), message, applied: this.state.applied });
+    } else this.parts.logger.warn({ err: error }, 'The projection is interrupted and will try again');
     return !stops;
   }
 

@@ -90,13 +90,18 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
   private observeProjector(projector: Projector): void {
     const lag = this.gauge('llmq.projection.lag', 'Events in the log that the tables do not have yet');
     const active = this.gauge('llmq.projection.active', '1 where this process writes the tables');
+    const stopped = this.gauge(
+      'llmq.projection.stopped',
+      '1 where the projector met what it can not fold, and a person has to look',
+    );
     this.meter.addBatchObservableCallback(
       (result) => {
         const { health } = projector;
         if (health.lag !== null) result.observe(lag, health.lag);
         result.observe(active, health.active ? 1 : 0);
+        result.observe(stopped, !health.running && health.error !== null ? 1 : 0);
       },
-      [lag, active],
+      [lag, active, stopped],
     );
   }
 

@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { newApiKey } from '../../src/security/api-key.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
+import { serviceAddresses } from '../support/service-addresses.js';
 
 const SECRET = 'a secret of the test';
 const admin = newApiKey({ name: 'ann', role: 'admin', tenant: 'red' });
@@ -20,6 +22,9 @@ interface Hook {
 let service: RunningService;
 let receiver: Server;
 const hooks: Hook[] = [];
+let nats: NatsConnection;
+// biome-ignore lint/suspicious/noExplicitAny: alerts of several kinds.
+const heard: { readonly subject: string; readonly alert: any }[] = [];
 
 beforeAll(async () => {
   // Refuses every alert once: what it is not given again was lost.
@@ -47,8 +52,15 @@ beforeAll(async () => {
       security: { api_keys: [admin.config, client.config, other.config] },
     },
   });
+  const { url, user, password } = (await serviceAddresses(service.dataDir)).nats;
+  nats = await connect({ servers: url, user, pass: password });
+  nats.subscribe('llmq.alerts.>', {
+    callback: (_, message) => void heard.push({ subject: message.subject, alert: message.json() }),
+  });
+  await nats.flush();
 });
 afterAll(async () => {
+  await nats?.close();
   await service?.stop();
   receiver?.close();
 });
@@ -112,9 +124,12 @@ describe('dead letters', () => {
     expect((await call('GET', `${LETTERS}/${weary}`, undefined, other.key)).status).toBe(404);
   });
 
-  it('are told to the webhook, signed, until it takes them', async () => {
+  it('are told on their subject, and to the webhook, signed, until it takes them', async () => {
     await eventually(async () => expect(hooks.length).toBeGreaterThanOrEqual(4));
     const alerts = hooks.map(({ body }) => JSON.parse(body));
+    const told = heard.map(({ subject, alert }) => [subject, alert.message_id]);
+    expect(told).toEqual([weary, rejected].map((id) => ['llmq.alerts.dead-letter', id]));
+    for (const { alert } of heard) expect(alerts).toContainEqual(alert);
     for (const id of [weary, rejected]) {
       const own = alerts.filter((alert) => alert.message_id === id);
       expect(own).toHaveLength(2);
@@ -165,5 +180,33 @@ describe('dead letters', () => {
     expect(await listed()).toEqual([]);
     expect((await call('DELETE', `${LETTERS}/${rejected}`)).status).toBe(404);
     expect((await call('GET', `/messages/${rejected}`)).json.status).toBe('failed');
+  });
+});
+
+describe('a projection that meets what it can not fold', () => {
+  it('stops and says so: in its metric, its log, on a subject, and to the webhook', async () => {
+    const metric = async () => {
+      const headers = { authorization: `Bearer ${admin.key}` };
+      const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
+      return /^llmq_projection_stopped\S* (\d)/m.exec(text)?.[1];
+    };
+    expect(await metric()).toBe('0');
+    const mine = () => heard.filter((one) => one.alert.type === 'projection_stopped');
+    const posted = () => hooks.filter(({ body }) => body.includes('projection_stopped'));
+    nats.publish('llmq.events.normal.received.0', '{"type":"llmq.message.received.v99"}');
+    await eventually(() => expect(posted()).toHaveLength(2));
+    const alert = {
+      ...{ type: 'projection_stopped', id: expect.any(String), applied_sequence: expect.any(Number) },
+      error: { code: 'malformed_event', message: expect.stringContaining('llmq.message.received.v99') },
+      stopped_at: expect.stringMatching(/Z$/),
+    };
+    expect(mine()).toEqual([{ subject: 'llmq.alerts.projection-stopped', alert }]);
+    const [{ alert: told }] = mine() as [(typeof heard)[number]];
+    expect(posted().map(({ body }) => JSON.parse(body))).toEqual([told, told]);
+    expect(posted()[0]!.headers).toMatchObject({
+      ...{ 'webhook-id': told.id, 'webhook-signature': expect.stringMatching(/^v1,/) },
+    });
+    await eventually(async () => expect(await metric()).toBe('1'));
+    expect(service.logs()).toContain('The projection has stopped');
   });
 });

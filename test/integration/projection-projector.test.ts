@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { MalformedEventError } from '../../src/event-log/event-log.errors.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { databaseOf } from '../../src/projection/data-source.js';
+import type { ProjectionStop } from '../../src/projection/projection-alarm.js';
 import { Projector } from '../../src/projection/projector.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -32,19 +33,22 @@ async function tables(schema?: string): Promise<DataSource> {
 }
 
 interface Running {
+  readonly stops: ProjectionStop[];
   readonly projector: Projector;
   readonly announced: { applied: number; run: string }[];
 }
 
 function run(dataSource: DataSource, log: ArrayLog, maxBatch = 50): Running {
   const announced: { applied: number; run: string }[] = [];
+  const stops: ProjectionStop[] = [];
   const projector = new Projector({
     ...{ log, dataSource, maxBatch, logger: silentLogger, sources: systemSources },
+    onStopped: (stop) => stops.push(stop),
     announce: (applied, run) => announced.push({ applied, run }),
   });
   started = [...started, projector];
   projector.start();
-  return { projector, announced };
+  return { projector, announced, stops };
 }
 
 async function endSessions(dataSource: DataSource, like: string): Promise<number> {
@@ -132,7 +136,7 @@ it('is fenced by another writer, and goes on from where that one left the tables
 
 describe('stops, and says why, and skips nothing', () => {
   async function stopped(log: ArrayLog, dataSource: DataSource, error: RegExp) {
-    const { projector } = run(dataSource, log);
+    const { projector, stops } = run(dataSource, log);
     await eventually(() =>
       expect(projector.health).toMatchObject({
         running: false,
@@ -140,6 +144,13 @@ describe('stops, and says why, and skips nothing', () => {
         error: expect.stringMatching(error),
       }),
     );
+    expect(stops).toEqual([
+      {
+        code: expect.stringMatching(/./),
+        message: projector.health.error,
+        applied: projector.health.applied,
+      },
+    ]);
     return projector;
   }
 

@@ -18,6 +18,29 @@ it('migrates to exactly what the entities describe', async () => {
   await dataSource.destroy();
 });
 
+it('migrates to the tables that were committed (after a change on purpose: npm test -- this file -u)', async () => {
+  const dataSource = await openDatabase({ url: postgres.url, schema: 'described', poolSize: 2 });
+  const columns: Record<string, string>[] = await dataSource.query(
+    `SELECT format('%s.%s %s%s%s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+        CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END,
+        ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)) AS line
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+      LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+      WHERE c.relnamespace = 'described'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+        AND a.attnum > 0 AND NOT a.attisdropped`,
+  );
+  const constraints: Record<string, string>[] = await dataSource.query(
+    `SELECT format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS line
+      FROM pg_constraint WHERE connamespace = 'described'::regnamespace AND contype <> 'n'`,
+  );
+  const indexes: Record<string, string>[] = await dataSource.query(
+    "SELECT indexdef AS line FROM pg_indexes WHERE schemaname = 'described'",
+  );
+  const dump = [...columns, ...constraints, ...indexes].map(({ line }) => line!.replaceAll('described.', ''));
+  expect(dump.sort().join('\n')).toMatchSnapshot();
+  await dataSource.destroy();
+});
+
 it('notices when the entities and the migrated tables differ', async () => {
   const dataSource = await openDatabase({ url: postgres.url, schema: 'differing', poolSize: 2 });
   await dataSource.query('ALTER TABLE differing.messages ALTER COLUMN model TYPE varchar(10)');

@@ -14,7 +14,7 @@ const IN_FLIGHT = 16;
 /** Alerts whose receiver failed count as held until their next try; beyond this, later ones wait in the log. */
 const MAX_ACK_PENDING = 10_000;
 
-export interface AlertFeedOptions {
+export interface DeadLetterFeedOptions {
   /** Of the durable consumer: each name gets every dead letter, and its processes share them. */
   readonly name: string;
   /** Longer than `deliver` may take. */
@@ -28,12 +28,12 @@ export interface AlertFeedOptions {
  * Hands each dead letter of the log from the first start on to `deliver`, until it succeeds. The broker keeps the place,
  * over restarts and for all processes together, so that an alert is delivered at least once.
  */
-export class AlertFeed {
+export class DeadLetterFeed {
   private readonly feed: ConsumerFeed;
 
   constructor(
     nats: NatsConnection,
-    private readonly options: AlertFeedOptions,
+    private readonly options: DeadLetterFeedOptions,
     private readonly logger: Logger,
   ) {
     const consumer = {

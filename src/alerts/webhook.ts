@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import type { DeadLetterAlert } from './dead-letter-alert.js';
+import type { Alert } from './alert.js';
 import { webhookHeaders } from './webhook-signature.js';
 
 export interface WebhookOptions {
@@ -14,7 +14,7 @@ export class Webhook {
   constructor(private readonly options: WebhookOptions) {}
 
   /** @throws {Error} when the receiver did not answer with 2xx in time */
-  async deliver(alert: DeadLetterAlert, nowMs: number): Promise<void> {
+  async deliver(alert: Alert, nowMs: number): Promise<void> {
     const { url, secret, timeoutMs } = this.options;
     const body = JSON.stringify(alert);
     const { statusCode, body: answer } = await request(url, {

@@ -1,0 +1,15 @@
+import type { Alert } from './alert.js';
+
+/** Where an alert goes. Each way succeeds or fails on its own, so that one that is down does not hold up the other. */
+export interface AlertReceiver {
+  readonly name: 'subject' | 'webhook';
+  /** How long `deliver` may take, in milliseconds. */
+  readonly withinMs: number;
+  /**
+   * Resolves when the receiver has it. It may get an alert more than once, under the same id.
+   * @throws {Error} when it did not take it in time
+   */
+  readonly deliver: (alert: Alert) => Promise<void>;
+}
+
+export const ALERT_RECEIVERS = Symbol('AlertReceivers');

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Alert } from '../alerts/alert.js';
+import type { AlertReceiver } from '../alerts/alert-receivers.js';
+import { backoffDelayMs } from '../message/backoff.policy.js';
+import type { Sources } from '../platform/clock.js';
+
+const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
+
+/** Why a projector can't go on by itself. */
+export interface ProjectionStop {
+  /** Stable, for programs: `malformed_event`, `orphan_event`, `log_mismatch`, or an SQLSTATE. */
+  readonly code: string;
+  readonly message: string;
+  /** The last sequence in the tables. */
+  readonly applied: number;
+}
+
+/** What the webhook and the subject `llmq.alerts.projection-stopped` carry. */
+export interface ProjectionStoppedAlert extends Alert {
+  readonly type: 'projection_stopped';
+  readonly applied_sequence: number;
+  readonly error: { readonly code: string; readonly message: string };
+  /** ISO 8601, UTC. */
+  readonly stopped_at: string;
+}
+
+/**
+ * Tells every receiver that the projection has stopped, again and again until it takes it, or the process ends: the next
+ * one stops at the same event and tells it anew, under the same id.
+ */
+export class ProjectionAlarm {
+  private readonly ending = new AbortController();
+
+  constructor(
+    private readonly receivers: readonly AlertReceiver[],
+    private readonly sources: Sources,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Neither waits nor throws. */
+  raise({ code, message, applied }: ProjectionStop): void {
+    const alert: ProjectionStoppedAlert = {
+      ...{ type: 'projection_stopped', id: alertId(code, message, applied) },
+      ...{ applied_sequence: applied, error: { code, message } },
+      stopped_at: new Date(this.sources.nowMs()).toISOString(),
+    };
+    for (const receiver of this.receivers) void this.deliver(receiver, alert);
+  }
+
+  end(): void {
+    this.ending.abort();
+  }
+
+  private async deliver({ name, deliver }: AlertReceiver, alert: ProjectionStoppedAlert): Promise<void> {
+    const { signal } = this.ending;
+    for (let tries = 1; !signal.aborted; tries += 1) {
+      try {
+        return await deliver(alert);
+      } catch (err) {
+        this.logger.warn(
+          { err, receiver: name },
+          'The alert of a stopped projection was not taken; trying again',
+        );
+      }
+      const delayMs = backoffDelayMs(tries, RETRY, this.sources.random());
+      await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+}
+
+function alertId(code: string, message: string, applied: number): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([code, message, applied]))
+    .digest('base64url');
+  return `projection_stopped_${digest.slice(0, 22)}`;
+}
