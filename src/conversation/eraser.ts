@@ -1,4 +1,5 @@
 import type { EventLog } from '../event-log/event-log.port.js';
+import { streamSequenceOf } from '../event-log/log-position.js';
 import type { Sources } from '../platform/clock.js';
 import type { ProjectionPosition } from '../projection/message-reader.port.js';
 import { conversationEvent } from './conversation.events.js';
@@ -43,7 +44,7 @@ export class Eraser {
     if (queued.length === 0) return;
     // Before the log's records, which are what this is found by when it has to be done again.
     await this.parts.remains.clear(messagesIn(queued));
-    const { first, last } = erasingOrder(queued);
+    const { first, last } = erasingOrder(queued, streamSequenceOf);
     await log.erase(first);
     await log.erase(last);
     const up_to_sequence = queued[queued.length - 1]!.sequence;
