@@ -22,7 +22,7 @@ interface Delivered {
 
 /**
  * An answer, a failure, or neither: the message is decided already, or was cancelled right before the call or while it
- * ran.
+ * ran, or nobody can tell in time whether it may be called.
  */
 export type Outcome = Delivered &
   (
@@ -30,6 +30,7 @@ export type Outcome = Delivered &
     | { readonly kind: 'failed'; readonly failure: CallFailure }
     | { readonly kind: 'known'; readonly decision: KnownAlready }
     | { readonly kind: 'cancelled' }
+    | { readonly kind: 'unclear' }
   );
 
 /**
@@ -37,7 +38,9 @@ export type Outcome = Delivered &
  * does not wait for the log, but nothing is concluded from the call before the record is durable (ADR 6).
  *
  * A message that another worker may still have is recorded first, and called only if the log, up to that record, has not
- * ended it: the time from the first look at it to the call can be long on a busy machine.
+ * ended it: the time from the first look at it to the call can be long on a busy machine. So is every turn of a
+ * conversation. A process that stood still for longer than its ack deadline does not know that its first delivery went
+ * to another worker too, and must not begin with a turn after the next one has run.
  */
 export class Attempts {
   constructor(
@@ -61,7 +64,7 @@ export class Attempts {
       lease.release();
       return { kind: 'cancelled', chunksDelivered: 0 };
     }
-    if (this.earlierRuns.possible(work.delivery)) return this.runAgain(work, lease);
+    if (isTurn(work) || this.earlierRuns.possible(work.delivery)) return this.runIfOpen(work, lease);
     const recorded = this.record(work, lease);
     const called = this.call(work, lease).finally(() => lease.release());
     const [record, outcome] = await Promise.allSettled([recorded, called]);
@@ -70,9 +73,10 @@ export class Attempts {
     return outcome.value;
   }
 
-  private async runAgain(work: Work, lease: EndpointLease): Promise<Outcome> {
+  private async runIfOpen(work: Work, lease: EndpointLease): Promise<Outcome> {
     try {
       const decision = await this.earlierRuns.decideAt(work.delivery, await this.record(work, lease));
+      if (decision === null && isTurn(work)) return { kind: 'unclear', chunksDelivered: 0 };
       if (decision !== null && isKnown(decision)) return { kind: 'known', decision, chunksDelivered: 0 };
       return await this.call(work, lease);
     } finally {
@@ -151,6 +155,10 @@ function failureOf(error: unknown, endpoint: string): CallFailure {
   }
   if (error instanceof CallOverdueError) return { kind: 'overdue', endpoint, timeoutMs: error.timeoutMs };
   throw error;
+}
+
+function isTurn({ context }: Work): boolean {
+  return context !== null;
 }
 
 function isKnown(decision: DispatchDecision): decision is KnownAlready {

@@ -15,6 +15,9 @@ import { type CallFailure, consequences } from './verdict.policy.js';
 import { contextNow, dueMessage } from './work.js';
 import type { WorkerCounters } from './worker-counters.js';
 
+/** What can be settled: of all outcomes, those that tell what becomes of the message. */
+type Decided = Exclude<Outcome, { kind: 'unclear' }>;
+
 type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
 
 /**
@@ -31,7 +34,7 @@ export class Settlement {
     private readonly counters: WorkerCounters,
   ) {}
 
-  async outcome(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
+  async outcome(delivery: LaneDelivery, outcome: Decided): Promise<void> {
     // The log has the cancellation already, and only the first end counts.
     if (outcome.kind !== 'known' && this.isCancelled(delivery)) return this.leave(delivery);
     switch (outcome.kind) {

@@ -190,11 +190,7 @@ export class Worker {
         await this.settle(() => this.parts.settlement.known(delivery, prepared.decision));
         break;
       case 'unclear':
-        this.parts.logger.warn(
-          { messageId: delivery.event.subject },
-          'a message waits for the projection to tell whether it may run',
-        );
-        this.handBack(delivery, UNCLEAR_DELAY_MS);
+        this.unclear(delivery);
         break;
       case 'request_missing':
         await this.fail(delivery, prepared);
@@ -237,7 +233,16 @@ export class Worker {
   private async execute(work: Work, lease: EndpointLease): Promise<void> {
     const { attempts, settlement } = this.parts;
     const outcome = await this.inSlot(work.delivery.lane, () => attempts.run(work, lease));
-    await this.settle(() => settlement.outcome(work.delivery, outcome));
+    if (outcome.kind === 'unclear') this.unclear(work.delivery);
+    else await this.settle(() => settlement.outcome(work.delivery, outcome));
+  }
+
+  private unclear(delivery: LaneDelivery): void {
+    this.parts.logger.warn(
+      { messageId: delivery.event.subject },
+      'a message waits for the projection to tell whether it may run',
+    );
+    this.handBack(delivery, UNCLEAR_DELAY_MS);
   }
 
   private fail(delivery: LaneDelivery, failure: CallFailure): Promise<void> {

@@ -2,7 +2,14 @@ import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
 import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
 import { ModelCallError } from '../../src/endpoints/model-endpoint.port.js';
 import type { LaneDelivery, Lanes } from '../../src/lanes/lane.port.js';
-import type { MessageEvent, MessageEventOf, MessageEventType } from '../../src/message/message.events.js';
+import { complete } from '../../src/message/complete.decision.js';
+import type {
+  MessageEvent,
+  MessageEventOf,
+  MessageEventType,
+  MessagePrioritized,
+} from '../../src/message/message.events.js';
+import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
 import {
   type Answering,
@@ -261,6 +268,34 @@ describe('a worker that dies', () => {
     expect(only(id, 'llmq.message.dead-lettered.v1').data.reason).toBe('lost_workers');
     expect(endpoint.calls).toHaveLength(0);
     await rig.lanesEmpty();
+  });
+});
+
+describe('a worker that stood still for longer than its deadline', () => {
+  it('does not begin with a turn that another has ended, though it was handed to it first', async () => {
+    const endpoint = new TestEndpoint(atOnce);
+    let submitted: Promise<string> | null = null;
+    // What happens while it stands still, between its look at the turns before and its call.
+    const turns = async (): Promise<never[]> => {
+      const messageId = await submitted!;
+      const prioritized = rig.folded.eventsOf(messageId)[1] as MessagePrioritized;
+      const now = new Date().toISOString();
+      const context = { messageId, tenant: prioritized.tenant, lane: prioritized.lane, now };
+      const completed = complete({ ...context, newId: systemSources.newId }, prioritized, {
+        ...{ answer: { role: 'assistant', content: 'of another' }, finishReason: 'stop', model: 'model' },
+        ...{ usage: null, firstTokenMs: null, calledAt: now, delivery: 2, endpoint: 'test' },
+      });
+      await rig.log.append([completed]);
+      return [];
+    };
+    const conversations = { find: async () => null, turns };
+    await rig.startWorker({ endpoints: [endpoint], broken: () => ({ conversations }) });
+    // Younger than the worker: one that was in the lane before it is looked up in any case.
+    submitted = rig.submit('high', { conversation_id: 'one' });
+    const id = await submitted;
+    await rig.history(id, ['received', 'prioritized', 'completed', 'dispatched']);
+    await rig.lanesEmpty();
+    expect(endpoint.calls).toHaveLength(0);
   });
 });
 
