@@ -98,8 +98,9 @@ export class DueRelay {
   private async untilDue(dueAt: string | null): Promise<boolean> {
     const waitMs = dueAt === null ? 0 : Date.parse(dueAt) - this.sources.nowMs();
     if (waitMs <= 0) return true;
-    // Longer than the lead only when the clocks differ; then the broker's is believed.
-    await sleep(Math.min(waitMs, LONGEST_HOLD_MS), undefined, { signal: this.stopping.signal }).catch(
+    // Longer than the lead only when the clocks differ; then the broker's is believed. One more, since a timer may end a
+    // millisecond before its time by the clock.
+    await sleep(Math.min(waitMs, LONGEST_HOLD_MS) + 1, undefined, { signal: this.stopping.signal }).catch(
       () => {},
     );
     return !this.stopping.signal.aborted;
