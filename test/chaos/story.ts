@@ -1,5 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import type { StoredEvent } from '../../src/event-log/event-log.port.js';
 import { isMessageEvent } from '../../src/event-log/log-event.events.js';
 import { decodeRecord } from '../../src/event-log/log-record.js';
 import { isTerminal, type MessageEvent } from '../../src/message/message.events.js';
@@ -16,22 +17,31 @@ export interface Story {
   readonly answer: string | null;
 }
 
-/** Reads the whole log with the broker's own client and folds it, without any of the service's adapters. */
-export async function readStories({ nats }: ServiceAddresses): Promise<Map<string, Story>> {
+/** Folds the whole log, without any of the service's adapters. */
+export async function readStories(addresses: ServiceAddresses): Promise<Map<string, Story>> {
+  const stories = new Map<string, Story>();
+  for await (const { event, sequence } of readLog(addresses)) {
+    if (isMessageEvent(event)) tell(stories, event, sequence);
+  }
+  return stories;
+}
+
+/** Every event that the log holds now, read with the broker's own client. */
+export async function* readLog({ nats }: ServiceAddresses): AsyncGenerator<StoredEvent> {
   const connection = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
   try {
     const manager = await jetstreamManager(connection);
     const { state } = await manager.streams.info('LLMQ_EVENTS');
-    const stories = new Map<string, Story>();
     for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; ) {
+      const before = seq;
       const batch = await manager.direct.getBatch('LLMQ_EVENTS', { seq, batch: 1_000 });
       for await (const stored of batch) {
-        for (const { event, sequence } of decodeRecord(stored.data, stored.seq))
-          if (isMessageEvent(event)) tell(stories, event, sequence);
+        yield* decodeRecord(stored.data, stored.seq);
         seq = stored.seq + 1;
       }
+      // Nothing but erased records up to the end.
+      if (seq === before) return;
     }
-    return stories;
   } finally {
     await connection.close();
   }

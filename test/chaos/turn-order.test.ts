@@ -3,9 +3,11 @@ import pg from 'pg';
 import { eventually } from '../support/eventually.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { type RunningService, startService } from '../support/service.js';
+import type { ServiceAddresses } from '../support/service-addresses.js';
 import { startTestNats } from '../support/test-nats.js';
 import { startTestPostgres } from '../support/test-postgres.js';
 import { rounds } from './rounds.js';
+import { readLog } from './story.js';
 
 const LONG = rounds(0) >= 20;
 const CONVERSATIONS = LONG ? 200 : 24;
@@ -43,7 +45,7 @@ async function startSurroundings() {
   };
   return {
     model,
-    databaseUrl: postgres.url,
+    addresses: { nats, databaseUrl: postgres.url } satisfies ServiceAddresses,
     start: (roles: string) => startService({ env: { ...env, LLMQ_ROLES: roles }, config }),
     stop: async () => {
       await model.close();
@@ -140,6 +142,35 @@ function brokenOrder(model: RecordingModel, conversations: readonly string[]): s
   return broken;
 }
 
+/** What the log and the model know of the conversations that something is wrong with, by time. */
+async function told(
+  addresses: ServiceAddresses,
+  model: RecordingModel,
+  rows: readonly Row[],
+  broken: readonly string[],
+): Promise<string[]> {
+  const conversations = new Set(broken.map((line) => line.split(' ')[0]));
+  const contents = new Map(
+    rows
+      .filter((row) => conversations.has(row.conversation_id))
+      .map(({ id, content }) => [id, content] as const),
+  );
+  const lines: string[] = [];
+  for await (const { event, sequence } of readLog(addresses)) {
+    const content = contents.get(event.subject);
+    if (content !== undefined)
+      lines.push(
+        `${event.time} ${content}: ${event.type} at ${sequence} ${JSON.stringify(event.data).slice(0, 300)}`,
+      );
+  }
+  for (const { messages, atMs, answered } of model.calls) {
+    const content = messages.at(-1)!.content;
+    if (conversations.has(content.split(' ')[0]))
+      lines.push(`${new Date(atMs).toISOString()} ${content}: called, ${answered ? '' : 'not '}answered`);
+  }
+  return lines.sort();
+}
+
 describe(`${CONVERSATIONS} conversations of ${TURNS} turns, ${WORKERS} workers of which one is killed every 2 s`, () => {
   it('answers every turn once, in the order accepted, with exactly the turns before it', async () => {
     const around = await startSurroundings();
@@ -152,7 +183,7 @@ describe(`${CONVERSATIONS} conversations of ${TURNS} turns, ${WORKERS} workers o
       await submitAll(api.baseUrl, conversations);
       const rows = await eventually(
         async () => {
-          const all = await rowsOf(around.databaseUrl);
+          const all = await rowsOf(around.addresses.databaseUrl);
           const open = all.filter(({ status }) => status !== 'completed');
           if (all.length < CONVERSATIONS * TURNS || open.length > 0) {
             throw new Error(
@@ -165,7 +196,9 @@ describe(`${CONVERSATIONS} conversations of ${TURNS} turns, ${WORKERS} workers o
       );
       expect(rows.filter(({ results }) => Number(results) !== 1)).toEqual([]);
       expect(rows.filter(({ content, answer }) => answer !== answerTo(content))).toEqual([]);
-      expect(brokenOrder(around.model, conversations)).toEqual([]);
+      const broken = brokenOrder(around.model, conversations);
+      if (broken.length > 0) broken.push(...(await told(around.addresses, around.model, rows, broken)));
+      expect(broken).toEqual([]);
     } finally {
       ending.abort();
       await killing;

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 export interface RecordedCall {
   readonly messages: readonly { readonly role: string; readonly content: string }[];
   readonly answered: boolean;
+  /** When its request was read, in milliseconds. */
+  readonly atMs: number;
 }
 
 export interface RecordingModel {
@@ -47,7 +49,7 @@ async function answer(
   for await (const part of request.setEncoding('utf8')) text += part;
   const { messages, model } = JSON.parse(text) as Pick<RecordedCall, 'messages'> & { model: string };
   const answered = Math.random() >= failing;
-  calls.push({ messages, answered });
+  calls.push({ messages, answered, atMs: Date.now() });
   await new Promise((resolve) => setTimeout(resolve, takesMs));
   response.setHeader('content-type', 'application/json');
   if (!answered) {
