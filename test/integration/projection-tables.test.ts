@@ -84,7 +84,7 @@ describe('a database that can not be used', () => {
   });
 
   it('that is something else', async () => {
-    const server = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    const server = createServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
     await expect(open(`postgres://u:secret@127.0.0.1:${port}/llmq`)).rejects.toMatchObject({
