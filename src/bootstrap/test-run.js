@@ -22,12 +22,17 @@ const SETTINGS_OF_A_SERVICE = [
 
 /**
  * @param {NodeJS.ProcessEnv} env
- * @param {{ countsFile: string, rounds: number }} run
+ * @param {{ folder: string, countsFile: string, rounds: number }} run  `folder` is for what its test files share
  * @returns {NodeJS.ProcessEnv}
  */
-function testEnvironment(env, { countsFile, rounds }) {
+function testEnvironment(env, { folder, countsFile, rounds }) {
   const own = Object.entries(env).filter(([name]) => !SETTINGS_OF_A_SERVICE.includes(name));
-  return { LLMQ_CHAOS_ROUNDS: String(rounds), ...Object.fromEntries(own), LLMQ_TEST_COUNTS: countsFile };
+  return {
+    LLMQ_CHAOS_ROUNDS: String(rounds),
+    ...Object.fromEntries(own),
+    LLMQ_TEST_COUNTS: countsFile,
+    LLMQ_TEST_RUN_DIR: folder,
+  };
 }
 
 /**
@@ -44,10 +49,9 @@ function jestArguments(args, projects) {
     // Jest itself takes one less than there are cores: one on two, while most tests wait for servers most of the time.
     ...(args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ['--maxWorkers=2']),
     ...args,
-    // With its results in, a run must end: what a failed test left open would keep it for ever.
-    '--forceExit',
     '--reporters=default',
     `--reporters=${inProject('src', 'bootstrap', 'jest-counts.reporter.js')}`,
+    `--reporters=${inProject('src', 'bootstrap', 'jest-end.reporter.js')}`,
     // Last, for it takes every word after it as a project's name.
     ...(selected ? [] : ['--selectProjects', ...projects]),
   ];
@@ -86,7 +90,7 @@ export async function runTests(args) {
     );
     const code = await runInForeground(process.execPath, forJest, {
       cwd: inProject(),
-      env: testEnvironment(env, { countsFile, rounds: longChaos ? 20 : 3 }),
+      env: testEnvironment(env, { folder, countsFile, rounds: longChaos ? 20 : 3 }),
     });
     console.log(closingLine(readCounts(countsFile), code));
     return code;

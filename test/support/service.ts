@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { endEmbeddedServers, runningServers } from './embedded-processes.js';
+import { giveCluster } from './prepared-cluster.js';
 import { reapWithThisProcess } from './reaper.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
@@ -60,6 +61,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     throw new Error(`There is no ${entry}: build the service before these tests ("npm test" does).`);
   });
   const dataDir = options.dataDir ?? (await makeTempDir('llmq-service'));
+  if (options.env?.['DATABASE_URL'] === undefined) await giveCluster(dataDir);
   const child = spawn(process.execPath, [entry], {
     cwd: PROJECT,
     env: await serviceEnv(dataDir, options),

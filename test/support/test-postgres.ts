@@ -5,6 +5,7 @@ import {
   startEmbeddedPostgres,
 } from '../../src/platform/embedded/embedded-postgres.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
+import { giveCluster } from './prepared-cluster.js';
 import { reapWithThisProcess } from './reaper.js';
 import { silentLogger } from './silent-logger.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
@@ -36,6 +37,7 @@ const FAST = { fsync: false, full_page_writes: false };
 export async function startTestPostgres({ fsync = false }: TestPostgresOptions = {}): Promise<TestPostgres> {
   const dir = await makeTempDir('llmq-postgres');
   const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
+  if (!fsync) await giveCluster(dir);
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
   const start = (port: number | null) =>
