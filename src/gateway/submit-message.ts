@@ -176,7 +176,15 @@ export class SubmitMessage {
     this.refuseUnknownModel(submission);
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
     const { tenant, mostUrgent } = caller;
-    const prioritization = this.prioritizer.prioritize({ ...submission, tenant, mostUrgent });
+    const { userId, request, requestedPriority, metadata } = submission;
+    const prioritization = this.prioritizer.prioritize({
+      tenant,
+      mostUrgent,
+      userId,
+      request,
+      requestedPriority,
+      metadata,
+    });
     const nowMs = this.sources.nowMs();
     const when = timingOf(submission.timing, nowMs);
     const context: EventContext = {

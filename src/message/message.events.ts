@@ -237,7 +237,7 @@ export function messageEvent<T extends MessageEventType>(
   type: T,
   data: MessageEventData[T],
 ): MessageEventOf<T> {
-  return {
+  const event: MessageEventOf<T> = {
     specversion: '1.0',
     id: context.newId(),
     source: '/llm-message-queue',
@@ -247,7 +247,8 @@ export function messageEvent<T extends MessageEventType>(
     datacontenttype: 'application/json',
     tenant: context.tenant,
     lane: context.lane,
-    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
     data,
   };
+  if (context.traceparent !== undefined) event.traceparent = context.traceparent;
+  return event;
 }

@@ -64,19 +64,18 @@ async function loadLibraries(): Promise<Libraries> {
 function analysed(request: ModelRequest, { countTokens, detectLanguage }: Libraries): Analysis {
   const { whole, asked } = askedText(request);
   const all = excerptOf(whole);
-  const allWords = wordsOf(all.text);
+  const allWords = wordsOf(all.text.toLowerCase());
   const same = asked === whole;
   const { text } = same ? all : excerptOf(asked);
-  const { spaced, unspaced } = same ? allWords : wordsOf(text);
-  const lowerCase = spaced.map((word) => word.toLowerCase());
-  const sentiment = sentimentOf(text, lowerCase, LEXICON, unspaced > 0);
+  const { spaced, unspaced } = same ? allWords : wordsOf(text.toLowerCase());
+  const sentiment = sentimentOf(text, spaced, LEXICON, unspaced > 0);
   return {
     tokens: Math.round(countTokens(all.text) * all.factor),
     words: Math.round((allWords.spaced.length + allWords.unspaced) * all.factor),
-    language: languageOf(text, lowerCase, detectLanguage),
+    language: languageOf(text, spaced, detectLanguage),
     question: isQuestion(text),
     sentiment,
-    score: urgencyOf(text, spaced, lowerCase, unspaced > 0, sentiment),
+    score: urgencyOf(text, spaced, unspaced > 0, sentiment),
   };
 }
 

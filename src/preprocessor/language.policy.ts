@@ -11,6 +11,8 @@ const LETTERS_PER_IDEOGRAPH = 2;
 const KANA_SHARE = 0.05;
 /** In so short a text one common word is enough; statistics of its letters would be guesses. */
 const FEW_WORDS = 12;
+/** More would hardly tell more. */
+const MOST_WORDS = 40;
 
 /** In the order of the counters. Scripts that one language alone, or nearly, is written in name it. */
 const SCRIPTS = ['latin', 'han', 'kana', 'other', 'ko', 'el', 'he', 'th', 'hy', 'ka'] as const;
@@ -47,8 +49,13 @@ for (const [language, words] of Object.entries(COMMON_WORDS)) {
   for (const word of words.split(' ')) languagesOf.set(word, [...(languagesOf.get(word) ?? []), language]);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
+const ASCII = /^[\u0000-\u007f]*$/;
+const TWO_LATIN_LETTERS = /[a-z][^a-z]*[a-z]/i;
+
 /** @param words those between spaces, in lower case */
 export function languageByScript(text: string, words: readonly string[]): Verdict {
+  if (ASCII.test(text)) return TWO_LATIN_LETTERS.test(text) ? languageByWords(words) : { language: null };
   const letters = countScripts(text);
   const total = letters.reduce((sum, count) => sum + count, 0);
   if (total < LEAST_LETTERS) return { language: null };
@@ -98,7 +105,7 @@ function isSign(unit: number): boolean {
 
 function languageByWords(words: readonly string[]): Verdict {
   const hits = new Map<string, number>();
-  for (const word of words) {
+  for (const word of words.slice(0, MOST_WORDS)) {
     for (const language of languagesOf.get(word) ?? []) hits.set(language, (hits.get(language) ?? 0) + 1);
   }
   const [first, second] = [...hits].sort((a, b) => b[1] - a[1]);

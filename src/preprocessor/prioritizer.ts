@@ -1,5 +1,5 @@
 import type { PriorityRule } from '../admin/admin.events.js';
-import { type Analysis, type Lane, laneSchema, type ModelRequest } from '../message/message.events.js';
+import { type Analysis, LANES, type Lane, type ModelRequest } from '../message/message.events.js';
 import { type Prioritization, prioritize, type ScoreThresholds } from '../message/prioritize.decision.js';
 import type { Analyser } from './analyser.js';
 import { askedText } from './asked-text.policy.js';
@@ -73,7 +73,7 @@ export class Prioritizer {
     const { tenant, request, userId } = submission;
     return prioritize({
       explicit: submission.requestedPriority,
-      override: laneSchema.safeParse(submission.metadata['user_priority']).data ?? null,
+      override: laneIn(submission.metadata['user_priority']),
       mostUrgent: submission.mostUrgent ?? 'realtime',
       userDefault: this.settings.of(tenant).users.get(userId)?.priority ?? null,
       matchRules: () => weighRules(matched ?? matching(this.settings.rulesOf(tenant), request)),
@@ -81,6 +81,10 @@ export class Prioritizer {
       ...this.options,
     });
   }
+}
+
+function laneIn(value: unknown): Lane | null {
+  return LANES.find((lane) => lane === value) ?? null;
 }
 
 function matching(rules: readonly CompiledRule[], request: ModelRequest): PriorityRule[] {

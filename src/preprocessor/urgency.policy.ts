@@ -20,7 +20,7 @@ const CHINESE = wordWeights({
 });
 
 const findChinese = unspacedFinder(CHINESE);
-const SHOUTED = /^[A-Z]{3,}$/;
+const SHOUTED = /\b[A-Z]{3,}\b/g;
 const EXCLAMATION = 0.08;
 const MOST_EXCLAMATIONS = 3;
 const SHOUTING = 0.1;
@@ -31,36 +31,32 @@ const BAD_MOOD = 0.2;
  * How urgent a text seems, from 0 to 1: each sign leaves a share of the doubt that the others left, so that one word
  * never makes it certain. Each word counts once, so that a text is not urgent for its length.
  *
- * @param words those between spaces, as they are written
- * @param lowerCase the same in lower case
+ * @param words those between spaces, in lower case
  * @param unspaced whether there is Chinese in it
  * @param sentiment from -1 to 1
  */
 export function urgencyOf(
   text: string,
   words: readonly string[],
-  lowerCase: readonly string[],
   unspaced: boolean,
   sentiment: number,
 ): number {
   let doubt = 1 - BAD_MOOD * Math.max(0, -sentiment);
-  for (const word of urgentWords(text, lowerCase, unspaced)) {
+  for (const word of urgentWords(text, words, unspaced)) {
     doubt *= 1 - (ENGLISH.get(word) ?? CHINESE.get(word) ?? 0);
   }
   doubt *= 1 - EXCLAMATION * Math.min(MOST_EXCLAMATIONS, text.match(/[!！]/g)?.length ?? 0);
-  if (isShouting(words)) doubt *= 1 - SHOUTING;
+  if (isShouting(text)) doubt *= 1 - SHOUTING;
   return Math.round(100 * (1 - doubt)) / 100;
 }
 
-function urgentWords(text: string, lowerCase: readonly string[], unspaced: boolean): ReadonlySet<string> {
+function urgentWords(text: string, words: readonly string[], unspaced: boolean): ReadonlySet<string> {
   const found = new Set(unspaced ? findChinese(text) : []);
-  for (const word of lowerCase) if (ENGLISH.has(word)) found.add(word);
+  for (const word of words) if (ENGLISH.has(word)) found.add(word);
   return found;
 }
 
 /** One word in capitals is an abbreviation; several are a raised voice. */
-function isShouting(words: readonly string[]): boolean {
-  let shouted = 0;
-  for (const word of words) if (SHOUTED.test(word)) shouted += 1;
-  return shouted >= LEAST_SHOUTED;
+function isShouting(text: string): boolean {
+  return (text.match(SHOUTED)?.length ?? 0) >= LEAST_SHOUTED;
 }

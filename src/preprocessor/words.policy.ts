@@ -7,7 +7,7 @@ const PLAIN_WORD = /[a-z0-9]+(?:'[a-z]+)*/gi;
 const ASCII = /^[\u0000-\u007f]*$/;
 
 export interface Words {
-  /** Those that stand between spaces, in their order and as they are written. */
+  /** Those that stand between spaces, in their order. */
   readonly spaced: readonly string[];
   /** Chinese and Japanese: each character counts as a word, as word processors count. */
   readonly unspaced: number;

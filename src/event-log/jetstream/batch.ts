@@ -8,6 +8,8 @@ import type { WireMessage } from './wire.js';
 export class Batch {
   private firstDoubtAt: number | null = null;
   private current: readonly AppendPart[];
+  /** Of the current parts; made when it is asked for. */
+  private wire: readonly WireMessage[] | null = null;
 
   /** `messageId` marks the first message of a batch of appends that have no keys of their own. */
   constructor(
@@ -22,10 +24,8 @@ export class Batch {
   }
 
   get messages(): readonly WireMessage[] {
-    const [first] = this.current;
-    return this.current.length === 1 && first
-      ? first.messages
-      : this.current.flatMap((part) => part.messages);
+    this.wire ??= this.current.flatMap((part) => part.messages);
+    return this.wire;
   }
 
   get keyed(): boolean {
@@ -49,7 +49,10 @@ export class Batch {
   /** False when every caller has its answer, and nobody needs this batch any more. */
   prepare(): boolean {
     // Those who were told "not stored" must not be stored after all.
-    if (!this.inDoubt) this.current = this.current.filter((part) => part.waiting);
+    if (!this.inDoubt && !this.current.every((part) => part.waiting)) {
+      this.current = this.current.filter((part) => part.waiting);
+      this.wire = null;
+    }
     return this.current.some((part) => part.waiting);
   }
 
