@@ -21,7 +21,14 @@ const state: MessageState = {
   },
   ...{ createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:01.000Z', scheduledAt: null },
   ...{ startedAt: null, completedAt: '2026-01-01T00:00:01.000Z', waitedMs: 1, error: null },
-  ...{ receivedSequence: 3, lastSequence: 9, heldBehind: null, laneSequence: null, terminalSequence: 9 },
+  ...{
+    receivedSequence: 3,
+    turnSequence: 3,
+    lastSequence: 9,
+    heldBehind: null,
+    laneSequence: null,
+    terminalSequence: 9,
+  },
 };
 const answer = { sequence: 9, answer: { content: 'y' } };
 const message = { state, answer };

@@ -51,7 +51,7 @@ function place(turns: Map<string, number | null>, event: MessageEvent, sequence:
   } else if (event.type === 'llmq.message.received.v1') {
     turns.set(event.subject, event.data.due_at == null ? sequence : null);
   } else if (event.type === 'llmq.message.requeued.v1') {
-    turns.set(event.subject, sequence);
+    if (!turns.has(event.subject)) turns.set(event.subject, sequence);
   } else if (event.type === 'llmq.message.prioritized.v1' && turns.get(event.subject) === null) {
     turns.set(event.subject, sequence);
   }

@@ -7,7 +7,7 @@ import type { ConversationState } from './conversation.state.js';
 /** A message of a conversation, with what a model needs of it. */
 export interface Turn {
   readonly messageId: string;
-  /** Where it was received: the turns' order. */
+  /** In the order of the conversation's turns: where it was received, or requeued last. */
   readonly place: number;
   readonly userId: string;
   readonly status: MessageStatus;
@@ -52,6 +52,8 @@ export interface ConversationReader {
   list(filter: ConversationFilter, limit: number, cursor: string | null): Promise<Page<ConversationState>>;
   /** By their places. A page costs the same wherever it lies. */
   turns(tenant: string, id: string, query: TurnsQuery): Promise<readonly Turn[]>;
+  /** Null for a message that is unknown, or no turn. */
+  placeOf(messageId: string): Promise<number | null>;
   /**
    * The same messages as clients read them.
    * @throws {InvalidCursorError} for a cursor that this service did not make

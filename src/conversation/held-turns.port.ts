@@ -9,7 +9,7 @@ export interface ReadyTurn {
 /** Turns that wait for an earlier one of their conversation, as far as the projection knows. */
 export interface HeldTurns {
   /**
-   * Those behind a message that has ended: of the turns held behind one of these messages, and of these messages where
+   * Those behind a message that has ended, or that was requeued since and stands behind them now: of the turns held behind one of these messages, and of these messages where
    * they are held themselves.
    */
   readyAmong(messageIds: readonly string[]): Promise<readonly ReadyTurn[]>;

@@ -12,7 +12,7 @@ export interface PositionToWaitFor {
 export interface WantedTurn {
   readonly tenant: string;
   readonly conversationId: string;
-  /** Of its MessageReceived. */
+  /** In the order of the turns: of its MessageReceived, or of the last MessageRequeued. */
   readonly place: number;
 }
 
@@ -37,8 +37,9 @@ export type GateAnswer =
 /**
  * Lets one turn of a conversation run at a time, in the order of the log (ADR 7).
  *
- * There is no lock. A projection that has reached a turn's own reception knows every turn before it, and a turn that has
- * ended there has ended for ever: so "all before it have ended" can only become true, and never for two turns at once.
+ * There is no lock. A projection that has reached a turn's own place knows every turn before it. A turn that has ended
+ * there has ended for ever, unless it is requeued, and then it stands at the end: so "all before it have ended" can only
+ * become true, and never for two turns at once.
  */
 export class TurnGate {
   constructor(

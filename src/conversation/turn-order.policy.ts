@@ -17,7 +17,8 @@ export type TurnOrder =
 
 /**
  * Whether a turn may run, by the turns accepted before it. Only the newest of them that was not given up unheard counts:
- * a completed turn was itself let through by this rule, so that everything before it had ended.
+ * a completed turn was itself let through by this rule, so that everything before it had ended. A turn that is requeued
+ * counts as accepted where that lies in the log, so it is not before it any more.
  *
  * @param earlier newest first
  * @param more whether there may be turns before these

@@ -35,7 +35,7 @@ export class TurnRelay {
     this.run(signal);
   }
 
-  /** @param messageIds those that were held, or ended, in a batch that is committed */
+  /** @param messageIds those that were held, ended, or moved in a batch that is committed */
   moved(messageIds: readonly string[], signal: AbortSignal): void {
     for (const id of messageIds) this.waiting.add(id);
     if (messageIds.length > 0) this.run(signal);

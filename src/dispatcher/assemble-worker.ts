@@ -42,7 +42,7 @@ export interface WorkerSurroundings {
   readonly cancellations: Cancellations;
   readonly reader: MessageReader;
   readonly position: ProjectionPosition;
-  readonly conversations: Pick<ConversationReader, 'find' | 'turns'>;
+  readonly conversations: Pick<ConversationReader, 'find' | 'turns' | 'placeOf'>;
   readonly claims: Claims;
   readonly sources: Sources;
   readonly logger: Logger;
@@ -124,7 +124,7 @@ function turnsOf(
 ): ConversationTurns {
   const gate = new TurnGate(conversations, position, GATE_WAIT_MS);
   const context = new ConversationContext(conversations, tokenCount, config.conversation.max_context_tokens);
-  return new ConversationTurns(gate, context, stopping, summarizer);
+  return new ConversationTurns(gate, context, conversations, stopping, summarizer);
 }
 
 function summarizerOf(around: WorkerSurroundings, stopping: AbortSignal): Summarizer | null {

@@ -1,4 +1,5 @@
 import type { ConversationContext } from '../conversation/conversation-context.js';
+import type { ConversationReader } from '../conversation/conversation-reader.port.js';
 import type { Summarizer } from '../conversation/summarizer.js';
 import type { TurnGate } from '../conversation/turn-gate.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
@@ -11,6 +12,7 @@ export class ConversationTurns {
   constructor(
     private readonly gate: TurnGate,
     private readonly context: ConversationContext,
+    private readonly reader: Pick<ConversationReader, 'placeOf'>,
     private readonly stopping: AbortSignal,
     /** Null where conversations are not summed up. */
     private readonly summarizer: Summarizer | null,
@@ -18,7 +20,7 @@ export class ConversationTurns {
 
   async prepare(delivery: LaneDelivery, request: ModelRequest, conversationId: string): Promise<Prepared> {
     const { tenant } = delivery.event;
-    const turn = { tenant, conversationId, place: receivedSequenceOf(delivery) };
+    const turn = { tenant, conversationId, place: await this.placeOf(delivery) };
     const answer = await this.gate.ask(turn, this.stopping);
     if (answer.kind === 'unclear') return { kind: 'unclear' };
     if (answer.kind === 'behind') return { kind: 'held', behind: answer.messageId };
@@ -31,5 +33,12 @@ export class ConversationTurns {
       ...(summarizedUpTo === null ? {} : { summarized_up_to: summarizedUpTo }),
     };
     return { kind: 'ready', work: { delivery, request: { ...rest, messages }, context } };
+  }
+
+  /** One that is there for its first attempt was never requeued. Another was looked up before, so the projection has it. */
+  private async placeOf(delivery: LaneDelivery): Promise<number> {
+    const received = receivedSequenceOf(delivery);
+    if (delivery.event.data.attempt === 1) return received;
+    return (await this.reader.placeOf(delivery.event.subject)) ?? received;
   }
 }

@@ -31,6 +31,12 @@ export interface AnalysisRow {
   readonly analysis: Analysis;
 }
 
+/** A turn of a conversation that stands at another place in its order from here on. */
+export interface TurnMove {
+  readonly messageId: string;
+  readonly turnSequence: number;
+}
+
 /** The answer that counts. A message requeued and answered again has a new one in its place. */
 export interface ResultRow {
   readonly messageId: string;
@@ -88,6 +94,8 @@ export interface ProjectedRows {
   readonly messages: ReadonlyMap<string, MessageState>;
   readonly requests: readonly RequestRow[];
   readonly analyses: ReadonlyMap<string, AnalysisRow>;
+  /** Of requests that are stored already, or among the same events. */
+  readonly turnMoves: ReadonlyMap<string, TurnMove>;
   readonly results: ReadonlyMap<string, ResultRow>;
   readonly attempts: ReadonlyMap<string, AttemptRow>;
   readonly deadLetters: ReadonlyMap<string, DeadLetterRow>;
@@ -116,6 +124,7 @@ export function project(
   const messages = new Map<string, MessageState>();
   const requests = new Map<string, RequestRow>();
   const analyses = new Map<string, AnalysisRow>();
+  const turnMoves = new Map<string, TurnMove>();
   const results = new Map<string, ResultRow>();
   const attempts = new Map<string, AttemptRow>();
   const deadLetters = new Map<string, DeadLetterRow>();
@@ -128,6 +137,9 @@ export function project(
       requests.set(id, { messageId: id, sequence, event });
     }
     keepAnalysis(requests, analyses, event);
+    if (before !== null && after.turnSequence !== before.turnSequence) {
+      turnMoves.set(id, { messageId: id, turnSequence: after.turnSequence });
+    }
     const result = countedResult(after, event, sequence);
     if (result !== null) results.set(id, result);
     const deadLetter = deadLetterRow(before, after, event, sequence);
@@ -135,7 +147,8 @@ export function project(
     const attempt = attemptRow(event, sequence);
     if (attempt !== null) mergeAttempt(attempts, attempt);
   }
-  return { messages, requests: [...requests.values()], analyses, results, attempts, deadLetters, events };
+  const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, events };
+  return { ...rows, requests: [...requests.values()] };
 }
 
 /** It comes right behind its request, so that nearly always both are in one batch and one row. */

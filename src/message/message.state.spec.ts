@@ -166,6 +166,20 @@ describe('evolve', () => {
     expect(evolve(state, sample('llmq.message.completed.v1'), 9).terminalSequence).toBe(9);
   });
 
+  it('moves a requeued turn to where it was requeued, unless it had not ended', () => {
+    const received = {
+      ...RECEIVED,
+      data: { ...RECEIVED.data, conversation_id: 'c' },
+    } as MessageEvent;
+    const dead = sample('llmq.message.dead-lettered.v1');
+    const again = sample('llmq.message.requeued.v1');
+    const placeAfter = (...events: MessageEvent[]) => fold([received, ...events])?.turnSequence;
+    expect(placeAfter(dead)).toBe(1);
+    expect(placeAfter(dead, again)).toBe(3);
+    expect(placeAfter(again)).toBe(1);
+    expect(placeAfter(dead, again, again)).toBe(3);
+  });
+
   it('is the same after any part of the log was folded again', () => {
     fc.assert(
       fc.property(anyLife, fc.nat(), (events, cut) => {

@@ -52,6 +52,8 @@ export interface MessageState {
   readonly waitedMs: number | null;
   readonly error: AttemptError | null;
   readonly receivedSequence: number;
+  /** Its place among the turns of its conversation: where it was received, or requeued last. */
+  readonly turnSequence: number;
   readonly lastSequence: number;
   /** The first terminal event, the one that counts; null while the message lives. */
   readonly terminalSequence: number | null;
@@ -114,6 +116,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     waitedMs: null,
     error: null,
     receivedSequence: sequence,
+    turnSequence: sequence,
     lastSequence: sequence,
     terminalSequence: null,
   };
@@ -156,7 +159,10 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
       // A known outcome clears the calls lost with their workers: from here on they count afresh.
       return { status: 'pending', error: event.data.error, openAttempts: 0 };
     case 'llmq.message.requeued.v1':
-      return { status: 'pending', error: null, completedAt: null, terminalSequence: null, openAttempts: 0 };
+      return {
+        ...{ status: 'pending', error: null, completedAt: null, terminalSequence: null, openAttempts: 0 },
+        ...newPlace(state, sequence),
+      };
     case 'llmq.message.dead-letter-discarded.v1':
       // It met a message that was requeued before it came.
       return {};
@@ -171,6 +177,15 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
     default:
       return assertNever(event);
   }
+}
+
+/**
+ * A turn that lives again counts as accepted where it was requeued. One that had not ended keeps its place: turns behind
+ * it wait for it there.
+ */
+function newPlace(state: MessageState, sequence: number): Partial<MessageState> {
+  const moves = state.conversationId !== null && isTerminalStatus(state.status);
+  return moves ? { turnSequence: sequence } : {};
 }
 
 function terminal(status: MessageStatus, event: MessageEvent, sequence: number): Partial<MessageState> {

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
-import type { MessageState } from '../message/message.state.js';
+import type { ProjectedRows } from '../message/message.projection.js';
 import type { Checkpoint } from './checkpoint.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { gatheredBatches } from './gathered-batches.js';
@@ -25,7 +25,7 @@ export interface FoldTarget {
  * Folds the log into the tables from a checkpoint on, until the signal aborts. A batch is read, folded and encoded
  * while PostgreSQL writes the one before; they are committed in their order, each with its checkpoint.
  *
- * @param onApplied called after each commit, with the messages of conversations that ended in it or are held
+ * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
  * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded; all before it is written
  */
@@ -71,13 +71,14 @@ async function prepare(
   const last = events[events.length - 1]!;
   const to = { sequence: last.sequence, eventId: last.event.id, generation: from.generation };
   const statements = [...rowStatements(schema, messages), ...conversationStatements(schema, conversations)];
-  return { from, to, statements, erases, turns: movedTurns(messages.messages.values()) };
+  return { from, to, statements, erases, turns: movedTurns(messages) };
 }
 
-function movedTurns(states: Iterable<MessageState>): string[] {
+function movedTurns({ messages, turnMoves }: ProjectedRows): string[] {
   const moved: string[] = [];
-  for (const { id, conversationId, heldBehind, terminalSequence } of states) {
-    if (conversationId !== null && (heldBehind !== null || terminalSequence !== null)) moved.push(id);
+  for (const { id, conversationId, heldBehind, terminalSequence } of messages.values()) {
+    if (conversationId === null) continue;
+    if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) moved.push(id);
   }
   return moved;
 }

@@ -10,6 +10,7 @@ import type {
 import { conversationState } from './conversation-loader.js';
 import { conversationPage } from './conversation-page.js';
 import { ConversationEntity } from './entities/conversation.entity.js';
+import { MessageRequestEntity } from './entities/message-request.entity.js';
 import { decodeCursor, encodeCursor } from './message-cursor.js';
 import type { MessageView, Page } from './message-reader.port.js';
 import { type MessageRow, messageView } from './message-view.js';
@@ -56,6 +57,13 @@ export class PostgresConversationReader implements ConversationReader {
     return (await this.rows(page)).map(turnOf);
   }
 
+  async placeOf(messageId: string): Promise<number | null> {
+    const row = await this.dataSource
+      .getRepository(MessageRequestEntity)
+      .findOne({ select: { messageId: true, turnSequence: true }, where: { messageId } });
+    return row?.turnSequence == null ? null : Number(row.turnSequence);
+  }
+
   async messages(
     tenant: string,
     id: string,
@@ -100,7 +108,7 @@ function turnOf(row: MessageRow): Turn {
   const { content = null, messages = null } = row.request.request;
   return {
     messageId: row.id,
-    place: Number(row.receivedSequence),
+    place: Number(row.request.turnSequence),
     userId: row.request.userId,
     status: row.status,
     ...{ content, messages },

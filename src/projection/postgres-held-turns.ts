@@ -25,7 +25,10 @@ export class PostgresHeldTurns implements HeldTurns {
     const rows: ReadyRow[] = await this.dataSource.query(
       `SELECT held.id, held.held_behind AS behind, held.current_attempt AS attempt, held.received_sequence
         FROM ${this.table('messages')} held JOIN ${this.table('messages')} first ON first.id = held.held_behind
-        WHERE (${which}) AND first.terminal_sequence IS NOT NULL AND held.terminal_sequence IS NULL
+        JOIN ${this.table('message_requests')} held_turn ON held_turn.message_id = held.id
+        JOIN ${this.table('message_requests')} first_turn ON first_turn.message_id = first.id
+        WHERE (${which}) AND held.terminal_sequence IS NULL
+          AND (first.terminal_sequence IS NOT NULL OR first_turn.turn_sequence > held_turn.turn_sequence)
         ORDER BY held.received_sequence`,
       parameters,
     );

@@ -46,7 +46,7 @@ export interface ProjectorParts {
   readonly announce: (applied: number, run: string) => void;
   /** Is told when the projector stops by itself, and a person has to look. */
   readonly onStopped?: (stop: ProjectionStop) => void;
-  /** Learns after each commit which turns of conversations were held, or ended. */
+  /** Learns after each commit which turns of conversations were held, ended, or moved. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
 }
 

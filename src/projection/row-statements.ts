@@ -1,5 +1,5 @@
 import type { ConversationRows } from '../conversation/conversation.projection.js';
-import type { AnalysisRow, ProjectedRows } from '../message/message.projection.js';
+import type { AnalysisRow, ProjectedRows, TurnMove } from '../message/message.projection.js';
 import { BinaryArray } from './binary-array.js';
 import { conversationEventWrite, conversationWrite, leftoverWrite } from './conversation-writes.js';
 import { deadLetterWrite } from './dead-letter-write.js';
@@ -38,6 +38,7 @@ export function rowStatements(schema: string, rows: ProjectedRows): RowStatement
   return [
     ...statementsFor(schema, requestWrite, rows.requests),
     ...analysisStatements(schema, rows.analyses.values()),
+    ...turnMoveStatements(schema, rows.turnMoves.values()),
     ...statementsFor(schema, messageWrite, rows.messages.values()),
     ...statementsFor(schema, resultWrite, rows.results.values()),
     ...statementsFor(schema, attemptWrite, rows.attempts.values()),
@@ -61,6 +62,21 @@ function analysisStatements(schema: string, rows: Iterable<AnalysisRow>): RowSta
     FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::json[]) AS analysis) v
     WHERE q.message_id = v.id AND q.analysis IS NULL`;
   return [{ name: 'llmq_write_analyses', text, values: [ids.toBuffer(), analyses.toBuffer()] }];
+}
+
+function turnMoveStatements(schema: string, moves: Iterable<TurnMove>): RowStatement[] {
+  const ids = new BinaryArray('uuid');
+  const places = new BinaryArray('bigint');
+  let count = 0;
+  for (const { messageId, turnSequence } of moves) {
+    ids.append(messageId);
+    places.append(turnSequence);
+    count += 1;
+  }
+  if (count === 0) return [];
+  const text = `UPDATE "${schema}".message_requests q SET turn_sequence = v.place
+    FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS place) v WHERE q.message_id = v.id`;
+  return [{ name: 'llmq_write_turn_moves', text, values: [ids.toBuffer(), places.toBuffer()] }];
 }
 
 function statementsFor<R>(schema: string, write: TableWrite<R>, rows: Iterable<R>): RowStatement[] {

@@ -23,6 +23,7 @@ interface StateRow {
   waited_ms: number | null;
   error: AttemptError | null;
   received_sequence: number;
+  turn_sequence: number | null;
   last_sequence: number;
   terminal_sequence: number | null;
   held_behind: string | null;
@@ -38,7 +39,7 @@ export async function loadStates(
 ): Promise<MessageState[]> {
   if (ids.length === 0) return [];
   const rows: StateRow[] = await dataSource.query(
-    `SELECT m.*, q.user_id, q.conversation_id
+    `SELECT m.*, q.user_id, q.conversation_id, q.turn_sequence
       FROM "${schema}".messages m JOIN "${schema}".message_requests q ON q.message_id = m.id
       WHERE m.id = ANY($1::uuid[])`,
     [ids],
@@ -69,6 +70,7 @@ function toState(row: StateRow): MessageState {
     waitedMs: row.waited_ms,
     error: row.error,
     receivedSequence: Number(row.received_sequence),
+    turnSequence: Number(row.turn_sequence ?? row.received_sequence),
     lastSequence: Number(row.last_sequence),
     heldBehind: row.held_behind,
     laneSequence: row.lane_sequence === null ? null : Number(row.lane_sequence),

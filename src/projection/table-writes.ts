@@ -73,6 +73,9 @@ export const requestWrite: TableWrite<RequestRow> = {
   columns: [
     column('message_id', 'uuid', (row) => row.messageId),
     column('sequence', 'bigint', (row) => row.sequence),
+    column('turn_sequence', 'bigint', (row) =>
+      row.event.data.conversation_id === null ? null : row.sequence,
+    ),
     column('tenant', 'text', (row) => storableIdentifier(row.event.tenant)),
     column('user_id', 'text', (row) => storableIdentifier(row.event.data.user_id)),
     column('conversation_id', 'text', (row) => optional(row.event.data.conversation_id, storableIdentifier)),

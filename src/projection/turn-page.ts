@@ -6,10 +6,11 @@ import { storableIdentifier } from './storable-text.js';
 
 export interface TurnEnd {
   readonly id: string;
+  /** Its place among the turns. */
   readonly sequence: number;
 }
 
-/** A page of a conversation's messages in the order of their receipt, read from one index, from behind a sequence on. */
+/** A page of a conversation's messages in the order of its turns, read from one index, from behind a place on. */
 export async function pageOfTurns(
   dataSource: DataSource,
   of: { readonly tenant: string; readonly conversationId: string },
@@ -21,15 +22,15 @@ export async function pageOfTurns(
     .getRepository(MessageRequestEntity)
     .createQueryBuilder('page')
     .select('page.messageId', 'id')
-    .addSelect('page.sequence', 'sequence')
+    .addSelect('page.turnSequence', 'sequence')
     .where('page.tenant = :tenant AND page.conversationId = :conversationId', {
       tenant: storableIdentifier(of.tenant),
       conversationId: storableIdentifier(of.conversationId),
     });
   const newestFirst = order === 'newest_first';
-  if (behind !== null) query.andWhere(`page.sequence ${newestFirst ? '<' : '>'} :behind`, { behind });
+  if (behind !== null) query.andWhere(`page.turnSequence ${newestFirst ? '<' : '>'} :behind`, { behind });
   const rows = await query
-    .orderBy('page.sequence', newestFirst ? 'DESC' : 'ASC')
+    .orderBy('page.turnSequence', newestFirst ? 'DESC' : 'ASC')
     .limit(limit)
     .getRawMany<{ id: string; sequence: string | number }>();
   return rows.map(({ id, sequence }) => ({ id, sequence: Number(sequence) }));

@@ -11,10 +11,14 @@ const answerTo = (question: string) => `answer to ${question}`;
 describe('turns of a conversation', () => {
   let model: RecordingModel;
   let sums: RecordingModel;
+  const refused = new Set<string>();
   let service: RunningService;
 
   beforeAll(async () => {
-    model = await startRecordingModel({ failing: 0, takesMs: 400, answer: answerTo });
+    const refuses = (question: string) => refused.has(question);
+    // Longer than any machine takes for what is to happen meanwhile.
+    const takesMs = (question: string) => (question === 'long' ? 60_000 : 400);
+    model = await startRecordingModel({ failing: 0, takesMs, answer: answerTo, refuses });
     sums = await startRecordingModel({ failing: 0, takesMs: 10, answer: () => 'They counted.' });
     const endpoints = [
       { name: 'model', base_url: model.url, models: ['m'], max_concurrency: 8 },
@@ -92,6 +96,26 @@ describe('turns of a conversation', () => {
     const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
     expect(dispatched.data.context.summarized_up_to).toBeGreaterThan(0);
     expect(dispatched.text).toContain('It was sent with a summary');
+  });
+
+  it('count as accepted where they were requeued, and run alone there with what was answered before', async () => {
+    const conversation = await create({});
+    refused.add('bad');
+    const bad = (await send(conversation, 'bad')).json.id;
+    expect((await ended(bad)).status).toBe('failed');
+    const first = (await send(conversation, 'first')).json.id;
+    await ended(first);
+    refused.clear();
+    // All while the second one runs: it has to end, then comes the one that failed, and then the third.
+    const second = (await send(conversation, 'second')).json.id;
+    await call('POST', `/admin/dead-letters/${bad}/requeue`);
+    const third = (await send(conversation, 'third')).json.id;
+    expect((await ended(third)).status).toBe('completed');
+    expect(sent('third')?.map(({ content }) => content)).toEqual(
+      ['first', 'second', 'bad'].flatMap((each) => [each, answerTo(each)]).concat('third'),
+    );
+    const { json } = await call('GET', `/conversations/${conversation}/messages?order=oldest_first`);
+    expect(json.data.map(({ id }: Json) => id)).toEqual([first, second, bad, third]);
   });
 
   it('are refused while another is open, where the conversation rejects them', async () => {

@@ -223,7 +223,7 @@ export class Rig {
       reader: this.folded,
       position: this.folded,
       // No message of these tests has a conversation.
-      conversations: { find: async () => null, turns: async () => [] },
+      conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
       claims: new KvClaims(nats, 5_000),
       sources: systemSources,
       logger: silentLogger,

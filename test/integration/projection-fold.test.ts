@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
+import { messageEvent } from '../../src/message/message.events.js';
+import { PostgresConversationReader } from '../../src/projection/postgres-conversation-reader.js';
+import { PostgresHeldTurns } from '../../src/projection/postgres-held-turns.js';
 import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { digests, foldToEnd, openSchema } from './projection.database.js';
@@ -16,6 +19,9 @@ import {
   tangledLog,
   withConversations,
 } from './projection.fixture.js';
+
+const NOW = '2026-01-01T00:00:00.000Z';
+const HELD = 'llmq.message.held.v1';
 
 let postgres: TestPostgres;
 let opened: DataSource[] = [];
@@ -193,4 +199,42 @@ it('writes many long requests whole', async () => {
   const reader = new PostgresMessageReader(dataSource);
   expect((await reader.find('default', ids[23]!))?.content).toBe(content);
   expect((await digests(dataSource))['message_requests']).toMatch(/^24 /);
+});
+
+describe('a turn that is requeued', () => {
+  const conversationId = uuidv7();
+  const [first, second] = [uuidv7(), uuidv7()];
+  const held = (id: string, behind: string) =>
+    messageEvent({ ...cancelled(id), messageId: id, now: NOW, newId: uuidv7 }, HELD, { behind });
+  const events = [
+    ...received(first, { conversationId }),
+    ...received(second, { conversationId }),
+    held(second, first),
+    deadLettered(first),
+    requeued(first),
+  ];
+
+  it.each([1, 2, 100])('stands behind those that it was before, in batches of %d', async (maxBatch) => {
+    const log = new ArrayLog();
+    await log.append(events);
+    const dataSource = await tables();
+    await foldToEnd(dataSource, log, maxBatch);
+    const reader = new PostgresConversationReader(dataSource);
+    const turns = await reader.turns('default', conversationId, { limit: 10 });
+    expect(turns.map(({ messageId, place }) => [messageId, place])).toEqual([
+      [first, log.stored.at(-1)!.sequence],
+      [second, log.stored[2]!.sequence],
+    ]);
+    expect(await reader.placeOf(first)).toBe(log.stored.at(-1)!.sequence);
+  });
+
+  it('lets go of the turns that were held behind it, and tells of them', async () => {
+    const log = new ArrayLog();
+    await log.append(events);
+    const dataSource = await tables();
+    const moved = await foldToEnd(dataSource, log, 100);
+    expect(moved).toContain(first);
+    const ready = await new PostgresHeldTurns(dataSource).readyAmong([first]);
+    expect(ready).toMatchObject([{ messageId: second, behind: first }]);
+  });
 });

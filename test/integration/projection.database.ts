@@ -38,19 +38,22 @@ export async function digests(dataSource: DataSource, schema = databaseOf(dataSo
   return found;
 }
 
-/** Folds until the log's present end, without a projector around it. */
-export async function foldToEnd(dataSource: DataSource, log: EventLog, maxBatch: number): Promise<void> {
+/** Folds until the log's present end, without a projector around it. Returns the turns that moved on the way. */
+export async function foldToEnd(dataSource: DataSource, log: EventLog, maxBatch: number): Promise<string[]> {
   const { url, schema } = databaseOf(dataSource);
   const client = new pg.Client({ connectionString: url, pipeline: true });
   await client.connect();
+  const moved: string[] = [];
   try {
     const end = await log.lastSequence();
     const from = await readCheckpoint(client, schema);
-    if (from.sequence >= end) return;
+    if (from.sequence >= end) return moved;
     const done = new AbortController();
-    await foldLog({ log, schema, client, dataSource, maxBatch }, from, done.signal, ({ sequence }) => {
+    await foldLog({ log, schema, client, dataSource, maxBatch }, from, done.signal, ({ sequence }, turns) => {
+      moved.push(...turns);
       if (sequence >= end) done.abort();
     });
+    return moved;
   } finally {
     await client.end();
   }

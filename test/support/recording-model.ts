@@ -19,8 +19,10 @@ export interface RecordingModel {
 export interface RecordingModelOptions {
   /** What share of the calls is answered with 500, by chance. */
   readonly failing: number;
-  readonly takesMs: number;
+  readonly takesMs: number | ((question: string) => number);
   readonly answer: (question: string) => string;
+  /** Questions that are answered with 400, for good. */
+  readonly refuses?: (question: string) => boolean;
 }
 
 /** An OpenAI-compatible endpoint that remembers what it was sent. */
@@ -43,20 +45,24 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   calls: RecordedCall[],
-  { failing, takesMs, answer }: RecordingModelOptions,
+  { failing, takesMs, answer, refuses }: RecordingModelOptions,
 ): Promise<void> {
   let text = '';
   for await (const part of request.setEncoding('utf8')) text += part;
   const { messages, model } = JSON.parse(text) as Pick<RecordedCall, 'messages'> & { model: string };
-  const answered = Math.random() >= failing;
+  const question = messages.at(-1)!.content;
+  const refused = refuses?.(question) ?? false;
+  const answered = !refused && Math.random() >= failing;
   calls.push({ messages, answered, atMs: Date.now() });
-  await new Promise((resolve) => setTimeout(resolve, takesMs));
+  const ms = typeof takesMs === 'number' ? takesMs : takesMs(question);
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
   response.setHeader('content-type', 'application/json');
   if (!answered) {
-    response.writeHead(500).end(JSON.stringify({ error: { message: 'by chance', type: 'server_error' } }));
+    const error = { message: refused ? 'told to' : 'by chance', type: 'server_error' };
+    response.writeHead(refused ? 400 : 500).end(JSON.stringify({ error }));
     return;
   }
-  const message = { role: 'assistant', content: answer(messages.at(-1)!.content) };
+  const message = { role: 'assistant', content: answer(question) };
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
   response.end(
     JSON.stringify({

@@ -117,7 +117,7 @@ export class DoubleTextingPolicy {
       await this.lookup.reach(await this.log.lastSequence());
       const state = await this.messages.state(messageId);
       if (state === null) throw new Error('The projection does not have the new turn yet.');
-      const query = { behind: state.receivedSequence, limit: PAGE };
+      const query = { behind: state.turnSequence, limit: PAGE };
       const turns = await this.reader.turns(caller.tenant, conversationId, query);
       const open = turns.filter(({ status }) => !isTerminalStatus(status));
       // From the newest on: an older one that was cancelled first would let the next start before its time comes.

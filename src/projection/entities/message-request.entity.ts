@@ -1,14 +1,14 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Analysis, Lane, ModelRequest } from '../../message/message.events.js';
 
-/** What was asked, by whom and when. Written once, so its indexes cost one entry for each message. */
+/** What was asked, by whom and when. Written once, but for a turn that moves, so its indexes cost one entry for each message. */
 @Entity('message_requests')
 @Index('message_requests_by_time', ['tenant', 'createdAt', 'messageId'])
 @Index('message_requests_by_user', ['tenant', 'userId', 'createdAt', 'messageId'])
 @Index('message_requests_by_conversation', ['tenant', 'conversationId', 'createdAt', 'messageId'], {
   where: '(conversation_id IS NOT NULL)',
 })
-@Index('message_requests_by_turn', ['tenant', 'conversationId', 'sequence'], {
+@Index('message_requests_by_turn', ['tenant', 'conversationId', 'turnSequence'], {
   where: '(conversation_id IS NOT NULL)',
 })
 @Index('message_requests_by_replay', ['replayOf'], { where: '(replay_of IS NOT NULL)' })
@@ -18,6 +18,10 @@ export class MessageRequestEntity {
 
   @Column({ type: 'bigint' })
   sequence!: number;
+
+  /** Its place among the turns of its conversation; null outside of one. */
+  @Column({ name: 'turn_sequence', type: 'bigint', nullable: true })
+  turnSequence!: number | null;
 
   @Column({ type: 'text' })
   tenant!: string;
