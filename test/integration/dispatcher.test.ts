@@ -288,7 +288,7 @@ describe('a worker that stood still for longer than its deadline', () => {
       await rig.log.append([completed]);
       return [];
     };
-    const conversations = { find: async () => null, turns };
+    const conversations = { find: async () => null, placeOf: async () => null, turns };
     await rig.startWorker({ endpoints: [endpoint], broken: () => ({ conversations }) });
     // Younger than the worker: one that was in the lane before it is looked up in any case.
     submitted = rig.submit('high', { conversation_id: 'one' });
