@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/security/api-key.js';
+import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
@@ -24,21 +23,7 @@ async function call(
   return { status: response.status, json: await response.json() };
 }
 
-/** The command, as a person would run it beside the service. */
-async function llmq(
-  { dataDir }: RunningService,
-  ...args: string[]
-): Promise<{ code: number; output: string }> {
-  // Nothing that would lead it to other servers.
-  const { PATH, HOME, NATS_SERVER_BIN } = process.env;
-  const env = { PATH, HOME, NATS_SERVER_BIN, LLMQ_DATA_DIR: dataDir };
-  const command = [resolve(import.meta.dirname, '../../dist/cli/llmq.main.js'), ...args];
-  return new Promise((done) => {
-    execFile(process.execPath, command, { env }, (error, output) => {
-      done({ code: error === null ? 0 : Number(error.code), output });
-    });
-  });
-}
+const llmq = ({ dataDir }: RunningService, ...args: string[]) => runLlmq(dataDir, ...args);
 
 describe('the service as it comes, with its demo endpoint', () => {
   let service: RunningService;

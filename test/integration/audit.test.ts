@@ -1,3 +1,8 @@
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
 import { verifyLog } from '../../src/audit/verify-log.js';
 import type { MessageEvent } from '../../src/message/message.events.js';
@@ -8,6 +13,7 @@ import {
 } from '../../src/projection/event-index.js';
 import { ProjectedMessages } from '../../src/projection/projected-messages.js';
 import { newApiKey } from '../../src/security/api-key.js';
+import { eventually } from '../support/eventually.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 import { attemptFailed, cancelled, completed, dispatched, life, received } from './projection.fixture.js';
 
@@ -231,3 +237,94 @@ describe('the check of the log and PostgreSQL', () => {
     expect(findings.find(({ rule }) => rule === 'turn_overtaken')).toMatchObject({ subject: second });
   });
 });
+
+describe('a client that reads slowly', () => {
+  const tenant = newApiKey({ name: 'slow', role: 'admin', tenant: 'green' });
+  const EVENTS = 8_000;
+  const EVENT_BYTES = 8_192;
+  /** What two sockets may hold, two batches of the log's reader, and what is decoded of one. */
+  const AHEAD_BYTES = 24 * 1024 * 1024;
+  let own: Gateway;
+  let nats: NatsConnection;
+
+  beforeAll(async () => {
+    own = await startGateway(servers, { security: { api_keys: [tenant.config] } });
+    const { url, user, password } = servers.nats;
+    nats = await connect({ servers: url, user, pass: password });
+    const content = 'x'.repeat(EVENT_BYTES);
+    for (let at = 0; at < EVENTS; at += 500) {
+      const ids = Array.from({ length: 250 }, () => uuidv7());
+      await own.log.append(ids.flatMap((id) => received(id, { tenant: 'green', content }).slice(0, 1)));
+      await own.log.append(ids.flatMap((id) => [cancelled(id, { tenant: 'green' })]));
+    }
+  }, 120_000);
+  afterAll(async () => {
+    await nats?.close();
+    await own?.close();
+  });
+
+  function open(after: number): Promise<IncomingMessage> {
+    const headers = { authorization: `Bearer ${tenant.key}` };
+    return new Promise((resolve, reject) => {
+      httpGet(`${own.baseUrl}/api/v1/audit/events?after=${after}`, { headers }, resolve).on('error', reject);
+    });
+  }
+
+  /** How far the broker has sent the log to the reader of the stream. */
+  async function readTo(): Promise<number> {
+    const { consumers } = await jetstreamManager(nats);
+    let furthest = 0;
+    for await (const { name, delivered } of consumers.list('LLMQ_EVENTS')) {
+      // The projectors have theirs at the end.
+      if (name.startsWith('llmq_read_') && delivered.stream_seq < (await lastRecord())) {
+        furthest = Math.max(furthest, delivered.stream_seq);
+      }
+    }
+    return furthest;
+  }
+  const lastRecord = async () =>
+    (await (await jetstreamManager(nats)).streams.info('LLMQ_EVENTS')).state.last_seq;
+
+  it('holds up the reading of the log, costs little memory, and goes on where it broke off', async () => {
+    const response = await open(0);
+    let text = '';
+    response.once('data', (chunk: Buffer) => {
+      text += chunk;
+      response.pause();
+    });
+    await eventually(async () => expect(await readTo()).toBeGreaterThan(0));
+    const before = memoryHeld();
+    let furthest = 0;
+    // It comes to a stop, though nearly all is still to be read.
+    await eventually(
+      async () => {
+        const now = await readTo();
+        const same = now === furthest;
+        furthest = now;
+        expect(same).toBe(true);
+      },
+      { everyMs: 1_000 },
+    );
+    expect(furthest).toBeLessThan((2 * AHEAD_BYTES) / EVENT_BYTES);
+    expect(memoryHeld() - before).toBeLessThan(AHEAD_BYTES);
+    response.destroy();
+
+    const seen = text.split('\n').slice(0, -1);
+    const last = seen.length === 0 ? 0 : JSON.parse(seen.at(-1)!).sequence;
+    const rest = await open(last);
+    let more = '';
+    for await (const chunk of rest.setEncoding('utf8')) more += chunk;
+    const lines = [...seen, ...more.trim().split('\n')].map((line) => JSON.parse(line));
+    expect(lines.pop()).toHaveProperty('end');
+    const sequences = lines.map(({ sequence }) => sequence);
+    expect(new Set(sequences).size).toBe(EVENTS);
+    expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+  });
+});
+
+function memoryHeld(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}

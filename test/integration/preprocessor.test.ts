@@ -8,6 +8,8 @@ const keys = {
   client: newApiKey({ name: 'client-key', role: 'client', tenant: 'red', max_priority: 'high' }),
   other: newApiKey({ name: 'other-key', role: 'admin', tenant: 'blue' }),
 };
+const MOST_RULES = 100;
+const MOST_PATTERNS = 20;
 const WITHIN_A_SECOND = { withinMs: 1_000 };
 
 let servers: Servers;
@@ -172,5 +174,30 @@ describe('rules and user defaults', () => {
       });
     }
     expect(await first.log.lastSequence()).toBe(before);
+  });
+});
+
+describe('the number of rules', () => {
+  it('is limited, and the rules that are there can still be changed and removed', async () => {
+    const rules = (method: string, path: string, body?: object) =>
+      admin(method, `rules${path}`, body, 'other');
+    const before = (await rules('GET', '')).json.data.length as number;
+    const add = (id: string, kind: object) => rules('POST', '', { id, priority: 'low', weight: 1, ...kind });
+    const pattern = (at: number) => add(`pattern-${at}`, { pattern: `p${at}` });
+    const patterns = await Promise.all(Array.from({ length: MOST_PATTERNS }, (_, at) => pattern(at)));
+    expect(new Set(patterns.map(({ status }) => status))).toEqual(new Set([201]));
+    const refused = { status: 409, json: { code: 'limit_reached' } };
+    expect(await pattern(MOST_PATTERNS)).toMatchObject(refused);
+
+    const word = (at: number) => add(`word-${at}`, { keywords: [`w${at}`] });
+    const room = MOST_RULES - MOST_PATTERNS - before;
+    const words = await Promise.all(Array.from({ length: room }, (_, at) => word(at)));
+    expect(new Set(words.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(await word(room)).toMatchObject(refused);
+    expect((await rules('GET', '')).json.data).toHaveLength(MOST_RULES);
+
+    expect((await rules('PATCH', '/word-0', { weight: 3 })).json).toMatchObject({ weight: 3 });
+    expect((await rules('DELETE', '/word-0')).status).toBe(204);
+    expect((await word(room)).status).toBe(201);
   });
 });

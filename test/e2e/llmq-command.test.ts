@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import { runLlmq, startLlmq } from '../support/llmq-command.js';
+import { type RunningService, startService } from '../support/service.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+type Json = any;
+
+let service: RunningService;
+
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(async () => service?.stop());
+
+async function call(method: string, path: string, body?: object): Promise<Json> {
+  const response = await fetch(`${service.baseUrl}/api/v1/${path}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  return response.json();
+}
+
+async function answered(content: string, user_id = 'u'): Promise<string> {
+  const { id } = await call('POST', 'messages', { user_id, content: `${content} [[demo:rate 0]]` });
+  expect((await call('GET', `messages/${id}?wait=30s`)).status).toBe('completed');
+  return id;
+}
+
+describe('llmq events tail', () => {
+  it('tells of live events that the filter wants, until it is interrupted', async () => {
+    await answered('before');
+    const tail = startLlmq(service.dataDir, 'events', 'tail', '--type', 'completed');
+    // Whatever is answered before it listens is none of its.
+    await eventually(async () => {
+      await answered('until it listens');
+      expect(tail.lines().length).toBeGreaterThan(0);
+    });
+    const id = await answered('live');
+    const told = () => tail.lines().map((line) => JSON.parse(line));
+    await eventually(() => expect(told().at(-1).event.subject).toBe(id));
+    expect(new Set(told().map(({ event }) => event.type))).toEqual(new Set(['llmq.message.completed.v1']));
+    tail.process.kill('SIGINT');
+    expect(await once(tail.process, 'exit')).toEqual([0, null]);
+  });
+
+  it('goes on behind a sequence', async () => {
+    const [first, second] = [await answered('one'), await answered('two')];
+    const all = (await runLlmq(service.dataDir, 'events', 'export')).output.trim().split('\n');
+    const last = all.findLastIndex((line) => JSON.parse(line).event.subject === first);
+    const { sequence } = JSON.parse(all[last]!);
+    const tail = startLlmq(service.dataDir, 'events', 'tail', '--after', String(sequence));
+    const rest = all.slice(last + 1);
+    expect(rest.every((line) => JSON.parse(line).event.subject === second)).toBe(true);
+    await eventually(() => expect(tail.lines()).toEqual(rest));
+    const live = await answered('three');
+    await eventually(() => expect(tail.lines().length).toBe(rest.length + 4));
+    const subjects = tail.lines().map((line) => JSON.parse(line).event.subject);
+    expect(subjects.slice(rest.length)).toEqual(Array(4).fill(live));
+    tail.process.kill('SIGTERM');
+    expect(await once(tail.process, 'exit')).toEqual([0, null]);
+  });
+});
+
+describe('llmq replay', () => {
+  let window: string[];
+  let asked: string[];
+
+  beforeAll(async () => {
+    const from = new Date().toISOString();
+    asked = [await answered('What is one?', 'ann'), await answered('What is two?', 'ann')];
+    await answered('not of the filter', 'bob');
+    const to = new Date(Date.now() + 1).toISOString();
+    window = ['--from', from, '--to', to, '--filter', 'user_id=ann', '--url', service.baseUrl];
+  });
+
+  const list = async () => (await call('GET', 'messages?limit=200')).data as Json[];
+  const replay = (...more: string[]) => runLlmq(service.dataDir, 'replay', ...window, ...more);
+
+  it('only tells what it would send, when it runs dry', async () => {
+    const before = await list();
+    const { code, output } = await replay('--dry-run');
+    expect(code).toBe(0);
+    for (const id of asked) expect(output).toContain(id);
+    expect(output).toMatch(/2 messages would be sent again\.\n$/);
+    expect((await list()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+  });
+
+  it('sends the window again, and reports each pair side by side with its cost', async () => {
+    const { code, output } = await replay('--priority', 'low', '--price', 'demo=1000000/2000000');
+    expect(code).toBe(0);
+    const rows = output.split('\n').map((line) => line.trim().split(/\s{2,}/));
+    const [heading, ...pairs] = rows.filter((cells) => cells.length > 3 && !cells[0]!.startsWith('---'));
+    expect(heading).toEqual([
+      ...['message', 'which', 'status', 'model', 'characters', 'ms', 'finish', 'tokens in/out', 'cost'],
+    ]);
+    expect(pairs).toHaveLength(4);
+    const originals = pairs.filter(([, which]) => which === 'before').map(([id]) => id);
+    expect([...originals].sort()).toEqual([...asked].sort());
+    for (const [at, cells] of pairs.entries()) {
+      const [id, which, status, model, characters, ms, finish, tokens, cost] = cells;
+      expect([which, status, model, finish]).toEqual([
+        ...[at % 2 === 0 ? 'before' : 'again', 'completed', 'demo', 'stop'],
+      ]);
+      expect(Number(ms)).toBeGreaterThanOrEqual(0);
+      // The very same question has the very same answer.
+      const before = pairs[at - (at % 2)]!;
+      expect([characters, tokens]).toEqual([before[4], before[7]]);
+      const [prompt, completion] = tokens!.split('/').map(Number);
+      expect(Number(cost)).toBeCloseTo(prompt! + 2 * completion!, 5);
+      const { replay_of, priority } = await call('GET', `messages/${id}`);
+      expect([replay_of, priority]).toEqual(at % 2 === 0 ? [null, 'normal'] : [before[0], 'low']);
+    }
+    expect(output).toMatch(/2 of 2 messages were sent again, 2 of them answered\.\n$/);
+  });
+});

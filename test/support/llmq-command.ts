@@ -1,0 +1,44 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+
+export interface CommandRun {
+  readonly code: number;
+  /** Standard output. */
+  readonly output: string;
+}
+
+const ENTRY = resolve(import.meta.dirname, '../../dist/cli/llmq.main.js');
+
+/** The command `llmq`, as a person would run it beside the service with this data folder. */
+export function runLlmq(dataDir: string, ...args: string[]): Promise<CommandRun> {
+  return new Promise((done) => {
+    execFile(process.execPath, [ENTRY, ...args], { env: envOf(dataDir) }, (error, output) => {
+      done({ code: error === null ? 0 : Number(error.code), output });
+    });
+  });
+}
+
+export interface StartedCommand {
+  readonly process: ChildProcess;
+  /** Of standard output, without the last one while it is not whole. */
+  readonly lines: () => string[];
+}
+
+/** The same for a command that goes on until it is interrupted. */
+export function startLlmq(dataDir: string, ...args: string[]): StartedCommand {
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    env: envOf(dataDir),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  return { process: child, lines: () => output.split('\n').slice(0, -1) };
+}
+
+/** Nothing that would lead it to other servers. */
+function envOf(dataDir: string): NodeJS.ProcessEnv {
+  const { PATH, HOME, NATS_SERVER_BIN } = process.env;
+  return { PATH, HOME, NATS_SERVER_BIN, LLMQ_DATA_DIR: dataDir };
+}
