@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { eventually } from '../support/eventually.js';
+import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
+import { type RunningService, startService } from '../support/service.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+
+const BACKLOG = 150;
+/** A worker process hears of a pause from the log, some milliseconds after whoever asked for it. */
+const HEARD_WITHIN_MS = 1_000;
+
+let nats: TestNats;
+let postgres: TestPostgres;
+let model: RecordingModel;
+let api: RunningService;
+let workers: RunningService[] = [];
+
+beforeAll(async () => {
+  [nats, postgres, model] = await Promise.all([
+    startTestNats(),
+    startTestPostgres(),
+    startRecordingModel({ failing: 0, takesMs: 40, answer: (question) => question }),
+  ]);
+  [api, ...workers] = await Promise.all([start('api,projector'), start('worker'), start('worker')]);
+});
+afterAll(async () => {
+  await Promise.all([...workers, api].map((service) => service?.stop()));
+  await model?.close();
+  await Promise.all([nats?.stop(), postgres?.stop()]);
+});
+
+function start(roles: string): Promise<RunningService> {
+  return startService({
+    env: {
+      NATS_URL: nats.url,
+      NATS_USER: nats.user,
+      NATS_PASSWORD: nats.password,
+      DATABASE_URL: postgres.url,
+      ENDPOINTS: JSON.stringify([{ name: 'model', base_url: model.url, models: ['m'], max_concurrency: 64 }]),
+      LLMQ_ROLES: roles,
+    },
+    config: { queue: { worker: { ack_wait_ms: 1_500, concurrency: 4, prefetch: 8 } } },
+  });
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+async function call(method: string, path: string, body?: unknown): Promise<any> {
+  const response = await fetch(`${api.baseUrl}/api/v1/${path}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** @returns the ids */
+async function submit(priority: string, count: number): Promise<string[]> {
+  const messages = Array.from({ length: count }, () => ({ user_id: 'u', content: priority, priority }));
+  const { results } = await call('POST', 'messages/batch', { messages });
+  return results.map(({ id }: { id: string }) => id);
+}
+
+const called = (priority: string) =>
+  model.calls.filter(({ messages }) => messages.at(-1)?.content === priority).length;
+
+/** The processes that called a model for one of the messages. */
+async function workersOf(ids: readonly string[]): Promise<Set<number>> {
+  const timelines = await Promise.all(ids.map((id) => call('GET', `messages/${id}/events`)));
+  return new Set(
+    timelines
+      .flatMap(({ data }) => data)
+      .filter(({ type }) => type === 'llmq.message.dispatched.v1')
+      .map(({ data }) => Number(data.worker.split(':')[1])),
+  );
+}
+
+async function completed(ids: readonly string[]): Promise<void> {
+  const messages = await Promise.all(ids.map((id) => call('GET', `messages/${id}?wait=30s`)));
+  expect(new Set(messages.map(({ status }) => status))).toEqual(new Set(['completed']));
+}
+
+/** Both serve another lane, which shows that they are there, while nothing of the paused one is called. */
+async function serveAllBut(paused: string): Promise<void> {
+  const before = called(paused);
+  const others = await submit('normal', 40);
+  await completed(others);
+  expect(await workersOf(others)).toEqual(new Set(workers.map(({ pid }) => pid)));
+  expect(called(paused)).toBe(before);
+}
+
+it('a paused lane is left alone by two worker processes, over the restart of both, until it is resumed', async () => {
+  const ids = await submit('low', BACKLOG);
+  await eventually(() => expect(called('low')).toBeGreaterThan(30));
+  expect((await call('POST', 'admin/queues/low/pause', { reason: 'repair' })).paused).toBe(true);
+  await sleep(HEARD_WITHIN_MS);
+  expect(called('low')).toBeLessThan(BACKLOG);
+  await serveAllBut('low');
+
+  const [first, second] = workers;
+  await Promise.all([first!.kill('SIGKILL'), second!.stop()]);
+  workers = await Promise.all([start('worker'), start('worker')]);
+  await serveAllBut('low');
+  // Long enough for the broker to hand out again what the killed worker held.
+  await sleep(2_000);
+  await serveAllBut('low');
+  const before = called('low');
+
+  expect((await call('POST', 'admin/queues/low/resume')).paused).toBe(false);
+  await completed(ids);
+  expect(called('low')).toBeGreaterThan(before);
+  const last = await workersOf(ids.slice(-40));
+  expect(last).toEqual(new Set(workers.map(({ pid }) => pid)));
+}, 180_000);
