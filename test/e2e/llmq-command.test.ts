@@ -32,7 +32,7 @@ async function answered(content: string, user_id = 'u'): Promise<string> {
 
 describe('llmq events tail', () => {
   it('tells of live events that the filter wants, until it is interrupted', async () => {
-    await answered('before');
+    const before = await answered('before');
     const tail = startLlmq(service.dataDir, 'events', 'tail', '--type', 'completed');
     // Whatever is answered before it listens is none of its.
     await eventually(async () => {
@@ -42,6 +42,7 @@ describe('llmq events tail', () => {
     const id = await answered('live');
     const told = () => tail.lines().map((line) => JSON.parse(line));
     await eventually(() => expect(told().at(-1).event.subject).toBe(id));
+    expect(told().map(({ event }) => event.subject)).not.toContain(before);
     expect(new Set(told().map(({ event }) => event.type))).toEqual(new Set(['llmq.message.completed.v1']));
     tail.process.kill('SIGINT');
     expect(await once(tail.process, 'exit')).toEqual([0, null]);
