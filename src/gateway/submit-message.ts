@@ -84,10 +84,9 @@ export class SubmitMessage {
     options: SubmitOptions = {},
   ): Promise<AcceptedMessage> {
     const { messageId, traceparent, dedupeKey } = options;
-    await this.prioritizer.ready();
     const admitted =
       submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
-    const { accepted, events, turn } = this.prepare(caller, admitted, { messageId, traceparent });
+    const { accepted, events, turn } = await this.prepare(caller, admitted, { messageId, traceparent });
     const append = () => this.log.append(events, { dedupeKey });
     const store = () => this.admission.through(accepted.priority, append);
     if (turn === null) await store();
@@ -106,21 +105,15 @@ export class SubmitMessage {
     options: SubmitManyOptions = {},
   ): Promise<SubmitResult[]> {
     const { traceparent, idAt, dedupeKey, stored } = options;
-    await this.prioritizer.ready();
-    const results: SubmitResult[] = [];
-    const prepared: Prepared[] = [];
     const turns = await this.conversations.admitMany(caller, submissions);
-    for (const [index, submission] of turns.entries()) {
-      const there = stored?.get(index);
-      if (there !== undefined) {
-        results.push(there);
-        continue;
-      }
-      const messageId = idAt?.(index);
-      const item = this.attempt(index, caller, submission, { messageId, traceparent });
-      results.push(item instanceof Error ? item : item.accepted);
-      if (!(item instanceof Error)) prepared.push(item);
-    }
+    const attempts = await Promise.all(
+      turns.map((submission, index) => {
+        const options = { messageId: idAt?.(index), traceparent };
+        return stored?.get(index) ?? this.attempt(index, caller, submission, options);
+      }),
+    );
+    const prepared = attempts.filter((item) => 'events' in item);
+    const results: SubmitResult[] = attempts.map((item) => ('events' in item ? item.accepted : item));
     const { admitted, refused, release } = await this.admission.admit(prepared, laneOf);
     const turnsLetIn = await this.doubleTexting.letIn(caller, admitted, turnOf);
     const groups = appendGroups(turnsLetIn.admitted, MAX_EVENTS_PER_APPEND);
@@ -132,15 +125,15 @@ export class SubmitMessage {
     return results;
   }
 
-  private attempt(
+  private async attempt(
     index: number,
     caller: Caller,
     submission: Submission | RefusedError,
     options: SubmitOptions,
-  ): Prepared | RefusedError {
+  ): Promise<Prepared | RefusedError> {
     if (submission instanceof RefusedError) return submission;
     try {
-      return { index, ...this.prepare(caller, submission, options) };
+      return { index, ...(await this.prepare(caller, submission, options)) };
     } catch (error) {
       if (error instanceof RefusedError) return error;
       throw error;
@@ -168,16 +161,16 @@ export class SubmitMessage {
   }
 
   /** All checks and decisions of one submission; nothing is stored yet. */
-  private prepare(
+  private async prepare(
     caller: Caller,
     submission: Submission,
     { messageId, traceparent }: SubmitOptions,
-  ): Omit<Prepared, 'index'> {
+  ): Promise<Omit<Prepared, 'index'>> {
     this.refuseUnknownModel(submission);
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
     const { tenant, mostUrgent } = caller;
     const { userId, request, requestedPriority, metadata } = submission;
-    const prioritization = this.prioritizer.prioritize({
+    const prioritization = await this.prioritizer.prioritize({
       tenant,
       mostUrgent,
       userId,

@@ -9,9 +9,6 @@ import { DEFAULT_RULES } from './default-rules.policy.js';
 import { PreprocessorSettings } from './preprocessor-settings.js';
 import { Prioritizer } from './prioritizer.js';
 
-/** The service listens by then, and whoever waits for its start is served first. */
-const LOAD_AFTER_MS = 500;
-
 /**
  * What decides on a message's lane when it is accepted. Left out: the routes that change its rules, which are the
  * gateway's, and storing anything.
@@ -42,16 +39,14 @@ const LOAD_AFTER_MS = 500;
   exports: [AdminModule, Prioritizer, PreprocessorSettings],
 })
 export class PreprocessorModule implements OnApplicationBootstrap, OnModuleDestroy {
-  private timer: NodeJS.Timeout | undefined;
-
   constructor(private readonly analyser: Analyser) {}
 
   onApplicationBootstrap(): void {
     // A failure shows with the first message, which loads again what could not be loaded.
-    this.timer = setTimeout(() => this.analyser.load().catch(() => undefined), LOAD_AFTER_MS);
+    this.analyser.load().catch(() => undefined);
   }
 
-  onModuleDestroy(): void {
-    clearTimeout(this.timer);
+  onModuleDestroy(): Promise<void> {
+    return this.analyser.close();
   }
 }

@@ -4,14 +4,18 @@ import type { PriorityRule } from '../admin/admin.events.js';
 import { AdminChanges } from '../admin/admin-changes.js';
 import { AdminFollower } from '../admin/admin-follower.js';
 import { InMemoryEventLog } from '../event-log/in-memory/in-memory-event-log.js';
+import type { ModelRequest } from '../message/message.events.js';
 import { systemSources } from '../platform/clock.js';
-import { Analyser } from './analyser.js';
+import { analysedText, analysisOf, loadLibraries } from './analysis.js';
 import { compileRule, InvalidPatternError } from './compiled-rule.js';
 import { DEFAULT_RULES } from './default-rules.policy.js';
 import { PreprocessorSettings } from './preprocessor-settings.js';
 import { Prioritizer } from './prioritizer.js';
 
-const analyser = new Analyser();
+const libraries = await loadLibraries();
+const analyser = {
+  analyse: async (request: ModelRequest) => analysisOf(analysedText(request), libraries),
+};
 const quiet = pino({ level: 'silent' });
 const followers: AdminFollower[] = [];
 afterEach(async () => {
@@ -27,7 +31,6 @@ async function preprocessor(log = new InMemoryEventLog()) {
     fallback: 'normal',
     thresholds: { realtime: null, high: 0.8 },
   });
-  await prioritizer.ready();
   const changes = new AdminChanges(log, follower, systemSources);
   const set = (rule: PriorityRule, tenant = 'default') =>
     changes.record(tenant, rule.id, 'llmq.admin.priority-rule-set.v1', { rule, by: 'admin' });
@@ -47,34 +50,35 @@ const rule = (changed: Partial<PriorityRule>): PriorityRule => ({
 describe('the preprocessor', () => {
   it('knows urgent words in English and Chinese, and that something can wait', async () => {
     const { prioritizer } = await preprocessor();
-    const decided = (content: string) => {
-      const { priority, reason } = prioritizer.prioritize(submission(content));
+    const decided = async (content: string) => {
+      const { priority, reason } = await prioritizer.prioritize(submission(content));
       return `${priority} ${reason}`;
     };
-    expect(decided('Please answer ASAP.')).toBe('high rule:urgent-en');
-    expect(decided('这个问题很紧急')).toBe('high rule:urgent-zh');
-    expect(decided('線上故障，請處理')).toBe('high rule:outage-zh');
-    expect(decided('This is not urgent.')).toBe('low rule:can-wait-en');
-    expect(decided('不急，有空再看')).toBe('low rule:can-wait-zh');
-    expect(decided('The insurgents of 1848')).toBe('normal default');
+    expect(await decided('Please answer ASAP.')).toBe('high rule:urgent-en');
+    expect(await decided('这个问题很紧急')).toBe('high rule:urgent-zh');
+    expect(await decided('線上故障，請處理')).toBe('high rule:outage-zh');
+    expect(await decided('This is not urgent.')).toBe('low rule:can-wait-en');
+    expect(await decided('不急，有空再看')).toBe('low rule:can-wait-zh');
+    expect(await decided('The insurgents of 1848')).toBe('normal default');
   });
 
   it('applies rules and user defaults to their own tenant, from when they are made until they are removed', async () => {
     const { prioritizer, changes, set } = await preprocessor();
-    const priority = (tenant: string) => prioritizer.prioritize(submission('a banana', tenant)).priority;
+    const priority = async (tenant: string) =>
+      (await prioritizer.prioritize(submission('a banana', tenant))).priority;
     await set(rule({}));
-    expect([priority('default'), priority('other')]).toEqual(['realtime', 'normal']);
+    expect([await priority('default'), await priority('other')]).toEqual(['realtime', 'normal']);
     await set(rule({ priority: 'low' }));
-    expect(priority('default')).toBe('low');
+    expect(await priority('default')).toBe('low');
     const data = { user_id: 'u', priority: 'high', by: 'admin' } as const;
     await changes.record('default', 'u', 'llmq.admin.user-priority-set.v1', data);
-    expect(prioritizer.prioritize(submission('a banana'))).toMatchObject({
+    expect(await prioritizer.prioritize(submission('a banana'))).toMatchObject({
       priority: 'high',
       reason: 'user_default',
     });
     await changes.record('default', 'u', 'llmq.admin.user-priority-removed.v1', data);
     await changes.record('default', 'mine', 'llmq.admin.priority-rule-removed.v1', { by: 'admin' });
-    expect(priority('default')).toBe('normal');
+    expect(await priority('default')).toBe('normal');
   });
 
   it('lets default rules be changed and removed, and remembers it', async () => {
@@ -82,8 +86,8 @@ describe('the preprocessor', () => {
     await set(rule({ id: 'urgent-en', keywords: ['banana'] }));
     await changes.record('default', 'urgent-zh', 'llmq.admin.priority-rule-removed.v1', { by: 'admin' });
     const { prioritizer, settings } = await preprocessor(log);
-    expect(prioritizer.prioritize(submission('asap')).reason).toBe('default');
-    expect(prioritizer.prioritize(submission('banana')).reason).toBe('rule:urgent-en');
+    expect((await prioritizer.prioritize(submission('asap'))).reason).toBe('default');
+    expect((await prioritizer.prioritize(submission('banana'))).reason).toBe('rule:urgent-en');
     expect(settings.of('default').rules.has('urgent-zh')).toBe(false);
     expect(settings.of('other').rules.has('urgent-zh')).toBe(true);
   });
@@ -92,8 +96,8 @@ describe('the preprocessor', () => {
     const { prioritizer } = await preprocessor();
     const of = (value: unknown) =>
       prioritizer.prioritize(submission('hi', 'default', { user_priority: value }));
-    expect(of('realtime')).toMatchObject({ priority: 'realtime', reason: 'explicit' });
-    for (const value of ['highest', 1, null, ['high']]) expect(of(value).reason).toBe('default');
+    expect(await of('realtime')).toMatchObject({ priority: 'realtime', reason: 'explicit' });
+    for (const value of ['highest', 1, null, ['high']]) expect((await of(value)).reason).toBe('default');
   });
 
   it('tries a rule that is not stored, beside those that are', async () => {

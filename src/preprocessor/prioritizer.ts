@@ -35,18 +35,14 @@ export interface Trial {
 /** Puts each message into its lane, by what this process knows of the tenant's rules and user defaults. */
 export class Prioritizer {
   constructor(
-    private readonly analyser: Analyser,
+    private readonly analyser: Pick<Analyser, 'analyse'>,
     private readonly settings: PreprocessorSettings,
     private readonly options: PrioritizerOptions,
   ) {}
 
-  /** To be awaited before `prioritize`; it waits for nothing but once, soon after the start. */
-  ready(): Promise<void> {
-    return this.analyser.load();
-  }
-
-  prioritize(submission: PriorityRequest): Prioritization {
-    return this.decide(submission, this.analyser.analyse(submission.request));
+  /** Those asked for one after the other are decided in that order. */
+  async prioritize(submission: PriorityRequest): Promise<Prioritization> {
+    return this.decide(submission, await this.analyser.analyse(submission.request));
   }
 
   /**
@@ -59,8 +55,7 @@ export class Prioritizer {
     const stored = this.settings.rulesOf(submission.tenant);
     const rules =
       draft === null ? stored : [...stored.filter(({ rule }) => rule.id !== draft.id), compileRule(draft)];
-    await this.ready();
-    const analysis = this.analyser.analyse(submission.request);
+    const analysis = await this.analyser.analyse(submission.request);
     const matched = matching(rules, submission.request);
     return { analysis, matched, prioritization: this.decide(submission, analysis, matched) };
   }
