@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
+import { benchDelays } from './delays.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchLanes } from './lanes.bench.js';
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   backlog: benchBacklog,
   path: benchWholePath,
   'first-chunk': benchFirstChunk,
+  delays: benchDelays,
   lanes: benchLanes,
   memory: benchMemory,
   poison: benchPoison,

@@ -167,11 +167,13 @@ describe('dead letters', () => {
     expect((await call('POST', `${LETTERS}/requeue`, {})).json).toMatchObject({ status: 422, field: 'all' });
     const none = await call('POST', `${LETTERS}/requeue`, { priority: 'low' });
     expect(none.json).toEqual({ requeued: 0, more: false });
-    const all = await call('POST', `${LETTERS}/requeue`, { all: true });
-    expect(all.json).toEqual({ requeued: 1, more: false });
-    await eventually(async () => expect(await listed()).toEqual([rejected]));
+    for (const wanted of [{ priority: 'high', error_code: 'endpoint_rejected' }, { all: true }]) {
+      const requeued = await call('POST', `${LETTERS}/requeue`, wanted);
+      expect(requeued.json).toEqual({ requeued: 1, more: false });
+      await eventually(async () => expect(await listed()).toEqual([rejected]));
+    }
     const { json } = await call('GET', `${LETTERS}/${rejected}`);
-    expect(json.history.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2]);
+    expect(json.history.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2, 3]);
   });
 
   it('are gone from the list when they are discarded, and their message is not', async () => {

@@ -291,6 +291,13 @@ describe('retries', () => {
       const { json } = await call('GET', `${messages}?status=scheduled`);
       expect(json.data).toHaveLength(failing.length);
     });
+    // Neither slots nor places of the lane's consumer: the broker waits for no word about any of them.
+    await eventually(async () => {
+      const headers = { authorization: `Bearer ${red.key}` };
+      const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
+      const gauges = [...text.matchAll(/^llmq_(?:lane_held|worker_running)(?:\{[^}]*\})? (\d+)/gm)];
+      expect(gauges.map(([, value]) => value)).toEqual(Array(5).fill('0'));
+    });
     const at = Date.now();
     await ended(await submit('past the failing ones', { priority: 'low' }));
     expect(Date.now() - at).toBeLessThan(1_000);

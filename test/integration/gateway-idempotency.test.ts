@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type NatsConnection } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
 import { configSchema } from '../../src/config/config.schema.js';
 import type { ServiceConfig } from '../../src/config/service-config.js';
+import { DEDUPE_WINDOW_MS } from '../../src/event-log/jetstream/streams.js';
 import { derivedId } from '../../src/idempotency/derived-id.js';
 import { digestOf, fingerprintOf } from '../../src/idempotency/digest.js';
 import { ReservationStore } from '../../src/idempotency/nats/reservation-store.js';
@@ -60,6 +63,22 @@ describe('Idempotency-Key', () => {
       expect(refused).toMatchObject({ status: 422, json: { code: 'idempotency_key_reused' } });
     }
     expect((await send('reused', { messages: [BODY] }, 0, `${PATH}/batch`)).status).toBe(200);
+  });
+
+  it('is remembered longer than the broker remembers what it stored', async () => {
+    const { streams } = await jetstreamManager(connection);
+    await streams.update('LLMQ_EVENTS', { duplicate_window: nanos(1_000) });
+    const seed = uuidv7();
+    await reserve('long-ago', { state: 'uncertain', seed });
+    const first = await send('long-ago');
+    const before = await gateways[0]!.log.lastSequence();
+    await sleep(1_500);
+    expect((await send('long-ago', BODY, 1)).json).toEqual(first.json);
+    // Nor is it stored again where what came of the first one is not known.
+    await reserve('long-ago-too', { state: 'uncertain', seed });
+    expect((await send('long-ago-too')).json).toMatchObject({ id: first.json.id });
+    expect(await gateways[0]!.log.lastSequence()).toBe(before);
+    await streams.update('LLMQ_EVENTS', { duplicate_window: nanos(DEDUPE_WINDOW_MS) });
   });
 
   it('refuses what is no key', async () => {

@@ -137,6 +137,20 @@ describe('what waits', () => {
     });
     expect(lanes.high.processing_ms.p95).toBeGreaterThanOrEqual(0);
     expect(lanes.low).toMatchObject({ processed: 0, error_rate: null, share: 0, wait_ms: { average: null } });
+    // One that ended before a range begins is in the longer ones only.
+    await gateway.dataSource.query(
+      `UPDATE llmq.messages SET completed_at = now() - interval '3 hours' WHERE id = '${dead.id}'`,
+    );
+    const hours = { '1h': 1, '6h': 6, '24h': 24, '7d': 168 };
+    for (const [range, length] of Object.entries(hours)) {
+      const counted = length > 3 ? { processed: 2, failed: 1 } : { processed: 1, failed: 0 };
+      // A reading is kept for a moment.
+      await eventually(async () =>
+        expect((await get(`queues/stats?time_range=${range}`)).json).toMatchObject({
+          ...{ time_range: range, ...counted },
+        }),
+      );
+    }
     const refused = await get('queues/stats?time_range=2h');
     expect(refused).toMatchObject({ status: 422, json: { field: 'time_range' } });
   });

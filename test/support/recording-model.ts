@@ -7,6 +7,8 @@ export interface RecordedCall {
   readonly answered: boolean;
   /** When its request was read, in milliseconds. */
   readonly atMs: number;
+  /** When the caller went away without the answer, in milliseconds; null while it has not. */
+  readonly hungUpAtMs: number | null;
 }
 
 export interface RecordingModel {
@@ -53,7 +55,11 @@ async function answer(
   const question = messages.at(-1)!.content;
   const refused = refuses?.(question) ?? false;
   const answered = !refused && Math.random() >= failing;
-  calls.push({ messages, answered, atMs: Date.now() });
+  const call = { messages, answered, atMs: Date.now(), hungUpAtMs: null as number | null };
+  calls.push(call);
+  response.on('close', () => {
+    if (!response.writableEnded) call.hungUpAtMs = Date.now();
+  });
   const ms = typeof takesMs === 'number' ? takesMs : takesMs(question);
   await new Promise((resolve) => setTimeout(resolve, ms).unref());
   response.setHeader('content-type', 'application/json');

@@ -20,7 +20,11 @@ beforeAll(async () => {
   [nats, postgres, model] = await Promise.all([
     startTestNats(),
     startTestPostgres(),
-    startRecordingModel({ failing: 0, takesMs: 40, answer: (question) => question }),
+    startRecordingModel({
+      failing: 0,
+      takesMs: (question) => (question.startsWith('long') ? 60_000 : 40),
+      answer: (question) => question,
+    }),
   ]);
   [api, ...workers] = await Promise.all([start('api,projector'), start('worker'), start('worker')]);
 });
@@ -114,3 +118,31 @@ it('a paused lane is left alone by two worker processes, over the restart of bot
   const last = await workersOf(ids.slice(-40));
   expect(last).toEqual(new Set(workers.map(({ pid }) => pid)));
 }, 180_000);
+
+it('a running call is left within a second of its cancelling, in whichever process it runs, and its slot is free', async () => {
+  const contents = Array.from({ length: 8 }, (_, at) => `long ${at}`);
+  const callOf = (content: string) =>
+    model.calls.find(({ messages }) => messages.at(-1)?.content === content);
+  const ids: string[] = [];
+  for (const content of contents) {
+    ids.push((await call('POST', 'messages', { user_id: 'u', content, priority: 'realtime' })).id);
+  }
+  await eventually(() => {
+    for (const content of contents) expect(callOf(content)).toBeDefined();
+  });
+  // All slots of both: their processes have nothing in common with the one that is asked to cancel.
+  expect(await workersOf(ids)).toEqual(new Set(workers.map(({ pid }) => pid)));
+  const late = await Promise.all(
+    ids.map(async (id, at) => {
+      const asked = Date.now();
+      expect((await call('DELETE', `messages/${id}`)).status).toBe('cancelled');
+      const hungUpAt = await eventually(() => {
+        expect(callOf(contents[at]!)?.hungUpAtMs).not.toBeNull();
+        return callOf(contents[at]!)!.hungUpAtMs!;
+      });
+      return hungUpAt - asked;
+    }),
+  );
+  expect(Math.max(...late)).toBeLessThan(1_000);
+  await completed(await submit('realtime', 20));
+}, 60_000);
