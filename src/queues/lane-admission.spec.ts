@@ -1,8 +1,10 @@
 import type { Lane } from '../message/message.events.js';
-import { LaneAdmission } from './lane-admission.js';
+import { LaneAdmission, type Peers } from './lane-admission.js';
 import { LaneFullError } from './lane-full.error.js';
 
 const LIMITS = { realtime: 0, high: 0, normal: 0, low: 10 };
+
+const ALONE: Peers = { processes: 1, notCounted: () => 0, asked: () => {}, changed: () => {} };
 
 /** A lane whose true size a test knows, read whenever the test says. */
 function lane({ waiting = 0, held = 0, drainRate = null as number | null, running = 0 } = {}) {
@@ -19,6 +21,7 @@ function lane({ waiting = 0, held = 0, drainRate = null as number | null, runnin
     },
     LIMITS,
     () => truth.running,
+    ALONE,
   );
   const ask = () => {
     for (const listener of listeners) listener();

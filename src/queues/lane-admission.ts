@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaneLag } from '../lanes/jetstream/lane-lag.js';
 import { LANES, type Lane } from '../message/message.events.js';
+import { type PerLane, perLaneOf } from './admission-note.js';
+import type { AdmissionPeers } from './admission-peers.js';
 import { LaneFullError } from './lane-full.error.js';
+import { laneRoom } from './lane-room.policy.js';
 import { retryAfterSeconds } from './retry-after.policy.js';
 
 export interface LagSource {
@@ -19,26 +23,40 @@ export interface Admitted<T> {
   release(): void;
 }
 
+export type Peers = Pick<AdmissionPeers, 'processes' | 'notCounted' | 'asked' | 'changed'>;
+
+/** Longer than the processes take to hear of each other, by what `AdmissionPeers` does. */
+const INTERVAL_MS = 50;
+/** Where a lane has room that the other processes may be taking, a message waits at most for so many intervals. */
+const MOST_INTERVALS = 20;
+
 /**
  * Keeps each lane's waiting messages within `queue.levels.<lane>.max_size`: what the broker counted at the last reading
- * (at most a second ago), less what runs, plus what this process has put there since or is putting there now.
+ * (at most a second ago), less what runs, plus what this process and the others have put there since or are putting
+ * there now.
  *
- * One process can exceed the limit by no more than the workers' slots, since what runs is known as it was up to a second
- * ago; several can by what the others accept between two readings besides, at most a second's worth. What goes back into a lane by itself (retries, due messages, handed back ones) is never refused.
- * A lane that the broker does not tell of is not limited: then nothing can be stored either.
+ * Several processes take no more of a lane in an interval than their part, and those that come meanwhile wait for the
+ * next (`laneRoom`, which gives the bound). Beside that, what runs is known as it was up to a second ago, so the limit
+ * can be exceeded by the workers' slots. What goes back into a lane by itself (retries, due messages, handed back ones)
+ * is never refused. A lane that the broker does not tell of is not limited: then nothing can be stored either.
  */
 export class LaneAdmission {
   /** Accepted since the broker was last asked; the reading may or may not count them. */
-  private readonly accepted: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
-  private readonly onTheirWay: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
+  private readonly accepted: PerLane = perLaneOf(() => 0);
+  private readonly onTheirWay: PerLane = perLaneOf(() => 0);
+  private readonly everAccepted: PerLane = perLaneOf(() => 0);
+  private readonly taken: PerLane = perLaneOf(() => 0);
+  private intervalSince = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly lag: LagSource,
     private readonly limits: LaneSizes,
     private readonly running: (lane: Lane) => number,
+    private readonly peers: Peers,
   ) {
     lag.onAsk(() => {
       for (const lane of LANES) this.accepted[lane] = 0;
+      peers.asked();
     });
   }
 
@@ -63,33 +81,76 @@ export class LaneAdmission {
     if (items.every((item) => this.limits[laneOf(item)] === 0)) {
       return { admitted: items, refused: [], release: () => {} };
     }
-    const lags = await this.lag.read();
-    // From here to the end nothing is awaited, so that no two requests see the same place free.
-    const admitted: T[] = [];
-    const refused: { item: T; error: LaneFullError }[] = [];
-    for (const item of items) {
-      const lane = laneOf(item);
-      const error = this.full(lane, lags.get(lane));
-      if (error === null) {
-        this.onTheirWay[lane] += 1;
-        admitted.push(item);
-      } else refused.push({ item, error });
+    const lanes = items.map(laneOf);
+    const errors = new Map<number, LaneFullError>();
+    let left: readonly number[] = [...items.keys()];
+    for (let intervals = 0; left.length > 0; intervals += 1) {
+      if (intervals > 0) await sleep(INTERVAL_MS);
+      left = this.take(left, lanes, await this.lag.read(), intervals === MOST_INTERVALS, errors);
     }
+    const admitted = errors.size === 0 ? items : items.filter((_, index) => !errors.has(index));
+    const refused = [...errors].map(([index, error]) => ({ item: items[index]!, error }));
     return { admitted, refused, release: () => this.arrived(admitted.map(laneOf)) };
   }
 
-  private full(lane: Lane, lag: LaneLag | undefined): LaneFullError | null {
+  /**
+   * Nothing is awaited in here, so that no two requests see the same place free.
+   * @param items by their index in `lanes`
+   * @returns those that may have a place in the next interval
+   */
+  private take(
+    items: readonly number[],
+    lanes: readonly Lane[],
+    lags: ReadonlyMap<Lane, LaneLag>,
+    last: boolean,
+    errors: Map<number, LaneFullError>,
+  ): number[] {
+    this.beginInterval();
+    const left: number[] = [];
+    for (const item of items) {
+      const lane = lanes[item]!;
+      const { free, now } = this.roomIn(lane, lags.get(lane));
+      if (now > 0) {
+        this.onTheirWay[lane] += 1;
+        this.taken[lane] += 1;
+      } else if (free > 0 && !last) left.push(item);
+      else errors.set(item, this.full(lane, free, lags.get(lane)));
+    }
+    this.peers.changed(this.everAccepted, this.onTheirWay);
+    return left;
+  }
+
+  private beginInterval(): void {
+    const now = performance.now();
+    if (now - this.intervalSince < INTERVAL_MS) return;
+    this.intervalSince = now;
+    for (const lane of LANES) this.taken[lane] = 0;
+  }
+
+  private roomIn(lane: Lane, lag: LaneLag | undefined): { readonly free: number; readonly now: number } {
     const limit = this.limits[lane];
-    if (limit === 0 || lag === undefined) return null;
-    const waiting = Math.max(0, lag.waiting + lag.held - this.running(lane));
-    const missing = waiting + this.accepted[lane] + this.onTheirWay[lane] + 1 - limit;
-    return missing <= 0 ? null : new LaneFullError(lane, limit, retryAfterSeconds(missing, lag.drainRate));
+    if (limit === 0 || lag === undefined) return { free: 1, now: 1 };
+    return laneRoom({
+      limit,
+      waiting: Math.max(0, lag.waiting + lag.held - this.running(lane)),
+      own: this.accepted[lane] + this.onTheirWay[lane],
+      others: this.peers.notCounted(lane),
+      processes: this.peers.processes,
+      taken: this.taken[lane],
+    });
+  }
+
+  private full(lane: Lane, free: number, lag: LaneLag | undefined): LaneFullError {
+    const retryAfter = retryAfterSeconds(Math.max(1, 1 - free), lag?.drainRate ?? null);
+    return new LaneFullError(lane, this.limits[lane], retryAfter);
   }
 
   private arrived(lanes: readonly Lane[]): void {
     for (const lane of lanes) {
       this.onTheirWay[lane] -= 1;
       this.accepted[lane] += 1;
+      this.everAccepted[lane] += 1;
     }
+    this.peers.changed(this.everAccepted, this.onTheirWay);
   }
 }

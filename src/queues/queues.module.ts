@@ -10,9 +10,11 @@ import { LanePauses } from '../lanes/lane-pauses.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QUEUE_FIGURES, type QueueFigures } from '../projection/queue-figures.port.js';
+import { AdmissionPeers } from './admission-peers.js';
 import { LaneAdmission } from './lane-admission.js';
 import { MessageWaits } from './message-waits.js';
-import { workerBeatsProvider } from './nats/beat-provider.js';
+import { AdmissionNotes } from './nats/admission-notes.js';
+import { admissionNotesProvider, workerBeatsProvider } from './nats/note-providers.js';
 import { WorkerBeats } from './nats/worker-beats.js';
 import { QueueStats } from './queue-stats.js';
 import { QueueStatus } from './queue-status.js';
@@ -34,22 +36,34 @@ import { WorkersSeen } from './workers-seen.js';
     },
     laneLagProvider,
     workerBeatsProvider,
+    admissionNotesProvider,
     {
       provide: WorkersSeen,
       inject: [SOURCES],
       useFactory: (sources: Sources) => new WorkersSeen(sources.nowMs),
     },
     {
+      provide: AdmissionPeers,
+      inject: [AdmissionNotes, SOURCES],
+      useFactory: (notes: AdmissionNotes, sources: Sources) =>
+        new AdmissionPeers(sources.newId(), notes, sources.nowMs),
+    },
+    {
       provide: LaneAdmission,
-      inject: [LaneLagReader, SERVICE_CONFIG, WorkersSeen],
-      useFactory: (lag: LaneLagReader, { queue: { levels } }: ServiceConfig, workers: WorkersSeen) => {
+      inject: [LaneLagReader, SERVICE_CONFIG, WorkersSeen, AdmissionPeers],
+      useFactory: (
+        lag: LaneLagReader,
+        { queue: { levels } }: ServiceConfig,
+        workers: WorkersSeen,
+        peers: AdmissionPeers,
+      ) => {
         const limits = {
           realtime: levels.realtime.max_size,
           high: levels.high.max_size,
           normal: levels.normal.max_size,
           low: levels.low.max_size,
         };
-        return new LaneAdmission(lag, limits, (lane) => workers.running(lane));
+        return new LaneAdmission(lag, limits, (lane) => workers.running(lane), peers);
       },
     },
     {
@@ -98,13 +112,18 @@ export class QueuesModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(WorkerBeats) private readonly beats: WorkerBeats,
     @Inject(WorkersSeen) private readonly workers: WorkersSeen,
+    @Inject(AdmissionPeers) private readonly peers: AdmissionPeers,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
   onModuleInit(): void {
     this.endListening = this.beats.listen(this.workers);
+    // Others put nothing into a lane that they could be told to leave out.
+    if (this.config.roles.has('api')) this.peers.start();
   }
 
   onApplicationShutdown(): void {
+    this.peers.stop();
     this.endListening?.();
   }
 }

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { type WorkerBeat, workerBeatSchema } from '../worker-beat.js';
+import { onNote, publishNote } from './note.codec.js';
 
 /** Core NATS, captured by no stream: a beat that nobody heard is made good by the next. */
 const BEAT = 'llmq.workers.beat';
@@ -18,44 +19,20 @@ export class WorkerBeats {
   constructor(private readonly nats: NatsConnection) {}
 
   announce(beat: WorkerBeat): void {
-    this.publish(BEAT, beat);
+    publishNote(this.nats, BEAT, beat);
   }
 
   announceLeft(worker: string): void {
-    this.publish(LEFT, { worker });
+    publishNote(this.nats, LEFT, { worker });
   }
 
   /** @returns ends the listening */
   listen(listener: BeatListener): () => void {
-    const beats = this.nats.subscribe(BEAT, {
-      callback: (error, message) => {
-        const beat = error === null ? decode(workerBeatSchema, message.data) : null;
-        if (beat !== null) listener.heard(beat);
-      },
-    });
-    const left = this.nats.subscribe(LEFT, {
-      callback: (error, message) => {
-        const gone = error === null ? decode(leftSchema, message.data) : null;
-        if (gone !== null) listener.left(gone.worker);
-      },
-    });
+    const endBeats = onNote(this.nats, BEAT, workerBeatSchema, (beat) => listener.heard(beat));
+    const endLeft = onNote(this.nats, LEFT, leftSchema, ({ worker }) => listener.left(worker));
     return () => {
-      beats.unsubscribe();
-      left.unsubscribe();
+      endBeats();
+      endLeft();
     };
-  }
-
-  private publish(subject: string, body: unknown): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(subject, JSON.stringify(body));
-  }
-}
-
-/** Null for what is none: anyone who may publish can have sent it. */
-function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | null {
-  try {
-    return schema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data ?? null;
-  } catch {
-    return null;
   }
 }
