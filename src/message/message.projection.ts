@@ -260,7 +260,7 @@ function successOf({ data, time }: MessageCompleted): AttemptEnd {
 }
 
 /** A start opens the row anew, an end is added to it: what the database does with a stored row, done within a batch. */
-function mergeAttempt(attempts: Map<string, AttemptRow>, row: AttemptRow): void {
+export function mergeAttempt(attempts: Map<string, AttemptRow>, row: AttemptRow): void {
   const key = `${row.messageId} ${row.attempt} ${row.delivery}`;
   const earlier = attempts.get(key);
   const start = row.start ?? earlier?.start ?? null;

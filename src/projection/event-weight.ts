@@ -14,7 +14,7 @@ export function eventWeight({ type, data }: LogEvent): number {
   return type.startsWith('llmq.conversation.') ? ENVELOPE + textLength(data) : ENVELOPE;
 }
 
-function textLength(value: unknown): number {
+export function textLength(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 8;
   let length = 0;

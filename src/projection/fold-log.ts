@@ -1,24 +1,31 @@
-import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
 import type { ProjectedRows } from '../message/message.projection.js';
+import type { BatchWriter } from './batch-writer.port.js';
 import type { Checkpoint } from './checkpoint.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { gatheredBatches } from './gathered-batches.js';
 import type { Linger } from './linger.js';
-import { conversationStatements, rowStatements } from './row-statements.js';
-import { commitBatch, type PreparedBatch } from './row-writer.js';
 
 export interface FoldTarget {
   readonly log: EventLog;
   readonly schema: string;
-  /** Writes, in pg's pipeline mode. Nothing else may send it transactions meanwhile. */
-  readonly client: Client;
-  /** Reads what the writer does not remember, at the same time. */
+  readonly writer: BatchWriter;
+  /** Reads what is not remembered, while the writer writes. */
   readonly dataSource: DataSource;
+  /** The most events that are folded at a time. */
   readonly maxBatch: number;
   /** Lets few events wait for others, where there is no hurry. */
   readonly linger?: Linger | undefined;
+  /** What is folded when this sequence is reached is written, however little. */
+  readonly until?: number;
+}
+
+/** What a transaction will hold, so far. */
+interface OpenBatch {
+  readonly from: Checkpoint;
+  to: Checkpoint;
+  readonly turns: string[];
 }
 
 /**
@@ -27,7 +34,7 @@ export interface FoldTarget {
  *
  * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
- * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded; all before it is written
+ * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded. Whole batches before it are written
  */
 export async function foldLog(
   target: FoldTarget,
@@ -35,24 +42,29 @@ export async function foldLog(
   signal: AbortSignal,
   onApplied: (checkpoint: Checkpoint, turns: readonly string[]) => void,
 ): Promise<void> {
-  const memory = new FoldMemory(target.dataSource, target.schema, target.maxBatch);
+  const { log, writer, maxBatch, until = Number.POSITIVE_INFINITY } = target;
+  const memory = new FoldMemory(target.dataSource, target.schema);
   const failed = new AbortController();
-  const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch: target.maxBatch };
-  let at = from;
+  const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch };
+  let batch = begun(from);
   let writing: Promise<void> = Promise.resolve();
   try {
-    const batches = gatheredBatches(target.log.read(from.sequence + 1, read), target.maxBatch, target.linger);
+    const batches = gatheredBatches(log.read(from.sequence + 1, read), maxBatch, target.linger);
     for await (const events of batches) {
       for (const part of cutAtErasures(events)) {
-        const { erases, ...batch } = await prepare(target.schema, memory, at, part);
+        const rows = await memory.fold(part);
+        const full = writer.add(rows);
+        extend(batch, part, rows.messages);
+        if (!full && !rows.erases && batch.to.sequence < until) continue;
+        const { to, turns } = batch;
+        const write = writer.seal(batch.from, to);
         await writing;
-        writing = commitBatch(target.client, target.schema, batch).then(() =>
-          onApplied(batch.to, batch.turns),
-        );
+        memory.sealed();
+        writing = write().then(() => onApplied(to, turns));
         // An idle log yields nothing that would lead to the next `await`: end the reading, and it comes to light below.
         writing.catch(() => failed.abort());
-        at = batch.to;
-        if (erases) await writing;
+        batch = begun(to);
+        if (rows.erases) await writing;
       }
     }
   } finally {
@@ -61,24 +73,19 @@ export async function foldLog(
   }
 }
 
-async function prepare(
-  schema: string,
-  memory: FoldMemory,
-  from: Checkpoint,
-  events: readonly StoredEvent[],
-): Promise<PreparedBatch & { readonly erases: boolean }> {
-  const { messages, conversations, erases } = await memory.fold(events);
-  const last = events[events.length - 1]!;
-  const to = { sequence: last.sequence, eventId: last.event.id, generation: from.generation };
-  const statements = [...rowStatements(schema, messages), ...conversationStatements(schema, conversations)];
-  return { from, to, statements, erases, turns: movedTurns(messages) };
+function begun(from: Checkpoint): OpenBatch {
+  return { from, to: from, turns: [] };
 }
 
-function movedTurns({ messages, turnMoves }: ProjectedRows): string[] {
-  const moved: string[] = [];
+function extend(
+  batch: OpenBatch,
+  events: readonly StoredEvent[],
+  { messages, turnMoves }: ProjectedRows,
+): void {
+  const last = events[events.length - 1]!;
+  batch.to = { sequence: last.sequence, eventId: last.event.id, generation: batch.from.generation };
   for (const { id, conversationId, heldBehind, terminalSequence } of messages.values()) {
     if (conversationId === null) continue;
-    if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) moved.push(id);
+    if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) batch.turns.push(id);
   }
-  return moved;
 }

@@ -15,6 +15,10 @@ import { loadConversations, loadErased } from './conversation-loader.js';
 import { HotStates } from './hot-states.js';
 import { loadStates } from './state-loader.js';
 
+/** In states; one of a message takes about a kilobyte. */
+const HOT_MESSAGES = 20_000;
+const HOT_CONVERSATIONS = 10_000;
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export interface FoldedRows {
@@ -32,10 +36,17 @@ export class FoldMemory {
   constructor(
     private readonly dataSource: DataSource,
     private readonly schema: string,
-    maxBatch: number,
   ) {
-    this.messages = new HotStates((ids) => loadStates(dataSource, schema, ids), maxBatch);
-    this.conversations = new HotStates((ids) => loadConversations(dataSource, ids), maxBatch);
+    const messages = (ids: readonly string[]) => loadStates(dataSource, schema, ids);
+    this.messages = new HotStates(messages, HOT_MESSAGES, (state) => state.terminalSequence === null);
+    const conversations = (ids: readonly string[]) => loadConversations(dataSource, ids);
+    this.conversations = new HotStates(conversations, HOT_CONVERSATIONS, ({ state }) => state !== 'erased');
+  }
+
+  /** What was folded goes to PostgreSQL as one transaction from here on; the one before it is there. */
+  sealed(): void {
+    this.messages.sealed();
+    this.conversations.sealed();
   }
 
   async fold(events: readonly StoredEvent[]): Promise<FoldedRows> {
@@ -45,7 +56,6 @@ export class FoldMemory {
     const messages = project(known, kept);
     const ofConversations = events.filter(isOfConversation);
     const rows = await this.foldConversations(ofConversations, messages);
-    this.messages.put(known);
     this.messages.put(messages.messages);
     const erased = erasedBy(ofConversations);
     this.messages.forget(erased);
@@ -64,7 +74,6 @@ export class FoldMemory {
     }
     const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
     const rows = projectConversations(known, events, requests);
-    this.conversations.put(known);
     this.conversations.put(rows.conversations);
     return rows;
   }
@@ -128,7 +137,10 @@ function isOfConversation(stored: StoredEvent): stored is StoredEvent & Sequence
 
 function subjectsOf(events: readonly StoredEvent[]): Set<string> {
   const ids = new Set<string>();
+  let last = '';
   for (const { event, sequence } of events) {
+    if (event.subject === last) continue;
+    last = event.subject;
     if (!UUID.test(event.subject)) {
       throw new MalformedEventError(`its subject ${JSON.stringify(event.subject)} is not a UUID`, sequence);
     }

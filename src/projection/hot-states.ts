@@ -1,23 +1,28 @@
 import { LRUCache } from 'lru-cache';
 
-const SMALLEST_CAPACITY = 50_000;
-
 /**
  * The states of what moves at present (messages, conversations), so that most events need no look at PostgreSQL.
  *
- * It is ahead of the database by the batches under way. Those are at most two, and the capacity is four times a batch
- * of messages that are all different, so a state can't fall out before it is written. After a failed write what it
- * holds is no longer true: a new run begins with a new one.
+ * What is not written yet is kept whatever there is of it: PostgreSQL would tell what was before. Of what is written
+ * it keeps the most recent, as far as more is to be expected of it; a forgotten one is read again. After a failed write
+ * what it holds is no longer true: a new run begins with a new one.
  */
 export class HotStates<S extends { readonly id: string }> {
-  private readonly states: LRUCache<string, S>;
+  private changed = new Map<string, S>();
+  private underWay = new Map<string, S>();
+  private readonly written: LRUCache<string, S>;
 
-  /** @param load those of the ids that PostgreSQL knows */
+  /**
+   * @param load those of the ids that PostgreSQL knows
+   * @param capacity of what is written, in states
+   * @param stays false for those of which hardly anything will come any more
+   */
   constructor(
     private readonly load: (ids: readonly string[]) => Promise<readonly S[]>,
-    maxBatch: number,
+    capacity: number,
+    private readonly stays: (state: S) => boolean,
   ) {
-    this.states = new LRUCache({ max: Math.max(SMALLEST_CAPACITY, 8 * maxBatch) });
+    this.written = new LRUCache({ max: capacity });
   }
 
   /** What is known of these; those not in the answer are new. */
@@ -25,7 +30,7 @@ export class HotStates<S extends { readonly id: string }> {
     const found = new Map<string, S>();
     const missing: string[] = [];
     for (const id of ids) {
-      const state = this.states.get(id);
+      const state = this.changed.get(id) ?? this.underWay.get(id) ?? this.written.get(id);
       if (state === undefined) missing.push(id);
       else found.set(id, state);
     }
@@ -35,10 +40,20 @@ export class HotStates<S extends { readonly id: string }> {
   }
 
   put(changed: ReadonlyMap<string, S>): void {
-    for (const [id, state] of changed) this.states.set(id, state);
+    for (const [id, state] of changed) this.changed.set(id, state);
+  }
+
+  /** All that was put is on its way to PostgreSQL from here on, and what was on its way before is there. */
+  sealed(): void {
+    for (const [id, state] of this.underWay) {
+      if (this.stays(state)) this.written.set(id, state);
+      else this.written.delete(id);
+    }
+    this.underWay = this.changed;
+    this.changed = new Map();
   }
 
   forget(ids: Iterable<string>): void {
-    for (const id of ids) this.states.delete(id);
+    for (const id of ids) for (const states of [this.changed, this.underWay, this.written]) states.delete(id);
   }
 }

@@ -14,6 +14,7 @@ import { assertReaches, assertSameLog } from './log-identity.js';
 import type { ProjectionStop } from './projection-alarm.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
+import { RowWriter } from './row-writer.js';
 
 const STANDBY_POLL_MS = 1_000;
 const LAG_POLL_MS = 1_000;
@@ -180,7 +181,8 @@ export class Projector {
     const inner = AbortSignal.any([signal, ended.signal]);
     const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
     try {
-      const target = { log, schema, client: session.client, dataSource, maxBatch, linger };
+      const writer = new RowWriter(session.client, schema);
+      const target = { log, schema, writer, dataSource, maxBatch, linger };
       turns?.begin(inner);
       await foldLog(target, from, inner, ({ sequence }, moved) => {
         applied(sequence);

@@ -11,7 +11,7 @@ import { findAddresses } from './rebuild-addresses.js';
 import { rebuildDisplay } from './rebuild-display.js';
 
 /** Larger than the live projector's: nobody waits for a single event here. */
-const MAX_BATCH = 5_000;
+const MAX_BATCH = 20_000;
 
 /** `npm run projections:rebuild`: all tables anew from the log, beside a running service or without one. */
 async function main(args: readonly string[], signal: AbortSignal): Promise<void> {

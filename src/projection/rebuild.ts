@@ -1,11 +1,14 @@
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../event-log/event-log.port.js';
+import type { BatchWriter } from './batch-writer.port.js';
 import { readCheckpoint } from './checkpoint.js';
+import { CopyWriter } from './copy-writer.js';
 import { type DatabaseOptions, openDatabase } from './data-source.js';
 import { foldLog } from './fold-log.js';
 import { assertSameLog, lastStoredUpTo } from './log-identity.js';
 import { dropSchema, rebuildSchemas, restoreIndexes, schemaExists, shelveIndexes } from './rebuild-schema.js';
+import { RowWriter } from './row-writer.js';
 import { swapSchemas } from './swap-schemas.js';
 
 export type RebuildPhase = 'replaying' | 'indexing' | 'catching_up' | 'swapping';
@@ -23,6 +26,7 @@ export interface RebuildOptions {
   readonly database: Pick<DatabaseOptions, 'url' | 'schema'>;
   /** Go on with what a rebuild that was broken off has left, instead of starting afresh. */
   readonly resume: boolean;
+  /** Events of one transaction: what is lost when it is broken off. */
   readonly maxBatch: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: RebuildProgress) => void;
@@ -30,6 +34,12 @@ export interface RebuildOptions {
 
 /** So near to the log's end that the rest is a matter of milliseconds, for which the projector can wait. */
 const NEAR = 1_000;
+
+/** Events of one transaction. */
+const WORTH_COPYING = 500;
+
+/** Few enough that what is made of their JSON lives no longer than a sweep of V8's young generation. */
+const FOLDED_AT_A_TIME = 1_000;
 
 export class RebuildRunningError extends Error {
   readonly code = 'rebuild_running';
@@ -57,7 +67,7 @@ export class RebuildAbortedError extends Error {
  * @throws {RebuildRunningError} {RebuildAbortedError} {DatabaseError} {OrphanEventError} {MalformedEventError}
  */
 export async function rebuild(options: RebuildOptions): Promise<number> {
-  const control = await connect(options.database.url, { pipeline: false });
+  const control = await connect(options.database.url);
   try {
     const { rows } = await control.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [
       `llmq rebuild ${options.database.schema}`,
@@ -76,10 +86,13 @@ async function rebuildLocked(control: pg.Client, options: RebuildOptions): Promi
   if (!resume) await dropSchema(control, schemas.next);
   const resuming = await schemaExists(control, schemas.next);
   const dataSource = await openDatabase({ ...database, schema: schemas.next, poolSize: 2 });
-  const writer = await connect(database.url, { pipeline: true });
+  const clients = {
+    copying: await connect(database.url),
+    following: await connect(database.url, { pipeline: true }),
+  };
   try {
     if (!resuming) await shelveIndexes(dataSource, schemas.next);
-    const fill = new Fill(options, schemas.next, writer, dataSource);
+    const fill = new Fill(options, schemas.next, clients, dataSource);
     await fill.begin();
     await fill.to('replaying', await options.log.lastSequence());
     options.onProgress({ phase: 'indexing', applied: fill.applied, target: fill.applied });
@@ -91,7 +104,7 @@ async function rebuildLocked(control: pg.Client, options: RebuildOptions): Promi
     });
     return fill.applied;
   } finally {
-    await writer.end().catch(() => {});
+    await Promise.all(Object.values(clients).map((client) => client.end().catch(() => {})));
     await dataSource.destroy();
   }
 }
@@ -103,14 +116,14 @@ class Fill {
   constructor(
     private readonly options: RebuildOptions,
     private readonly schema: string,
-    private readonly client: pg.Client,
+    private readonly clients: { readonly copying: pg.Client; readonly following: pg.Client },
     private readonly dataSource: DataSource,
   ) {}
 
   async begin(): Promise<void> {
     // What a crash of PostgreSQL makes it forget is read again from the log; see ProjectorSession.
-    await this.client.query('SET synchronous_commit = off');
-    const checkpoint = await readCheckpoint(this.client, this.schema);
+    for (const client of Object.values(this.clients)) await client.query('SET synchronous_commit = off');
+    const checkpoint = await readCheckpoint(this.dataSource, this.schema);
     await assertSameLog(this.options.log, checkpoint);
     this.applied = checkpoint.sequence;
   }
@@ -122,16 +135,28 @@ class Fill {
     onProgress({ phase, applied: this.applied, target });
     if (signal.aborted) throw new RebuildAbortedError();
     if (this.applied >= target) return;
-    const from = await readCheckpoint(this.client, this.schema);
+    const from = await readCheckpoint(this.dataSource, this.schema);
     const reached = new AbortController();
     const until = AbortSignal.any([signal, reached.signal]);
-    const fold = { log, schema: this.schema, client: this.client, dataSource: this.dataSource, maxBatch };
+    const fold = {
+      ...{ log, schema: this.schema, dataSource: this.dataSource, until: target },
+      writer: this.writerFor(target - this.applied),
+      maxBatch: Math.min(maxBatch, FOLDED_AT_A_TIME),
+    };
     await foldLog(fold, from, until, ({ sequence }) => {
       this.applied = sequence;
       onProgress({ phase, applied: sequence, target });
       if (sequence >= target) reached.abort();
     });
     if (this.applied < target) throw new RebuildAbortedError();
+  }
+
+  /** Few events are written as a live projector does, which needs one way to PostgreSQL and back where COPY needs ten. */
+  private writerFor(events: number): BatchWriter {
+    const { copying, following } = this.clients;
+    return Math.min(events, this.options.maxBatch) >= WORTH_COPYING
+      ? new CopyWriter(copying, this.schema, this.options.maxBatch)
+      : new RowWriter(following, this.schema);
   }
 
   async nearToEnd(): Promise<void> {
@@ -143,7 +168,7 @@ class Fill {
   }
 }
 
-async function connect(url: string, { pipeline }: { pipeline: boolean }): Promise<pg.Client> {
+async function connect(url: string, { pipeline } = { pipeline: false }): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'llm-message-queue rebuild',

@@ -1,7 +1,6 @@
 /** In UTF-16 units of at most three bytes. No index row may pass 2,704 bytes (a third of a page); two of these fit. */
 const LONGEST_IDENTIFIER = 400;
 
-const NOT_TEXT = /[\0\p{Surrogate}]/u;
 const EVERY_NOT_TEXT = /[\0\p{Surrogate}]/gu;
 
 /**
@@ -10,7 +9,7 @@ const EVERY_NOT_TEXT = /[\0\p{Surrogate}]/gu;
  * nothing more, so a row that was loaded and written again stays as it is.
  */
 export function storableText(value: string): string {
-  return NOT_TEXT.test(value) ? value.replace(EVERY_NOT_TEXT, '\uFFFD') : value;
+  return value.isWellFormed() && !value.includes('\0') ? value : value.replace(EVERY_NOT_TEXT, '\uFFFD');
 }
 
 /** The same for what is indexed, cut to a length that an index row can hold. Valid identifiers are shorter. */

@@ -1,7 +1,7 @@
 import type { AttemptRow, RequestRow, ResultRow, SequencedEvent } from '../message/message.projection.js';
 import type { MessageState } from '../message/message.state.js';
-import type { ColumnType, ColumnValue } from './binary-array.js';
 import { storableIdentifier, storableJson, storableText } from './storable-text.js';
+import type { ColumnType, ColumnValue } from './value-writer.js';
 
 export interface ColumnWrite<R> {
   readonly name: string;

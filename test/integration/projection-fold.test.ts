@@ -84,6 +84,23 @@ it('gives the same rows for any batch sizes, and for a fold that is broken off a
   );
 });
 
+it('gives the same rows when a rebuild copies them, in transactions of any length', async () => {
+  const log = new ArrayLog();
+  await log.append(withConversations(tangledLog(120, 8)));
+  const live = await tables();
+  await foldToEnd(live, log, 50);
+  const expected = await digests(live);
+  const size = fc.integer({ min: 1, max: 300 });
+  await fc.assert(
+    fc.asyncProperty(size, fc.integer({ min: 20, max: 1_000 }), async (maxBatch, copiedAtATime) => {
+      const dataSource = await tables();
+      await foldToEnd(dataSource, log, maxBatch, copiedAtATime);
+      expect(await digests(dataSource)).toEqual(expected);
+    }),
+    { numRuns: 8, examples: [[300, 10_000]] },
+  );
+});
+
 it('counts the first terminal event, and keeps what came after it out of the answer', async () => {
   const log = new ArrayLog();
   const [late, twice] = [uuidv7(), uuidv7()];

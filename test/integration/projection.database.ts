@@ -3,8 +3,10 @@ import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../src/event-log/event-log.port.js';
 import { readCheckpoint } from '../../src/projection/checkpoint.js';
+import { CopyWriter } from '../../src/projection/copy-writer.js';
 import { databaseOf, openDatabase } from '../../src/projection/data-source.js';
 import { foldLog } from '../../src/projection/fold-log.js';
+import { RowWriter } from '../../src/projection/row-writer.js';
 
 export const PROJECTED_TABLES = [
   'messages',
@@ -12,6 +14,7 @@ export const PROJECTED_TABLES = [
   'message_results',
   'attempts',
   'message_events',
+  'dead_letters',
   'conversations',
   'conversation_events',
   'erased_messages',
@@ -38,20 +41,31 @@ export async function digests(dataSource: DataSource, schema = databaseOf(dataSo
   return found;
 }
 
-/** Folds until the log's present end, without a projector around it. Returns the turns that moved on the way. */
-export async function foldToEnd(dataSource: DataSource, log: EventLog, maxBatch: number): Promise<string[]> {
+/**
+ * Folds until the log's present end, without a projector around it, by the live projector's writer or a rebuild's.
+ * Returns the turns that moved on the way.
+ */
+export async function foldToEnd(
+  dataSource: DataSource,
+  log: EventLog,
+  maxBatch: number,
+  copiedAtATime: number | null = null,
+): Promise<string[]> {
   const { url, schema } = databaseOf(dataSource);
-  const client = new pg.Client({ connectionString: url, pipeline: true });
+  const client = new pg.Client({ connectionString: url, pipeline: copiedAtATime === null });
   await client.connect();
   const moved: string[] = [];
   try {
-    const end = await log.lastSequence();
-    const from = await readCheckpoint(client, schema);
-    if (from.sequence >= end) return moved;
+    const until = await log.lastSequence();
+    const from = await readCheckpoint(dataSource, schema);
+    if (from.sequence >= until) return moved;
     const done = new AbortController();
-    await foldLog({ log, schema, client, dataSource, maxBatch }, from, done.signal, ({ sequence }, turns) => {
+    const writer =
+      copiedAtATime === null ? new RowWriter(client, schema) : new CopyWriter(client, schema, copiedAtATime);
+    const target = { log, schema, writer, dataSource, maxBatch, until };
+    await foldLog(target, from, done.signal, ({ sequence }, turns) => {
       moved.push(...turns);
-      if (sequence >= end) done.abort();
+      if (sequence >= until) done.abort();
     });
     return moved;
   } finally {
