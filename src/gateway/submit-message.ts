@@ -15,6 +15,7 @@ import { appendGroups } from './append-groups.policy.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
 import { DoubleTextingPolicy, type NewTurn } from './conversations/double-texting.js';
 import { invalidFields, RefusedError, unknownModel } from './http/refused.error.js';
+import { inSlices } from './in-slices.js';
 import type { AcceptedMessage, Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
 
@@ -117,7 +118,9 @@ export class SubmitMessage {
     const { admitted, refused, release } = await this.admission.admit(prepared, laneOf);
     const turnsLetIn = await this.doubleTexting.letIn(caller, admitted, turnOf);
     const groups = appendGroups(turnsLetIn.admitted, MAX_EVENTS_PER_APPEND);
-    const failed = await Promise.all(groups.map((group) => this.appendGroup(group, dedupeKey)));
+    // One after the other on their way, each some milliseconds of encoding, and none waiting for the one before.
+    const appends = await inSlices(groups, 1, (group) => [this.appendGroup(group, dedupeKey)]);
+    const failed = await Promise.all(appends.flat());
     release();
     for (const { index, error } of failed.flat()) results[index] = error;
     for (const { item, error } of [...refused, ...turnsLetIn.refused]) results[item.index] = error;

@@ -11,6 +11,7 @@ import type { FastifyRequest } from 'fastify';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
+import { inSlices } from '../in-slices.js';
 import type { Submission } from '../submission.js';
 import type { SubmitResult } from '../submit-message.js';
 import { SubmitOnce } from '../submit-once.js';
@@ -21,6 +22,8 @@ import { batchJson } from './message-batch.json.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
+
+const CHECKED_AT_ONCE = 100;
 
 const validBatch = new ValidRequest(SubmitBatchDto);
 const validSubmission = new ValidRequest(SubmitMessageDto);
@@ -43,7 +46,7 @@ export class MessageBatchController {
   @ApiBody({ type: SubmitBatchDto })
   @ApiOkResponse({ type: BatchResultDto })
   async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
-    const items = validBatch.transform(body).messages.map(submissionIn);
+    const items = await inSlices(validBatch.transform(body).messages, CHECKED_AT_ONCE, submissionIn);
     const traceparent = traceparentOf(request.headers['traceparent']);
     const execution = executionOf(request);
     const results = await this.submitOnce.submitMany(callerOf(request), items, traceparent, execution);
