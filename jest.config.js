@@ -10,6 +10,7 @@ const base = {
 /** One project per kind of test, so that each can be run alone: `npm test -- --selectProjects unit`. */
 export default {
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/test/support/long-first.sequencer.js',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     { ...base, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },

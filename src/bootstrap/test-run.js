@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInForeground } from './child-process.js';
 import { closingLine } from './closing-line.policy.js';
@@ -8,6 +8,9 @@ import { inProject } from './project.js';
 import { setUp } from './set-up.js';
 
 const LONG_CHAOS = '--long-chaos';
+
+/** Each may start servers of its own. */
+const MOST_WORKERS = 5;
 
 /** What tells the service where to run; tests run on servers and ports of their own. */
 const SETTINGS_OF_A_SERVICE = [
@@ -46,8 +49,10 @@ function jestArguments(args, projects) {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     inProject('node_modules', 'jest', 'bin', 'jest.js'),
-    // Jest itself takes one less than there are cores: one on two, while most tests wait for servers most of the time.
-    ...(args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ['--maxWorkers=2']),
+    // Jest itself takes one less than there are cores, while most tests wait for servers and deadlines most of the time.
+    ...(args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg))
+      ? []
+      : [`--maxWorkers=${Math.min(availableParallelism(), MOST_WORKERS - 1) + 1}`]),
     ...args,
     '--reporters=default',
     `--reporters=${inProject('src', 'bootstrap', 'jest-counts.reporter.js')}`,

@@ -1,0 +1,20 @@
+import base from '@jest/test-sequencer';
+
+/** A kill test takes a minute, a unit test less than a second: many small ones at the end keep all workers busy to it. */
+const KINDS = ['chaos', 'e2e', 'integration', 'unit'];
+
+/** Jest's own order (long files first, where it has seen them run; else large ones), within each kind of test. */
+export default class LongFirstSequencer extends base.default {
+  /**
+   * @override
+   * @param {import('@jest/test-result').Test[]} tests
+   */
+  async sort(tests) {
+    return (await super.sort(tests)).sort((a, b) => kindOf(a) - kindOf(b));
+  }
+}
+
+/** @param {import('@jest/test-result').Test} test */
+function kindOf({ context }) {
+  return KINDS.indexOf(context.config.displayName?.name ?? '');
+}
