@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
 import { brokenPromises } from './promises.js';
-import { randomMs, rounds } from './rounds.js';
+import { randomMs, rounds, tell } from './rounds.js';
 import { startSteadyLoad } from './steady-load.js';
 
 const ROUNDS = rounds(2);
@@ -28,6 +28,7 @@ describe.each(['nats', 'postgres'] as const)(`SIGKILL of %s under load, ${ROUNDS
       const before = load.accepted.size;
       await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 20));
       await load.stop();
+      tell(`${ROUNDS} kills of ${server}, ${load.accepted.size} messages accepted`);
       const addresses = await serviceAddresses(service.dataDir);
       expect(await brokenPromises(addresses, load.accepted, ANSWER)).toEqual([]);
     } finally {

@@ -4,7 +4,7 @@ import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 import { brokenPromises } from './promises.js';
-import { randomMs, rounds } from './rounds.js';
+import { randomMs, rounds, tell } from './rounds.js';
 import { startSteadyLoad } from './steady-load.js';
 
 const ROUNDS = rounds(4);
@@ -33,6 +33,7 @@ describe(`SIGKILL of the service at ${ROUNDS} random moments under load`, () => 
       await sleep(500);
       await load.stop();
       expect(load.accepted.size).toBeGreaterThan(ROUNDS * 10);
+      tell(`${ROUNDS} kills of the service, ${load.accepted.size} messages accepted`);
       const addresses = await serviceAddresses(dataDir);
       expect(await brokenPromises(addresses, load.accepted, ANSWER)).toEqual([]);
     } finally {

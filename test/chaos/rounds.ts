@@ -7,3 +7,8 @@ export function rounds(short: number): number {
 export function randomMs(from: number, to: number): number {
   return from + Math.random() * (to - from);
 }
+
+/** For whoever reads the output of the long rounds: how much they tried. */
+export function tell(text: string): void {
+  if (rounds(0) >= 20) process.stderr.write(`› ${text}\n`);
+}
