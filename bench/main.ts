@@ -9,6 +9,7 @@ import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchLanes } from './lanes.bench.js';
 import { benchMemory } from './memory.bench.js';
 import { benchPoison } from './poison.bench.js';
+import { benchReads } from './reads.bench.js';
 import { benchRebuild } from './rebuild.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 
@@ -26,6 +27,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   lanes: benchLanes,
   memory: benchMemory,
   poison: benchPoison,
+  reads: benchReads,
   rebuild: benchRebuild,
 };
 
