@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDemoModel } from '../src/demo-model/demo-server.js';
-import { type BenchChild, startServiceChild } from './child.js';
+import type { BenchChild } from './child.js';
 import { median } from './closed-loop.js';
 import type { Figure } from './figure.js';
-import { startBenchServers } from './servers.js';
+import { withService } from './with-service.js';
 
 const MESSAGES = 500;
 const FIRST_AFTER_MS = 5_000;
@@ -13,13 +12,7 @@ const CONTENT = '[[demo:rate 0]] [[demo:tokens 1]]';
 
 /** How late delayed messages start that are due at moments of their own, on a service that does nothing else. */
 export async function benchDelays(): Promise<Figure> {
-  const servers = await startBenchServers();
-  const demo = await startDemoModel({ port: 0, tokensPerSecond: 1_000 });
-  const endpoints = JSON.stringify([
-    { name: 'demo', base_url: demo.url, models: ['demo-fast'], max_concurrency: 16 },
-  ]);
-  const service = await startServiceChild({ ...servers.env, ENDPOINTS: endpoints });
-  try {
+  return withService(async (service) => {
     const due = await submit(service);
     await sleep(FIRST_AFTER_MS + SPREAD_MS);
     const late: number[] = [];
@@ -33,11 +26,7 @@ export async function benchDelays(): Promise<Figure> {
       target: `<= ${ALLOWED_MS} ms`,
       met: p99 <= ALLOWED_MS && late[0]! >= 0,
     };
-  } finally {
-    await service.stop();
-    await demo.close();
-    await servers.stop();
-  }
+  });
 }
 
 async function submit({ matched }: BenchChild): Promise<{ id: string; dueAt: number }[]> {

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startDemoModel } from '../src/demo-model/demo-server.js';
-import { startServiceChild } from './child.js';
 import type { Figure } from './figure.js';
-import { startBenchServers } from './servers.js';
+import { withService } from './with-service.js';
 
 const WAITING = 20_000;
 const BATCH = 1_000;
@@ -14,13 +12,7 @@ const CONTENT = `[[demo:slow ${CALL_MS}]] [[demo:rate 0]] [[demo:tokens 1]]`;
 
 /** How long a `realtime` message waits for its call while 20,000 of `low` wait and fill the slots with calls of 50 ms. */
 export async function benchLanes(): Promise<Figure> {
-  const servers = await startBenchServers();
-  const demo = await startDemoModel({ port: 0, tokensPerSecond: 1_000 });
-  const endpoints = JSON.stringify([
-    { name: 'demo', base_url: demo.url, models: ['demo-fast'], max_concurrency: 16 },
-  ]);
-  const service = await startServiceChild({ ...servers.env, ENDPOINTS: endpoints });
-  try {
+  return withService(async (service) => {
     const messages = `${service.matched}/api/v1/messages`;
     for (let sent = 0; sent < WAITING; sent += BATCH) {
       await post(`${messages}/batch`, { messages: Array.from({ length: BATCH }, () => message('low')) });
@@ -41,11 +33,7 @@ export async function benchLanes(): Promise<Figure> {
       target: `<= ${CALL_MS + ALLOWED_MS} ms`,
       met: p99 <= CALL_MS + ALLOWED_MS,
     };
-  } finally {
-    await service.stop();
-    await demo.close();
-    await servers.stop();
-  }
+  });
 }
 
 const message = (priority: string) => ({ user_id: 'bench', content: CONTENT, priority });

@@ -1,8 +1,7 @@
-import { startDemoModel } from '../src/demo-model/demo-server.js';
-import { type BenchChild, startServiceChild } from './child.js';
+import type { BenchChild } from './child.js';
 import { median } from './closed-loop.js';
 import type { Figure } from './figure.js';
-import { startBenchServers } from './servers.js';
+import { withService } from './with-service.js';
 
 const POISON = 1;
 const MESSAGES = 1_000;
@@ -16,13 +15,7 @@ const FAILING = '[[demo:fail 500]]';
  * again every 50 ms.
  */
 export async function benchPoison(): Promise<Figure> {
-  const servers = await startBenchServers();
-  const demo = await startDemoModel({ port: 0, tokensPerSecond: 1_000 });
-  const endpoints = JSON.stringify([
-    { name: 'demo', base_url: demo.url, models: ['demo-fast'], max_concurrency: 16 },
-  ]);
-  const service = await startServiceChild({ ...servers.env, ENDPOINTS: endpoints });
-  try {
+  return withService(async (service) => {
     await perSecond(service);
     const alone = await medianOf(service);
     await submit(service, 'high', FAILING, POISON);
@@ -35,11 +28,7 @@ export async function benchPoison(): Promise<Figure> {
       target: '>= 0.9',
       met: beside / alone >= 0.9,
     };
-  } finally {
-    await service.stop();
-    await demo.close();
-    await servers.stop();
-  }
+  });
 }
 
 async function medianOf(service: BenchChild): Promise<number> {
