@@ -1,5 +1,6 @@
 import type { Lane } from '../message/message.events.js';
-import { type AdmissionNote, type PerLane, perLaneOf } from './admission-note.js';
+import type { AdmissionNote } from './admission-note.js';
+import { type PerLane, perLaneOf } from './per-lane.js';
 
 /** A change is told so soon, with those that follow it meanwhile: within an interval of `LaneAdmission`. */
 const TELL_WITHIN_MS = 20;

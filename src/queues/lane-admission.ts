@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaneLag } from '../lanes/jetstream/lane-lag.js';
 import { LANES, type Lane } from '../message/message.events.js';
-import { type PerLane, perLaneOf } from './admission-note.js';
 import type { AdmissionPeers } from './admission-peers.js';
 import { LaneFullError } from './lane-full.error.js';
 import { laneRoom } from './lane-room.policy.js';
+import { type PerLane, perLaneOf } from './per-lane.js';
 import { retryAfterSeconds } from './retry-after.policy.js';
 
 export interface LagSource {

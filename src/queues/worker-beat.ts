@@ -1,14 +1,8 @@
 import { z } from 'zod';
+import { perLaneSchema } from './per-lane.js';
 
 /** How often a worker says how it is. */
 export const WORKER_BEAT_EVERY_MS = 1_000;
-
-const perLane = z.object({
-  realtime: z.number().int().nonnegative(),
-  high: z.number().int().nonnegative(),
-  normal: z.number().int().nonnegative(),
-  low: z.number().int().nonnegative(),
-});
 
 /** What a worker says of itself about once a second, to whoever wants to know the state of the queue. */
 export const workerBeatSchema = z.object({
@@ -16,9 +10,9 @@ export const workerBeatSchema = z.object({
   worker: z.string().min(1),
   slots: z.number().int().nonnegative(),
   /** The most calls of each lane that it makes at once. */
-  capacity: perLane,
+  capacity: perLaneSchema,
   /** Calls under way, by lane. */
-  running: perLane,
+  running: perLaneSchema,
   /** Messages that wait, in the worker's hands, for a place at an endpoint of their model. */
   set_aside: z.number().int().nonnegative(),
   /** Models of which no endpoint has a free place for this worker. */

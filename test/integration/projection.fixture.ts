@@ -238,6 +238,11 @@ export function withConversations(messages: readonly MessageEvent[]): LogEvent[]
       const changes = { title: `title ${index}`, metadata: { index } };
       log.push(ofConversation(ids[1 + (index % 4)]!, 'llmq.conversation.updated.v1', { changes, by: 'key' }));
     }
+    if (index % 13 === 0) {
+      // Among them some that reach less far than one before.
+      const summary = { up_to_sequence: 1 + ((7 * index) % 50), summary: `to ${index}`, model: 'small' };
+      log.push(ofConversation(ids[index % 5]!, 'llmq.conversation.summarized.v1', summary));
+    }
     if (index === half) {
       const data = { by: 'key', reason: 'asked', messages: erased.size, message_ids: [...erased] };
       log.push(ofConversation(ids[0]!, 'llmq.conversation.erased.v1', data));
