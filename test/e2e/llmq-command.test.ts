@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
-import { runLlmq, startLlmq } from '../support/llmq-command.js';
+import { runLlmq, type StartedCommand, startLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
@@ -13,6 +13,19 @@ beforeAll(async () => {
   service = await startService();
 });
 afterAll(async () => service?.stop());
+
+let started: StartedCommand[] = [];
+// A test that failed has not interrupted its own.
+afterEach(() => {
+  for (const { process } of started) process.kill('SIGKILL');
+  started = [];
+});
+
+function tailing(...args: string[]): StartedCommand {
+  const tail = startLlmq(service.dataDir, 'events', 'tail', ...args);
+  started.push(tail);
+  return tail;
+}
 
 async function call(method: string, path: string, body?: object): Promise<Json> {
   const response = await fetch(`${service.baseUrl}/api/v1/${path}`, {
@@ -33,7 +46,7 @@ async function answered(content: string, user_id = 'u'): Promise<string> {
 describe('llmq events tail', () => {
   it('tells of live events that the filter wants, until it is interrupted', async () => {
     const before = await answered('before');
-    const tail = startLlmq(service.dataDir, 'events', 'tail', '--type', 'completed');
+    const tail = tailing('--type', 'completed');
     // Whatever is answered before it listens is none of its.
     await eventually(async () => {
       await answered('until it listens');
@@ -53,7 +66,7 @@ describe('llmq events tail', () => {
     const all = (await runLlmq(service.dataDir, 'events', 'export')).output.trim().split('\n');
     const last = all.findLastIndex((line) => JSON.parse(line).event.subject === first);
     const { sequence } = JSON.parse(all[last]!);
-    const tail = startLlmq(service.dataDir, 'events', 'tail', '--after', String(sequence));
+    const tail = tailing('--after', String(sequence));
     const rest = all.slice(last + 1);
     expect(rest.every((line) => JSON.parse(line).event.subject === second)).toBe(true);
     await eventually(() => expect(tail.lines()).toEqual(rest));
