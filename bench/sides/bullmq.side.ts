@@ -23,7 +23,7 @@ async function onRedis(): Promise<LoopResult> {
 }
 
 async function onPostgres(): Promise<LoopResult> {
-  const options = { connection: { connectionString: url, max: 20 } };
+  const options = { connection: { connectionString: url, max: 20, migrate: true } };
   const queue = new Queue(name, options, createPostgresBackend as never);
   const worker = new Worker(
     name,

@@ -6,7 +6,7 @@ import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { PROJECTION_POSITION, type ProjectionPosition } from '../projection/message-reader.port.js';
 import { ProjectorModule } from '../projection/projection.module.js';
-import { Projector } from '../projection/projector.js';
+import { PROJECTOR, type ProcessProjector } from '../projection/projector.port.js';
 import { Eraser } from './eraser.js';
 import { ERASURE_READER, type ErasureReader, MESSAGE_REMAINS, type MessageRemains } from './erasure.port.js';
 import { IDLE_READER, type IdleReader } from './idle-reader.port.js';
@@ -33,7 +33,7 @@ import { Sweeper } from './sweeper.js';
         SOURCES,
         SERVICE_CONFIG,
         LOGGER,
-        Projector,
+        PROJECTOR,
       ],
       useFactory: (
         log: EventLog,
@@ -44,7 +44,7 @@ import { Sweeper } from './sweeper.js';
         sources: Sources,
         { conversation }: ServiceConfig,
         logger: Logger,
-        projector: Projector,
+        projector: ProcessProjector,
       ) => {
         const eraser = new Eraser({ log, reader: erasures, remains, position, sources });
         const lifeCycle = new LifeCycle({

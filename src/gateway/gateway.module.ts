@@ -6,6 +6,7 @@ import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { EventLogModule } from '../event-log/event-log.module.js';
 import { PreprocessorModule } from '../preprocessor/preprocessor.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { messageWaitsProvider } from '../queues/message-waits.provider.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { CancelMessage } from './cancel-message.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
@@ -74,6 +75,7 @@ import { WaitingRequests } from './waiting-requests.js';
     SubmitOnce,
     CancelMessage,
     MessageLookup,
+    messageWaitsProvider,
     WaitingRequests,
     LongPoll,
     AnswerWait,

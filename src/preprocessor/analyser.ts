@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import type { Analysis, ModelRequest } from '../message/message.events.js';
+import { threadFile } from '../platform/thread-file.js';
 import { type AnalysedText, analysedText } from './analysis.js';
 
 /** The most texts that the thread takes at once, so that one text never waits for thousands that came just before. */
@@ -19,7 +20,7 @@ interface Asked {
  */
 export class Analyser {
   private readonly thread = new Piscina({
-    filename: threadFile(import.meta.url),
+    filename: threadFile(import.meta.url, './analysis.thread.js').href,
     minThreads: 1,
     maxThreads: 1,
     // Its tables are not worth reading twice.
@@ -60,10 +61,4 @@ export class Analyser {
       for (const { reject } of batch) reject(error as Error);
     }
   }
-}
-
-/** A thread has no compiler: where this file runs from its source, as in tests, the thread is that of the last build. */
-function threadFile(here: string): string {
-  const folder = here.endsWith('.ts') ? '../../dist/preprocessor/' : './';
-  return new URL(`${folder}analysis.thread.js`, here).href;
 }

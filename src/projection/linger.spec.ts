@@ -2,15 +2,15 @@ import { Linger, type ReadDemand } from './linger.js';
 
 class Readers implements ReadDemand {
   waiting = false;
-  private listener = () => {};
+  private listener: (sequence: number) => void = () => {};
 
-  onWaiting(listener: () => void): void {
+  onWaiting(listener: (sequence: number) => void): void {
     this.listener = listener;
   }
 
   come(): void {
     this.waiting = true;
-    this.listener();
+    this.listener(1);
   }
 }
 

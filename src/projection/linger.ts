@@ -1,9 +1,12 @@
 /** Readers who wait for the projection now. */
 export interface ReadDemand {
   readonly waiting: boolean;
-  /** Called as soon as somebody waits who must not. One listener. */
-  onWaiting(listener: () => void): void;
+  /** Called with a position as soon as somebody waits for it. One listener. */
+  onWaiting(listener: (sequence: number) => void): void;
 }
+
+/** Under what a reader of another process, who can't make the projector hurry, would notice. */
+export const LINGER_MS = 50;
 
 /**
  * How long an idle projector lets events gather before it writes them. A message's events come a few milliseconds

@@ -20,7 +20,7 @@ export class PositionTracker implements ProjectionPosition, ReadDemand {
   private position = 0;
   private readonly waiters = new Set<Waiter>();
   private timer: NodeJS.Timeout | null = null;
-  private tellWaiting: () => void = () => {};
+  private tellWaiting: (sequence: number) => void = () => {};
 
   /** @param readCheckpoint the position that the tables themselves name */
   constructor(private readonly readCheckpoint: () => Promise<number>) {}
@@ -33,7 +33,7 @@ export class PositionTracker implements ProjectionPosition, ReadDemand {
     return this.waiters.size > 0;
   }
 
-  onWaiting(listener: () => void): void {
+  onWaiting(listener: (sequence: number) => void): void {
     this.tellWaiting = listener;
   }
 
@@ -68,7 +68,7 @@ export class PositionTracker implements ProjectionPosition, ReadDemand {
       const waiter = { sequence, finish };
       this.waiters.add(waiter);
       this.adjustTimer();
-      this.tellWaiting();
+      this.tellWaiting(sequence);
     });
   }
 

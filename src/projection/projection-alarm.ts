@@ -5,17 +5,9 @@ import type { Alert } from '../alerts/alert.js';
 import type { AlertReceiver } from '../alerts/alert-receivers.js';
 import { backoffDelayMs } from '../message/backoff.policy.js';
 import type { Sources } from '../platform/clock.js';
+import type { ProjectionStop } from './projector.port.js';
 
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
-
-/** Why a projector can't go on by itself. */
-export interface ProjectionStop {
-  /** Stable, for programs: `malformed_event`, `orphan_event`, `log_mismatch`, or an SQLSTATE. */
-  readonly code: string;
-  readonly message: string;
-  /** The last sequence in the tables. */
-  readonly applied: number;
-}
 
 /** What the webhook and the subject `llmq.alerts.projection-stopped` carry. */
 export interface ProjectionStoppedAlert extends Alert {

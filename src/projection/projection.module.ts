@@ -23,7 +23,7 @@ import { readCheckpoint } from './checkpoint.js';
 import { databaseOf } from './data-source.js';
 import { EVENT_INDEX, PostgresEventIndex } from './event-index.js';
 import { EXPIRED_READER } from './expired-reader.port.js';
-import { Linger } from './linger.js';
+import { LINGER_MS, Linger } from './linger.js';
 import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
 import { PositionChannel } from './nats/position-channel.js';
 import { PositionTracker } from './position-tracker.js';
@@ -38,10 +38,9 @@ import { PostgresQueueFigures } from './postgres-queue-figures.js';
 import { ProjectionAlarm } from './projection-alarm.js';
 import { ProjectionHealth } from './projection-health.js';
 import { Projector } from './projector.js';
+import { PROJECTOR, type ProcessProjector, type ProjectionStop } from './projector.port.js';
 import { QUEUE_FIGURES } from './queue-figures.port.js';
-
-/** Under what a reader of another process, who can't make the projector hurry, would notice. */
-const LINGER_MS = 50;
+import { ThreadedProjector } from './thread/threaded-projector.js';
 
 /**
  * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `CONVERSATION_READER`, `DEAD_LETTER_READER`, `QUEUE_FIGURES`,
@@ -146,7 +145,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
 }
 
 /**
- * The role `projector`: `Projector`, running. Leaves out the rebuild, which is a command of its own, and migrations,
+ * The role `projector`: `PROJECTOR`, running. Leaves out the rebuild, which is a command of its own, and migrations,
  * which run when the database is opened, in every role.
  */
 @Module({
@@ -159,7 +158,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         new ProjectionAlarm(receivers, sources, logger),
     },
     {
-      provide: Projector,
+      provide: PROJECTOR,
       inject: [
         EVENT_LOG,
         DataSource,
@@ -175,30 +174,35 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         dataSource: DataSource,
         logger: Logger,
         sources: Sources,
-        { projection }: ServiceConfig,
+        config: ServiceConfig,
         tracker: PositionTracker,
         channel: PositionChannel,
         alarm: ProjectionAlarm,
-      ) =>
-        new Projector({
-          ...{ log, dataSource, logger, sources },
-          maxBatch: projection.max_batch,
+      ): ProcessProjector => {
+        const announce = (applied: number, run: string) => {
+          // Readers in this process need not wait for the way over the broker.
+          tracker.heard(applied, run);
+          channel.announce(applied, run);
+        };
+        const onStopped = (stop: ProjectionStop) => alarm.raise(stop);
+        // Beside other roles it takes a third of the process's time: it gets a thread, and they get all of theirs.
+        if (config.roles.size > 1) {
+          return new ThreadedProjector({ config, logger, demand: tracker, announce, onStopped });
+        }
+        return new Projector({
+          ...{ log, dataSource, logger, sources, announce, onStopped },
+          maxBatch: config.projection.max_batch,
           turns: new TurnRelay({ held: new PostgresHeldTurns(dataSource), log, sources, logger }),
-          onStopped: (stop) => alarm.raise(stop),
           linger: new Linger(LINGER_MS, tracker),
-          announce: (applied, run) => {
-            // Readers in this process need not wait for the way over the broker.
-            tracker.heard(applied, run);
-            channel.announce(applied, run);
-          },
-        }),
+        });
+      },
     },
   ],
-  exports: [Projector],
+  exports: [PROJECTOR],
 })
 export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
-    @Inject(Projector) private readonly projector: Projector,
+    @Inject(PROJECTOR) private readonly projector: ProcessProjector,
     @Inject(ProjectionAlarm) private readonly alarm: ProjectionAlarm,
   ) {}
 

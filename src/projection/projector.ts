@@ -11,7 +11,7 @@ import { codeOf } from './database.errors.js';
 import { foldLog } from './fold-log.js';
 import type { Linger } from './linger.js';
 import { assertReaches, assertSameLog } from './log-identity.js';
-import type { ProjectionStop } from './projection-alarm.js';
+import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
 import { RowWriter } from './row-writer.js';
@@ -20,20 +20,6 @@ const STANDBY_POLL_MS = 1_000;
 const LAG_POLL_MS = 1_000;
 const STOPPED_POLL_MS = 2_000;
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
-
-/** How a projector is, for health checks and metrics. */
-export interface ProjectorHealth {
-  /** False before the start, after the stop, and after a failure that a person has to look at. */
-  readonly running: boolean;
-  /** True in the one process whose projector writes; the others stand by. */
-  readonly active: boolean;
-  /** The last sequence that this projector applied; 0 until it was active. */
-  readonly applied: number;
-  /** The distance to the log's end, so at most this many events; null where this projector can't know. */
-  readonly lag: number | null;
-  /** What keeps it from working now; null while all is well. */
-  readonly error: string | null;
-}
 
 export interface ProjectorParts {
   readonly log: EventLog;
@@ -47,6 +33,8 @@ export interface ProjectorParts {
   readonly announce: (applied: number, run: string) => void;
   /** Is told when the projector stops by itself, and a person has to look. */
   readonly onStopped?: (stop: ProjectionStop) => void;
+  /** Is told of every change of `health`. */
+  readonly onHealth?: (health: ProjectorHealth) => void;
   /** Learns after each commit which turns of conversations were held, ended, or moved. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
 }
@@ -63,7 +51,7 @@ export interface ProjectorParts {
  *   lock is free, so that a process of a newer version may take over and do better. It stands by again once somebody
  *   moved the tables: such a process, or a rebuild.
  */
-export class Projector {
+export class Projector implements ProcessProjector {
   private readonly stopping = new AbortController();
   private work: Promise<void> | null = null;
   private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
@@ -80,7 +68,6 @@ export class Projector {
     this.work = this.run();
   }
 
-  /** Resolves when the batch under way is written and the lock is free. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.work;
@@ -215,5 +202,6 @@ export class Projector {
 
   private update(change: Partial<ProjectorHealth>): void {
     this.state = { ...this.state, ...change };
+    this.parts.onHealth?.(this.state);
   }
 }

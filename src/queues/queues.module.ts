@@ -2,8 +2,6 @@ import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit }
 import { AdminModule } from '../admin/admin.module.js';
 import { AdminFollower } from '../admin/admin-follower.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
-import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
-import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
 import { laneLagProvider } from '../lanes/jetstream/lane-providers.js';
 import { LanePauses } from '../lanes/lane-pauses.js';
@@ -12,7 +10,6 @@ import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QUEUE_FIGURES, type QueueFigures } from '../projection/queue-figures.port.js';
 import { AdmissionPeers } from './admission-peers.js';
 import { LaneAdmission } from './lane-admission.js';
-import { MessageWaits } from './message-waits.js';
 import { AdmissionNotes } from './nats/admission-notes.js';
 import { admissionNotesProvider, workerBeatsProvider } from './nats/note-providers.js';
 import { WorkerBeats } from './nats/worker-beats.js';
@@ -27,7 +24,7 @@ import { WorkersSeen } from './workers-seen.js';
  */
 @Global()
 @Module({
-  imports: [AdminModule, EndpointsModule, ProjectionReaderModule],
+  imports: [AdminModule, ProjectionReaderModule],
   providers: [
     {
       provide: LanePauses,
@@ -82,29 +79,8 @@ import { WorkersSeen } from './workers-seen.js';
       inject: [QUEUE_FIGURES, SOURCES],
       useFactory: (figures: QueueFigures, sources: Sources) => new QueueStats(figures, sources.nowMs),
     },
-    {
-      provide: MessageWaits,
-      inject: [LaneLagReader, WorkersSeen, LanePauses, QUEUE_FIGURES, EndpointRegistry, SOURCES],
-      useFactory: (
-        lag: LaneLagReader,
-        workers: WorkersSeen,
-        pauses: LanePauses,
-        figures: QueueFigures,
-        registry: EndpointRegistry,
-        sources: Sources,
-      ) => new MessageWaits(lag, workers, pauses, figures, () => registry.defaultModel, sources.nowMs),
-    },
   ],
-  exports: [
-    QueueStatus,
-    QueueStats,
-    MessageWaits,
-    LanePauses,
-    LaneLagReader,
-    WorkerBeats,
-    WorkersSeen,
-    LaneAdmission,
-  ],
+  exports: [QueueStatus, QueueStats, LanePauses, LaneLagReader, WorkerBeats, WorkersSeen, LaneAdmission],
 })
 export class QueuesModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;

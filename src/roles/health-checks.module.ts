@@ -6,7 +6,7 @@ import type { NatsDurability } from '../platform/nats/nats-durability.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { ProjectionHealth } from '../projection/projection-health.js';
-import { Projector } from '../projection/projector.js';
+import { PROJECTOR, type ProcessProjector } from '../projection/projector.port.js';
 
 /**
  * What "ready" means for a process of any role: the log answers, and the projection is there and moves, in whichever
@@ -22,8 +22,12 @@ export class HealthChecksModule {
       providers: [
         {
           provide: HEALTH_CHECKS,
-          inject: [EVENT_LOG, ProjectionHealth, { token: Projector, optional: true }],
-          useFactory: (log: EventLog, tables: ProjectionHealth, projector?: Projector): HealthCheck[] => [
+          inject: [EVENT_LOG, ProjectionHealth, { token: PROJECTOR, optional: true }],
+          useFactory: (
+            log: EventLog,
+            tables: ProjectionHealth,
+            projector?: ProcessProjector,
+          ): HealthCheck[] => [
             logCheck(log, durability),
             tables,
             ...(projector === undefined ? [] : [projectorCheck(projector)]),
@@ -47,7 +51,7 @@ function logCheck(log: EventLog, durability: NatsDurability): HealthCheck {
 }
 
 /** The process's own projector: standing by for another's is as good as working. */
-function projectorCheck(projector: Projector): HealthCheck {
+function projectorCheck(projector: ProcessProjector): HealthCheck {
   return {
     name: 'projector',
     check: async () => {

@@ -8,7 +8,7 @@ import { LanePauses } from '../lanes/lane-pauses.js';
 import { LANES } from '../message/message.events.js';
 import { MetricsController } from '../platform/telemetry/metrics.controller.js';
 import { ProjectorModule } from '../projection/projection.module.js';
-import { Projector } from '../projection/projector.js';
+import { PROJECTOR, type ProcessProjector } from '../projection/projector.port.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { WorkersSeen } from '../queues/workers-seen.js';
 
@@ -25,7 +25,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(LanePauses) private readonly pauses: LanePauses,
     @Inject(WorkersSeen) private readonly workers: WorkersSeen,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
-    @Optional() @Inject(Projector) private readonly projector?: Projector,
+    @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -87,7 +87,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     );
   }
 
-  private observeProjector(projector: Projector): void {
+  private observeProjector(projector: ProcessProjector): void {
     const lag = this.gauge('llmq.projection.lag', 'Events in the log that the tables do not have yet');
     const active = this.gauge('llmq.projection.active', '1 where this process writes the tables');
     const stopped = this.gauge(

@@ -1,0 +1,17 @@
+import type { ServiceConfig } from '../../config/service-config.js';
+import type { ProjectionStop, ProjectorHealth } from '../projector.port.js';
+
+/** What the thread is started with: the process's configuration, with the addresses of embedded servers in it. */
+export interface ThreadStart {
+  readonly config: ServiceConfig;
+}
+
+export type ToThread =
+  | { readonly kind: 'stop' }
+  /** A reader waits until the tables have reached this sequence. */
+  | { readonly kind: 'wanted'; readonly sequence: number };
+
+export type FromThread =
+  | { readonly kind: 'health'; readonly health: ProjectorHealth }
+  | { readonly kind: 'applied'; readonly sequence: number; readonly run: string }
+  | { readonly kind: 'stopped'; readonly stop: ProjectionStop };

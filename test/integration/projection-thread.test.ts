@@ -1,0 +1,126 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { DataSource } from 'typeorm';
+import { loadConfig } from '../../src/config/load-config.js';
+import type { EventLog } from '../../src/event-log/event-log.port.js';
+import { Linger } from '../../src/projection/linger.js';
+import { PositionTracker } from '../../src/projection/position-tracker.js';
+import type { ProjectionStop } from '../../src/projection/projector.port.js';
+import { ThreadedProjector } from '../../src/projection/thread/threaded-projector.js';
+import { WantedPosition } from '../../src/projection/thread/wanted-position.js';
+import { eventually } from '../support/eventually.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+import { openLog } from './event-log.test-log.js';
+import { digests, foldToEnd, openSchema } from './projection.database.js';
+import { tangledLog } from './projection.fixture.js';
+
+let nats: TestNats;
+let postgres: TestPostgres;
+let log: EventLog;
+let connection: NatsConnection;
+let closeLog: () => Promise<void>;
+let live: DataSource;
+let projector: ThreadedProjector;
+const announced: number[] = [];
+const stops: ProjectionStop[] = [];
+const tracker = new PositionTracker(async () => 0);
+
+beforeAll(async () => {
+  [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
+  ({ log, connection, close: closeLog } = await openLog(nats));
+  live = await openSchema(postgres.url, 'live');
+  const config = loadConfig({
+    NATS_URL: nats.url,
+    NATS_USER: nats.user,
+    NATS_PASSWORD: nats.password,
+    DATABASE_URL: postgres.url,
+    DATABASE_SCHEMA: 'live',
+    LOGGING_LEVEL: 'fatal',
+  });
+  projector = new ThreadedProjector({
+    ...{ config, logger: silentLogger, demand: tracker },
+    announce: (applied, run) => {
+      announced.push(applied);
+      tracker.heard(applied, run);
+    },
+    onStopped: (stop) => stops.push(stop),
+  });
+});
+afterAll(async () => {
+  await projector?.stop();
+  await live?.destroy();
+  await closeLog?.();
+  await Promise.all([nats?.stop(), postgres?.stop()]);
+});
+
+async function reachesTheEnd(): Promise<void> {
+  const end = await log.lastSequence();
+  expect(await tracker.waitFor(end, 60_000)).toBe(true);
+}
+
+describe('the projector in its thread', () => {
+  it('writes what a fold here would write, and tells where it is', async () => {
+    projector.start();
+    for (const event of tangledLog(200, 3)) void log.append([event]);
+    await eventually(async () => expect(await log.lastSequence()).toBeGreaterThan(200));
+    await reachesTheEnd();
+    const reference = await openSchema(postgres.url, 'reference');
+    try {
+      await foldToEnd(reference, log, 1_000);
+      expect(await digests(live)).toEqual(await digests(reference));
+    } finally {
+      await reference.destroy();
+    }
+    await eventually(() =>
+      expect(projector.health).toMatchObject({ running: true, active: true, lag: 0, error: null }),
+    );
+  });
+
+  it('goes on in another thread when it is ended in the middle of its work', async () => {
+    const events = tangledLog(100, 4);
+    const appended = Promise.all(events.map((event) => log.append([event])));
+    await projector['thread']?.terminate();
+    await appended;
+    await reachesTheEnd();
+    expect(announced).toEqual([...announced].sort((a, b) => a - b));
+    await eventually(() => expect(projector.health).toMatchObject({ active: true, error: null }));
+  });
+
+  it('tells of what it can not fold, and does not go past it', async () => {
+    const at = await log.lastSequence();
+    connection.publish('llmq.events.normal.completed.0', '{"specversion":"1.0"}');
+    await connection.flush();
+    await eventually(() => expect(stops).toHaveLength(1));
+    expect(stops[0]).toMatchObject({ code: 'malformed_event', applied: at });
+    await eventually(() => expect(projector.health).toMatchObject({ running: false, active: false }));
+  });
+
+  it('ends with its connections when it is stopped', async () => {
+    await projector.stop();
+    expect(projector.health).toMatchObject({ running: false, active: false });
+    await eventually(async () => {
+      const left = await live.query(
+        "SELECT count(*)::int AS left FROM pg_stat_activity WHERE application_name = 'llm-message-queue projector'",
+      );
+      expect(left).toEqual([{ left: 0 }]);
+    });
+  });
+});
+
+describe('what the thread knows of waiting readers', () => {
+  it('ends its pause for a position that is wanted, and not for one that is reached', async () => {
+    const wanted = new WantedPosition();
+    const linger = new Linger(60_000, wanted);
+    wanted.reached(10);
+    const pause = linger.pause();
+    wanted.heard(9);
+    expect(wanted.waiting).toBe(false);
+    wanted.heard(11);
+    await pause;
+    expect(wanted.waiting).toBe(true);
+    await linger.pause();
+    wanted.reached(11);
+    expect(wanted.waiting).toBe(false);
+  });
+});
