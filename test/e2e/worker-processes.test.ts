@@ -14,6 +14,7 @@ let nats: TestNats;
 let postgres: TestPostgres;
 let model: RecordingModel;
 let api: RunningService;
+let projector: RunningService;
 let workers: RunningService[] = [];
 
 beforeAll(async () => {
@@ -26,22 +27,26 @@ beforeAll(async () => {
       answer: (question) => question,
     }),
   ]);
-  [api, ...workers] = await Promise.all([start('api,projector'), start('worker'), start('worker')]);
+  [api, projector, ...workers] = await Promise.all(['api', 'projector', 'worker', 'worker'].map(start));
 });
 afterAll(async () => {
-  await Promise.all([...workers, api].map((service) => service?.stop()));
+  await Promise.all([...workers, api, projector].map((service) => service?.stop()));
   await model?.close();
   await Promise.all([nats?.stop(), postgres?.stop()]);
 });
 
 function start(roles: string): Promise<RunningService> {
+  const ENDPOINTS = JSON.stringify([
+    { name: 'model', base_url: model.url, models: ['m'], max_concurrency: 64 },
+  ]);
   return startService({
     env: {
       NATS_URL: nats.url,
       NATS_USER: nats.user,
       NATS_PASSWORD: nats.password,
       DATABASE_URL: postgres.url,
-      ENDPOINTS: JSON.stringify([{ name: 'model', base_url: model.url, models: ['m'], max_concurrency: 64 }]),
+      // Who only projects needs no endpoint.
+      ...(roles === 'projector' ? { DEMO_ENABLED: 'false' } : { ENDPOINTS }),
       LLMQ_ROLES: roles,
     },
     config: { queue: { worker: { ack_wait_ms: 1_500, concurrency: 4, prefetch: 8 } } },
