@@ -15,6 +15,8 @@ const SLOTS = 4;
 class TestModel {
   readonly asked = new Map<string, number[]>();
   readonly hungUp = new Map<string, number>();
+  /** The last request with each text, headers and body. */
+  readonly seen = new Map<string, Json>();
   private readonly server: Server = createServer((request, response) => void this.serve(request, response));
 
   async start(): Promise<string> {
@@ -35,7 +37,9 @@ class TestModel {
     const at = Date.now();
     let body = '';
     for await (const chunk of request) body += chunk;
-    const content = JSON.parse(body).messages.at(-1).content as string;
+    const sent = JSON.parse(body);
+    const content = sent.messages.at(-1).content as string;
+    this.seen.set(content, { headers: request.headers, body: sent });
     const asked = [...(this.asked.get(content) ?? []), at];
     this.asked.set(content, asked);
     response.on('close', () => {
@@ -278,6 +282,43 @@ describe('a message with a deadline', () => {
     const id = await submit('fail with a deadline', { ttl: '4s', retry_backoff: backoff });
     expect(await ended(id)).toMatchObject({ status: 'expired', attempts: 1 });
     expect(model.calls('fail with a deadline')).toBe(1);
+  });
+});
+
+describe('what reaches the model', () => {
+  it('is what is meant for it, and nothing of the queue or of its user', async () => {
+    const ours = {
+      ...{ user_id: 'secret-user', priority: 'high', max_retries: 1, timeout_ms: 9_000, ttl: '5m' },
+      ...{ metadata: { secret: 1 }, retry_backoff: { kind: 'fixed', base_delay_ms: 1 } },
+    };
+    const content = 'over REST';
+    const { json } = await call('POST', messages, { content, ...ours, parameters: { temperature: 0.5 } });
+    await ended(json.id);
+    const chat = { model: 'm', messages: [{ role: 'user', content: 'over OpenAI' }], temperature: 0.5 };
+    const named = {
+      service_tier: 'priority',
+      metadata: { secret: '1' },
+      priority: 3,
+      max_retries: 1,
+      ttl: 9,
+    };
+    const response = await fetch(`${service.baseUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: {
+        ...{ authorization: `Bearer ${red.key}`, 'content-type': 'application/json' },
+        ...{ 'x-llmq-priority': 'high', 'x-llmq-user-id': 'secret-user', 'idempotency-key': 'secret-key' },
+      },
+      body: JSON.stringify({ ...chat, ...named }),
+    });
+    expect(response.status).toBe(200);
+    for (const text of [content, 'over OpenAI']) {
+      const { headers, body } = model.seen.get(text);
+      expect(body).toEqual({
+        ...{ model: 'm', messages: [{ role: 'user', content: text }], temperature: 0.5 },
+        ...{ stream: true, stream_options: { include_usage: true } },
+      });
+      expect(JSON.stringify(headers)).not.toMatch(/secret|llmq-|authorization/);
+    }
   });
 });
 

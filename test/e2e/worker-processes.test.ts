@@ -27,7 +27,12 @@ beforeAll(async () => {
       answer: (question) => question,
     }),
   ]);
-  [api, projector, ...workers] = await Promise.all(['api', 'projector', 'worker', 'worker'].map(start));
+  [api, projector, ...workers] = await Promise.all([
+    start('api'),
+    start('projector'),
+    start('worker'),
+    start('worker'),
+  ]);
 });
 afterAll(async () => {
   await Promise.all([...workers, api, projector].map((service) => service?.stop()));
