@@ -383,7 +383,7 @@ describe('a failure', () => {
   });
 
   it('is a server that speaks something else', async () => {
-    const server = createTcpServer((socket) => socket.end('220 smtp.example.com ESMTP\r\n'));
+    const server = createTcpServer((socket) => socket.resume().end('220 smtp.example.com ESMTP\r\n'));
     await listen(server);
     closing.push(async () => server.close());
     const endpoint = endpointAt(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);

@@ -36,7 +36,6 @@ beforeAll(async () => {
     NATS_PASSWORD: nats.password,
     DATABASE_URL: postgres.url,
     DATABASE_SCHEMA: 'live',
-    LOGGING_LEVEL: 'fatal',
   });
   projector = new ThreadedProjector({
     ...{ config, logger: silentLogger, demand: tracker },

@@ -20,10 +20,11 @@ const POOL_SIZE = 4;
  * lock as that of a process does; `ThreadedProjector` starts another.
  */
 const port = parentPort!;
-const { config } = workerData as ThreadStart;
+const { config, logLevel } = workerData as ThreadStart;
 const tell = (message: FromThread) => port.postMessage(message);
 
 const logger = createLogger(config);
+logger.level = logLevel;
 const nats = await connectNats(config, logger, { name: 'llm-message-queue projector' });
 const log = await openEventLog(nats, config, logger);
 const { url, schema } = config.database;

@@ -1,9 +1,12 @@
 import type { ServiceConfig } from '../../config/service-config.js';
 import type { ProjectionStop, ProjectorHealth } from '../projector.port.js';
 
-/** What the thread is started with: the process's configuration, with the addresses of embedded servers in it. */
+/** What the thread is started with. */
 export interface ThreadStart {
+  /** The process's, with the addresses of embedded servers in it. */
   readonly config: ServiceConfig;
+  /** Of the process's logger. */
+  readonly logLevel: string;
 }
 
 export type ToThread =

@@ -74,7 +74,8 @@ export class ThreadedProjector implements ProcessProjector {
 
   /** Why it ended; never rejects. */
   private async untilThreadEnds(): Promise<Error> {
-    const workerData: ThreadStart = { config: this.parts.config };
+    const { config, logger } = this.parts;
+    const workerData: ThreadStart = { config, logLevel: logger.level };
     const thread = new Worker(THREAD, { workerData });
     this.thread = thread;
     let failure = new Error('it ended without an error');
