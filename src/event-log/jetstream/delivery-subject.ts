@@ -10,8 +10,9 @@ export interface DeliveryPosition {
  * `<domain>.<account>` before the stream and perhaps a token at the end. Null for any other subject.
  */
 export function parseDeliverySubject(subject: string): DeliveryPosition | null {
+  if (!subject.startsWith('$JS.ACK.')) return null;
   const tokens = subject.split('.');
-  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return null;
+  if (tokens.length < 9) return null;
   const at = tokens.length === 9 ? 5 : 7;
   const position = { streamSequence: Number(tokens[at]), consumerSequence: Number(tokens[at + 1]) };
   return Number.isSafeInteger(position.streamSequence) && Number.isSafeInteger(position.consumerSequence)
