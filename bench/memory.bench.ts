@@ -9,7 +9,7 @@ import { median } from './closed-loop.js';
 import type { Figure } from './figure.js';
 import { startBenchServers } from './servers.js';
 
-/** More than the largest cache of the service takes (50,000 states of messages): only then can a leak be told from it. */
+/** More than the largest cache of the service takes: only then can a leak be told from it. */
 const WARM_UP_MESSAGES = 52_000;
 const WARM_UP_BATCH = 500;
 const SECONDS = 60;

@@ -6,7 +6,7 @@ describe('the flags of a process of the service', () => {
   it('are known to Node, and give the young generation room', () => {
     const ask = `console.log(process.execArgv.join(' '))`;
     const shown = execFileSync(process.execPath, [...serviceFlags({}), '-e', ask], { encoding: 'utf8' });
-    expect(shown).toContain('--max-semi-space-size=64');
+    expect(shown).toContain('--max-semi-space-size=32');
   });
 
   it('leave it to NODE_OPTIONS where that says a size', () => {
