@@ -6,9 +6,6 @@ import { type AnalysedText, analysedText } from './analysis.js';
 /** The most texts that the thread takes at once, so that one text never waits for thousands that came just before. */
 const MOST_AT_ONCE = 64;
 
-/** Words live as long as their text is looked at. */
-const YOUNG_MIB = 16;
-
 interface Asked {
   readonly text: AnalysedText;
   readonly resolve: (analysis: Analysis) => void;
@@ -26,7 +23,6 @@ export class Analyser {
     filename: threadFile(import.meta.url, './analysis.thread.js').href,
     minThreads: 1,
     maxThreads: 1,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     // Its tables are not worth reading twice.
     idleTimeout: Number.POSITIVE_INFINITY,
   });

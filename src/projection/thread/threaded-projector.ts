@@ -11,8 +11,6 @@ import type { FromThread, ThreadStart, ToThread } from './thread-messages.js';
 
 const THREAD = threadFile(import.meta.url, './projector.thread.js');
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
-/** Of a batch little outlives its commit; what the process allows its main thread would only be filled. */
-const YOUNG_MIB = 48;
 /** A thread that lived this long did not fail at its start. */
 const LIVED_MS = 60_000;
 /** Longer than a batch takes. A thread that is still waiting for a server then has nothing to finish. */
@@ -78,10 +76,7 @@ export class ThreadedProjector implements ProcessProjector {
   private async untilThreadEnds(): Promise<Error> {
     const { config, logger } = this.parts;
     const workerData: ThreadStart = { config, logLevel: logger.level };
-    const thread = new Worker(THREAD, {
-      workerData,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
-    });
+    const thread = new Worker(THREAD, { workerData });
     this.thread = thread;
     let failure = new Error('it ended without an error');
     thread.on('error', (error) => {
