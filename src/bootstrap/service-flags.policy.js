@@ -1,8 +1,8 @@
 /**
  * The size of one half of V8's young generation, in MiB; it has three, so that it takes up to 96 MiB, in each
- * thread that does enough. A message lives
- * for some milliseconds, from its request to its row: with V8's own 16 MiB most of those under way survive two
- * collections, are moved to the old generation, and cost far more there. Twice as much again would bring another tenth.
+ * thread that does enough. A message lives for some milliseconds, from its request to its row: with V8's own 16 MiB most
+ * of those under way survive two collections, are moved to the old generation, and cost far more there. Twice as much
+ * again would bring another tenth.
  */
 const SEMI_SPACE_MIB = 32;
 

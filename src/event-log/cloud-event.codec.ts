@@ -52,8 +52,8 @@ export function parseJson(bytes: Uint8Array, sequence: number | null): unknown {
 }
 
 /**
- * The event as it was stored (or, where its version is written no more, as its steps make it), not as the schema rebuilds it: that one drops what it does not know, and a property that
- * a client named `__proto__`.
+ * The event as it was stored (or, where its version is written no more, as its steps make it), not as the schema
+ * rebuilds it: that one drops what it does not know, and a property that a client named `__proto__`.
  * @throws {MalformedEventError} for a value that is not one of this version's events
  */
 export function checkedEvent(value: unknown, sequence: number | null, upcasts = UPCASTS): LogEvent {

@@ -84,7 +84,6 @@ export class GroupCommit {
   }
 
   private mayLeave({ queue, flying }: Kind): boolean {
-    if (queue.length === 0) return false;
     const load = { batchesOfKind: flying.size, batches: this.plain.flying.size + this.keyed.flying.size };
     return sendNow({ ...load, ...waitingIn(queue) }, FLIGHT);
   }
