@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type EmbeddedServers, startEmbeddedServers } from '../../src/platform/embedded/embedded-servers.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
 import { embeddedServerPid, endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
@@ -128,6 +129,20 @@ describe('the embedded servers', () => {
     expect(servers).toMatchObject({ nats, databaseUrl });
     expect(await readFromNats(servers.nats)).toEqual(['first', 'second']);
     expect(await readFromPostgres(servers.databaseUrl)).toEqual(['first', 'second']);
+  });
+
+  it('keep their process alive until they have ended', async () => {
+    const kept: boolean[] = [];
+    let stopped = false;
+    const stopping = servers.stop().finally(() => {
+      stopped = true;
+    });
+    for (; !stopped; await setImmediate()) kept.push(process.getActiveResourcesInfo().includes('ProcessWrap'));
+    await stopping;
+    expect(kept).toContain(true);
+    expect(process.getActiveResourcesInfo()).not.toContain('ProcessWrap');
+
+    servers = await start(dataDir);
   });
 
   it('set a new password when the credentials file was lost', async () => {

@@ -32,7 +32,10 @@ async function linuxIdentity(pid: number): Promise<string | null> {
     // The command's name is in parentheses and may hold anything, parentheses and spaces too.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : `${bootId}:${fields[19]}`;
+    const [state, threads, startedAt] = [fields[0], Number(fields[17]), fields[19]];
+    // The first thread can be a zombie while others still hold files and ports.
+    const gone = state === 'X' || (state === 'Z' && threads <= 1);
+    return gone ? null : `${bootId}:${startedAt}`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return null;

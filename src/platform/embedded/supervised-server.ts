@@ -28,6 +28,7 @@ export interface SupervisedServerOptions {
 
 interface Running {
   readonly pid: number;
+  readonly child: ChildProcess;
   readonly startedAt: number;
   /** Resolves with a description of the end: never rejects. */
   readonly ended: Promise<string>;
@@ -159,7 +160,7 @@ export class SupervisedServer {
       });
     });
     child.unref();
-    this.running = { pid: child.pid as number, startedAt: Date.now(), ended };
+    this.running = { pid: child.pid as number, child, startedAt: Date.now(), ended };
     return this.running;
   }
 
@@ -187,9 +188,16 @@ export class SupervisedServer {
     const { program } = this.options;
     const { running } = this;
     if (running === null) return;
-    await program.requestEnd?.().catch(() => undefined);
-    await endProcess(running.pid, program.endSteps);
-    await running.ended;
+    // A process with several threads looks gone while the last of them end. Were nothing left then that keeps us alive,
+    // we would end in the middle of this, with exit code 13.
+    running.child.ref();
+    try {
+      await program.requestEnd?.().catch(() => undefined);
+      await endProcess(running.pid, program.endSteps);
+      await running.ended;
+    } finally {
+      running.child.unref();
+    }
   }
 
   private async startError(how: string, logStart: number): Promise<EmbeddedServerError> {
