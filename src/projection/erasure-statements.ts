@@ -7,7 +7,6 @@ const MESSAGE_TABLES = [
   ['attempts', 'message_id'],
   ['dead_letters', 'message_id'],
   ['message_results', 'message_id'],
-  ['dead_letters', 'message_id'],
   ['message_requests', 'message_id'],
   ['messages', 'id'],
 ] as const;
