@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
+import { findNatsServer } from '../src/bootstrap/nats-server-binary.js';
 import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
@@ -50,7 +50,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES)) {
   );
 }
 clearInterval(awake);
-process.stdout.write(`${machine()}\n`);
+process.stdout.write(`${await machine()}\n`);
 console.table(figures.flat());
 
 function failed(name: string) {
@@ -60,11 +60,9 @@ function failed(name: string) {
   };
 }
 
-function machine(): string {
+async function machine(): Promise<string> {
   const [cpu] = cpus();
-  const nats = execFileSync(process.env['NATS_SERVER_BIN'] ?? 'nats-server', ['--version'], {
-    encoding: 'utf8',
-  });
+  const { version } = await findNatsServer({ log: () => {} });
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
-  return `${cpus().length} x ${cpu?.model}, ${memory}, ${process.platform} ${process.arch}, Node ${process.version}, ${nats.trim()}`;
+  return `${cpus().length} x ${cpu?.model}, ${memory}, ${process.platform} ${process.arch}, Node ${process.version}, nats-server ${version}`;
 }
