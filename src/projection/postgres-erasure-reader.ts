@@ -6,23 +6,28 @@ import { storableIdentifier } from './storable-text.js';
 
 /** A message that was submitted before the erasure was known is in the log long before this. */
 const STRAYS_WITHIN = '1 day';
+/** Likewise a repetition, for which all that was erased is looked through. */
+const REPETITIONS_WITHIN = '1 hour';
 
 export class PostgresErasureReader implements ErasureReader {
   constructor(private readonly dataSource: DataSource) {}
 
   async messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]> {
     return this.dataSource.query(
-      // A union, so that each half is found by an index of its own.
+      // A union, so that each part is found by an index of its own. Of what is erased already only repetitions are left.
       `WITH own AS (
           SELECT message_id FROM ${this.at}.message_requests WHERE tenant = $1 AND conversation_id = $2
         ), all_of_it AS (
           SELECT message_id FROM own
           UNION
-          SELECT r.message_id FROM own JOIN ${this.at}.message_requests r ON r.replay_of = own.message_id::text
+          SELECT r.message_id FROM own ${this.repetitionsOf('own')}
           WHERE r.tenant = $1
+          UNION
+          SELECT r.message_id FROM ${this.at}.erased_messages e ${this.repetitionsOf('e')}
+          WHERE r.tenant = $1 AND e.conversation_id = $3::uuid
         ) SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
         FROM all_of_it JOIN ${this.at}.messages m ON m.id = all_of_it.message_id ORDER BY m.received_sequence`,
-      [storableIdentifier(tenant), conversationId],
+      [storableIdentifier(tenant), conversationId, conversationId],
     );
   }
 
@@ -33,6 +38,9 @@ export class PostgresErasureReader implements ErasureReader {
           OR (state = 'erased' AND last_activity_at > now() - interval '${STRAYS_WITHIN}' AND EXISTS (
             SELECT 1 FROM ${this.at}.message_requests q
             WHERE q.tenant = c.tenant AND q.conversation_id = c.id::text))
+          OR (state = 'erased' AND last_activity_at > now() - interval '${REPETITIONS_WITHIN}' AND EXISTS (
+            SELECT 1 FROM ${this.at}.erased_messages e ${this.repetitionsOf('e')}
+            WHERE r.tenant = c.tenant AND e.conversation_id = c.id))
         ORDER BY id LIMIT $1`,
       [limit],
     );
@@ -51,6 +59,10 @@ export class PostgresErasureReader implements ErasureReader {
       [conversationId],
     );
     return rows.map(({ sequence, messageId }) => ({ sequence: Number(sequence), messageId }));
+  }
+
+  private repetitionsOf(repeated: string): string {
+    return `JOIN ${this.at}.message_requests r ON r.replay_of = ${repeated}.message_id::text`;
   }
 
   private get at(): string {

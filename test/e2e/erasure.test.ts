@@ -101,6 +101,14 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
     expect(await filesWith(SECRET, join(service.dataDir, 'nats'))).toEqual([]);
   });
   for (const message of [dead, delayed, retried, held, repeated]) expect(await state(message)).toBe(404);
+  // Read from a message before the erasure, and submitted after it.
+  const late = (await call('POST', '/api/v1/messages', copy)).json.id;
+  await eventually(async () => {
+    expect(await state(late)).toBe(404);
+    expect(await streamsWith(SECRET)).toEqual([]);
+    expect(await countOf('LLMQ_SCHEDULES')).toBe(0);
+    expect(await tablesWith(SECRET)).toEqual([]);
+  });
   expect(await create()).toMatchObject({ status: 404, json: { code: 'not_found' } });
   expect(service.logs()).not.toContain(SECRET);
 });

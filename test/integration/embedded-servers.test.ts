@@ -137,7 +137,10 @@ describe('the embedded servers', () => {
     const stopping = servers.stop().finally(() => {
       stopped = true;
     });
-    for (; !stopped; await setImmediate()) kept.push(process.getActiveResourcesInfo().includes('ProcessWrap'));
+    while (!stopped) {
+      kept.push(process.getActiveResourcesInfo().includes('ProcessWrap'));
+      await setImmediate();
+    }
     await stopping;
     expect(kept).toContain(true);
     expect(process.getActiveResourcesInfo()).not.toContain('ProcessWrap');
