@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { serviceFlags } from '../src/bootstrap/service-flags.policy.js';
+import { serviceEnvironment, serviceFlags } from '../src/bootstrap/service-process.policy.js';
 
 /** The compiled root: `bench` and `src` lie beside each other in it. */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -25,7 +25,7 @@ export async function startChild(
 ): Promise<BenchChild> {
   // For every contender the same.
   const child = spawn(process.execPath, [...serviceFlags(process.env), resolve(ROOT, script), ...args], {
-    env: { ...process.env, ...env },
+    env: serviceEnvironment({ ...process.env, ...env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const matched = await firstMatch(child, pattern);
