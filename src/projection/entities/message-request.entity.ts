@@ -12,6 +12,7 @@ import type { Analysis, Lane, ModelRequest } from '../../message/message.events.
   where: '(conversation_id IS NOT NULL)',
 })
 @Index('message_requests_by_replay', ['replayOf'], { where: '(replay_of IS NOT NULL)' })
+@Index('message_requests_by_replay_time', ['createdAt'], { where: '(replay_of IS NOT NULL)' })
 export class MessageRequestEntity {
   @PrimaryColumn({ name: 'message_id', type: 'uuid', primaryKeyConstraintName: 'message_requests_pkey' })
   messageId!: string;
