@@ -26,10 +26,10 @@ export class PostgresErasureReader implements ErasureReader {
           WHERE r.tenant = $1
           UNION
           SELECT r.message_id FROM ${this.at}.erased_messages e ${this.repetitionsOf('e')}
-          WHERE r.tenant = $1 AND e.conversation_id = $3::uuid
+          WHERE r.tenant = $1 AND e.conversation_id = $2::text::uuid
         ) SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
         FROM all_of_it JOIN ${this.at}.messages m ON m.id = all_of_it.message_id ORDER BY m.received_sequence`,
-      [storableIdentifier(tenant), conversationId, conversationId],
+      [storableIdentifier(tenant), conversationId],
     );
   }
 
