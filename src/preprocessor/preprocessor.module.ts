@@ -41,9 +41,10 @@ import { Prioritizer } from './prioritizer.js';
 export class PreprocessorModule implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(private readonly analyser: Analyser) {}
 
-  onApplicationBootstrap(): void {
+  /** Before the port is open: the first messages would wait for the tables instead, and for the core that reads them. */
+  async onApplicationBootstrap(): Promise<void> {
     // A failure shows with the first message, which loads again what could not be loaded.
-    this.analyser.load().catch(() => undefined);
+    await this.analyser.load().catch(() => undefined);
   }
 
   onModuleDestroy(): Promise<void> {
