@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
+import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 import { brokenPromises } from './promises.js';
 import { randomMs, rounds, tell } from './rounds.js';
-import { startSteadyLoad } from './steady-load.js';
+import { type SteadyLoad, startSteadyLoad } from './steady-load.js';
 
 const ROUNDS = rounds(4);
 const ANSWER = (content: string) => demoAnswer([{ role: 'user', content }]);
@@ -24,7 +25,8 @@ describe(`SIGKILL of the service at ${ROUNDS} random moments under load`, () => 
       for (let round = 0; round < ROUNDS; round += 1) {
         service = await start();
         load.aimAt(service.baseUrl);
-        await sleep(randomMs(200, 2_500));
+        // At random, but under load: a machine that does much else takes a second for the first messages.
+        await Promise.all([sleep(randomMs(200, 2_500)), moreAccepted(load, 11)]);
         await service.kill('SIGKILL');
         load.aimAt(null);
       }
@@ -43,3 +45,8 @@ describe(`SIGKILL of the service at ${ROUNDS} random moments under load`, () => 
     }
   }, 900_000);
 });
+
+async function moreAccepted(load: SteadyLoad, count: number): Promise<void> {
+  const before = load.accepted.size;
+  await eventually(() => expect(load.accepted.size).toBeGreaterThanOrEqual(before + count));
+}
