@@ -39,10 +39,12 @@ export function predicateOf(schema: z.ZodType): Predicate {
 function known(schema: z.ZodType): Predicate | null {
   const definition = schema._zod.def as unknown as Definition;
   const checks = (definition.checks ?? []).map(({ _zod }) => checkOf(_zod.def));
-  const shape = shapeOf(definition);
-  if (shape === null || checks.includes(null)) return null;
-  if (checks.length === 0) return shape;
-  return (value) => shape(value) && checks.every((check) => check!(value));
+  return [shapeOf(definition), ...checks].reduce(both);
+}
+
+/** Nested rather than a list to go through: that would make a function for each value, 1.4 KB for a message's events. */
+function both(one: Predicate | null, other: Predicate | null): Predicate | null {
+  return one === null || other === null ? null : (value) => one(value) && other(value);
 }
 
 function shapeOf(definition: Definition): Predicate | null {
@@ -68,10 +70,8 @@ function shapeOf(definition: Definition): Predicate | null {
       return except(null, predicateOf(innerType!));
     case 'optional':
       return except(undefined, predicateOf(innerType!));
-    case 'union': {
-      const any = options!.map(predicateOf);
-      return (value) => any.some((accepts) => accepts(value));
-    }
+    case 'union':
+      return options!.map(predicateOf).reduce(either);
     case 'array': {
       const each = predicateOf(element!);
       return (value) => Array.isArray(value) && value.every(each);
@@ -83,6 +83,10 @@ function shapeOf(definition: Definition): Predicate | null {
     default:
       return null;
   }
+}
+
+function either(one: Predicate, other: Predicate): Predicate {
+  return (value) => one(value) || other(value);
 }
 
 function except(allowed: null | undefined, inner: Predicate): Predicate {
