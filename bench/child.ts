@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { serviceEnvironment, serviceFlags } from '../src/bootstrap/service-process.policy.js';
+import { serviceEnvironment } from '../src/bootstrap/service-process.policy.js';
 
 /** The compiled root: `bench` and `src` lie beside each other in it. */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -23,8 +23,7 @@ export async function startChild(
   env: NodeJS.ProcessEnv,
   pattern: RegExp,
 ): Promise<BenchChild> {
-  // For every contender the same.
-  const child = spawn(process.execPath, [...serviceFlags(process.env), resolve(ROOT, script), ...args], {
+  const child = spawn(process.execPath, [resolve(ROOT, script), ...args], {
     env: serviceEnvironment({ ...process.env, ...env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

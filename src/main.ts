@@ -1,6 +1,9 @@
 import 'reflect-metadata';
 import { printStartupError } from './platform/errors/startup-error.js';
+import { keepHeapsSmall } from './platform/heap.js';
 import { startService } from './roles/start-service.js';
+
+keepHeapsSmall();
 
 /** The service's process: everything that a person sees of a start that fails is one paragraph. */
 const starting = startService(process.env);

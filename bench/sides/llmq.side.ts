@@ -9,6 +9,7 @@ import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
 import type { ModelEndpoint } from '../../src/endpoints/model-endpoint.port.js';
 import { SubmitMessage } from '../../src/gateway/submit-message.js';
 import { LANES } from '../../src/message/message.events.js';
+import { keepHeapsSmall } from '../../src/platform/heap.js';
 import { createLogger } from '../../src/platform/logging/logger.js';
 import { connectNats } from '../../src/platform/nats/connect-nats.js';
 import { natsDurability } from '../../src/platform/nats/nats-durability.js';
@@ -24,6 +25,8 @@ import { WHOLE_PATH } from '../whole-path.load.js';
  * in-process endpoint at once, recorded, and projected into PostgreSQL. NATS_URL and DATABASE_URL come from the
  * environment. Prints a LoopResult as JSON.
  */
+keepHeapsSmall();
+
 const config = loadConfig({
   ...process.env,
   LOGGING_LEVEL: 'error',

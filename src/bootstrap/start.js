@@ -9,12 +9,12 @@ await exitWith(async () => {
   const { natsIsElsewhere } = await import('./nats-url.js');
   const { say } = await import('./progress.js');
   const { inProject } = await import('./project.js');
-  const { serviceEnvironment, serviceFlags } = await import('./service-process.policy.js');
+  const { serviceEnvironment } = await import('./service-process.policy.js');
   const { setUp } = await import('./set-up.js');
 
   const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
   say('starting the service');
-  const service = [...serviceFlags(env), inProject('dist', 'main.js')];
+  const service = [inProject('dist', 'main.js')];
   const args = [...service, ...process.argv.slice(2)];
   return await runInForeground(process.execPath, args, { env: serviceEnvironment(env) });
 });

@@ -5,6 +5,7 @@ import { type AnalysedText, analysedText } from './analysis.js';
 
 /** The most texts that the thread takes at once, so that one text never waits for thousands that came just before. */
 const MOST_AT_ONCE = 64;
+const YOUNG_GENERATION_MIB = 6;
 
 interface Asked {
   readonly text: AnalysedText;
@@ -25,6 +26,8 @@ export class Analyser {
     maxThreads: 1,
     // Its tables are not worth reading twice.
     idleTimeout: Number.POSITIVE_INFINITY,
+    // Of what it makes nearly nothing outlives a text.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
   });
   private asked: Asked[] = [];
   private busy = false;

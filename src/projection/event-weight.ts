@@ -18,6 +18,7 @@ export function textLength(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 8;
   let length = 0;
-  for (const [key, inner] of Object.entries(value)) length += key.length + textLength(inner);
+  for (const key of Object.keys(value))
+    length += key.length + textLength((value as Record<string, unknown>)[key]);
   return length;
 }

@@ -15,8 +15,11 @@ import { loadConversations, loadErased } from './conversation-loader.js';
 import { HotStates } from './hot-states.js';
 import { loadStates } from './state-loader.js';
 
-/** In states; one of a message takes about a kilobyte. */
-const HOT_MESSAGES = 20_000;
+/**
+ * In states; one of a message takes about a kilobyte. Those of a longer backlog are read again when their turn comes, many
+ * at a time.
+ */
+const HOT_MESSAGES = 5_000;
 const HOT_CONVERSATIONS = 10_000;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ServiceConfig } from '../../config/service-config.js';
 import { backoffDelayMs } from '../../message/backoff.policy.js';
+import { THREAD_LIMITS } from '../../platform/heap.js';
 import { threadFile } from '../../platform/thread-file.js';
 import type { ReadDemand } from '../linger.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from '../projector.port.js';
@@ -76,7 +77,7 @@ export class ThreadedProjector implements ProcessProjector {
   private async untilThreadEnds(): Promise<Error> {
     const { config, logger } = this.parts;
     const workerData: ThreadStart = { config, logLevel: logger.level };
-    const thread = new Worker(THREAD, { workerData });
+    const thread = new Worker(THREAD, { workerData, resourceLimits: THREAD_LIMITS });
     this.thread = thread;
     let failure = new Error('it ended without an error');
     thread.on('error', (error) => {
