@@ -3,6 +3,7 @@ import type { EventLog, StoredEvent } from '../event-log/event-log.port.js';
 import type { ProjectedRows } from '../message/message.projection.js';
 import type { BatchWriter } from './batch-writer.port.js';
 import type { Checkpoint } from './checkpoint.js';
+import { codeOf } from './database.errors.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { gatheredBatches } from './gathered-batches.js';
 import type { Linger } from './linger.js';
@@ -10,7 +11,8 @@ import type { Linger } from './linger.js';
 export interface FoldTarget {
   readonly log: EventLog;
   readonly schema: string;
-  readonly writer: BatchWriter;
+  /** A new one for each run. */
+  readonly newWriter: () => BatchWriter;
   /** Reads what is not remembered, while the writer writes. */
   readonly dataSource: DataSource;
   /** The most events that are folded at a time. */
@@ -21,6 +23,8 @@ export interface FoldTarget {
   readonly until?: number;
 }
 
+type OnApplied = (checkpoint: Checkpoint, turns: readonly string[]) => void;
+
 /** What a transaction will hold, so far. */
 interface OpenBatch {
   readonly from: Checkpoint;
@@ -28,9 +32,16 @@ interface OpenBatch {
   readonly turns: string[];
 }
 
+/** PostgreSQL's `unique_violation`. */
+const UNIQUE_VIOLATION = '23505';
+
 /**
  * Folds the log into the tables from a checkpoint on, until the signal aborts. A batch is read, folded and encoded
  * while PostgreSQL writes the one before; they are committed in their order, each with its checkpoint.
+ *
+ * A message that is received is taken for a new one, without a look at PostgreSQL, which would be most of the looks there
+ * are. The log may hold a reception twice, though, where an append in doubt was repeated late. Then the key of the
+ * requests refuses the transaction, and the fold goes on from the last checkpoint with a look at each.
  *
  * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
@@ -40,10 +51,31 @@ export async function foldLog(
   target: FoldTarget,
   from: Checkpoint,
   signal: AbortSignal,
-  onApplied: (checkpoint: Checkpoint, turns: readonly string[]) => void,
+  onApplied: OnApplied,
 ): Promise<void> {
-  const { log, writer, maxBatch, until = Number.POSITIVE_INFINITY } = target;
-  const memory = new FoldMemory(target.dataSource, target.schema);
+  let applied = from;
+  const counted: OnApplied = (checkpoint, turns) => {
+    applied = checkpoint;
+    onApplied(checkpoint, turns);
+  };
+  try {
+    await run(target, true, from, signal, counted);
+  } catch (error) {
+    if (codeOf(error) !== UNIQUE_VIOLATION || signal.aborted) throw error;
+    await run(target, false, applied, signal, onApplied);
+  }
+}
+
+async function run(
+  target: FoldTarget,
+  receivedAreNew: boolean,
+  from: Checkpoint,
+  signal: AbortSignal,
+  onApplied: OnApplied,
+): Promise<void> {
+  const { log, maxBatch, until = Number.POSITIVE_INFINITY } = target;
+  const memory = new FoldMemory(target.dataSource, target.schema, receivedAreNew);
+  const writer = target.newWriter();
   const failed = new AbortController();
   const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch };
   let batch = begun(from);

@@ -39,6 +39,8 @@ export class FoldMemory {
   constructor(
     private readonly dataSource: DataSource,
     private readonly schema: string,
+    /** PostgreSQL is not asked whether it knows a message whose reception is folded. */
+    private readonly receivedAreNew: boolean,
   ) {
     const messages = (ids: readonly string[]) => loadStates(dataSource, schema, ids);
     this.messages = new HotStates(messages, HOT_MESSAGES, (state) => state.terminalSequence === null);
@@ -54,8 +56,9 @@ export class FoldMemory {
 
   async fold(events: readonly StoredEvent[]): Promise<FoldedRows> {
     const ofMessages = events.filter(isOfMessage);
-    const known = await this.messages.get(subjectsOf(ofMessages));
-    const { kept, leftovers } = await this.withoutErased(known, ofMessages);
+    const begun = begunBy(ofMessages);
+    const known = await this.messages.get(subjectsOf(ofMessages), this.receivedAreNew ? begun : undefined);
+    const { kept, leftovers } = await this.withoutErased(known, begun, ofMessages);
     const messages = project(known, kept);
     const ofConversations = events.filter(isOfConversation);
     const rows = await this.foldConversations(ofConversations, messages);
@@ -81,16 +84,15 @@ export class FoldMemory {
     return rows;
   }
 
-  /** Events of messages that nobody knows and nobody receives here: all but the erased ones' are left for the fold to judge. */
+  /** Events of messages that nobody knows and that don't begin here: all but the erased ones' are left for the fold to judge. */
   private async withoutErased(
     known: ReadonlyMap<string, MessageState>,
+    begun: ReadonlySet<string>,
     events: readonly SequencedEvent[],
   ): Promise<{ kept: readonly SequencedEvent[]; leftovers: readonly LeftoverEvent[] }> {
     const strange = new Set<string>();
-    const received = new Set<string>();
     for (const { event } of events) {
-      if (event.type === 'llmq.message.received.v1') received.add(event.subject);
-      else if (!known.has(event.subject) && !received.has(event.subject)) strange.add(event.subject);
+      if (!known.has(event.subject) && !begun.has(event.subject)) strange.add(event.subject);
     }
     if (strange.size === 0) return { kept: events, leftovers: [] };
     const erased = await loadErased(this.dataSource, this.schema, [...strange]);
@@ -103,6 +105,17 @@ export class FoldMemory {
     });
     return { kept, leftovers };
   }
+}
+
+/** The messages of which the first event here is their reception. */
+function begunBy(events: readonly SequencedEvent[]): Set<string> {
+  const begun = new Set<string>();
+  const going = new Set<string>();
+  for (const { event } of events) {
+    if (event.type === 'llmq.message.received.v1' && !going.has(event.subject)) begun.add(event.subject);
+    else if (!begun.has(event.subject)) going.add(event.subject);
+  }
+  return begun;
 }
 
 /** Parts of a batch that are written one after the other: what takes rows away comes last in its part. */

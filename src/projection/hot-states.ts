@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * The states of what moves at present (messages, conversations), so that most events need no look at PostgreSQL.
  *
@@ -25,14 +27,18 @@ export class HotStates<S extends { readonly id: string }> {
     this.written = new LRUCache({ max: capacity });
   }
 
-  /** What is known of these; those not in the answer are new. */
-  async get(ids: Iterable<string>): Promise<Map<string, S>> {
+  /**
+   * What is known of these; those not in the answer are new.
+   *
+   * @param newIds those that PostgreSQL is not asked for
+   */
+  async get(ids: Iterable<string>, newIds: ReadonlySet<string> = NONE): Promise<Map<string, S>> {
     const found = new Map<string, S>();
     const missing: string[] = [];
     for (const id of ids) {
       const state = this.changed.get(id) ?? this.underWay.get(id) ?? this.written.get(id);
-      if (state === undefined) missing.push(id);
-      else found.set(id, state);
+      if (state !== undefined) found.set(id, state);
+      else if (!newIds.has(id)) missing.push(id);
     }
     if (missing.length === 0) return found;
     for (const state of await this.load(missing)) found.set(state.id, state);

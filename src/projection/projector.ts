@@ -168,8 +168,8 @@ export class Projector implements ProcessProjector {
     const inner = AbortSignal.any([signal, ended.signal]);
     const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
     try {
-      const writer = new RowWriter(session.client, schema);
-      const target = { log, schema, writer, dataSource, maxBatch, linger };
+      const newWriter = () => new RowWriter(session.client, schema);
+      const target = { log, schema, newWriter, dataSource, maxBatch, linger };
       turns?.begin(inner);
       await foldLog(target, from, inner, ({ sequence }, moved) => {
         applied(sequence);

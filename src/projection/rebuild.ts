@@ -140,7 +140,7 @@ class Fill {
     const until = AbortSignal.any([signal, reached.signal]);
     const fold = {
       ...{ log, schema: this.schema, dataSource: this.dataSource, until: target },
-      writer: this.writerFor(target - this.applied),
+      newWriter: this.writersFor(target - this.applied),
       maxBatch: Math.min(maxBatch, FOLDED_AT_A_TIME),
     };
     await foldLog(fold, from, until, ({ sequence }) => {
@@ -152,11 +152,11 @@ class Fill {
   }
 
   /** Few events are written as a live projector does, which needs one way to PostgreSQL and back where COPY needs ten. */
-  private writerFor(events: number): BatchWriter {
+  private writersFor(events: number): () => BatchWriter {
     const { copying, following } = this.clients;
     return Math.min(events, this.options.maxBatch) >= WORTH_COPYING
-      ? new CopyWriter(copying, this.schema, this.options.maxBatch)
-      : new RowWriter(following, this.schema);
+      ? () => new CopyWriter(copying, this.schema, this.options.maxBatch)
+      : () => new RowWriter(following, this.schema);
   }
 
   async nearToEnd(): Promise<void> {

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
@@ -99,6 +100,50 @@ it('gives the same rows when a rebuild copies them, in transactions of any lengt
     }),
     { numRuns: 8, examples: [[300, 10_000]] },
   );
+});
+
+describe.each([
+  ['the live projector', null],
+  ['a rebuild', 20],
+] as const)('the look at what is there, of %s', (_, copiedAtATime) => {
+  const looks = (queries: jest.SpiedFunction<DataSource['query']>) =>
+    queries.mock.calls.filter(([text]) => /FROM "\w+"\.messages m/.test(text)).length;
+
+  it('is spared for messages that are received', async () => {
+    const dataSource = await tables();
+    const log = new ArrayLog();
+    for (let message = 0; message < 50; message += 1) await log.append(life(uuidv7()));
+    const queries = jest.spyOn(dataSource, 'query');
+    await foldToEnd(dataSource, log, 10, copiedAtATime);
+    expect(looks(queries)).toBe(0);
+    expect((await digests(dataSource))['messages']).toMatch(/^50 /);
+  });
+
+  it('is taken from where a message was received a second time, which changes nothing', async () => {
+    const dataSource = await tables();
+    const log = new ArrayLog();
+    const [twice, later] = [uuidv7(), uuidv7()];
+    await log.append(life(twice, { content: 'first' }));
+    for (let message = 0; message < 20; message += 1) await log.append(life(uuidv7()));
+    await foldToEnd(dataSource, log, 10, copiedAtATime);
+    const reader = new PostgresMessageReader(dataSource);
+    const before = await reader.find('default', twice);
+    for (let message = 0; message < 20; message += 1) await log.append(life(uuidv7()));
+    await log.append([...received(twice, { content: 'second' }), ...life(later)]);
+    for (let message = 0; message < 20; message += 1) await log.append(life(uuidv7()));
+    const queries = jest.spyOn(dataSource, 'query');
+    await foldToEnd(dataSource, log, 10, copiedAtATime);
+    expect(looks(queries)).toBeGreaterThan(0);
+    expect(before).toMatchObject({ status: 'completed' });
+    expect(await reader.find('default', twice)).toEqual(before);
+    const { schema } = dataSource.options as { schema: string };
+    const asked = await dataSource.query(
+      `SELECT request ->> 'content' AS content FROM "${schema}".message_requests WHERE message_id = $1`,
+      [twice],
+    );
+    expect(asked).toEqual([{ content: 'first' }]);
+    expect(await reader.find('default', later)).toMatchObject({ status: 'completed' });
+  });
 });
 
 it('counts the first terminal event, and keeps what came after it out of the answer', async () => {

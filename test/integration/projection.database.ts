@@ -60,9 +60,9 @@ export async function foldToEnd(
     const from = await readCheckpoint(dataSource, schema);
     if (from.sequence >= until) return moved;
     const done = new AbortController();
-    const writer =
+    const newWriter = () =>
       copiedAtATime === null ? new RowWriter(client, schema) : new CopyWriter(client, schema, copiedAtATime);
-    const target = { log, schema, writer, dataSource, maxBatch, until };
+    const target = { log, schema, newWriter, dataSource, maxBatch, until };
     await foldLog(target, from, done.signal, ({ sequence }, turns) => {
       moved.push(...turns);
       if (sequence >= until) done.abort();
