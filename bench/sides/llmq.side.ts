@@ -25,13 +25,12 @@ import { WHOLE_PATH } from '../whole-path.load.js';
  * in-process endpoint at once, recorded, and projected into PostgreSQL. NATS_URL and DATABASE_URL come from the
  * environment. Prints a LoopResult as JSON.
  */
-keepHeapsSmall();
-
 const config = loadConfig({
   ...process.env,
   LOGGING_LEVEL: 'error',
   QUEUE_WORKER_CONCURRENCY: String(WHOLE_PATH.concurrency),
 });
+keepHeapsSmall();
 const logger = createLogger(config);
 const waiting = new Map<string, () => void>();
 

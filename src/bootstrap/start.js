@@ -14,7 +14,6 @@ await exitWith(async () => {
 
   const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
   say('starting the service');
-  const service = [inProject('dist', 'main.js')];
-  const args = [...service, ...process.argv.slice(2)];
+  const args = [inProject('dist', 'main.js'), ...process.argv.slice(2)];
   return await runInForeground(process.execPath, args, { env: serviceEnvironment(env) });
 });
