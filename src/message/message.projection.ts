@@ -145,7 +145,7 @@ export function project(
     const deadLetter = deadLetterRow(before, after, event, sequence);
     if (deadLetter !== null) deadLetters.set(id, deadLetter);
     const attempt = attemptRow(event, sequence);
-    if (attempt !== null) mergeAttempt(attempts, attempt);
+    if (attempt !== null) mergeAttempt(attempts, attemptKey(attempt), attempt);
   }
   const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, events };
   return { ...rows, requests: [...requests.values()] };
@@ -260,9 +260,12 @@ function successOf({ data, time }: MessageCompleted): AttemptEnd {
 }
 
 /** A start opens the row anew, an end is added to it: what the database does with a stored row, done within a batch. */
-export function mergeAttempt(attempts: Map<string, AttemptRow>, row: AttemptRow): void {
-  const key = `${row.messageId} ${row.attempt} ${row.delivery}`;
+export function mergeAttempt(attempts: Map<string, AttemptRow>, key: string, row: AttemptRow): void {
   const earlier = attempts.get(key);
   const start = row.start ?? earlier?.start ?? null;
   attempts.set(key, start === row.start ? row : rowOf(row.messageId, row, row.sequence, start, row.end));
+}
+
+function attemptKey({ messageId, attempt, delivery }: AttemptRow): string {
+  return `${messageId} ${attempt} ${delivery}`;
 }

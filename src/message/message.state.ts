@@ -75,9 +75,19 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
   if (state === null) throw new OrphanEventError(event, sequence);
   if (sequence <= state.lastSequence) return state;
   if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
-  if (isSuperseded(state, event)) return { ...state, ...lateChange(state, event), lastSequence: sequence };
-  return { ...state, ...change(state, event, sequence), updatedAt: event.time, lastSequence: sequence };
+  const next: Draft = { ...state };
+  next.lastSequence = sequence;
+  if (isSuperseded(state, event)) {
+    if (event.type === 'llmq.message.dispatched.v1') next.attempts += 1;
+    return next;
+  }
+  next.updatedAt = event.time;
+  change(next, event, sequence);
+  return next;
 }
+
+/** A copy on its way to be the next state; a spread of changes over it takes V8 twice as long. */
+type Draft = { -readonly [K in keyof MessageState]: MessageState[K] };
 
 /** Two workers can hold the same message after a crash; what the slower one says of an earlier attempt moves nothing. */
 function isSuperseded(state: MessageState, event: MessageEvent): boolean {
@@ -85,10 +95,6 @@ function isSuperseded(state: MessageState, event: MessageEvent): boolean {
   // An append in doubt is repeated, maybe behind a requeue: the dead letter of before must not end what follows it.
   const deadBefore = event.type === 'llmq.message.dead-lettered.v1' && state.priorityReason === 'requeue';
   return deadBefore || !isTerminal(event);
-}
-
-function lateChange(state: MessageState, event: MessageEvent): Partial<MessageState> {
-  return event.type === 'llmq.message.dispatched.v1' ? { attempts: state.attempts + 1 } : {};
 }
 
 function received(event: MessageReceived, sequence: number): MessageState {
@@ -124,58 +130,65 @@ function received(event: MessageReceived, sequence: number): MessageState {
 
 type LaterEvent = Exclude<MessageEvent, MessageReceived>;
 
-function change(state: MessageState, event: LaterEvent, sequence: number): Partial<MessageState> {
+function change(next: Draft, event: LaterEvent, sequence: number): void {
   switch (event.type) {
     case 'llmq.message.prioritized.v1':
-      return {
-        status: 'pending',
-        priority: event.data.priority,
-        // "Why this priority" outlives what puts a message back into its lane without choosing the lane.
-        priorityReason: isReturn(event.data.reason) ? state.priorityReason : event.data.reason,
-        currentAttempt: event.data.attempt,
-        scheduledAt: null,
-        heldBehind: null,
-        laneSequence: sequence,
-      };
+      next.status = 'pending';
+      next.priority = event.data.priority;
+      // "Why this priority" outlives what puts a message back into its lane without choosing the lane.
+      if (!isReturn(event.data.reason)) next.priorityReason = event.data.reason;
+      next.currentAttempt = event.data.attempt;
+      next.scheduledAt = null;
+      next.heldBehind = null;
+      next.laneSequence = sequence;
+      return;
     case 'llmq.message.scheduled.v1':
-      return {
-        status: 'scheduled',
-        scheduledAt: event.data.due_at,
-        currentAttempt: event.data.attempt,
-        priorityReason: event.data.priority_reason ?? state.priorityReason,
-      };
+      next.status = 'scheduled';
+      next.scheduledAt = event.data.due_at;
+      next.currentAttempt = event.data.attempt;
+      next.priorityReason = event.data.priority_reason ?? next.priorityReason;
+      return;
     case 'llmq.message.held.v1':
-      return { status: 'pending', heldBehind: event.data.behind };
+      next.status = 'pending';
+      next.heldBehind = event.data.behind;
+      return;
     case 'llmq.message.dispatched.v1':
-      return {
-        status: 'processing',
-        attempts: state.attempts + 1,
-        openAttempts: state.openAttempts + 1,
-        startedAt: state.startedAt ?? event.time,
-        heldBehind: null,
-        waitedMs: state.waitedMs ?? event.data.waited_ms,
-      };
+      next.status = 'processing';
+      next.attempts += 1;
+      next.openAttempts += 1;
+      next.startedAt ??= event.time;
+      next.heldBehind = null;
+      next.waitedMs ??= event.data.waited_ms;
+      return;
     case 'llmq.message.attempt-failed.v1':
+      next.status = 'pending';
+      next.error = event.data.error;
       // A known outcome clears the calls lost with their workers: from here on they count afresh.
-      return { status: 'pending', error: event.data.error, openAttempts: 0 };
+      next.openAttempts = 0;
+      return;
     case 'llmq.message.requeued.v1':
-      return {
-        ...{ status: 'pending', error: null, completedAt: null, terminalSequence: null, openAttempts: 0 },
-        ...newPlace(state, sequence),
-      };
+      requeue(next, sequence);
+      return;
     case 'llmq.message.dead-letter-discarded.v1':
       // It met a message that was requeued before it came.
-      return {};
+      return;
     case 'llmq.message.completed.v1':
-      return { ...terminal('completed', event, sequence), model: event.data.model, error: null };
+      end(next, 'completed', event, sequence);
+      next.model = event.data.model;
+      next.error = null;
+      return;
     case 'llmq.message.dead-lettered.v1':
-      return { ...terminal('failed', event, sequence), error: event.data.error };
+      end(next, 'failed', event, sequence);
+      next.error = event.data.error;
+      return;
     case 'llmq.message.cancelled.v1':
-      return terminal('cancelled', event, sequence);
+      end(next, 'cancelled', event, sequence);
+      return;
     case 'llmq.message.expired.v1':
-      return terminal('expired', event, sequence);
+      end(next, 'expired', event, sequence);
+      return;
     default:
-      return assertNever(event);
+      assertNever(event);
   }
 }
 
@@ -183,20 +196,22 @@ function change(state: MessageState, event: LaterEvent, sequence: number): Parti
  * A turn that lives again counts as accepted where it was requeued. One that had not ended keeps its place: turns behind
  * it wait for it there.
  */
-function newPlace(state: MessageState, sequence: number): Partial<MessageState> {
-  const moves = state.conversationId !== null && isTerminalStatus(state.status);
-  return moves ? { turnSequence: sequence } : {};
+function requeue(next: Draft, sequence: number): void {
+  if (next.conversationId !== null && isTerminalStatus(next.status)) next.turnSequence = sequence;
+  next.status = 'pending';
+  next.error = null;
+  next.completedAt = null;
+  next.terminalSequence = null;
+  next.openAttempts = 0;
 }
 
-function terminal(status: MessageStatus, event: MessageEvent, sequence: number): Partial<MessageState> {
-  return {
-    status,
-    completedAt: event.time,
-    terminalSequence: sequence,
-    scheduledAt: null,
-    openAttempts: 0,
-    heldBehind: null,
-  };
+function end(next: Draft, status: MessageStatus, event: MessageEvent, sequence: number): void {
+  next.status = status;
+  next.completedAt = event.time;
+  next.terminalSequence = sequence;
+  next.scheduledAt = null;
+  next.openAttempts = 0;
+  next.heldBehind = null;
 }
 
 function isReturn(reason: PriorityReason): boolean {

@@ -56,9 +56,10 @@ export class FoldMemory {
 
   async fold(events: readonly StoredEvent[]): Promise<FoldedRows> {
     const ofMessages = events.filter(isOfMessage);
-    const begun = begunBy(ofMessages);
-    const known = await this.messages.get(subjectsOf(ofMessages), this.receivedAreNew ? begun : undefined);
-    const { kept, leftovers } = await this.withoutErased(known, begun, ofMessages);
+    const { subjects, begun } = subjectsOf(ofMessages);
+    const known = await this.messages.get(subjects, this.receivedAreNew ? begun : undefined);
+    const strange = [...subjects].filter((id) => !known.has(id) && !begun.has(id));
+    const { kept, leftovers } = await this.withoutErased(strange, ofMessages);
     const messages = project(known, kept);
     const ofConversations = events.filter(isOfConversation);
     const rows = await this.foldConversations(ofConversations, messages);
@@ -73,7 +74,7 @@ export class FoldMemory {
     events: readonly SequencedConversationEvent[],
     { requests }: ProjectedRows,
   ): Promise<ConversationRows> {
-    const ids = subjectsOf(events);
+    const ids = subjectsOf(events).subjects;
     for (const { event } of requests) {
       const id = event.data.conversation_id;
       if (id !== null && UUID.test(id)) ids.add(id);
@@ -84,18 +85,16 @@ export class FoldMemory {
     return rows;
   }
 
-  /** Events of messages that nobody knows and that don't begin here: all but the erased ones' are left for the fold to judge. */
+  /**
+   * Of messages that nobody knows and that don't begin here, all events but the erased ones' are left for the fold to
+   * judge.
+   */
   private async withoutErased(
-    known: ReadonlyMap<string, MessageState>,
-    begun: ReadonlySet<string>,
+    strange: readonly string[],
     events: readonly SequencedEvent[],
   ): Promise<{ kept: readonly SequencedEvent[]; leftovers: readonly LeftoverEvent[] }> {
-    const strange = new Set<string>();
-    for (const { event } of events) {
-      if (!known.has(event.subject) && !begun.has(event.subject)) strange.add(event.subject);
-    }
-    if (strange.size === 0) return { kept: events, leftovers: [] };
-    const erased = await loadErased(this.dataSource, this.schema, [...strange]);
+    if (strange.length === 0) return { kept: events, leftovers: [] };
+    const erased = await loadErased(this.dataSource, this.schema, strange);
     const leftovers: LeftoverEvent[] = [];
     const kept = events.filter(({ event, sequence }) => {
       const conversationId = erased.get(event.subject);
@@ -105,17 +104,6 @@ export class FoldMemory {
     });
     return { kept, leftovers };
   }
-}
-
-/** The messages of which the first event here is their reception. */
-function begunBy(events: readonly SequencedEvent[]): Set<string> {
-  const begun = new Set<string>();
-  const going = new Set<string>();
-  for (const { event } of events) {
-    if (event.type === 'llmq.message.received.v1' && !going.has(event.subject)) begun.add(event.subject);
-    else if (!begun.has(event.subject)) going.add(event.subject);
-  }
-  return begun;
 }
 
 /** Parts of a batch that are written one after the other: what takes rows away comes last in its part. */
@@ -151,16 +139,20 @@ function isOfConversation(stored: StoredEvent): stored is StoredEvent & Sequence
   return isConversationEvent(stored.event);
 }
 
-function subjectsOf(events: readonly StoredEvent[]): Set<string> {
-  const ids = new Set<string>();
+/** What the events are of; `begun` are the messages of which the first event here is their reception. */
+function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; begun: Set<string> } {
+  const subjects = new Set<string>();
+  const begun = new Set<string>();
   let last = '';
   for (const { event, sequence } of events) {
-    if (event.subject === last) continue;
-    last = event.subject;
-    if (!UUID.test(event.subject)) {
-      throw new MalformedEventError(`its subject ${JSON.stringify(event.subject)} is not a UUID`, sequence);
-    }
-    ids.add(event.subject);
+    const id = event.subject;
+    if (id === last) continue;
+    last = id;
+    if (subjects.has(id)) continue;
+    if (!UUID.test(id))
+      throw new MalformedEventError(`its subject ${JSON.stringify(id)} is not a UUID`, sequence);
+    subjects.add(id);
+    if (event.type === 'llmq.message.received.v1') begun.add(id);
   }
-  return ids;
+  return { subjects, begun };
 }

@@ -52,7 +52,7 @@ export class GatheredRows {
     this.events += messages.events.length + conversations.events.length;
     this.addAppended(messages);
     for (const [id, state] of messages.messages) this.messages.set(id, state);
-    for (const row of messages.attempts.values()) mergeAttempt(this.attempts, row);
+    for (const [key, row] of messages.attempts) mergeAttempt(this.attempts, key, row);
     for (const [id, row] of messages.analyses) if (!this.analyses.has(id)) this.analyses.set(id, row);
     for (const [id, row] of messages.turnMoves) this.turnMoves.set(id, row);
     for (const [id, row] of messages.deadLetters) this.deadLetters.set(id, row);

@@ -1,4 +1,5 @@
 import { MalformedEventError } from '../event-log/event-log.errors.js';
+import { IsoTimes } from './iso-times.js';
 
 /** What a column of each type takes; times are ISO 8601, `json` is the text of a JSON value. */
 export type ColumnValue = string | number | boolean | null;
@@ -39,8 +40,7 @@ export class ValueWriter {
   length = 0;
   private buffer: Buffer;
   private view: DataView;
-  private lastTime = '';
-  private lastTimeMs = 0;
+  private readonly times = new IsoTimes();
 
   constructor(bytes: number) {
     this.buffer = Buffer.allocUnsafeSlow(bytes);
@@ -71,7 +71,7 @@ export class ValueWriter {
         break;
       case 'timestamptz':
         // A double holds the microseconds of far years only to a few of them; the columns round to milliseconds.
-        this.int64((this.milliseconds(value as string) - POSTGRES_EPOCH_MS) * 1_000);
+        this.int64((this.times.milliseconds(value as string) - POSTGRES_EPOCH_MS) * 1_000);
         break;
       case 'bigint':
         this.int64(value as number);
@@ -158,15 +158,6 @@ export class ValueWriter {
       this.buffer[at + index] = code;
     }
     return value.length;
-  }
-
-  /** Neighbours often have the same time: the events of one append. */
-  private milliseconds(time: string): number {
-    if (time !== this.lastTime) {
-      this.lastTime = time;
-      this.lastTimeMs = Date.parse(time);
-    }
-    return this.lastTimeMs;
   }
 
   private reserve(size: number): void {
