@@ -61,8 +61,9 @@ export async function foldLog(
   try {
     await run(target, true, from, signal, counted);
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION || signal.aborted) throw error;
-    await run(target, false, applied, signal, onApplied);
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    // What was refused is no failure, and whoever aborted takes it up again.
+    if (!signal.aborted) await run(target, false, applied, signal, onApplied);
   }
 }
 

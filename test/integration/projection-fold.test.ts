@@ -1,11 +1,17 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
+import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { messageEvent } from '../../src/message/message.events.js';
+import type { BatchWriter } from '../../src/projection/batch-writer.port.js';
+import { readCheckpoint } from '../../src/projection/checkpoint.js';
+import { databaseOf } from '../../src/projection/data-source.js';
+import { foldLog } from '../../src/projection/fold-log.js';
 import { PostgresConversationReader } from '../../src/projection/postgres-conversation-reader.js';
 import { PostgresHeldTurns } from '../../src/projection/postgres-held-turns.js';
 import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
+import { RowWriter } from '../../src/projection/row-writer.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { digests, foldToEnd, openSchema } from './projection.database.js';
 import {
@@ -299,4 +305,41 @@ describe('a turn that is requeued', () => {
     const ready = await new PostgresHeldTurns(dataSource).readyAmong([first]);
     expect(ready).toMatchObject([{ messageId: second, behind: first }]);
   });
+});
+
+it('ends as it does whenever it is told to, when that comes as a second reception is refused', async () => {
+  const dataSource = await tables();
+  const log = new ArrayLog();
+  const twice = uuidv7();
+  await log.append(life(twice));
+  await foldToEnd(dataSource, log, 10);
+  await log.append(received(twice));
+  const { url, schema } = databaseOf(dataSource);
+  const client = new pg.Client({ connectionString: url, pipeline: true });
+  await client.connect();
+  const stop = new AbortController();
+  const refusals: unknown[] = [];
+  const newWriter = (): BatchWriter => {
+    const writer = new RowWriter(client, schema);
+    return {
+      add: (rows) => writer.add(rows),
+      seal: (from, to) => {
+        const write = writer.seal(from, to);
+        return () =>
+          write().catch((error: unknown) => {
+            refusals.push(error);
+            stop.abort();
+            throw error;
+          });
+      },
+    };
+  };
+  try {
+    const from = await readCheckpoint(dataSource, schema);
+    await foldLog({ log, schema, newWriter, dataSource, maxBatch: 10 }, from, stop.signal, () => {});
+    expect(refusals).toMatchObject([{ code: '23505' }]);
+    expect(await readCheckpoint(dataSource, schema)).toEqual(from);
+  } finally {
+    await client.end();
+  }
 });
