@@ -80,4 +80,6 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
   /** At most this many events in one batch. */
   readonly maxBatch: number;
+  /** As many are asked of the broker at a time; `maxBatch` by default. Up to twice as many wait for a slow reader. */
+  readonly ahead?: number;
 }

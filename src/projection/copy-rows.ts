@@ -1,14 +1,15 @@
 import type { TableWrite } from './table-writes.js';
 import { ValueWriter } from './value-writer.js';
 
-const SIGNATURE = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
-const NO_MORE_ROWS = Buffer.from([0xff, 0xff]);
-/** So much goes to the socket at once; a longer buffer would only be copied more often while it grows. */
+/** What goes before the rows of a table, and behind them. */
+export const COPY_BEGINNING = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+export const COPY_END = Buffer.from([0xff, 0xff]);
+/** So much is handed over at once; a longer buffer would only be copied more often while it grows. */
 const CHUNK_BYTES = 256 * 1024;
 
 /** Rows of one table on their way into `COPY ... (FORMAT binary)`. */
 export class CopyRows<R> {
-  private readonly chunks: Buffer[] = [SIGNATURE];
+  private readonly chunks: Buffer[] = [];
   private readonly writer = new ValueWriter(CHUNK_BYTES + 16 * 1024);
   private fullBytes = 0;
   count = 0;
@@ -35,10 +36,10 @@ export class CopyRows<R> {
     return `COPY "${schema}".${this.write.table} (${names}) FROM STDIN (FORMAT binary)`;
   }
 
-  /** All of it, once. */
+  /** All rows, once. */
   takeChunks(): Buffer[] {
-    this.endChunk();
-    return [...this.chunks, NO_MORE_ROWS];
+    if (this.writer.length > 0) this.endChunk();
+    return this.chunks;
   }
 
   private endChunk(): void {

@@ -1,10 +1,6 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Client } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { BatchWriter } from './batch-writer.port.js';
 import { advanceStatement, type Checkpoint, FencedError, isNotMoved } from './checkpoint.js';
-import type { CopyRows } from './copy-rows.js';
+import type { CopySession } from './copy-session.js';
 import type { FoldedRows } from './fold-memory.js';
 import { GatheredRows } from './gathered-rows.js';
 
@@ -13,15 +9,14 @@ const MAX_BYTES = 12 * 1024 * 1024;
 
 /**
  * Writes many parts of the fold as one transaction, for a rebuild, in which nobody waits for a single event: a message
- * that is received and answered within it is written once, by COPY, and not inserted and updated. `client` is
- * not in pipeline mode.
+ * that is received and answered within it is written once, by COPY, and not inserted and updated.
  */
 export class CopyWriter implements BatchWriter {
   private rows = new GatheredRows();
 
   /** @param maxEvents of one transaction */
   constructor(
-    private readonly client: Client,
+    private readonly session: CopySession,
     private readonly schema: string,
     private readonly maxEvents: number,
   ) {}
@@ -34,23 +29,19 @@ export class CopyWriter implements BatchWriter {
   seal(from: Checkpoint, to: Checkpoint): () => Promise<void> {
     const { copies, statements } = this.rows.finish(this.schema);
     this.rows = new GatheredRows();
+    const transaction = {
+      first: advanceStatement(this.schema, from, to),
+      tables: copies
+        .filter(({ count }) => count > 0)
+        .map((rows) => ({ statement: rows.statement(this.schema), chunks: rows.takeChunks() })),
+      last: statements,
+    };
     return async () => {
-      await this.client.query('BEGIN');
       try {
-        await this.client.query(advanceStatement(this.schema, from, to));
-        for (const rows of copies) await this.copy(rows);
-        for (const statement of statements) await this.client.query(statement as { text: string });
-        await this.client.query('COMMIT');
+        await this.session.write(transaction);
       } catch (error) {
-        await this.client.query('ROLLBACK').catch(() => {});
         throw isNotMoved(error) ? new FencedError(from.sequence) : error;
       }
     };
-  }
-
-  private async copy(rows: CopyRows<never>): Promise<void> {
-    if (rows.count === 0) return;
-    const copying = this.client.query(copyFrom(rows.statement(this.schema)));
-    await pipeline(Readable.from(rows.takeChunks()), copying);
   }
 }

@@ -17,6 +17,8 @@ export interface FoldTarget {
   readonly dataSource: DataSource;
   /** The most events that are folded at a time. */
   readonly maxBatch: number;
+  /** How many are asked of the broker at a time, where it is more. */
+  readonly ahead?: number;
   /** Lets few events wait for others, where there is no hurry. */
   readonly linger?: Linger | undefined;
   /** What is folded when this sequence is reached is written, however little. */
@@ -74,11 +76,11 @@ async function run(
   signal: AbortSignal,
   onApplied: OnApplied,
 ): Promise<void> {
-  const { log, maxBatch, until = Number.POSITIVE_INFINITY } = target;
+  const { log, maxBatch, ahead = maxBatch, until = Number.POSITIVE_INFINITY } = target;
   const memory = new FoldMemory(target.dataSource, target.schema, receivedAreNew);
   const writer = target.newWriter();
   const failed = new AbortController();
-  const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch };
+  const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch, ahead };
   let batch = begun(from);
   let writing: Promise<void> = Promise.resolve();
   try {

@@ -1,12 +1,14 @@
-import pg from 'pg';
+import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../event-log/event-log.port.js';
 import type { BatchWriter } from './batch-writer.port.js';
 import { readCheckpoint } from './checkpoint.js';
+import { CopySession } from './copy-session.js';
 import { CopyWriter } from './copy-writer.js';
 import { type DatabaseOptions, openDatabase } from './data-source.js';
 import { foldLog } from './fold-log.js';
 import { assertSameLog, lastStoredUpTo } from './log-identity.js';
+import { connectToFill, connectToRebuild } from './rebuild-client.js';
 import { dropSchema, rebuildSchemas, restoreIndexes, schemaExists, shelveIndexes } from './rebuild-schema.js';
 import { RowWriter } from './row-writer.js';
 import { swapSchemas } from './swap-schemas.js';
@@ -38,11 +40,11 @@ const NEAR = 1_000;
 /** Events of one transaction. */
 const WORTH_COPYING = 500;
 
-/**
- * Few enough that what is made of their JSON lives no longer than a sweep of V8's young generation, and that the copying
- * of the transaction before, which takes some twenty turns of the event loop, gets one every few milliseconds.
- */
+/** Few enough that what is made of their JSON lives no longer than a sweep of V8's young generation. */
 const FOLDED_AT_A_TIME = 250;
+
+/** Events. Each time wakes the broker, which on few cores takes the fold's place for the better part of a millisecond. */
+const READ_AHEAD = 2_000;
 
 export class RebuildRunningError extends Error {
   readonly code = 'rebuild_running';
@@ -70,7 +72,7 @@ export class RebuildAbortedError extends Error {
  * @throws {RebuildRunningError} {RebuildAbortedError} {DatabaseError} {OrphanEventError} {MalformedEventError}
  */
 export async function rebuild(options: RebuildOptions): Promise<number> {
-  const control = await connect(options.database.url);
+  const control = await connectToRebuild(options.database.url);
   try {
     const { rows } = await control.query('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked', [
       `llmq rebuild ${options.database.schema}`,
@@ -82,20 +84,18 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
   }
 }
 
-async function rebuildLocked(control: pg.Client, options: RebuildOptions): Promise<number> {
+async function rebuildLocked(control: Client, options: RebuildOptions): Promise<number> {
   const { database, resume } = options;
   const schemas = rebuildSchemas(database.schema);
   await dropSchema(control, schemas.old);
   if (!resume) await dropSchema(control, schemas.next);
   const resuming = await schemaExists(control, schemas.next);
   const dataSource = await openDatabase({ ...database, schema: schemas.next, poolSize: 2 });
-  const clients = {
-    copying: await connect(database.url),
-    following: await connect(database.url, { pipeline: true }),
-  };
+  const following = await connectToFill(database.url, { pipeline: true });
+  const copying = new CopySession(database.url);
   try {
     if (!resuming) await shelveIndexes(dataSource, schemas.next);
-    const fill = new Fill(options, schemas.next, clients, dataSource);
+    const fill = new Fill(options, schemas.next, { copying, following }, dataSource);
     await fill.begin();
     await fill.to('replaying', await options.log.lastSequence());
     options.onProgress({ phase: 'indexing', applied: fill.applied, target: fill.applied });
@@ -107,7 +107,8 @@ async function rebuildLocked(control: pg.Client, options: RebuildOptions): Promi
     });
     return fill.applied;
   } finally {
-    await Promise.all(Object.values(clients).map((client) => client.end().catch(() => {})));
+    await copying.close();
+    await following.end().catch(() => {});
     await dataSource.destroy();
   }
 }
@@ -119,13 +120,11 @@ class Fill {
   constructor(
     private readonly options: RebuildOptions,
     private readonly schema: string,
-    private readonly clients: { readonly copying: pg.Client; readonly following: pg.Client },
+    private readonly ways: { readonly copying: CopySession; readonly following: Client },
     private readonly dataSource: DataSource,
   ) {}
 
   async begin(): Promise<void> {
-    // What a crash of PostgreSQL makes it forget is read again from the log; see ProjectorSession.
-    for (const client of Object.values(this.clients)) await client.query('SET synchronous_commit = off');
     const checkpoint = await readCheckpoint(this.dataSource, this.schema);
     await assertSameLog(this.options.log, checkpoint);
     this.applied = checkpoint.sequence;
@@ -145,6 +144,7 @@ class Fill {
       ...{ log, schema: this.schema, dataSource: this.dataSource, until: target },
       newWriter: this.writersFor(target - this.applied),
       maxBatch: Math.min(maxBatch, FOLDED_AT_A_TIME),
+      ahead: READ_AHEAD,
     };
     await foldLog(fold, from, until, ({ sequence }) => {
       this.applied = sequence;
@@ -156,7 +156,7 @@ class Fill {
 
   /** Few events are written as a live projector does, which needs one way to PostgreSQL and back where COPY needs ten. */
   private writersFor(events: number): () => BatchWriter {
-    const { copying, following } = this.clients;
+    const { copying, following } = this.ways;
     return Math.min(events, this.options.maxBatch) >= WORTH_COPYING
       ? () => new CopyWriter(copying, this.schema, this.options.maxBatch)
       : () => new RowWriter(following, this.schema);
@@ -169,18 +169,4 @@ class Fill {
       await this.to('catching_up', target);
     }
   }
-}
-
-async function connect(url: string, { pipeline } = { pipeline: false }): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'llm-message-queue rebuild',
-    connectionTimeoutMillis: 10_000,
-    keepAlive: true,
-    pipeline,
-  });
-  // The query that notices a lost connection fails by itself; without a listener it would end the process.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
 }

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../src/event-log/event-log.port.js';
 import { readCheckpoint } from '../../src/projection/checkpoint.js';
+import { CopySession } from '../../src/projection/copy-session.js';
 import { CopyWriter } from '../../src/projection/copy-writer.js';
 import { databaseOf, openDatabase } from '../../src/projection/data-source.js';
 import { foldLog } from '../../src/projection/fold-log.js';
@@ -52,7 +53,8 @@ export async function foldToEnd(
   copiedAtATime: number | null = null,
 ): Promise<string[]> {
   const { url, schema } = databaseOf(dataSource);
-  const client = new pg.Client({ connectionString: url, pipeline: copiedAtATime === null });
+  const client = new pg.Client({ connectionString: url, pipeline: true });
+  const session = new CopySession(url);
   await client.connect();
   const moved: string[] = [];
   try {
@@ -61,7 +63,7 @@ export async function foldToEnd(
     if (from.sequence >= until) return moved;
     const done = new AbortController();
     const newWriter = () =>
-      copiedAtATime === null ? new RowWriter(client, schema) : new CopyWriter(client, schema, copiedAtATime);
+      copiedAtATime === null ? new RowWriter(client, schema) : new CopyWriter(session, schema, copiedAtATime);
     const target = { log, schema, newWriter, dataSource, maxBatch, until };
     await foldLog(target, from, done.signal, ({ sequence }, turns) => {
       moved.push(...turns);
@@ -69,6 +71,7 @@ export async function foldToEnd(
     });
     return moved;
   } finally {
+    await session.close();
     await client.end();
   }
 }

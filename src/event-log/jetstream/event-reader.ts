@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -22,7 +22,7 @@ const PULL_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads the log in order for one reader, over as many sessions as it takes. What is held is bounded: at most one
- * batch that waits to be taken while the next one is on its way, each limited in events and bytes; nothing is pulled
+ * pull that waits to be taken while the next one is on its way, each limited in events and bytes; nothing is pulled
  * while the reader is busy with both.
  */
 export class EventReader {
@@ -47,8 +47,11 @@ export class EventReader {
       while (!signal.aborted) {
         const raw = this.take(maxBatch);
         this.pullAhead();
-        if (raw.length > 0) yield* decoded(raw, this.use);
-        else await this.arrival(signal);
+        if (raw.length > 0) {
+          yield* decoded(raw, this.use);
+          // What waits here would go on for long without one, and nothing else of this thread would.
+          await turnOfTheLoop();
+        } else await this.arrival(signal);
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -113,12 +116,13 @@ export class EventReader {
     return raw;
   }
 
-  /** The next pull goes out when less than a batch waits here. */
+  /** The next pull goes out when less than one waits here. */
   private pullAhead(): void {
     const { session } = this;
     if (session === undefined || session.pulling) return;
-    if (this.received.length >= this.use.maxBatch || this.receivedBytes >= PULL_BYTES) return;
-    session.pull(this.use.maxBatch, Math.max(PULL_BYTES, 2 * (this.use.connection.info?.max_payload ?? 0)));
+    const { maxBatch, ahead = maxBatch } = this.use;
+    if (this.received.length >= ahead || this.receivedBytes >= PULL_BYTES) return;
+    session.pull(ahead, Math.max(PULL_BYTES, 2 * (this.use.connection.info?.max_payload ?? 0)));
   }
 }
 

@@ -1,0 +1,74 @@
+import type { TransferListItem } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { THREAD_LIMITS } from '../platform/heap.js';
+import { threadFile } from '../platform/thread-file.js';
+import type { Statement } from './statement.js';
+
+/** A `COPY ... FROM STDIN`, and its rows in binary, cut anywhere. */
+export interface EncodedTable {
+  readonly statement: string;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** In the order in which it is written. */
+export interface CopyTransaction {
+  readonly first: Statement;
+  readonly tables: readonly EncodedTable[];
+  readonly last: readonly Statement[];
+}
+
+export interface CopyFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface CopyThreadData {
+  readonly url: string;
+}
+
+/** `code` is PostgreSQL's SQLSTATE, or Node's where the connection failed. */
+export class CopyError extends Error {
+  readonly code: string;
+  constructor({ code, message }: CopyFailure) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * A connection to PostgreSQL in a thread of its own, for transactions with much to copy. Each takes some twenty ways
+ * there and back, and in the thread of the fold each would wait until that lets go for a moment.
+ */
+export class CopySession {
+  private readonly thread: Piscina;
+
+  constructor(url: string) {
+    const workerData: CopyThreadData = { url };
+    this.thread = new Piscina({
+      filename: threadFile(import.meta.url, './copy.thread.js').href,
+      minThreads: 1,
+      maxThreads: 1,
+      // It keeps the connection.
+      idleTimeout: Number.POSITIVE_INFINITY,
+      resourceLimits: THREAD_LIMITS,
+      workerData,
+    });
+  }
+
+  /**
+   * The chunks go over to the thread, and are empty here afterwards.
+   *
+   * @throws {CopyError} when nothing was written, or when a connection that was lost does not tell
+   */
+  async write(transaction: CopyTransaction): Promise<void> {
+    const chunks = transaction.tables.flatMap((table) => table.chunks);
+    const transferList = chunks.map(({ buffer }) => buffer as TransferListItem);
+    const failure: CopyFailure | null = await this.thread.run(transaction, { transferList });
+    if (failure !== null) throw new CopyError(failure);
+  }
+
+  /** Ends the connection with the thread; PostgreSQL rolls back what was under way. */
+  async close(): Promise<void> {
+    await this.thread.destroy();
+  }
+}
