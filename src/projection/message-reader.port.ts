@@ -68,6 +68,8 @@ export interface MessageReader {
   list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>>;
   /** The fold's state, for workers; null for a message that the projection does not know. */
   state(id: string): Promise<MessageState | null>;
+  /** Whether it was erased with its conversation. */
+  isErased(id: string): Promise<boolean>;
 }
 
 export class InvalidCursorError extends Error {

@@ -1,5 +1,6 @@
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import type { MessageState } from '../message/message.state.js';
+import { loadErased } from './conversation-loader.js';
 import { databaseOf } from './data-source.js';
 import { MessageEntity } from './entities/message.entity.js';
 import { MessageRequestEntity } from './entities/message-request.entity.js';
@@ -39,6 +40,11 @@ export class PostgresMessageReader implements MessageReader {
     if (!UUID.test(id)) return null;
     const [state] = await loadStates(this.dataSource, databaseOf(this.dataSource).schema, [id]);
     return state ?? null;
+  }
+
+  async isErased(id: string): Promise<boolean> {
+    if (!UUID.test(id)) return false;
+    return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);
   }
 
   /** In the order of the ids. */

@@ -175,6 +175,24 @@ describe('conversations over REST', () => {
 describe('the life of a conversation', () => {
   const state = async (id: string) => (await call('GET', `/conversations/${id}`)).json.state;
 
+  it('is not found by a key that sent it a message, once it is erased', async () => {
+    const id = await made({ user_id: 'hugo' });
+    const send = () =>
+      request(
+        'POST',
+        `${gateway.baseUrl}/api/v1/conversations/${id}/messages`,
+        { content: 'x' },
+        { authorization: `Bearer ${keys.blue}`, 'idempotency-key': id },
+      );
+    const sent = await send();
+    expect(sent.status).toBe(202);
+    expect((await send()).json).toEqual(sent.json);
+    expect((await call('DELETE', `/conversations/${id}`)).status).toBe(202);
+    await eventually(async () =>
+      expect(await send()).toMatchObject({ status: 404, json: { code: 'not_found' } }),
+    );
+  });
+
   it('is erased from the tables and the log with all its messages, and a rebuild does not bring it back', async () => {
     const secret = 'the-secret-of-gina';
     const id = await made({ user_id: 'gina', title: secret, context: secret });

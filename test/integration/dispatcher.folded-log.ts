@@ -48,6 +48,10 @@ export class FoldedLog implements MessageReader, ProjectionPosition {
     return this.eventsOf(messageId).map(({ type }) => type.replace(/^llmq\.message\.|\.v1$/g, ''));
   }
 
+  isErased(): Promise<boolean> {
+    throw new Error('Workers read states only.');
+  }
+
   find(): Promise<MessageView | null> {
     throw new Error('Workers read states only.');
   }

@@ -17,10 +17,13 @@ export interface Replaying {
   readonly ttlMs: number;
   /** The body of a response that is told from this place of the log; null when it was erased. */
   readonly retell: (sequence: number) => Promise<string | null>;
+  readonly isErased: (messageId: string) => Promise<boolean>;
 }
 
 /** The chat's answer may be a stream, and is longer under way than a key may be held: it keeps its message instead. */
 const KEEPS_ITS_OWN = '/v1/chat/completions';
+/** Where a response says that a message was made. */
+const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
 const KEPT_HEADERS = ['content-type', 'location'] as const;
 
 /** How the request that carries a key is being carried out; null for one without a key. */
@@ -81,7 +84,7 @@ export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replayi
 async function begin(
   request: FastifyRequest,
   reply: FastifyReply,
-  { idempotency, ttlMs, retell }: Replaying,
+  { idempotency, ttlMs, retell, isErased }: Replaying,
 ): Promise<boolean> {
   const keyed = keyedRequest(request);
   if (keyed === null) return false;
@@ -92,8 +95,11 @@ async function begin(
     return false;
   }
   const { status, headers, body, told_from: toldFrom } = begun.response;
+  const messageId = MESSAGE.exec(headers['location'] ?? '')?.[1];
+  const erased = messageId !== undefined && (await isErased(messageId));
   const told = toldFrom === undefined ? body : await retell(toldFrom);
-  if (told === null) throw new RefusedError('not_found', 'What this Idempotency-Key made was erased.');
+  if (erased || told === null)
+    throw new RefusedError('not_found', 'What this Idempotency-Key made was erased.');
   reply.code(status).headers(headers).send(told);
   return true;
 }

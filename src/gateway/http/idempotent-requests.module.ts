@@ -7,6 +7,7 @@ import type { EventLog } from '../../event-log/event-log.port.js';
 import { Idempotency } from '../../idempotency/idempotency.js';
 import { IdempotencyModule } from '../../idempotency/idempotency.module.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
+import { MESSAGE_READER, type MessageReader } from '../../projection/message-reader.port.js';
 import { conversationJson } from '../conversations/conversation.json.js';
 import { madeAt } from '../conversations/made-conversation.js';
 import { replayKeyedRequests } from './idempotency.hook.js';
@@ -19,17 +20,20 @@ export class IdempotentRequestsModule implements OnModuleInit {
     private readonly idempotency: Idempotency,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(MESSAGE_READER) private readonly messages: MessageReader,
   ) {}
 
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    const { idempotency, log, config } = this;
+    const { idempotency, log, messages, config } = this;
     replayKeyedRequests(fastify, {
       ...{ idempotency, ttlMs: config.queue.idempotency_ttl_ms },
       retell: async (sequence) => {
         const made = await madeAt(log, sequence);
         return made === null ? null : JSON.stringify(conversationJson(made.conversation));
       },
+      // The key's promise holds while PostgreSQL is away: then the response goes out as it was.
+      isErased: (messageId) => messages.isErased(messageId).catch(() => false),
     });
   }
 }

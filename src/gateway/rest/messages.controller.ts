@@ -49,7 +49,7 @@ import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
 import { waitDuration } from './wait-duration.policy.js';
 
-const BY_CLIENT = 'Cancelled by its client.';
+const BY_CLIENT = 'its client asked for it';
 
 /** Called by hand: as a pipe of Nest's it would cost each submission promises that it has no use for. */
 const validSubmission = new ValidRequest(SubmitMessageDto);
