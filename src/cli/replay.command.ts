@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { v7 as uuidv7 } from 'uuid';
+import { loadConfig } from '../config/load-config.js';
 import { LANES, type Lane } from '../message/message.events.js';
 import { costOf, type Outcome, type Price, priceOf, replayFilter } from '../replay/replay.policy.js';
 import { findWindow, type ReplayedMessage, replayAll } from '../replay/replay-window.js';
@@ -15,7 +16,7 @@ interface ReplayOptions {
   readonly priority?: Lane;
   readonly dryRun?: boolean;
   readonly json?: boolean;
-  readonly url: string;
+  readonly url?: string;
   readonly apiKey?: string;
   readonly atOnce: number;
   readonly timeout: number;
@@ -42,7 +43,7 @@ export function addReplay(program: Command, signal: AbortSignal): void {
     .option('--dry-run', 'only tells what would be sent')
     .option('--json', 'one line of JSON for each message')
     .addOption(
-      new Option('--url <address>', 'of the service').env('LLMQ_URL').default('http://127.0.0.1:8080'),
+      new Option('--url <address>', 'of the service; by default the configured port here').env('LLMQ_URL'),
     )
     .addOption(new Option('--api-key <key>', 'where keys are configured').env('LLMQ_KEY'))
     .option('--at-once <number>', 'messages under way at once', wholeNumber, 8)
@@ -53,10 +54,15 @@ export function addReplay(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** @returns the exit code: 1 when a message could not be sent again */
+/**
+ * @returns the exit code: 1 when a message could not be sent again
+ * @throws {Error} for an empty window
+ */
 async function replay(options: ReplayOptions, signal: AbortSignal): Promise<number> {
   const { from, to, model, priority, apiKey, json } = options;
-  const client = new ServiceClient({ url: options.url.replace(/\/+$/, ''), apiKey, signal });
+  if (Date.parse(from) >= Date.parse(to)) throw new Error('The window is empty: --to is not behind --from.');
+  const url = (options.url ?? configuredUrl()).replace(/\/+$/, '');
+  const client = new ServiceClient({ url, apiKey, signal });
   const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
   const prices = new Map(options.price);
   const replayed: ReplayedMessage[] = [];
@@ -71,6 +77,11 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
   });
   if (!json) process.stdout.write(`${report(replayed, prices)}${sumOf(replayed, run.dryRun)}\n`);
   return replayed.some(({ error }) => error !== null) ? 1 : 0;
+}
+
+/** @throws {ConfigError} */
+function configuredUrl(): string {
+  return `http://127.0.0.1:${loadConfig(process.env).server.port}`;
 }
 
 function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string, Price>): string {
@@ -134,7 +145,7 @@ function outcomeJson(outcome: Outcome, prices: ReadonlyMap<string, Price>): Reco
 
 function gather(value: string, earlier: readonly string[]): string[] {
   try {
-    replayFilter([value]);
+    replayFilter([...earlier, value]);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }

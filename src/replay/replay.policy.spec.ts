@@ -57,4 +57,6 @@ it('filters by what the service lists by, and by model and metadata itself', () 
   expect(isWanted(filter, { model: 'q', metadata: {} })).toBe(false);
   for (const wrong of ['user', '=x', 'colour=red'])
     expect(() => replayFilter([wrong])).toThrow('is no filter');
+  for (const key of ['user_id', 'model', 'metadata.team'])
+    expect(() => replayFilter([`${key}=a`, `${key}=b`])).toThrow(`second filter by ${key}`);
 });

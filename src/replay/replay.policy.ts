@@ -77,9 +77,12 @@ export function replayFilter(pairs: readonly string[]): ReplayFilter {
   const query: Record<string, string> = {};
   const metadata: Record<string, string> = {};
   let model: string | undefined;
+  const given = new Set<string>();
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     const [key, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (given.has(key)) throw new Error(`"${pair}" is the second filter by ${key}; a message has one.`);
+    given.add(key);
     if (at > 0 && LISTED.includes(key)) query[key] = value;
     else if (key === 'model') model = value;
     else if (key.startsWith('metadata.')) metadata[key.slice('metadata.'.length)] = value;

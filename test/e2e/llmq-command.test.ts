@@ -103,6 +103,11 @@ describe('llmq replay', () => {
     expect((await list()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
   });
 
+  it('refuses a window that ends before it begins', async () => {
+    const { code } = await replay('--from', '2030-01-02T00:00:00Z', '--to', '2030-01-01T00:00:00Z');
+    expect(code).toBe(1);
+  });
+
   it('sends the window again, and reports each pair side by side with its cost', async () => {
     const { code, output } = await replay('--priority', 'low', '--price', 'demo=1000000/2000000');
     expect(code).toBe(0);
