@@ -11,6 +11,7 @@ import {
   PROJECTION_POSITION,
   type ProjectionPosition,
 } from '../projection/message-reader.port.js';
+import { ProjectionBehindError } from '../projection/projection-behind.error.js';
 
 /** Reads of single messages that see what was written before them. */
 @Injectable()
@@ -25,12 +26,17 @@ export class MessageLookup {
   /**
    * A message of the tenant's. Where there is none, the projection may only be behind the 202 that the client has
    * already: it gets `projection.read_wait_ms` to catch up with the log before this answers null.
+   *
+   * @throws {ProjectionBehindError} when it did not: the message may well be there
    */
   async find(tenant: string, id: string): Promise<MessageView | null> {
     const known = await this.reader.find(tenant, id);
     if (known !== null) return known;
-    await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
-    return this.reader.find(tenant, id);
+    const last = await this.log.lastSequence();
+    const reached = await this.position.waitFor(last, this.config.projection.read_wait_ms);
+    const found = await this.reader.find(tenant, id);
+    if (found === null && !reached) throw new ProjectionBehindError(last);
+    return found;
   }
 
   /** The message as it is after the event at `sequence` (the log's newest when null), or when the signal aborts first. */

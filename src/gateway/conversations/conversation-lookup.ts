@@ -5,6 +5,7 @@ import { CONVERSATION_READER, type ConversationReader } from '../../conversation
 import type { EventLog } from '../../event-log/event-log.port.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { PROJECTION_POSITION, type ProjectionPosition } from '../../projection/message-reader.port.js';
+import { ProjectionBehindError } from '../../projection/projection-behind.error.js';
 
 /** Reads of single conversations that see what was written before them, in any process. */
 @Injectable()
@@ -19,12 +20,16 @@ export class ConversationLookup {
   /**
    * A conversation of the tenant's; null for an unknown one, another tenant's, and an erased one. Where there is none,
    * the projection may only be behind: it gets `projection.read_wait_ms` to catch up with the log.
+   *
+   * @throws {ProjectionBehindError} when it did not: the conversation may well be there
    */
   async find(tenant: string, id: string): Promise<ConversationState | null> {
     let known = await this.reader.find(tenant, id);
     if (known === null) {
-      await this.reach(await this.log.lastSequence());
+      const last = await this.log.lastSequence();
+      const reached = await this.reach(last);
       known = await this.reader.find(tenant, id);
+      if (known === null && !reached) throw new ProjectionBehindError(last);
     }
     return known === null || known.state === 'erased' ? null : known;
   }
