@@ -201,10 +201,13 @@ describe('bad input', () => {
     expect(await gateway.log.lastSequence()).toBe(before);
   });
 
-  it('takes a DELETE without a body from clients that name its type all the same', async () => {
+  it.each([
+    ['DELETE', ''],
+    ['POST', '/cancel'],
+  ])('takes a %s without a body from clients that name its type all the same', async (method, action) => {
     const { json } = await post(hello({ delay: '1h' }));
     const headers = { 'content-type': 'application/json' };
-    const cancelled = await fetch(`${url}/${json.id}`, { method: 'DELETE', headers });
+    const cancelled = await fetch(`${url}/${json.id}${action}`, { method, headers });
     expect(cancelled.status).toBe(200);
     expect(await cancelled.json()).toMatchObject({ status: 'cancelled' });
   });

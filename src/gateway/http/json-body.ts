@@ -30,7 +30,7 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     { parseAs: 'buffer' },
     (request, body: Buffer, done: Done) => {
       // Many clients name the type with every request, also with those that have no body.
-      if (body.length === 0 && request.method === 'DELETE') return done(null, undefined);
+      if (body.length === 0) return done(null, undefined);
       if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
       if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
         return done(new RefusedError('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
