@@ -80,6 +80,6 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
   /** At most this many events in one batch. */
   readonly maxBatch: number;
-  /** As many are asked of the broker at a time; `maxBatch` by default. Up to twice as many wait for a slow reader. */
+  /** Records (of one event or two) that are asked of the broker at a time; `maxBatch` by default. Twice as many may wait. */
   readonly ahead?: number;
 }

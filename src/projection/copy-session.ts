@@ -18,21 +18,13 @@ export interface CopyTransaction {
 }
 
 export interface CopyFailure {
+  /** Empty where there is none. */
   readonly code: string;
   readonly message: string;
 }
 
 export interface CopyThreadData {
   readonly url: string;
-}
-
-/** `code` is PostgreSQL's SQLSTATE, or Node's where the connection failed. */
-export class CopyError extends Error {
-  readonly code: string;
-  constructor({ code, message }: CopyFailure) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /**
@@ -56,19 +48,25 @@ export class CopySession {
   }
 
   /**
-   * The chunks go over to the thread, and are empty here afterwards.
+   * The chunks go over to the thread, and are empty here afterwards. After a lost connection the session is of no use
+   * any more.
    *
-   * @throws {CopyError} when nothing was written, or when a connection that was lost does not tell
+   * @throws {Error} with the `code` that `codeOf` tells, when nothing was written, or when a connection that was lost does not tell
    */
   async write(transaction: CopyTransaction): Promise<void> {
     const chunks = transaction.tables.flatMap((table) => table.chunks);
     const transferList = chunks.map(({ buffer }) => buffer as TransferListItem);
     const failure: CopyFailure | null = await this.thread.run(transaction, { transferList });
-    if (failure !== null) throw new CopyError(failure);
+    if (failure !== null) throw errorOf(failure);
   }
 
   /** Ends the connection with the thread; PostgreSQL rolls back what was under way. */
   async close(): Promise<void> {
     await this.thread.destroy();
   }
+}
+
+/** As the thread met it: without a code, where neither PostgreSQL nor Node gave one. */
+function errorOf({ code, message }: CopyFailure): Error {
+  return Object.assign(new Error(message), code === '' ? {} : { code });
 }

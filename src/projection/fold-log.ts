@@ -17,7 +17,7 @@ export interface FoldTarget {
   readonly dataSource: DataSource;
   /** The most events that are folded at a time. */
   readonly maxBatch: number;
-  /** How many are asked of the broker at a time, where it is more. */
+  /** Records that are asked of the broker at a time, where they are more. */
   readonly ahead?: number;
   /** Lets few events wait for others, where there is no hurry. */
   readonly linger?: Linger | undefined;

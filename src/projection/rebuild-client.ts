@@ -18,6 +18,11 @@ export async function connectToRebuild(url: string, { pipeline } = { pipeline: f
 /** For what fills the tables: what a crash of PostgreSQL makes it forget is read again from the log; see ProjectorSession. */
 export async function connectToFill(url: string, options?: { pipeline: boolean }): Promise<pg.Client> {
   const client = await connectToRebuild(url, options);
-  await client.query('SET synchronous_commit = off');
+  try {
+    await client.query('SET synchronous_commit = off');
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
   return client;
 }

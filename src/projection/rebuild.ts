@@ -43,7 +43,7 @@ const WORTH_COPYING = 500;
 /** Few enough that what is made of their JSON lives no longer than a sweep of V8's young generation. */
 const FOLDED_AT_A_TIME = 250;
 
-/** Events. Each time wakes the broker, which on few cores takes the fold's place for the better part of a millisecond. */
+/** Records of the broker's. Each time wakes the broker, which on few cores takes the fold's place for the better part of a millisecond. */
 const READ_AHEAD = 2_000;
 
 export class RebuildRunningError extends Error {
@@ -154,7 +154,7 @@ class Fill {
     if (this.applied < target) throw new RebuildAbortedError();
   }
 
-  /** Few events are written as a live projector does, which needs one way to PostgreSQL and back where COPY needs ten. */
+  /** Few events are written as a live projector does, which needs one way to PostgreSQL and back where COPY needs twenty. */
   private writersFor(events: number): () => BatchWriter {
     const { copying, following } = this.ways;
     return Math.min(events, this.options.maxBatch) >= WORTH_COPYING

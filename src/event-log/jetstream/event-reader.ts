@@ -49,7 +49,7 @@ export class EventReader {
         this.pullAhead();
         if (raw.length > 0) {
           yield* decoded(raw, this.use);
-          // What waits here would go on for long without one, and nothing else of this thread would.
+          // What is here is handed out without I/O: until it is used up, sockets and timers would wait.
           await turnOfTheLoop();
         } else await this.arrival(signal);
       }
