@@ -1,13 +1,15 @@
-import { WORKER_BEAT_EVERY_MS, type WorkerBeat } from '../queues/worker-beat.js';
+import { LANES } from '../message/message.events.js';
+import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS, type WorkerBeat } from '../queues/worker-beat.js';
 
 export interface BeatSink {
   announce(beat: WorkerBeat): void;
   announceLeft(worker: string): void;
 }
 
-/** Says once a second how the worker is, and at the end that it is gone. */
+/** Says once a second how the worker is, sooner when other calls run than it said, and at the end that it is gone. */
 export class WorkerPulse {
   private timer: NodeJS.Timeout | null = null;
+  private told: { readonly atMs: number; readonly running: WorkerBeat['running'] } | null = null;
 
   constructor(
     private readonly name: string,
@@ -17,7 +19,7 @@ export class WorkerPulse {
 
   start(): void {
     this.beat();
-    this.timer = setInterval(() => this.beat(), WORKER_BEAT_EVERY_MS);
+    this.timer = setInterval(() => this.beat(), RUNNING_TOLD_WITHIN_MS);
   }
 
   stop(): void {
@@ -28,6 +30,13 @@ export class WorkerPulse {
   }
 
   private beat(): void {
-    this.sink.announce({ worker: this.name, ...this.beatOf() });
+    const beat = this.beatOf();
+    const now = performance.now();
+    if (this.told !== null && now - this.told.atMs < WORKER_BEAT_EVERY_MS) {
+      const { running } = this.told;
+      if (LANES.every((lane) => running[lane] === beat.running[lane])) return;
+    }
+    this.told = { atMs: now, running: beat.running };
+    this.sink.announce({ worker: this.name, ...beat });
   }
 }

@@ -54,7 +54,9 @@ interface NotStored {
   readonly error: Error;
 }
 
-const laneOf = ({ accepted }: Prepared) => accepted.priority;
+/** A message that is not due yet waits in no lane, and finds a place there when it is due. */
+const laneOf = ({ accepted }: Pick<Prepared, 'accepted'>) =>
+  accepted.dueAt === null ? accepted.priority : null;
 const turnOf = ({ turn }: Prepared) => turn;
 
 /** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
@@ -89,7 +91,7 @@ export class SubmitMessage {
       submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
     const { accepted, events, turn } = await this.prepare(caller, admitted, { messageId, traceparent });
     const append = () => this.log.append(events, { dedupeKey });
-    const store = () => this.admission.through(accepted.priority, append);
+    const store = () => this.admission.through(laneOf({ accepted }), append);
     if (turn === null) await store();
     else await this.doubleTexting.through(caller, turn, store);
     return accepted;

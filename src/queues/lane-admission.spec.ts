@@ -1,19 +1,27 @@
 import type { Lane } from '../message/message.events.js';
 import { LaneAdmission, type Peers } from './lane-admission.js';
 import { LaneFullError } from './lane-full.error.js';
+import { RUNNING_TOLD_WITHIN_MS } from './worker-beat.js';
 
 const LIMITS = { realtime: 0, high: 0, normal: 0, low: 10 };
 
 const ALONE: Peers = { processes: 1, notCounted: () => 0, asked: () => {}, changed: () => {} };
 
-/** A lane whose true size a test knows, read whenever the test says. */
+/** A lane whose true size a test knows; it is read when the test says, and where the admission needs it fresher. */
 function lane({ waiting = 0, held = 0, drainRate = null as number | null, running = 0 } = {}) {
   const truth = { waiting, held, drainRate, running };
   const listeners: (() => void)[] = [];
-  let reading = { ...truth };
+  let reading = { at: performance.now(), lag: new Map([['low' as Lane, { ...truth }]]) };
+  const ask = () => {
+    for (const listener of listeners) listener();
+    reading = { at: performance.now(), lag: new Map([['low' as Lane, { ...truth }]]) };
+  };
   const admission = new LaneAdmission(
     {
-      read: async () => new Map([['low' as Lane, reading]]),
+      read: async (freshForMs = Number.POSITIVE_INFINITY) => {
+        if (performance.now() - reading.at >= freshForMs) ask();
+        return reading.lag;
+      },
       onAsk: (listener) => {
         listeners.push(listener);
         return () => {};
@@ -23,10 +31,6 @@ function lane({ waiting = 0, held = 0, drainRate = null as number | null, runnin
     () => truth.running,
     ALONE,
   );
-  const ask = () => {
-    for (const listener of listeners) listener();
-    reading = { ...truth };
-  };
   const store = async () => {
     truth.waiting += 1;
   };
@@ -82,14 +86,79 @@ describe('LaneAdmission', () => {
     await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
   });
 
-  it('counts a message whose append failed until the next reading, since it may be there', async () => {
-    const { admission, ask, store } = lane({ waiting: 9 });
-    await expect(admission.through('low', () => Promise.reject(new Error('no answer')))).rejects.toThrow(
+  it('asks the broker whether a message whose append failed is there', async () => {
+    const noAnswer = () => Promise.reject(new Error('no answer'));
+    const lost = lane({ waiting: 9 });
+    await expect(lost.admission.through('low', noAnswer)).rejects.toThrow('no answer');
+    await lost.admission.through('low', lost.store);
+    const stored = lane({ waiting: 9 });
+    await expect(stored.admission.through('low', () => stored.store().then(noAnswer))).rejects.toThrow(
       'no answer',
     );
-    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
-    ask();
-    await admission.through('low', store);
+    await expect(stored.admission.through('low', stored.store)).rejects.toBeInstanceOf(LaneFullError);
+  });
+
+  it('refuses nobody for messages that have left the lane since it was read', async () => {
+    const { truth, admission } = lane();
+    const runsAtOnce = async () => {};
+    for (let at = 0; at < 5; at += 1) {
+      await Promise.all(Array.from({ length: 10 }, () => admission.through('low', runsAtOnce)));
+    }
+    expect(truth.waiting).toBe(0);
+  });
+
+  it('refuses nobody for messages that run, though their worker says so a little later', async () => {
+    const { truth, admission } = lane();
+    const taken = async () => {
+      truth.held += 1;
+      setTimeout(() => {
+        truth.running += 1;
+      }, RUNNING_TOLD_WITHIN_MS);
+    };
+    await Promise.all(Array.from({ length: 10 }, () => admission.through('low', taken)));
+    await admission.through('low', taken);
+    expect(truth.held).toBe(11);
+  });
+
+  it('never counts beside a reading what was counted for a later one', async () => {
+    const listeners: (() => void)[] = [];
+    const empty = new Map([['low' as Lane, { waiting: 0, held: 0, drainRate: null }]]);
+    const full = new Map([['low' as Lane, { waiting: 10, held: 0, drainRate: null }]]);
+    let reads = 0;
+    const admission = new LaneAdmission(
+      {
+        read: async () => {
+          // The second request of the tick makes the broker be asked, while the first has its older answer.
+          reads += 1;
+          const lag = reads === 1 ? empty : full;
+          if (reads === 2) for (const listener of listeners) listener();
+          return lag;
+        },
+        onAsk: (listener) => {
+          listeners.push(listener);
+          return () => {};
+        },
+      },
+      LIMITS,
+      () => 0,
+      ALONE,
+    );
+    let stored = 0;
+    const store = async () => {
+      stored += 1;
+    };
+    await Promise.all([1, 2].map(() => admission.through('low', store).catch(() => {})));
+    expect(stored).toBe(0);
+  });
+
+  it('neither limits nor counts what enters no lane yet', async () => {
+    const { truth, admission } = lane({ waiting: 9 });
+    const later = async () => {};
+    for (let at = 0; at < 20; at += 1) await admission.through(null, later);
+    await admission.through('low', later);
+    const { admitted } = await lane({ waiting: 10 }).admission.admit([null, null], (only) => only);
+    expect(admitted).toHaveLength(2);
+    expect(truth.waiting).toBe(9);
   });
 
   it('takes of many as many as fit, in their order, and all of other lanes', async () => {

@@ -4,7 +4,7 @@ import type { WorkerBeat } from './worker-beat.js';
 /** Three missed beats: a worker that is silent for longer is not counted, whether it died or lost its way to the broker. */
 const FORGOTTEN_AFTER_MS = 3_500;
 
-/** The workers of all processes as their beats tell of them, at most a second old. */
+/** The workers of all processes as their beats tell of them, at most a second old; what runs, a tenth of a second. */
 export class WorkersSeen {
   private readonly beats = new Map<string, { beat: WorkerBeat; atMs: number }>();
 

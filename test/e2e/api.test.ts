@@ -25,12 +25,15 @@ async function call(
 
 const llmq = ({ dataDir }: RunningService, ...args: string[]) => runLlmq(dataDir, ...args);
 
-describe('the service as it comes, with its demo endpoint', () => {
+const MAX_LOW = 20;
+
+describe('the service with its demo endpoint', () => {
   let service: RunningService;
   let messages: string;
 
   beforeAll(async () => {
-    service = await startService({ config: { queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 } } } });
+    const retry = { base_delay_ms: 50, max_delay_ms: 200 };
+    service = await startService({ config: { queue: { retry, levels: { low: { max_size: MAX_LOW } } } } });
     messages = `${service.baseUrl}/api/v1/messages`;
   });
   afterAll(async () => service?.stop());
@@ -97,6 +100,18 @@ describe('the service as it comes, with its demo endpoint', () => {
     got.forEach((content, at) => {
       expect(content).toContain(`question number ${at}.`);
     });
+  });
+
+  it('counts for the limit of a lane what waits in it, and neither what has run nor what is not due', async () => {
+    const low = (more: object) => submit({ content: '[[demo:rate 0]]', priority: 'low', ...more });
+    const later = await Promise.all(Array.from({ length: 2 * MAX_LOW }, () => low({ delay: 600_000 })));
+    expect(new Set(later.map(({ status }) => status))).toEqual(new Set([202]));
+    for (let round = 0; round < 10; round += 1) {
+      const now = await Promise.all(Array.from({ length: MAX_LOW / 2 }, () => low({})));
+      expect(now.map(({ status }) => status)).toEqual(now.map(() => 202));
+      for (const { json } of now) await answered(json.id);
+    }
+    for (const { json } of later) await call('DELETE', `${messages}/${json.id}`);
   });
 
   it('tries again, and tells how often', async () => {

@@ -28,14 +28,14 @@ const FRESH_FOR_MS = 1_000;
 const TIMEOUT_MS = 2_000;
 
 /**
- * The lanes' lag, read from the broker at most once a second however many ask. Where no worker has ever made a lane's
+ * The lanes' lag, read from the broker at most once a second however many ask, unless they need it fresher. Where no worker has ever made a lane's
  * consumer, everything in the lane waits.
  */
 export class LaneLagReader {
   private manager: Promise<JetStreamManager> | null = null;
   private readonly settled = new Map<Lane, readonly SettledAt[]>();
   private readonly listeners = new Set<() => void>();
-  private latest: { at: number; lag: Promise<ReadonlyMap<Lane, LaneLag>> } | null = null;
+  private latest: { at: number; answered: boolean; lag: Promise<ReadonlyMap<Lane, LaneLag>> } | null = null;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -51,12 +51,19 @@ export class LaneLagReader {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Never rejects; lanes that the broker did not tell of are left out. */
-  read(): Promise<ReadonlyMap<Lane, LaneLag>> {
+  /**
+   * Never rejects; lanes that the broker did not tell of are left out. While the broker owes an answer it is not asked
+   * again, whatever the age of what it was asked.
+   */
+  read(freshForMs: number = FRESH_FOR_MS): Promise<ReadonlyMap<Lane, LaneLag>> {
     const now = this.nowMs();
-    if (this.latest === null || now - this.latest.at >= FRESH_FOR_MS) {
+    if (this.latest === null || (this.latest.answered && now - this.latest.at >= freshForMs)) {
       for (const listener of this.listeners) listener();
-      this.latest = { at: now, lag: this.ask() };
+      const latest = { at: now, answered: false, lag: this.ask() };
+      void latest.lag.then(() => {
+        latest.answered = true;
+      });
+      this.latest = latest;
     }
     return this.latest.lag;
   }
