@@ -65,6 +65,8 @@ function receivedWords({ data }: MessageReceived): string {
 
 const PRIORITY_REASONS: Readonly<Record<string, string>> = {
   explicit: 'the client asked for it',
+  metadata: 'the client asked for it in the metadata (user_priority)',
+  conversation: 'it is that of its conversation',
   user_default: "it is this user's default",
   default: "it is the service's default",
   analysis: 'its content asks for it',

@@ -16,6 +16,8 @@ export interface Submission {
   readonly doubleTexting?: DoubleTexting;
   readonly request: ModelRequest;
   readonly requestedPriority: Lane | null;
+  /** What its conversation's messages get that ask for nothing; absent until it is let in there. */
+  readonly conversationPriority?: Lane | null;
   readonly metadata: Record<string, unknown>;
   /** The message that this one repeats, as the client says. */
   readonly replayOf?: string;
@@ -37,6 +39,8 @@ export interface AcceptedMessage {
   readonly id: string;
   readonly priority: Lane;
   readonly priorityReason: PriorityReason;
+  /** Its own or its conversation's; null for the service's default. */
+  readonly model: string | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
   /** ISO 8601, UTC; null when it is in its lane already. */

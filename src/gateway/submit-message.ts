@@ -174,13 +174,14 @@ export class SubmitMessage {
     this.refuseUnknownModel(submission);
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
     const { tenant, mostUrgent } = caller;
-    const { userId, request, requestedPriority, metadata } = submission;
+    const { userId, request, requestedPriority, conversationPriority, metadata } = submission;
     const prioritization = await this.prioritizer.prioritize({
       tenant,
       mostUrgent,
       userId,
       request,
       requestedPriority,
+      conversationPriority,
       metadata,
     });
     const nowMs = this.sources.nowMs();
@@ -197,7 +198,10 @@ export class SubmitMessage {
     const { conversationId, doubleTexting: mode = 'enqueue' } = submission;
     return {
       turn: conversationId === null ? null : { messageId: context.messageId, conversationId, mode },
-      accepted: { id: context.messageId, priority, priorityReason, createdAt: context.now, ...when },
+      accepted: {
+        ...{ id: context.messageId, priority, priorityReason, createdAt: context.now, ...when },
+        model: request.model,
+      },
       events: receive(context, this.received(submission, priority, when), prioritization),
     };
   }

@@ -62,9 +62,10 @@ export class SubmitOnce {
 }
 
 function acceptedOf(state: MessageState): AcceptedMessage {
-  const { id, priority, priorityReason, createdAt, deadline, attempts } = state;
+  const { id, priority, priorityReason, model, createdAt, deadline, attempts } = state;
   return {
     id,
+    model,
     priority,
     priorityReason,
     createdAt,

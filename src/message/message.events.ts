@@ -32,9 +32,15 @@ export const usageSchema = z.object({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
-/** Why a message is in its lane. `rule:<id>` names the priority rule that matched. */
+/**
+ * Why a message is in its lane. `metadata` is the client's `user_priority` in there, `rule:<id>` names the priority rule
+ * that matched.
+ */
 export const priorityReasonSchema = z.union([
-  z.enum(['explicit', 'user_default', 'default', 'analysis', 'retry', 'requeue', 'turn_ready']),
+  z.enum([
+    ...['explicit', 'metadata', 'conversation', 'user_default', 'default', 'analysis'],
+    ...['retry', 'requeue', 'turn_ready'],
+  ] as const),
   z.templateLiteral(['rule:', z.string()]),
 ]);
 export type PriorityReason = z.infer<typeof priorityReasonSchema>;

@@ -5,7 +5,7 @@ import { type PriorityGrounds, prioritize } from './prioritize.decision.js';
 
 const analysis = { tokens: 1, words: 1, language: 'en', question: false, sentiment: 0, score: 0 };
 const nothing: PriorityGrounds = {
-  ...{ explicit: null, override: null, mostUrgent: 'realtime', userDefault: null },
+  ...{ explicit: null, override: null, conversation: null, mostUrgent: 'realtime', userDefault: null },
   ...{ matchRules: () => null, analysis, thresholds: { realtime: null, high: 0.8 }, fallback: 'normal' },
 };
 const lane = fc.constantFrom<Lane>(...LANES);
@@ -18,6 +18,7 @@ describe('prioritize', () => {
       ...nothing,
       explicit: 'low',
       override: 'realtime',
+      conversation: 'high',
       userDefault: 'normal',
       matchRules: () => rule,
       analysis: { ...analysis, score: 1 },
@@ -28,8 +29,9 @@ describe('prioritize', () => {
       return `${priority} ${reason}`;
     };
     expect(decided({})).toBe('low explicit');
-    expect(decided({ explicit: null })).toBe('realtime explicit');
-    const unasked = { explicit: null, override: null };
+    expect(decided({ explicit: null })).toBe('realtime metadata');
+    expect(decided({ explicit: null, override: null })).toBe('high conversation');
+    const unasked = { explicit: null, override: null, conversation: null };
     expect(decided(unasked)).toBe('normal user_default');
     expect(decided({ ...unasked, userDefault: null })).toBe('high rule:r1');
     const byContent = { ...unasked, userDefault: null, matchRules: () => null };
@@ -39,16 +41,25 @@ describe('prioritize', () => {
 
   it('lowers what is asked for to what the caller may ask for, and nothing else', () => {
     fc.assert(
-      fc.property(maybe, maybe, lane, maybe, (explicit, override, mostUrgent, userDefault) => {
-        const grounds = { ...nothing, explicit, override, mostUrgent, userDefault };
-        const { priority, reason } = prioritize(grounds);
-        const asked = explicit ?? override;
-        if (asked === null) expect(priority).toBe(userDefault ?? 'normal');
-        else {
-          expect(reason).toBe('explicit');
-          expect(LANES.indexOf(priority)).toBe(Math.max(LANES.indexOf(asked), LANES.indexOf(mostUrgent)));
-        }
-      }),
+      fc.property(
+        maybe,
+        maybe,
+        maybe,
+        lane,
+        maybe,
+        (explicit, override, conversation, mostUrgent, userDefault) => {
+          const grounds = { ...nothing, explicit, override, conversation, mostUrgent, userDefault };
+          const { priority, reason } = prioritize(grounds);
+          const asked = explicit ?? override ?? conversation;
+          if (asked === null) expect(priority).toBe(userDefault ?? 'normal');
+          else {
+            expect(reason).toBe(
+              explicit !== null ? 'explicit' : override !== null ? 'metadata' : 'conversation',
+            );
+            expect(LANES.indexOf(priority)).toBe(Math.max(LANES.indexOf(asked), LANES.indexOf(mostUrgent)));
+          }
+        },
+      ),
     );
   });
 

@@ -22,6 +22,8 @@ export interface PriorityGrounds {
   readonly explicit: Lane | null;
   /** The client's `user_priority` in the metadata, from programs that can't set the field. */
   readonly override: Lane | null;
+  /** What the conversation's messages get that ask for nothing. */
+  readonly conversation: Lane | null;
   /** The most urgent that this caller may ask for. */
   readonly mostUrgent: Lane;
   /** What an admin set for this user. */
@@ -33,12 +35,15 @@ export interface PriorityGrounds {
   readonly fallback: Lane;
 }
 
-/** The preprocessor's order: what the client asks for, the user's default, the rules, the analysis, the service's default. */
+/**
+ * The preprocessor's order: what the client asks for with the message, or in its metadata, or asked for with the
+ * conversation (each lowered to what it may ask for), the user's default, the rules, the analysis, the service's default.
+ */
 export function prioritize(grounds: PriorityGrounds): Prioritization {
-  const { analysis } = grounds;
-  const asked = grounds.explicit ?? grounds.override;
+  const { analysis, mostUrgent } = grounds;
+  const asked = askedFor(grounds);
   if (asked !== null) {
-    return { priority: lessUrgent(asked, grounds.mostUrgent), reason: 'explicit', analysis };
+    return { priority: lessUrgent(asked.priority, mostUrgent), reason: asked.reason, analysis };
   }
   if (grounds.userDefault !== null)
     return { priority: grounds.userDefault, reason: 'user_default', analysis };
@@ -47,6 +52,12 @@ export function prioritize(grounds: PriorityGrounds): Prioritization {
   const lifted = liftedBy(analysis.score, grounds.thresholds);
   if (lifted !== null) return { priority: lifted, reason: 'analysis', analysis };
   return { priority: grounds.fallback, reason: 'default', analysis };
+}
+
+function askedFor({ explicit, override, conversation }: PriorityGrounds) {
+  if (explicit !== null) return { priority: explicit, reason: 'explicit' } as const;
+  if (override !== null) return { priority: override, reason: 'metadata' } as const;
+  return conversation === null ? null : ({ priority: conversation, reason: 'conversation' } as const);
 }
 
 function liftedBy(score: number, { realtime, high }: ScoreThresholds): Lane | null {

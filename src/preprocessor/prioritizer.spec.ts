@@ -96,7 +96,7 @@ describe('the preprocessor', () => {
     const { prioritizer } = await preprocessor();
     const of = (value: unknown) =>
       prioritizer.prioritize(submission('hi', 'default', { user_priority: value }));
-    expect(await of('realtime')).toMatchObject({ priority: 'realtime', reason: 'explicit' });
+    expect(await of('realtime')).toMatchObject({ priority: 'realtime', reason: 'metadata' });
     for (const value of ['highest', 1, null, ['high']]) expect((await of(value)).reason).toBe('default');
   });
 

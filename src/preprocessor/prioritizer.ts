@@ -16,6 +16,8 @@ export interface PriorityRequest {
   readonly userId: string;
   readonly request: ModelRequest;
   readonly requestedPriority: Lane | null;
+  /** That of its conversation; absent outside of one. */
+  readonly conversationPriority?: Lane | null;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -68,6 +70,7 @@ export class Prioritizer {
     const { tenant, request, userId } = submission;
     return prioritize({
       explicit: submission.requestedPriority,
+      conversation: submission.conversationPriority ?? null,
       override: laneIn(submission.metadata['user_priority']),
       mostUrgent: submission.mostUrgent ?? 'realtime',
       userDefault: this.settings.of(tenant).users.get(userId)?.priority ?? null,

@@ -73,6 +73,8 @@ describe('conversations over REST', () => {
     const first = (await call('GET', '/users/ann/conversations?limit=1')).json;
     const second = (await call('GET', `/users/ann/conversations?limit=1&cursor=${first.next_cursor}`)).json;
     expect([first.data[0].id, second.data[0].id, second.next_cursor]).toEqual([other, json.id, null]);
+    const twoUsers = await call('GET', '/users/ann/conversations?user_id=bob');
+    expect(twoUsers).toMatchObject({ status: 422, json: { field: 'user_id' } });
   });
 
   it('refuse what is wrong, and tell what and why', async () => {
@@ -117,14 +119,18 @@ describe('conversations over REST', () => {
       const answer = await call('POST', `/conversations/${id}/messages`, { content });
       expect(answer).toMatchObject({
         status: 202,
-        json: { user_id: 'bob', conversation_id: id, priority: 'low' },
+        json: {
+          ...{ user_id: 'bob', conversation_id: id, model: MODEL },
+          ...{ priority: 'low', priority_reason: 'conversation' },
+        },
       });
       sent.push(answer.json.id);
     }
     const over = await call('POST', '/messages', {
       ...{ user_id: 'carl', content: 'four', conversation_id: id.toUpperCase(), priority: 'high' },
     });
-    expect(over).toMatchObject({ status: 202, json: { priority: 'high' } });
+    const explicit = { priority: 'high', priority_reason: 'explicit' };
+    expect(over).toMatchObject({ status: 202, json: { conversation_id: id, ...explicit } });
     sent.push(over.json.id);
     await eventually(async () =>
       expect((await call('GET', `/conversations/${id}`)).json).toMatchObject({ message_count: 4 }),

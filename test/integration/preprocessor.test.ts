@@ -93,7 +93,7 @@ describe('rules and user defaults', () => {
     expect(await priorityOf(first, 'urgent', { priority: 'low' })).toBe('low explicit');
     expect(await priorityOf(first, 'x', { priority: 'realtime' })).toBe('high explicit');
     expect(await priorityOf(first, 'x', { priority: 'realtime' }, 'admin')).toBe('realtime explicit');
-    expect(await priorityOf(first, 'x', { metadata: { user_priority: 'low' } })).toBe('low explicit');
+    expect(await priorityOf(first, 'x', { metadata: { user_priority: 'low' } })).toBe('low metadata');
   });
 
   it('are tried on a text without storing anything', async () => {

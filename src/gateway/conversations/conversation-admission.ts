@@ -77,7 +77,7 @@ export class ConversationAdmission {
       ...submission,
       conversationId: conversation.id,
       doubleTexting: submission.doubleTexting ?? conversation.doubleTexting,
-      requestedPriority: submission.requestedPriority ?? conversation.priority,
+      conversationPriority: conversation.priority,
       request: { ...request, model: request.model ?? conversation.model },
     };
   }
