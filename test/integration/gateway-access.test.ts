@@ -184,6 +184,15 @@ describe('the documentation', () => {
       ],
     ]);
     expect(json.components.schemas.SubmitMessageDto.required).toEqual(['user_id']);
+    expect(json.components.schemas.SubmitMessageDto.properties.content.type).toBe('string');
+    // biome-ignore lint/suspicious/noExplicitAny: the document has many shapes.
+    const operations = Object.entries<any>(json.paths).map(([path, { post }]) => ({ path, post }));
+    const posts = operations.filter(({ post }) => post !== undefined);
+    const names = (post: { parameters: { name: string }[] }) => post.parameters.map(({ name }) => name);
+    expect(posts.filter(({ post }) => !names(post).includes('Idempotency-Key'))).toEqual([]);
+    expect(posts.filter(({ post }) => '429' in post.responses).map(({ path }) => path)).toEqual([
+      ...['/api/v1/conversations/{id}/messages', '/api/v1/messages/batch', '/api/v1/messages'],
+    ]);
     expect(Object.keys(json.components.schemas.SubmitMessageDto.properties)).toContain('max_retries');
     const page = await request('GET', `${baseUrl}/api/docs`);
     expect(page.status).toBe(200);

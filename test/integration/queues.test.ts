@@ -58,7 +58,9 @@ describe('a lane with a limit', () => {
     const one = (priority: string) => ({ user_id: 'u', content: 'hello', priority });
     const body = { messages: [one('low'), one('normal'), one('low')] };
     const { json } = await request('POST', `${gateway.baseUrl}/api/v1/messages/batch`, body);
-    expect(JSON.stringify(json).match(/queue_full/g)?.length).toBe(2);
+    const refused = json.results.filter(({ status }: { status: number }) => status === 429);
+    const full = { code: 'queue_full', retry_after_seconds: expect.any(Number) };
+    expect(refused.map(({ error }: { error: unknown }) => error)).toMatchObject([full, full]);
   });
 
   it('leaves the other lanes open', async () => {

@@ -13,6 +13,7 @@ import { CONVERSATION_READER, type ConversationReader } from '../../conversation
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { invalidFields } from '../http/refused.error.js';
+import { ApiLaneFull } from '../rest/lane-full.response.js';
 import { limitOf } from '../rest/list-messages.dto.js';
 import { AcceptedMessageDto, MessagePageDto, ProblemDto } from '../rest/message.dto.js';
 import { acceptedJson, pageJson } from '../rest/message.json.js';
@@ -47,6 +48,7 @@ export class ConversationMessagesController {
       'As POST /api/v1/messages; user, priority and model are those of the conversation where absent.',
   })
   @ApiBody({ type: SubmitMessageDto })
+  @ApiLaneFull()
   @ApiAcceptedResponse({ type: AcceptedMessageDto })
   async submit(
     @Param('id', ConversationIdPipe) id: string,
@@ -66,7 +68,9 @@ export class ConversationMessagesController {
   }
 
   @Get()
-  @ApiOperation({ summary: "Read a conversation's messages, in the order in which they were accepted" })
+  @ApiOperation({
+    summary: "Read a conversation's messages, the newest first, or in the order of acceptance",
+  })
   @ApiOkResponse({ type: MessagePageDto })
   async list(
     @Param('id', ConversationIdPipe) id: string,

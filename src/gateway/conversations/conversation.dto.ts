@@ -13,38 +13,31 @@ import * as conversation from './conversation-rules.policy.js';
 /** What a conversation is made with, and what of it can be changed. */
 class ConversationSettingsDto {
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: conversation.MAX_TITLE_LENGTH })
+  @MayObey(conversation.title)
   title?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, description: 'The system prompt' })
+  @MayObey(conversation.systemPrompt)
   context?: string | null;
 
   @ApiPropertyOptional({ enum: LANES, nullable: true, description: 'For its messages that name none' })
+  @MayObey(rules.priority)
   priority?: Lane | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, description: 'For its messages that name none' })
+  @MayObey(rules.identifier)
   model?: string | null;
 
   @ApiPropertyOptional({
     enum: DOUBLE_TEXTING,
     description: 'What happens to a message that is sent while a turn runs or waits',
   })
+  @MayObey(conversation.doubleTexting)
   double_texting?: DoubleTexting | null;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  @MayObey(rules.metadata)
   metadata?: Record<string, unknown> | null;
-}
-
-/** Rules are looked up on the class itself, so each DTO is given its own. */
-function obeySettings(dto: { readonly prototype: object }): void {
-  const fields = {
-    title: conversation.title,
-    context: conversation.systemPrompt,
-    priority: rules.priority,
-    model: rules.identifier,
-    double_texting: conversation.doubleTexting,
-    metadata: rules.metadata,
-  };
-  for (const [field, rule] of Object.entries(fields)) MayObey(rule)(dto.prototype, field);
 }
 
 /** The body of `POST /api/v1/conversations`. */
@@ -53,7 +46,6 @@ export class CreateConversationDto extends ConversationSettingsDto {
   @Obeys(rules.identifier)
   user_id!: string;
 }
-obeySettings(CreateConversationDto);
 
 /** The body of `PUT` and `PATCH /api/v1/conversations/{id}`: what is absent stays as it is, null takes it away. */
 export class ChangeConversationDto extends ConversationSettingsDto {
@@ -61,7 +53,6 @@ export class ChangeConversationDto extends ConversationSettingsDto {
   @MayObey(conversation.conversationState)
   state?: ConversationLifeState | null;
 }
-obeySettings(ChangeConversationDto);
 
 /** The body of `PUT /api/v1/conversations/{id}/state`. */
 export class MoveConversationDto {

@@ -7,12 +7,8 @@ import { MayObey } from '../rest/obeys.js';
 import { identifier, priority } from '../submission-rules.policy.js';
 import { conversationState, pageOrder, title } from './conversation-rules.policy.js';
 
-/** The query of `GET /api/v1/conversations`. */
-export class ListConversationsDto {
-  @ApiPropertyOptional()
-  @MayObey(identifier)
-  user_id?: string;
-
+/** The query of `GET /api/v1/users/{user_id}/conversations`. */
+export class ListUserConversationsDto {
   @ApiPropertyOptional({ enum: CONVERSATION_STATES })
   @MayObey(conversationState)
   state?: ConversationLifeState;
@@ -34,6 +30,13 @@ export class ListConversationsDto {
   cursor?: string;
 }
 
+/** The query of `GET /api/v1/conversations`. */
+export class ListConversationsDto extends ListUserConversationsDto {
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  user_id?: string;
+}
+
 /** The query of `GET /api/v1/conversations/{id}/messages`. */
 export class ListTurnsDto {
   @ApiPropertyOptional({ enum: ['newest_first', 'oldest_first'], default: 'newest_first' })
@@ -49,8 +52,10 @@ export class ListTurnsDto {
   cursor?: string;
 }
 
-export function filterOf(tenant: string, query: ListConversationsDto): ConversationFilter {
-  const { user_id: userId, state, priority: lane, title: text } = query;
+export function filterOf(
+  tenant: string,
+  { user_id: userId, state, priority: lane, title: text }: ListConversationsDto,
+): ConversationFilter {
   return {
     tenant,
     ...(userId == null ? {} : { userId }),

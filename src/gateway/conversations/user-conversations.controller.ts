@@ -10,7 +10,7 @@ import { ValidRequest } from '../rest/valid-request.pipe.js';
 import { identifier } from '../submission-rules.policy.js';
 import { ConversationPageDto } from './conversation.dto.js';
 import { conversationPageJson } from './conversation.json.js';
-import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
+import { filterOf, ListUserConversationsDto } from './list-conversations.dto.js';
 
 @ApiTags('conversations')
 @ApiBearerAuth()
@@ -24,12 +24,12 @@ export class UserConversationsController {
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
     @Param('user_id') userId: string,
-    @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
+    @Query(new ValidRequest(ListUserConversationsDto)) query: ListUserConversationsDto,
     @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const reason = identifier(userId);
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
-    const filter = { ...filterOf(callerOf(request).tenant, query), userId };
+    const filter = filterOf(callerOf(request).tenant, { ...query, user_id: userId });
     return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
   }
 }

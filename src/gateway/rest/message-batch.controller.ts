@@ -16,6 +16,7 @@ import type { Submission } from '../submission.js';
 import type { SubmitResult } from '../submit-message.js';
 import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
+import { ApiLaneFull } from './lane-full.response.js';
 import { ProblemDto } from './message.dto.js';
 import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
 import { batchJson } from './message-batch.json.js';
@@ -44,6 +45,7 @@ export class MessageBatchController {
       'is sent. They are stored 500 at a time, each 500 all or none; the order of the batch is the order of acceptance.',
   })
   @ApiBody({ type: SubmitBatchDto })
+  @ApiLaneFull()
   @ApiOkResponse({ type: BatchResultDto })
   async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
     const items = await inSlices(validBatch.transform(body).messages, CHECKED_AT_ONCE, submissionIn);

@@ -24,6 +24,8 @@ class BatchItemProblemDto {
   @ApiProperty({ description: 'Stable, for programs' }) code!: string;
   @ApiProperty() detail!: string;
   @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
+  @ApiPropertyOptional({ description: 'What the header `Retry-After` would have said' })
+  retry_after_seconds?: number;
 }
 
 class BatchItemDto {

@@ -10,8 +10,15 @@ export function batchJson(results: readonly SubmitResult[]): Record<string, unkn
 
 function itemJson(result: SubmitResult, index: number): Record<string, unknown> {
   if (result instanceof Error) {
-    const { status, code, detail, field, errors } = toProblem(describeFailure(result));
-    return { index, status, error: { code, detail, ...(field === undefined ? {} : { field, errors }) } };
+    const failure = describeFailure(result);
+    const { status, code, detail, field, errors } = toProblem(failure);
+    const retryAfter = failure.headers['retry-after'];
+    const error = {
+      ...{ code, detail },
+      ...(field === undefined ? {} : { field, errors }),
+      ...(retryAfter === undefined ? {} : { retry_after_seconds: Number(retryAfter) }),
+    };
+    return { index, status, error };
   }
   const { id, priority, priorityReason, createdAt } = result;
   return { index, status: 202, id, priority, priority_reason: priorityReason, created_at: createdAt };

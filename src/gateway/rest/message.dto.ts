@@ -46,7 +46,11 @@ export class AcceptedMessageDto {
   @ApiProperty({ type: String, nullable: true }) conversation_id!: string | null;
   @ApiProperty({ type: String, nullable: true }) model!: string | null;
   @ApiProperty(time) created_at!: string;
-  @ApiProperty({ ...laterTime, description: 'When the next attempt is due' }) scheduled_at!: string | null;
+  @ApiProperty({
+    ...laterTime,
+    description: 'When it is due, or its next attempt; null while it waits for no time',
+  })
+  scheduled_at!: string | null;
   @ApiProperty({ ...laterTime, description: 'Past it no model is called' }) deadline!: string | null;
 }
 

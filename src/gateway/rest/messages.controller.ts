@@ -33,6 +33,7 @@ import { MessageLookup } from '../message-lookup.js';
 import { SubmitOnce } from '../submit-once.js';
 import { traceparentOf } from '../trace-parent.policy.js';
 import { FindMessageDto } from './find-message.dto.js';
+import { ApiLaneFull } from './lane-full.response.js';
 import { filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
 import { LongPoll } from './long-poll.js';
 import {
@@ -75,6 +76,7 @@ export class MessagesController {
     description: 'The 202 is sent once the message is durable.',
   })
   @ApiBody({ type: SubmitMessageDto })
+  @ApiLaneFull()
   @ApiAcceptedResponse({
     type: AcceptedMessageDto,
     headers: { Location: { description: 'Where the message is to be read', schema: { type: 'string' } } },

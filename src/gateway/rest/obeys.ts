@@ -25,14 +25,14 @@ export function MayObey(rule: Rule): PropertyDecorator {
   };
 }
 
-/** The rules of a DTO's fields, by their names. */
+/** The rules of a DTO's fields, by their names, with those of the class that it extends. */
 export function rulesOf(dto: { readonly prototype: object }): ReadonlyMap<string, FieldRule> {
-  return Reflect.getOwnMetadata(RULES, dto.prototype) ?? new Map();
+  return Reflect.getMetadata(RULES, dto.prototype) ?? new Map();
 }
 
 function remember(target: object, property: string, rule: FieldRule): void {
-  const rules: Map<string, FieldRule> = Reflect.getOwnMetadata(RULES, target) ?? new Map();
-  Reflect.defineMetadata(RULES, rules.set(property, rule), target);
+  const inherited: ReadonlyMap<string, FieldRule> = Reflect.getMetadata(RULES, target) ?? new Map();
+  Reflect.defineMetadata(RULES, new Map(inherited).set(property, rule), target);
 }
 
 function checkedBy(rule: Rule): PropertyDecorator {

@@ -19,6 +19,12 @@ const TITLES: Readonly<Record<number, string>> = {
   507: 'The queue is full',
 };
 
+/** For codes of which the status says too little. */
+const TITLES_OF_CODES: Readonly<Record<string, string>> = {
+  idempotency_key_reused: 'The key belongs to another request',
+  too_many_conversations: 'Too many conversations',
+};
+
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -35,7 +41,7 @@ export function toProblem(failure: Failure): Problem {
   const [first] = failure.problems;
   return {
     type: `urn:llm-message-queue:problem:${failure.code}`,
-    title: TITLES[failure.status] ?? 'The request failed',
+    title: TITLES_OF_CODES[failure.code] ?? TITLES[failure.status] ?? 'The request failed',
     status: failure.status,
     detail: failure.detail,
     code: failure.code,

@@ -26,6 +26,7 @@ export class SubmitMessageDto {
   user_id!: string;
 
   @ApiPropertyOptional({
+    type: String,
     description: 'The question, in one string',
     minLength: 1,
     example: 'What is a queue?',
@@ -67,7 +68,7 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: true,
-    description: 'Yours; it comes back as it is',
+    description: 'Yours; it comes back as it is. A `user_priority` in it that is a priority counts as one',
   })
   @MayObey(rules.metadata)
   metadata?: Record<string, unknown> | null;

@@ -30,7 +30,8 @@ export function pauseJson(lane: Lane, pause: Pause | null): Record<string, unkno
     paused: pause !== null,
     paused_since: pause?.since ?? null,
     paused_by: pause?.by ?? null,
-    paused_reason: pause?.reason ?? null,
+    // A pause without a reason has an empty one in the log.
+    paused_reason: pause?.reason || null,
   };
 }
 
