@@ -14,6 +14,8 @@ export function conversationWords(event: ConversationEvent): string {
       return summarizedWords(event.data);
     case 'llmq.conversation.erased.v1':
       return `Conversation erased by ${event.data.by} with ${counted(event.data.messages, 'message')}: ${event.data.reason}.`;
+    case 'llmq.conversation.erasure-begun.v1':
+      return 'Being erased from the log.';
     case 'llmq.conversation.erasure-finished.v1':
       return `Erased from the log too, with ${counted(event.data.events, 'event')}.`;
     default:

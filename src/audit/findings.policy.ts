@@ -3,8 +3,9 @@
  * an auditor may want to know: at-least-once execution makes late answers, erasure makes gaps.
  */
 export const RULES = {
-  gap: 'The log has no record where one must be, and no erasure explains it.',
-  erased: 'The log has no record there, and a conversation was erased later.',
+  gap: 'The log has no record where one must be, and no erasure has named it.',
+  erased: 'The log has no record there, and an erasure says that it took it out.',
+  not_erased: 'An erasure says that it has taken this out of the log, and it is there.',
   malformed: 'A record is not an event that this version understands.',
   orphan: 'An event of a message that was never received.',
   tenant_changed: 'An event names another tenant than the message it belongs to.',

@@ -89,6 +89,13 @@ const erasureFinished = (id: string, upTo: number) =>
     { up_to_sequence: upTo, events: 1 },
   );
 
+const erasureBegun = (id: string, ...sequences: [number, number][]) =>
+  cloudEvent(
+    { subject: id, tenant: 'default', now: NOW, newId: () => 'e' },
+    'llmq.conversation.erasure-begun.v1',
+    { sequences },
+  );
+
 /** Each event in a record of its own; null is a record that is gone. */
 async function walk(log: readonly (LogEvent | null)[]) {
   const findings: Finding[] = [];
@@ -160,7 +167,12 @@ describe('a broken log', () => {
     ['a record is gone', [...accepted('a'), null, dispatched('a')], 'gap'],
     ['its last record is gone', [...accepted('a'), null], 'gap'],
     ['its first record is gone', [null, ...life('a')], 'gap'],
-    ['a record behind the last erasure is gone', [erased('c'), null, ...life('a')], 'gap'],
+    ['a record is gone that no erasure names', [null, erased('c'), erasureBegun('c', [4, 5])], 'gap'],
+    [
+      'a record is there that was erased',
+      [...life('a'), erased('c'), erasureBegun('c', [6, 7]), erasureFinished('c', 7)],
+      'not_erased',
+    ],
     ['a message was never received', [prioritized('a')], 'orphan'],
     [
       'an event is of another tenant',
@@ -207,8 +219,12 @@ describe('a broken log', () => {
     ["a slower worker's answer", [...life('a'), completed('a', 1, 2)], 'late_end'],
     ['an event after the end', [...life('a'), prioritized('a')], 'late_event'],
     ['a second reception', [...accepted('a'), received('a')], 'received_again'],
-    ['an erased record', [null, erased('c')], 'erased'],
-    ['a record that was erased behind the erasure', [erased('c'), null, erasureFinished('c', 5)], 'erased'],
+    ['an erased record', [null, erased('c'), erasureBegun('c', [2, 3])], 'erased'],
+    [
+      'a record that was erased behind the erasure',
+      [erased('c'), null, erasureBegun('c', [4, 5]), erasureFinished('c', 5)],
+      'erased',
+    ],
   ])('is not what these make of it: %s', async (_, log, rule) => {
     expect((await walk(log)).rules).toEqual([rule]);
   });
@@ -232,6 +248,25 @@ describe('a broken log', () => {
       }),
     );
   });
+});
+
+it('lets an erasure that began during the walk explain gaps, and expects nothing of it', async () => {
+  const findings: Finding[] = [];
+  const check = new LogCheck({
+    found: (finding) => findings.push(finding),
+    settled: () => undefined,
+    recall: async () => [],
+    wasErased: async () => false,
+  });
+  await check.event({ sequence: 3, event: received('a') });
+  await check.event({ sequence: 7, event: prioritized('a') });
+  expect(check.lost(7)).toEqual([{ from: 2, to: 2 }]);
+  check.later(erasureBegun('c', [2, 5]));
+  check.later(erasureFinished('c', 5));
+  check.end(7);
+  expect(findings.map(({ rule, detail }) => [rule, detail])).toEqual([
+    ['erased', 'the log has nothing at sequences 4 to 5 (one record)'],
+  ]);
 });
 
 it('asks for what it no longer remembers', async () => {

@@ -4,16 +4,15 @@ import { isConversationEvent, isMessageEvent } from '../event-log/log-event.even
 import { streamSequenceOf } from '../event-log/log-position.js';
 import { isTerminal, type MessageEvent } from '../message/message.events.js';
 import { isTerminalStatus } from '../message/message.state.js';
+import { ErasuresSeen } from './erasures-seen.js';
 import type { Finding } from './findings.policy.js';
-import { type Gap, gapBetween, gapFindings } from './gap-check.policy.js';
+import { explainGaps, gapBetween, type RecordRange, rangeFindings, stillThere } from './gap-check.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
 
 /** Messages that ended and are still remembered, since what comes late mostly comes soon. */
 const REMEMBERED_ENDED = 20_000;
-/** Each gap costs a few bytes; a log with more of them is broken enough to be told of these. */
-const MOST_GAPS = 10_000;
 
 export interface LogCheckUse {
   readonly found: (finding: Finding) => void;
@@ -27,7 +26,7 @@ export interface LogCheckUse {
 
 /**
  * Walks the log once. What it holds grows with the messages and turns that are open at one time, not with the log:
- * of those that ended only the last ones are kept.
+ * of those that ended only the last ones are kept, and a few bytes for each run of records that were erased.
  */
 export class LogCheck {
   events = 0;
@@ -38,9 +37,9 @@ export class LogCheck {
   private readonly open = new Map<string, CheckedMessage>();
   private readonly ended = new Map<string, CheckedMessage>();
   private readonly turns: OpenTurns = new Map();
-  private readonly gaps: Gap[] = [];
+  private readonly gaps: RecordRange[] = [];
+  private readonly erasures = new ErasuresSeen();
   private lastRecord = 0;
-  private lastErasure = 0;
 
   constructor(private readonly use: LogCheckUse) {}
 
@@ -57,28 +56,42 @@ export class LogCheck {
     this.use.found({ rule: 'malformed', sequence, subject: null, detail });
   }
 
-  /** @param lastSequence where the log ends; records between the last event and it are gone */
-  end(lastSequence: number): void {
-    this.noteGap(gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1));
-    for (const finding of gapFindings(this.gaps, this.lastErasure)) this.use.found(finding);
-    for (const { state } of this.open.values()) this.use.settled({ state, answer: null });
+  /** Records before the log's end that are not there, and that no erasure has named so far. */
+  lost(lastSequence: number): readonly RecordRange[] {
+    return explainGaps(this.gapsUpTo(lastSequence), this.erasures.named).lost;
   }
 
-  /** Whether a conversation was erased: events of its messages may be gone from the log, or from PostgreSQL alone so far. */
-  get sawErasure(): boolean {
-    return this.lastErasure > 0;
+  /** An erasure that began while the log was being walked explains gaps, and nothing else is known of it. */
+  later(event: ConversationEvent): void {
+    if (event.type === 'llmq.conversation.erasure-begun.v1') this.erasures.event(event);
+  }
+
+  /** @param lastSequence where the log ends; records between the last event and it are gone */
+  end(lastSequence: number): void {
+    const gaps = this.gapsUpTo(lastSequence);
+    const { erased, lost } = explainGaps(gaps, this.erasures.named);
+    const there = stillThere(gaps, this.erasures.finished);
+    const findings = [
+      ...[...rangeFindings('erased', erased), ...rangeFindings('gap', lost)],
+      ...rangeFindings('not_erased', there),
+    ];
+    for (const finding of findings) this.use.found(finding);
+    for (const { state } of this.open.values()) {
+      this.use.settled({ state, answer: null, walkedTo: lastSequence });
+    }
+  }
+
+  private gapsUpTo(lastSequence: number): readonly RecordRange[] {
+    const last = gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1);
+    return last === null ? this.gaps : [...this.gaps, last];
   }
 
   private conversationEvent(event: ConversationEvent, sequence: number): void {
     if (event.type === 'llmq.conversation.summarized.v1') {
       for (const finding of checkSummary(this.turns, event, sequence)) this.use.found(finding);
     } else if (event.type === 'llmq.conversation.erased.v1') {
-      this.lastErasure = Math.max(this.lastErasure, streamSequenceOf(sequence));
       for (const id of event.data.message_ids ?? []) this.forget(event, id);
-    } else if (event.type === 'llmq.conversation.erasure-finished.v1') {
-      // Late events of the erased messages are erased too; they lie between the erasure and its end.
-      this.lastErasure = Math.max(this.lastErasure, streamSequenceOf(event.data.up_to_sequence) + 1);
-    }
+    } else this.erasures.event(event);
   }
 
   private forget(erased: ConversationEvent, id: string): void {
@@ -90,12 +103,9 @@ export class LogCheck {
   private passRecord(sequence: number): void {
     const record = streamSequenceOf(sequence);
     this.passed = sequence;
-    this.noteGap(gapBetween(this.lastRecord, record));
+    const gap = gapBetween(this.lastRecord, record);
+    if (gap !== null) this.gaps.push(gap);
     this.lastRecord = record;
-  }
-
-  private noteGap(gap: Gap | null): void {
-    if (gap !== null && this.gaps.length < MOST_GAPS) this.gaps.push(gap);
   }
 
   private async messageEvent(event: MessageEvent, sequence: number): Promise<void> {
@@ -114,7 +124,7 @@ export class LogCheck {
     if (isTerminal(event) && state.terminalSequence === sequence) {
       const answer =
         event.type === 'llmq.message.completed.v1' ? { sequence, answer: event.data.answer } : null;
-      this.use.settled({ state, answer });
+      this.use.settled({ state, answer, walkedTo: null });
     }
   }
 

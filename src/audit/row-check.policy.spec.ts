@@ -31,7 +31,7 @@ const state: MessageState = {
   },
 };
 const answer = { sequence: 9, answer: { content: 'y' } };
-const message = { state, answer };
+const message = { state, answer, walkedTo: null };
 
 const rules = (...given: Parameters<typeof checkRow>) => checkRow(...given).map(({ rule }) => rule);
 
@@ -41,6 +41,16 @@ it('finds nothing where the rows are as the log tells', () => {
 
 it('leaves rows alone that a later event has changed', () => {
   expect(checkRow(message, { ...state, status: 'pending', lastSequence: 11 }, null)).toEqual([]);
+});
+
+it('tells a row that a later event has changed which the log has not', () => {
+  const row: MessageState = { ...state, status: 'pending', lastSequence: 11 };
+  const [found] = checkRow({ ...message, walkedTo: 11 }, row, null);
+  expect(found).toMatchObject({
+    ...{ rule: 'row_differs', subject: 'm' },
+    detail: 'PostgreSQL has an event at sequence 11, which the log has not',
+  });
+  expect(checkRow({ ...message, walkedTo: 10 }, row, null)).toEqual([]);
 });
 
 it('tells each field that differs', () => {

@@ -11,14 +11,17 @@ export interface KnownAnswer {
 export interface ExpectedMessage {
   readonly state: MessageState;
   readonly answer: KnownAnswer | null;
+  /** Where the walk through the log ended, when it has come there; null for a message that it may meet again. */
+  readonly walkedTo: number | null;
 }
 
 /**
  * Holds PostgreSQL's rows of a message against the log. A row that is ahead belongs to a later event, which is to be
- * compared when the walk comes there; one that is behind, while the projection has passed the event, is wrong.
+ * compared when the walk comes there, and is wrong when there is none; one that is behind, while the projection has
+ * passed the event, is wrong.
  */
 export function checkRow(
-  { state, answer }: ExpectedMessage,
+  { state, answer, walkedTo }: ExpectedMessage,
   row: MessageState | null,
   result: KnownAnswer | null,
 ): Finding[] {
@@ -27,7 +30,15 @@ export function checkRow(
     ...{ sequence: state.lastSequence, subject: state.id },
   });
   if (row === null) return [finding('row_missing', `status ${state.status} in the log`)];
-  if (row.lastSequence > state.lastSequence) return [];
+  if (row.lastSequence > state.lastSequence) {
+    if (walkedTo === null || row.lastSequence > walkedTo) return [];
+    return [
+      finding(
+        'row_differs',
+        `PostgreSQL has an event at sequence ${row.lastSequence}, which the log has not`,
+      ),
+    ];
+  }
   const fields = differingFields(state, row);
   const found = fields.map((field) =>
     finding(

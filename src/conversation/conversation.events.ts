@@ -51,6 +51,14 @@ export const conversationEventSchemas = {
     /** Its messages: their rows go with it, and what is said of them from here on is not taken up any more. */
     message_ids: z.array(z.string()).nullish(),
   }),
+  /**
+   * Which records of the log are taken out now, said before they are, so that an auditor can tell them from lost ones.
+   * Each pair is a first and a last sequence. An erasure of many has several of these events; one that was broken off
+   * names again what it takes out when it goes on.
+   */
+  'llmq.conversation.erasure-begun.v1': z.object({
+    sequences: z.array(z.tuple([z.number().int().positive(), z.number().int().positive()])),
+  }),
   /** Nothing of the conversation and its messages is in the log any more up to this sequence. */
   'llmq.conversation.erasure-finished.v1': z.object({
     up_to_sequence: z.number().int().positive(),

@@ -1,5 +1,5 @@
 import type { RequestRow } from '../message/message.projection.js';
-import type { ConversationEvent } from './conversation.events.js';
+import type { ConversationEvent, ConversationEventType } from './conversation.events.js';
 import { type ConversationState, evolveConversation, receiveTurn } from './conversation.state.js';
 
 export interface SequencedConversationEvent {
@@ -25,9 +25,15 @@ export interface ConversationRows {
 
 const NO_ROWS: ConversationRows = { conversations: new Map(), events: [], leftovers: [] };
 
-/** An erasure and its end stay in the log for ever: they say who and when, and nothing of what was erased. */
-export function outlivesErasure({ type }: { readonly type: string }): boolean {
-  return type === 'llmq.conversation.erased.v1' || type === 'llmq.conversation.erasure-finished.v1';
+/** An erasure's events stay in the log for ever: they say who, when and where, and nothing of what was erased. */
+export const OUTLIVE_ERASURE: readonly ConversationEventType[] = [
+  'llmq.conversation.erased.v1',
+  'llmq.conversation.erasure-begun.v1',
+  'llmq.conversation.erasure-finished.v1',
+];
+
+export function outlivesErasure({ type }: { readonly type: ConversationEventType }): boolean {
+  return OUTLIVE_ERASURE.includes(type);
 }
 
 /**

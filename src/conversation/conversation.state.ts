@@ -157,6 +157,7 @@ function changeOf(state: ConversationState, event: Change): Partial<Conversation
       const upToMessageId = event.data.up_to_message_id ?? null;
       return older ? null : { summary: { upToSequence, upToMessageId, text, model } };
     }
+    case 'llmq.conversation.erasure-begun.v1':
     case 'llmq.conversation.erasure-finished.v1':
       return null;
     default:

@@ -4,12 +4,15 @@ import type { Sources } from '../platform/clock.js';
 import type { ProjectionPosition } from '../projection/message-reader.port.js';
 import { conversationEvent } from './conversation.events.js';
 import { eraseConversation } from './erase-conversation.decision.js';
+import { erasedRanges } from './erased-ranges.policy.js';
 import { erasingOrder, type QueuedErasure } from './erasing-order.policy.js';
 import type { ErasureReader, MessageRemains, UnfinishedErasure } from './erasure.port.js';
 
 const AT_ONCE = 20;
 const POSITION_TIMEOUT_MS = 10_000;
 const BY = 'service';
+/** An event must fit into one record of the log; so many ranges are some 500 kB at most. */
+const EVENTS_ANNOUNCED_AT_ONCE = 20_000;
 
 export interface EraserParts {
   readonly log: EventLog;
@@ -42,6 +45,7 @@ export class Eraser {
     }
     const queued = await reader.queued(conversationId);
     if (queued.length === 0) return;
+    await this.announce(conversationId, tenant, queued);
     // Before the log's records, which are what this is found by when it has to be done again.
     await this.parts.remains.clear(messagesIn(queued));
     const { first, last } = erasingOrder(queued, streamSequenceOf);
@@ -54,6 +58,22 @@ export class Eraser {
         events: queued.length,
       }),
     );
+  }
+
+  /** Before anything is gone, so that nothing is ever missing of which the log does not tell why. */
+  private async announce(
+    conversationId: string,
+    tenant: string,
+    queued: readonly QueuedErasure[],
+  ): Promise<void> {
+    for (let from = 0; from < queued.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
+      const part = queued.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
+      const sequences = erasedRanges(part.map(({ sequence }) => sequence));
+      const context = this.context(conversationId, tenant);
+      await this.parts.log.append([
+        conversationEvent(context, 'llmq.conversation.erasure-begun.v1', { sequences }),
+      ]);
+    }
   }
 
   /** True once the projection has it: what is read next is then not what was read before. */

@@ -1,4 +1,4 @@
-import type { SequencedConversationEvent } from '../conversation/conversation.projection.js';
+import { OUTLIVE_ERASURE, type SequencedConversationEvent } from '../conversation/conversation.projection.js';
 import type { Statement } from './statement.js';
 
 /** Tables with rows of a message, by the column that names it. */
@@ -69,10 +69,10 @@ function ownEventsErased(at: string, conversationId: string, before: number): St
     text: `WITH gone AS (
         DELETE FROM ${at}.conversation_events
         WHERE conversation_id = $1 AND sequence < $2
-          AND type NOT IN ('llmq.conversation.erased.v1', 'llmq.conversation.erasure-finished.v1')
+          AND NOT type = ANY($3::text[])
         RETURNING conversation_id, sequence
       ) INSERT INTO ${at}.erasure_queue (conversation_id, sequence)
         SELECT conversation_id, sequence FROM gone ON CONFLICT DO NOTHING`,
-    values: [conversationId, before],
+    values: [conversationId, before, OUTLIVE_ERASURE],
   };
 }

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { OUTLIVE_ERASURE } from '../conversation/conversation.projection.js';
 import type { MessageState } from '../message/message.state.js';
 import { readCheckpoint } from './checkpoint.js';
 import { loadErased } from './conversation-loader.js';
@@ -43,6 +44,16 @@ export class ProjectedMessages {
   /** Those of `ids` that were erased with their conversation: they have no rows any more, and get none. */
   async erased(ids: readonly string[]): Promise<Set<string>> {
     return new Set((await loadErased(this.dataSource, this.schema, ids)).keys());
+  }
+
+  /** Whether an erasure is under way, or one began or ended behind this sequence: then the log and the tables move. */
+  async erasing(after: number): Promise<boolean> {
+    const [row] = await this.dataSource.query(
+      `SELECT EXISTS (SELECT 1 FROM "${this.schema}".erasure_queue)
+           OR EXISTS (SELECT 1 FROM "${this.schema}".conversation_events WHERE sequence > $1 AND type = ANY($2)) AS yes`,
+      [after, OUTLIVE_ERASURE],
+    );
+    return row.yes;
   }
 
   async counts(upTo: number): Promise<ProjectedCounts> {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { streamSequenceOf } from '../../src/event-log/log-position.js';
 import { eventually } from '../support/eventually.js';
+import { runLlmq } from '../support/llmq-command.js';
 import { queryPostgres } from '../support/server-clients.js';
 import { type RunningService, startService } from '../support/service.js';
 import { type ServiceAddresses, serviceAddresses } from '../support/service-addresses.js';
@@ -45,7 +47,12 @@ async function call(method: string, path: string, body?: object, more: Record<st
   return { status: response.status, text, json: (text.startsWith('{') ? JSON.parse(text) : text) as any };
 }
 
+let bystander: string;
+
 it('leaves nothing of a conversation in any stream, bucket or table, whatever its messages were doing', async () => {
+  const other = await call('POST', '/api/v1/messages', { user_id: 'hugo', content: '[[demo:fail 400]]' });
+  bystander = other.json.id;
+  expect((await call('GET', `/api/v1/messages/${bystander}?wait=30s`)).json.status).toBe('failed');
   const fields = { user_id: 'gina', title: SECRET, context: SECRET, metadata: { [SECRET]: SECRET } };
   const create = () => call('POST', '/api/v1/conversations', fields, { 'idempotency-key': 'make' });
   const made = await create();
@@ -111,6 +118,26 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
   });
   expect(await create()).toMatchObject({ status: 404, json: { code: 'not_found' } });
   expect(service.logs()).not.toContain(SECRET);
+});
+
+it('tells an auditor what an erasure took out of the log, and nothing else that is lost before it', async () => {
+  const verify = async () => {
+    const { code, output } = await runLlmq(service.dataDir, 'events', 'verify', '--json');
+    return { code, ...JSON.parse(output) };
+  };
+  // The second erasure of the last message may still be under way.
+  await eventually(async () =>
+    expect(await verify()).toMatchObject({ code: 0, ok: true, counts: { erased: expect.any(Number) } }),
+  );
+  const { streams } = await jetstreamManager(nats);
+  const records = await call('GET', `/api/v1/messages/${bystander}/events`);
+  const ended = records.json.data.find(({ type }: { type: string }) => type.includes('dead-lettered'));
+  await streams.deleteMessage('LLMQ_EVENTS', streamSequenceOf(ended.sequence));
+  const { code, counts, findings } = await verify();
+  expect(code).toBe(1);
+  expect(counts).toMatchObject({ gap: 1, index_differs: 1, row_differs: 1 });
+  const gap = findings.find(({ rule }: { rule: string }) => rule === 'gap');
+  expect(streamSequenceOf(gap.sequence)).toBe(streamSequenceOf(ended.sequence));
 });
 
 async function countOf(stream: string): Promise<number> {
