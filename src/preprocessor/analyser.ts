@@ -1,5 +1,5 @@
-import { Piscina } from 'piscina';
 import type { Analysis, ModelRequest } from '../message/message.events.js';
+import { SingleThread } from '../platform/single-thread.js';
 import { threadFile } from '../platform/thread-file.js';
 import { type AnalysedText, analysedText } from './analysis.js';
 
@@ -20,12 +20,8 @@ interface Asked {
  * together; one batch at a time, since the pool keeps no order among several.
  */
 export class Analyser {
-  private readonly thread = new Piscina({
-    filename: threadFile(import.meta.url, './analysis.thread.js').href,
-    minThreads: 1,
-    maxThreads: 1,
-    // Its tables are not worth reading twice.
-    idleTimeout: Number.POSITIVE_INFINITY,
+  private readonly thread = new SingleThread<readonly AnalysedText[], Analysis[]>({
+    file: threadFile(import.meta.url, './analysis.thread.js'),
     // Of what it makes nearly nothing outlives a text.
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
   });
@@ -48,7 +44,7 @@ export class Analyser {
   }
 
   async close(): Promise<void> {
-    await this.thread.destroy();
+    await this.thread.close();
   }
 
   private async handOver(): Promise<void> {
@@ -58,7 +54,7 @@ export class Analyser {
 
   private async run(batch: readonly Asked[]): Promise<void> {
     try {
-      const found: Analysis[] = await this.thread.run(batch.map(({ text }) => text));
+      const found = await this.thread.run(batch.map(({ text }) => text));
       for (const [index, { resolve }] of batch.entries()) resolve(found[index]!);
     } catch (error) {
       for (const { reject } of batch) reject(error as Error);

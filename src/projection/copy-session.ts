@@ -1,6 +1,6 @@
 import type { TransferListItem } from 'node:worker_threads';
-import { Piscina } from 'piscina';
 import { THREAD_LIMITS } from '../platform/heap.js';
+import { SingleThread } from '../platform/single-thread.js';
 import { threadFile } from '../platform/thread-file.js';
 import type { Statement } from './statement.js';
 
@@ -17,10 +17,13 @@ export interface CopyTransaction {
   readonly last: readonly Statement[];
 }
 
+/** What is told of a failure; of these only the message is always there. */
 export interface CopyFailure {
-  /** Empty where there is none. */
-  readonly code: string;
   readonly message: string;
+  readonly code?: string;
+  /** PostgreSQL's: which values, and the line of which table. */
+  readonly detail?: string;
+  readonly where?: string;
 }
 
 export interface CopyThreadData {
@@ -32,16 +35,12 @@ export interface CopyThreadData {
  * there and back, and in the thread of the fold each would wait until that lets go for a moment.
  */
 export class CopySession {
-  private readonly thread: Piscina;
+  private readonly thread: SingleThread<CopyTransaction, CopyFailure | null>;
 
   constructor(url: string) {
     const workerData: CopyThreadData = { url };
-    this.thread = new Piscina({
-      filename: threadFile(import.meta.url, './copy.thread.js').href,
-      minThreads: 1,
-      maxThreads: 1,
-      // It keeps the connection.
-      idleTimeout: Number.POSITIVE_INFINITY,
+    this.thread = new SingleThread({
+      file: threadFile(import.meta.url, './copy.thread.js'),
       resourceLimits: THREAD_LIMITS,
       workerData,
     });
@@ -56,17 +55,17 @@ export class CopySession {
   async write(transaction: CopyTransaction): Promise<void> {
     const chunks = transaction.tables.flatMap((table) => table.chunks);
     const transferList = chunks.map(({ buffer }) => buffer as TransferListItem);
-    const failure: CopyFailure | null = await this.thread.run(transaction, { transferList });
+    const failure = await this.thread.run(transaction, transferList);
     if (failure !== null) throw errorOf(failure);
   }
 
   /** Ends the connection with the thread; PostgreSQL rolls back what was under way. */
   async close(): Promise<void> {
-    await this.thread.destroy();
+    await this.thread.close();
   }
 }
 
 /** As the thread met it: without a code, where neither PostgreSQL nor Node gave one. */
-function errorOf({ code, message }: CopyFailure): Error {
-  return Object.assign(new Error(message), code === '' ? {} : { code });
+function errorOf({ message, ...told }: CopyFailure): Error {
+  return Object.assign(new Error(message), told);
 }

@@ -17,8 +17,19 @@ export default async function write(transaction: CopyTransaction): Promise<CopyF
     await commit(await connection, transaction);
     return null;
   } catch (error) {
-    return { code: codeOf(error), message: (error as Error).message };
+    return failureOf(error as Error);
   }
+}
+
+function failureOf(error: Error): CopyFailure {
+  const code = codeOf(error);
+  const { detail, where } = error as { detail?: string; where?: string };
+  return {
+    message: error.message,
+    ...(code === '' ? {} : { code }),
+    ...(detail === undefined ? {} : { detail }),
+    ...(where === undefined ? {} : { where }),
+  };
 }
 
 async function commit(client: Client, { first, tables, last }: CopyTransaction): Promise<void> {

@@ -91,9 +91,10 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
   if (!resume) await dropSchema(control, schemas.next);
   const resuming = await schemaExists(control, schemas.next);
   const dataSource = await openDatabase({ ...database, schema: schemas.next, poolSize: 2 });
-  const following = await connectToFill(database.url, { pipeline: true });
   const copying = new CopySession(database.url);
+  let following: Client | undefined;
   try {
+    following = await connectToFill(database.url, { pipeline: true });
     if (!resuming) await shelveIndexes(dataSource, schemas.next);
     const fill = new Fill(options, schemas.next, { copying, following }, dataSource);
     await fill.begin();
@@ -108,7 +109,7 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
     return fill.applied;
   } finally {
     await copying.close();
-    await following.end().catch(() => {});
+    await following?.end().catch(() => {});
     await dataSource.destroy();
   }
 }

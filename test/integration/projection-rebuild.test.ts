@@ -141,41 +141,55 @@ it('swaps under a projector and readers at work: nothing is lost, and no message
   expect(await digests(dataSource)).toEqual(await digests(reference));
 });
 
-it('leaves the live tables as they are when it is broken off, and goes on from there when told to', async () => {
-  const dataSource = await tables();
-  const log = new ArrayLog();
-  await log.append(tangledLog(300, 23));
-  await foldToEnd(dataSource, log, 100);
-  const [live, before] = [await digests(dataSource), await generation(dataSource)];
+/** Of one transaction: few are written row by row, many are copied. */
+const FEW = 40;
+const MANY = 700;
 
-  const breaking = new AbortController();
-  const broken = rebuildOf(dataSource, log, {
-    signal: breaking.signal,
-    onPhase: (_, applied) => applied > 300 && breaking.abort(),
-  });
-  await expect(broken).rejects.toMatchObject({ code: 'rebuild_aborted' });
-  expect(await generation(dataSource)).toBe(before);
-  expect(await digests(dataSource)).toEqual(live);
-  expect(await schemas(dataSource)).toEqual(['', '_next']);
-
-  const seen: number[] = [];
-  await rebuildOf(dataSource, log, { resume: true, onPhase: (_, applied) => seen.push(applied) });
-  expect(seen[0]).toBeGreaterThan(300);
-  expect(await generation(dataSource)).not.toBe(before);
-  expect(await digests(dataSource)).toEqual(live);
-  expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([]);
-});
-
-it.each(['replaying', 'indexing', 'swapping'] as const)(
-  'leaves the live tables whole when its sessions are killed while %s, and starts afresh the next time',
-  async (phase) => {
+it.each([FEW, MANY])(
+  'leaves the live tables as they are when it is broken off, and goes on from there when told to (%i events at a time)',
+  async (maxBatch) => {
     const dataSource = await tables();
     const log = new ArrayLog();
-    await log.append(tangledLog(200, 24));
+    await log.append(tangledLog(300, 23));
+    await foldToEnd(dataSource, log, 100);
+    const [live, before] = [await digests(dataSource), await generation(dataSource)];
+
+    const breaking = new AbortController();
+    const broken = rebuildOf(dataSource, log, {
+      maxBatch,
+      signal: breaking.signal,
+      onPhase: (_, applied) => applied > 300 && breaking.abort(),
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'rebuild_aborted' });
+    expect(await generation(dataSource)).toBe(before);
+    expect(await digests(dataSource)).toEqual(live);
+    expect(await schemas(dataSource)).toEqual(['', '_next']);
+
+    const seen: number[] = [];
+    await rebuildOf(dataSource, log, { maxBatch, resume: true, onPhase: (_, applied) => seen.push(applied) });
+    expect(seen[0]).toBeGreaterThan(300);
+    expect(await generation(dataSource)).not.toBe(before);
+    expect(await digests(dataSource)).toEqual(live);
+    expect((await dataSource.driver.createSchemaBuilder().log()).upQueries).toEqual([]);
+  },
+);
+
+it.each(
+  (['replaying', 'indexing', 'swapping'] as const).flatMap((phase) => [
+    [phase, FEW] as const,
+    [phase, MANY] as const,
+  ]),
+)(
+  'leaves the live tables whole when its sessions are killed while %s (%i events at a time), and starts afresh the next time',
+  async (phase, maxBatch) => {
+    const dataSource = await tables();
+    const log = new ArrayLog();
+    await log.append(tangledLog(400, 24));
     await foldToEnd(dataSource, log, 100);
     const live = await digests(dataSource);
     let killing: Promise<unknown> | null = null;
     const killed = rebuildOf(dataSource, log, {
+      maxBatch,
       onPhase: (now, applied) => {
         if (now !== phase || (phase === 'replaying' && applied < 100)) return;
         killing ??= dataSource.query(
@@ -188,7 +202,7 @@ it.each(['replaying', 'indexing', 'swapping'] as const)(
     await killing;
     expect(await digests(dataSource)).toEqual(live);
     await eventually(async () => {
-      await rebuildOf(dataSource, log);
+      await rebuildOf(dataSource, log, { maxBatch });
     });
     expect(await digests(dataSource)).toEqual(live);
     expect(await schemas(dataSource)).toEqual(['']);

@@ -54,7 +54,7 @@ export async function foldToEnd(
 ): Promise<string[]> {
   const { url, schema } = databaseOf(dataSource);
   const client = new pg.Client({ connectionString: url, pipeline: true });
-  const session = new CopySession(url);
+  const session = copiedAtATime === null ? null : new CopySession(url);
   await client.connect();
   const moved: string[] = [];
   try {
@@ -63,7 +63,7 @@ export async function foldToEnd(
     if (from.sequence >= until) return moved;
     const done = new AbortController();
     const newWriter = () =>
-      copiedAtATime === null ? new RowWriter(client, schema) : new CopyWriter(session, schema, copiedAtATime);
+      session === null ? new RowWriter(client, schema) : new CopyWriter(session, schema, copiedAtATime!);
     const target = { log, schema, newWriter, dataSource, maxBatch, until };
     await foldLog(target, from, done.signal, ({ sequence }, turns) => {
       moved.push(...turns);
@@ -71,7 +71,7 @@ export async function foldToEnd(
     });
     return moved;
   } finally {
-    await session.close();
+    await session?.close();
     await client.end();
   }
 }
