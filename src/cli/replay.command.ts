@@ -55,14 +55,15 @@ export function addReplay(program: Command, signal: AbortSignal): void {
 }
 
 /**
- * @returns the exit code: 1 when a message could not be sent again
+ * @returns the exit code: 1 when a message could not be sent again, or was and got no answer
  * @throws {Error} for an empty window
  */
 async function replay(options: ReplayOptions, signal: AbortSignal): Promise<number> {
-  const { from, to, model, priority, apiKey, json } = options;
+  const { from, to, model, priority, json } = options;
   if (Date.parse(from) >= Date.parse(to)) throw new Error('The window is empty: --to is not behind --from.');
-  const url = (options.url ?? configuredUrl()).replace(/\/+$/, '');
-  const client = new ServiceClient({ url, apiKey, signal });
+  // An empty variable counts as not set.
+  const url = (options.url || configuredUrl()).replace(/\/+$/, '');
+  const client = new ServiceClient({ url, apiKey: options.apiKey || undefined, signal });
   const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
   const prices = new Map(options.price);
   const replayed: ReplayedMessage[] = [];
@@ -75,13 +76,20 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
     if (json) process.stdout.write(`${JSON.stringify(messageJson(message, prices))}\n`);
     else if (process.stderr.isTTY) process.stderr.write(`\r${replayed.length} of ${ids.length}`);
   });
+  const order = new Map(ids.map((id, at) => [id, at]));
+  replayed.sort((one, other) => order.get(one.id)! - order.get(other.id)!);
   if (!json) process.stdout.write(`${report(replayed, prices)}${sumOf(replayed, run.dryRun)}\n`);
-  return replayed.some(({ error }) => error !== null) ? 1 : 0;
+  const failed = ({ error, replay }: ReplayedMessage) =>
+    error !== null || (replay !== null && replay.status !== 'completed');
+  return replayed.some(failed) ? 1 : 0;
 }
 
-/** @throws {ConfigError} */
+/** @throws {ConfigError} and {Error} where the configuration leaves the port to the system */
 function configuredUrl(): string {
-  return `http://127.0.0.1:${loadConfig(process.env).server.port}`;
+  const { host, port } = loadConfig(process.env).server;
+  if (port === 0) throw new Error('The service takes any free port (server.port is 0); name it with --url.');
+  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
 function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string, Price>): string {
@@ -91,7 +99,8 @@ function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string
     'status',
     'model',
     'characters',
-    'ms',
+    'waited ms',
+    'call ms',
     'finish',
     'tokens in/out',
     'cost',
@@ -105,13 +114,18 @@ function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string
 }
 
 function cells(outcome: Outcome, prices: ReadonlyMap<string, Price>): string[] {
-  const { status, model, length, totalMs, finishReason, promptTokens, completionTokens, error } = outcome;
+  const { status, model, length, waitedMs, callMs, finishReason, promptTokens, completionTokens, error } =
+    outcome;
   const cost = costOf(outcome, prices);
   return [
     ...[error === null ? status : `${status} (${error})`, model ?? '-', shown(length)],
-    ...[totalMs === null ? '-' : String(Math.round(totalMs)), finishReason ?? '-'],
+    ...[rounded(waitedMs), rounded(callMs), finishReason ?? '-'],
     ...[`${shown(promptTokens)}/${shown(completionTokens)}`, cost === null ? '-' : cost.toFixed(6)],
   ];
+}
+
+function rounded(ms: number | null): string {
+  return ms === null ? '-' : String(Math.round(ms));
 }
 
 function shown(value: number | null): string {
@@ -138,7 +152,8 @@ function outcomeJson(outcome: Outcome, prices: ReadonlyMap<string, Price>): Reco
     ...{ status: outcome.status, model: outcome.model, length: outcome.length, error: outcome.error },
     finish_reason: outcome.finishReason,
     usage: { prompt_tokens: outcome.promptTokens, completion_tokens: outcome.completionTokens },
-    total_ms: outcome.totalMs,
+    waited_ms: outcome.waitedMs,
+    call_ms: outcome.callMs,
     cost: costOf(outcome, prices),
   };
 }

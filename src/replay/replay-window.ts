@@ -6,7 +6,7 @@ import {
   type ReplayFilter,
   replayBody,
 } from './replay.policy.js';
-import type { ServiceClient, ServiceJson } from './service-client.js';
+import { type ServiceClient, type ServiceJson, ServiceRefusalError } from './service-client.js';
 
 export interface ReplayWindow {
   /** Inclusive, ISO 8601. */
@@ -59,13 +59,18 @@ export async function findWindow(
   }
 }
 
-/** Repeats the messages, some at once, and hands over each pair as soon as both answers are there. */
+/**
+ * Repeats the messages, some at once, and hands over each pair as soon as both answers are there.
+ *
+ * @throws {ServiceRefusalError} before anything is sent, when the service does not serve the model
+ */
 export async function replayAll(
   client: ServiceClient,
   ids: readonly string[],
   run: ReplayRun,
   done: (message: ReplayedMessage) => void,
 ): Promise<void> {
+  if (run.changes.model !== undefined) await refuseUnserved(client, run.changes.model);
   let next = 0;
   const goOn = async () => {
     while (next < ids.length) {
@@ -74,6 +79,12 @@ export async function replayAll(
     }
   };
   await Promise.all(Array.from({ length: Math.min(run.atOnce, ids.length) }, goOn));
+}
+
+async function refuseUnserved(client: ServiceClient, model: string): Promise<void> {
+  const served: string[] = (await client.get('/v1/models')).data.map(({ id }: ServiceJson) => id);
+  if (served.includes(model)) return;
+  throw new ServiceRefusalError(`The service has no model ${model}; it serves ${served.join(', ')}.`);
 }
 
 /** Null for a message that is a repetition itself. */
@@ -114,7 +125,8 @@ function pastMessage(id: string, received: ServiceJson, priority: PastMessage['p
 
 function outcomeOf(message: ServiceJson, events: readonly ServiceJson[]): Outcome {
   const { result, status, error, model } = message;
-  const completed = events.filter(({ type }) => type === 'llmq.message.completed.v1');
+  const completed = events.find(({ type }) => type === 'llmq.message.completed.v1')?.data;
+  const answered = status === 'completed' && completed !== undefined;
   return {
     status,
     model: result?.model ?? model,
@@ -122,7 +134,8 @@ function outcomeOf(message: ServiceJson, events: readonly ServiceJson[]): Outcom
     finishReason: result?.finish_reason ?? null,
     promptTokens: result?.usage?.prompt_tokens ?? null,
     completionTokens: result?.usage?.completion_tokens ?? null,
-    totalMs: status === 'completed' ? (completed[0]?.data.total_ms ?? null) : null,
+    waitedMs: answered ? completed.queue_ms : null,
+    callMs: answered ? completed.total_ms - completed.queue_ms : null,
     error: error === null ? null : error.code,
   };
 }

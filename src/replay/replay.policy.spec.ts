@@ -20,7 +20,15 @@ const past: PastMessage = {
   request: { content: 'x', model: 'q', parameters: { temperature: 0.1 } },
 };
 const outcome: Outcome = {
-  ...{ status: 'completed', model: 'q', length: 3, finishReason: 'stop', totalMs: 10, error: null },
+  ...{
+    status: 'completed',
+    model: 'q',
+    length: 3,
+    finishReason: 'stop',
+    waitedMs: 4,
+    callMs: 10,
+    error: null,
+  },
   ...{ promptTokens: 1_000, completionTokens: 2_000 },
 };
 

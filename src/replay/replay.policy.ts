@@ -20,7 +20,9 @@ export interface Outcome {
   readonly finishReason: string | null;
   readonly promptTokens: number | null;
   readonly completionTokens: number | null;
-  readonly totalMs: number | null;
+  /** From reception to its last call, and what that call took, in milliseconds; null without an answer. */
+  readonly waitedMs: number | null;
+  readonly callMs: number | null;
   readonly error: string | null;
 }
 

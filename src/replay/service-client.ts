@@ -13,6 +13,8 @@ export interface ServiceClientOptions {
 }
 
 const MOST_TRIES = 60;
+/** Of a service that has never answered: most likely it is not there. */
+const FIRST_TRIES = 3;
 const SHORTEST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 
@@ -21,6 +23,8 @@ export type ServiceJson = any;
 
 /** Talks to the service over REST as any client does: its limits hold, and are waited for as it asks. */
 export class ServiceClient {
+  private hasAnswered = false;
+
   constructor(private readonly options: ServiceClientOptions) {}
 
   get(path: string): Promise<ServiceJson> {
@@ -49,9 +53,11 @@ export class ServiceClient {
         (error: Error) => error,
       );
       signal.throwIfAborted();
+      if (!(answer instanceof Error)) this.hasAnswered = true;
       if (!(answer instanceof Error) && answer.ok) return answer.json();
       const wait = answer instanceof Error ? SHORTEST_WAIT_MS : waitAskedFor(answer);
-      if (wait === null || tries === MOST_TRIES) throw await refusal(`${method} ${url}${path}`, answer);
+      if (wait === null || tries >= (this.hasAnswered ? MOST_TRIES : FIRST_TRIES))
+        throw await refusal(`${method} ${url}${path}`, answer);
       if (!(answer instanceof Error)) await answer.body?.cancel();
       await sleep(wait, undefined, { signal });
     }

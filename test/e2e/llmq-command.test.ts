@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
 import { runLlmq, type StartedCommand, startLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 
@@ -108,26 +109,58 @@ describe('llmq replay', () => {
     expect(code).toBe(1);
   });
 
+  it('sends nothing to a model that there is not, and does not wait for a service that is not there', async () => {
+    const before = await list();
+    const unknown = await replay('--model', 'none');
+    expect([unknown.code, unknown.errors]).toEqual([
+      1,
+      expect.stringContaining('no model none; it serves demo'),
+    ]);
+    const started = performance.now();
+    const nowhere = await replay('--url', `http://127.0.0.1:${await freePort()}`);
+    expect([nowhere.code, nowhere.errors]).toEqual([1, expect.stringContaining('Is the service running')]);
+    expect(performance.now() - started).toBeLessThan(20_000);
+    expect((await list()).length).toBe(before.length);
+  });
+
+  it('exits with 1 when a repetition gets no answer', async () => {
+    const from = new Date().toISOString();
+    const { id } = await call('POST', 'messages', { user_id: 'cleo', content: '[[demo:fail 400]]' });
+    const { status } = await call('GET', `messages/${id}?wait=30s`);
+    expect(status).toBe('failed');
+    const to = new Date(Date.now() + 1).toISOString();
+    const args = ['--from', from, '--to', to, '--filter', 'user_id=cleo', '--url', service.baseUrl, '--json'];
+    const { code, output } = await runLlmq(service.dataDir, 'replay', ...args);
+    expect(code).toBe(1);
+    expect(JSON.parse(output)).toMatchObject({
+      id,
+      error: null,
+      replay: { status: 'failed', call_ms: null },
+    });
+  });
+
   it('sends the window again, and reports each pair side by side with its cost', async () => {
     const { code, output } = await replay('--priority', 'low', '--price', 'demo=1000000/2000000');
     expect(code).toBe(0);
     const rows = output.split('\n').map((line) => line.trim().split(/\s{2,}/));
     const [heading, ...pairs] = rows.filter((cells) => cells.length > 3 && !cells[0]!.startsWith('---'));
     expect(heading).toEqual([
-      ...['message', 'which', 'status', 'model', 'characters', 'ms', 'finish', 'tokens in/out', 'cost'],
+      ...['message', 'which', 'status', 'model', 'characters', 'waited ms', 'call ms', 'finish'],
+      ...['tokens in/out', 'cost'],
     ]);
     expect(pairs).toHaveLength(4);
     const originals = pairs.filter(([, which]) => which === 'before').map(([id]) => id);
-    expect([...originals].sort()).toEqual([...asked].sort());
+    expect(originals).toEqual(asked);
     for (const [at, cells] of pairs.entries()) {
-      const [id, which, status, model, characters, ms, finish, tokens, cost] = cells;
+      const [id, which, status, model, characters, waited, called, finish, tokens, cost] = cells;
       expect([which, status, model, finish]).toEqual([
         ...[at % 2 === 0 ? 'before' : 'again', 'completed', 'demo', 'stop'],
       ]);
-      expect(Number(ms)).toBeGreaterThanOrEqual(0);
+      expect(Number(waited)).toBeGreaterThanOrEqual(0);
+      expect(Number(called)).toBeGreaterThanOrEqual(0);
       // The very same question has the very same answer.
       const before = pairs[at - (at % 2)]!;
-      expect([characters, tokens]).toEqual([before[4], before[7]]);
+      expect([characters, tokens]).toEqual([before[4], before[8]]);
       const [prompt, completion] = tokens!.split('/').map(Number);
       expect(Number(cost)).toBeCloseTo(prompt! + 2 * completion!, 5);
       const { replay_of, priority } = await call('GET', `messages/${id}`);

@@ -5,6 +5,8 @@ export interface CommandRun {
   readonly code: number;
   /** Standard output. */
   readonly output: string;
+  /** Standard error. */
+  readonly errors: string;
 }
 
 const ENTRY = resolve(import.meta.dirname, '../../dist/cli/llmq.main.js');
@@ -12,8 +14,8 @@ const ENTRY = resolve(import.meta.dirname, '../../dist/cli/llmq.main.js');
 /** The command `llmq`, as a person would run it beside the service with this data folder. */
 export function runLlmq(dataDir: string, ...args: string[]): Promise<CommandRun> {
   return new Promise((done) => {
-    execFile(process.execPath, [ENTRY, ...args], { env: envOf(dataDir) }, (error, output) => {
-      done({ code: error === null ? 0 : Number(error.code), output });
+    execFile(process.execPath, [ENTRY, ...args], { env: envOf(dataDir) }, (error, output, errors) => {
+      done({ code: error === null ? 0 : Number(error.code), output, errors });
     });
   });
 }
