@@ -109,11 +109,18 @@ function dispatchedWords(event: MessageDispatched, waiting: Waiting): string {
 /** Nothing outside of a conversation, and where there was no history. */
 function historyWords({ data: { context } }: MessageDispatched): string {
   if (context == null) return '';
-  const parts = [
+  const { turns, tokens, max_tokens: most } = context;
+  const sent = [
     ...(context.summarized_up_to == null ? [] : ['a summary']),
-    ...(context.turns.length === 0 ? [] : [counted(context.turns.length, 'earlier turn')]),
+    ...(turns.length === 0 ? [] : [counted(turns.length, 'earlier turn')]),
   ];
-  return parts.length === 0 ? '' : ` It was sent with ${parts.join(' and ')}.`;
+  return [
+    sent.length === 0 ? '' : ` It was sent with ${sent.join(' and ')}.`,
+    context.left_out ? ` What is older did not fit into ${counted(most ?? 0, 'token')}.` : '',
+    most != null && tokens > most
+      ? ` With the system prompt it is ${tokens} tokens, more than the ${most} of conversation.max_context_tokens; neither is cut.`
+      : '',
+  ].join('');
 }
 
 function attemptFailedWords({ data }: MessageAttemptFailed): string {

@@ -1,4 +1,9 @@
-import { type EventContext, type MessageEvent, messageEvent } from '../message/message.events.js';
+import {
+  type EventContext,
+  type MessageEvent,
+  type MessageEventData,
+  messageEvent,
+} from '../message/message.events.js';
 import { timelineOf } from './timeline.policy.js';
 import { durationWords } from './words.policy.js';
 
@@ -29,10 +34,12 @@ function prioritized(ms: number, reason: 'explicit' | 'retry' | 'rule:vip', atte
   });
 }
 
-function dispatched(ms: number, attempt = 1, delivery = 1): MessageEvent {
+type Context = MessageEventData['llmq.message.dispatched.v1']['context'];
+
+function dispatched(ms: number, attempt = 1, delivery = 1, context: Context = null): MessageEvent {
   return messageEvent(at(ms), 'llmq.message.dispatched.v1', {
     ...{ attempt, delivery, worker: 'w1', endpoint: 'gpu-1', model: 'q', waited_ms: ms },
-    endpoint_reason: 'it is the least busy',
+    ...{ endpoint_reason: 'it is the least busy', context },
   });
 }
 
@@ -88,6 +95,18 @@ it('says for which turn a held message waited', () => {
     'Held behind turn m0 of its conversation, which has to end first.',
     expect.stringContaining('It waited 100 ms for a free place in lane high, 3 s for turn m0 to end.'),
   ]);
+});
+
+it('says what of the conversation was sent, and what did not fit', () => {
+  const sentWith = (context: Context) => texts([received(0), dispatched(0, 1, 1, context)])[1];
+  const whole = { turns: ['t1', 't2'], tokens: 90, max_tokens: 100, left_out: false };
+  expect(sentWith(whole)).toMatch(/in all\. It was sent with 2 earlier turns\.$/);
+  expect(sentWith({ ...whole, summarized_up_to: 5, left_out: true })).toMatch(
+    /It was sent with a summary and 2 earlier turns\. What is older did not fit into 100 tokens\.$/,
+  );
+  expect(sentWith({ ...whole, turns: [], tokens: 130, left_out: true })).toMatch(
+    /in all\. What is older did not fit into 100 tokens\. With the system prompt it is 130 tokens, more than the 100 of conversation\.max_context_tokens; neither is cut\.$/,
+  );
 });
 
 it('says who cancelled, and that what came later does not count until a requeue', () => {

@@ -52,7 +52,7 @@ it('leaves out a summary that does not fit, not the system prompt', () => {
   const summary = { upToSequence: 1, text: 'x'.repeat(200) };
   const chosen = chooseContext(window({ systemPrompt: 'Be short.', summary, maxTokens: 100 }), byLength);
   expect(chosen.messages[0]).toEqual({ role: 'system', content: 'Be short.' });
-  expect(chosen.summarizedUpTo).toBeNull();
+  expect([chosen.summarizedUpTo, chosen.summaryLeftOut]).toEqual([null, true]);
 });
 
 it('leaves out turns without an answer', () => {

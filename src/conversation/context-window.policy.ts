@@ -38,6 +38,10 @@ export interface ChosenContext {
   readonly turnTokens: number;
   /** An answered turn that no summary covers did not fit. */
   readonly leftOut: boolean;
+  /** There is a summary, and it did not fit. */
+  readonly summaryLeftOut: boolean;
+  /** The budget that all this was chosen for. */
+  readonly maxTokens: number;
 }
 
 /** What the chat format adds to each message, as OpenAI's cookbook counts it. */
@@ -71,6 +75,8 @@ export function chooseContext(window: ContextWindow, count: TokenCount): ChosenC
     tokens: before + turnTokens,
     turnTokens,
     leftOut: chosen.length < answered.length,
+    summaryLeftOut: summed !== summary,
+    maxTokens,
   };
 }
 

@@ -26,10 +26,11 @@ export class ConversationTurns {
     if (answer.kind === 'behind') return { kind: 'held', behind: answer.messageId };
     const chosen = await this.context.of(turn, request, answer.earlier);
     this.summarizer?.consider(turn, chosen);
-    const { messages, turns, tokens, summarizedUpTo } = chosen;
+    const { messages, turns, tokens, summarizedUpTo, maxTokens } = chosen;
     const { content: _, ...rest } = request;
     const context = {
-      ...{ turns: [...turns], tokens },
+      ...{ turns: [...turns], tokens, max_tokens: maxTokens },
+      left_out: chosen.leftOut || chosen.summaryLeftOut,
       ...(summarizedUpTo === null ? {} : { summarized_up_to: summarizedUpTo }),
     };
     return { kind: 'ready', work: { delivery, request: { ...rest, messages }, context } };

@@ -143,6 +143,10 @@ export const messageEventSchemas = {
         tokens: z.number().int().nonnegative(),
         /** As far as the summary reaches that was sent before them. */
         summarized_up_to: sequence.nullish(),
+        /** Older answered turns, or the summary of them, did not fit. */
+        left_out: z.boolean().nullish(),
+        /** The most tokens that were to be sent. What is always sent, the system prompt and the turn, can exceed it. */
+        max_tokens: z.number().int().positive().nullish(),
       })
       .nullish(),
   }),

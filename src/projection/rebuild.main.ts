@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Command } from 'commander';
 import { loadConfig } from '../config/load-config.js';
 import { ensureStreams } from '../event-log/jetstream/ensure-streams.js';
 import { JetStreamEventLog } from '../event-log/jetstream/jetstream-event-log.js';
@@ -14,13 +15,7 @@ import { rebuildDisplay } from './rebuild-display.js';
 const MAX_BATCH = 20_000;
 
 /** `npm run projections:rebuild`: all tables anew from the log, beside a running service or without one. */
-async function main(args: readonly string[], signal: AbortSignal): Promise<void> {
-  const unknown = args.find((argument) => argument !== '--resume');
-  if (unknown !== undefined) {
-    throw new Error(
-      `"${unknown}" is not an option. There is one: --resume goes on with a rebuild that was broken off.`,
-    );
-  }
+async function main(resume: boolean, signal: AbortSignal): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger(config).child({}, { level: 'warn' });
   const addresses = await findAddresses(config, logger);
@@ -35,9 +30,11 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<void>
     const startedAt = performance.now();
     try {
       const applied = await rebuild({
-        ...{ log, signal, maxBatch: MAX_BATCH, resume: args.includes('--resume') },
+        ...{ log, signal, maxBatch: MAX_BATCH, resume },
         database: { url: addresses.databaseUrl, schema: config.database.schema },
         onProgress: (progress) => display.show(progress),
+        onNothingToResume: () =>
+          process.stderr.write('No rebuild was broken off: this one begins at the start of the log.\n'),
       });
       display.end();
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
@@ -55,8 +52,14 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<void>
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
+const { resume } = new Command('npm run projections:rebuild --')
+  .description('Makes all tables anew from the log, beside the live ones, and puts them in their place.')
+  .option('--resume', 'go on with a rebuild that was broken off', false)
+  .parse()
+  .opts<{ readonly resume: boolean }>();
+
 try {
-  await main(process.argv.slice(2), stopping.signal);
+  await main(resume, stopping.signal);
 } catch (error) {
   const text = error instanceof Error && !('code' in error) ? error.message : startupErrorText(error, false);
   process.stderr.write(`The projection is not rebuilt: ${redactSecrets(text)}\n`);

@@ -32,6 +32,8 @@ export interface RebuildOptions {
   readonly maxBatch: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: RebuildProgress) => void;
+  /** Where nothing was left to go on with. */
+  readonly onNothingToResume?: () => void;
 }
 
 /** So near to the log's end that the rest is a matter of milliseconds, for which the projector can wait. */
@@ -95,6 +97,7 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
   let following: Client | undefined;
   try {
     following = await connectToFill(database.url, { pipeline: true });
+    if (resume && !resuming) options.onNothingToResume?.();
     if (!resuming) await shelveIndexes(dataSource, schemas.next);
     const fill = new Fill(options, schemas.next, { copying, following }, dataSource);
     await fill.begin();

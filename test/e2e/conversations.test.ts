@@ -96,6 +96,18 @@ describe('turns of a conversation', () => {
     const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
     expect(dispatched.data.context.summarized_up_to).toBeGreaterThan(0);
     expect(dispatched.text).toContain('It was sent with a summary');
+    expect(dispatched.data.context).toMatchObject({ left_out: false, max_tokens: 400 });
+  });
+
+  it('are sent without what does not fit, and the timeline says so', async () => {
+    const conversation = await create({});
+    await ended((await send(conversation, 'five')).json.id);
+    const { id } = (await send(conversation, `six ${'word '.repeat(500)}`)).json;
+    expect((await ended(id)).status).toBe('completed');
+    const { json: timeline } = await call('GET', `/messages/${id}/events`);
+    const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
+    expect(dispatched.data.context).toMatchObject({ turns: [], left_out: true, max_tokens: 400 });
+    expect(dispatched.text).toMatch(/What is older did not fit into 400 tokens\..* more than the 400 of/);
   });
 
   it('count as accepted where they were requeued, and run alone there with what was answered before', async () => {

@@ -99,7 +99,10 @@ async function answered(id: string, turn: number): Promise<void> {
 }
 
 const nextPlace = async () => (await gateway.log.lastSequence()) + 1;
-const nothing = { messages: [], turns: [], summarizedUpTo: null, tokens: 0, turnTokens: 0, leftOut: false };
+const nothing = {
+  ...{ messages: [], turns: [], summarizedUpTo: null, tokens: 0, turnTokens: 0 },
+  ...{ leftOut: false, summaryLeftOut: false, maxTokens: 100 },
+};
 const long = { ...nothing, leftOut: true };
 const summaryOf = async (id: string) => (await api('GET', `/conversations/${id}`)).json.summary;
 const summarized = async (id: string) =>
