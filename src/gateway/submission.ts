@@ -11,6 +11,8 @@ import type { TimingRequest } from '../message/schedule.decision.js';
 /** What a client asks for, checked against the rules of its fields. */
 export interface Submission {
   readonly userId: string;
+  /** The client named no user, and `userId` stands in: in a conversation it is then its user's message. */
+  readonly userUnnamed?: boolean;
   readonly conversationId: string | null;
   /** The conversation's own when absent. */
   readonly doubleTexting?: DoubleTexting;

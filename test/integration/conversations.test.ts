@@ -92,6 +92,9 @@ describe('conversations over REST', () => {
       status: 400,
       json: { code: 'malformed_id' },
     });
+    const alone = { user_id: 'u', content: 'x', double_texting: 'reject' };
+    const outside = await call('POST', '/messages', alone);
+    expect(outside).toMatchObject({ status: 422, json: { field: 'double_texting' } });
     const nobody = '01900000-0000-7000-8000-000000000000';
     expect(await call('GET', `/conversations/${nobody}`)).toMatchObject({ status: 404 });
     expect(await call('GET', '/conversations?cursor=x')).toMatchObject({ status: 400 });

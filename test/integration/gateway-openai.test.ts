@@ -130,6 +130,15 @@ describe('a whole completion', () => {
     await answer;
   });
 
+  it("is a turn of the conversation's user where it names none", async () => {
+    const made = await request('POST', `${gateway.baseUrl}/api/v1/conversations`, { user_id: 'carla' });
+    const headers = { 'x-llmq-conversation-id': made.json.id };
+    const { answer, message } = await begin(() => client.chat.completions.create(question, { headers }));
+    expect(message.data).toMatchObject({ user_id: 'carla', conversation_id: made.json.id });
+    await gateway.worker.complete(message, { content: 'x' });
+    await answer;
+  });
+
   it('carries tools to the model and its calls back', async () => {
     const tools = [{ type: 'function' as const, function: { name: 'look', parameters: { type: 'object' } } }];
     const { answer, message } = await begin(() => client.chat.completions.create({ ...question, tools }));

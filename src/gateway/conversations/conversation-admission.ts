@@ -21,7 +21,7 @@ export class ConversationAdmission {
   ) {}
 
   /**
-   * The submission with what it leaves to its conversation: priority and model. A conversation that went to sleep is
+   * The submission with what it leaves to its conversation: priority, model, and the user where it names none. A conversation that went to sleep is
    * awake again when this resolves.
    *
    * @throws {RefusedError} `unknown_conversation`, `conversation_closed`, `conversation_full`
@@ -75,6 +75,7 @@ export class ConversationAdmission {
     const { request } = submission;
     return {
       ...submission,
+      userId: submission.userUnnamed ? (conversation.userId ?? submission.userId) : submission.userId,
       conversationId: conversation.id,
       doubleTexting: submission.doubleTexting ?? conversation.doubleTexting,
       conversationPriority: conversation.priority,

@@ -47,12 +47,13 @@ export function chatRequestOf(body: unknown, headers: IncomingHttpHeaders, calle
     ...wrongHeaders(headers),
   ];
   if (problems.length > 0) throw invalidFields(problems);
+  const userId = text(headers['x-llmq-user-id']) ?? (parameters.user as string | null | undefined);
   return {
     stream: stream === true,
     includeUsage: (stream_options as { include_usage?: unknown } | undefined | null)?.include_usage === true,
     submission: {
-      userId:
-        text(headers['x-llmq-user-id']) ?? (parameters.user as string | null | undefined) ?? caller.name,
+      userId: userId ?? caller.name,
+      userUnnamed: userId == null,
       conversationId: text(headers['x-llmq-conversation-id']) ?? null,
       request: { messages: messages as ChatMessage[], model: model as string, parameters },
       requestedPriority: requestedPriority(headers, service_tier),

@@ -6,8 +6,14 @@ import { durationMs } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
 import type { SubmitMessageDto } from './submit-message.dto.js';
 
-/** @throws {RefusedError} `invalid_fields`, for a message with neither content nor a chat, or with both */
+/**
+ * @throws {RefusedError} `invalid_fields`, for a message with neither content nor a chat, or with both, and for a word on
+ *   double texting outside of a conversation
+ */
 export function submissionOf(dto: SubmitMessageDto): Submission {
+  if (dto.double_texting != null && dto.conversation_id == null) {
+    throw invalidFields([{ field: 'double_texting', reason: 'has no meaning without conversation_id' }]);
+  }
   return {
     userId: dto.user_id,
     conversationId: dto.conversation_id ?? null,
