@@ -16,6 +16,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/configuration.md',
   'docs/architecture.md',
+  'docs/guide.md',
   ...ADRS,
 ];
 
