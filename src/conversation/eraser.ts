@@ -1,10 +1,11 @@
 import type { EventLog } from '../event-log/event-log.port.js';
 import { streamSequenceOf } from '../event-log/log-position.js';
+import { recordRanges } from '../event-log/record-ranges.js';
 import type { Sources } from '../platform/clock.js';
 import type { ProjectionPosition } from '../projection/message-reader.port.js';
 import { conversationEvent } from './conversation.events.js';
 import { eraseConversation } from './erase-conversation.decision.js';
-import { erasedRanges } from './erased-ranges.policy.js';
+
 import { erasingOrder, type QueuedErasure } from './erasing-order.policy.js';
 import type { ErasureReader, MessageRemains, UnfinishedErasure } from './erasure.port.js';
 
@@ -68,7 +69,7 @@ export class Eraser {
   ): Promise<void> {
     for (let from = 0; from < queued.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
       const part = queued.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
-      const sequences = erasedRanges(part.map(({ sequence }) => sequence));
+      const sequences = recordRanges(part.map(({ sequence }) => sequence));
       const context = this.context(conversationId, tenant);
       await this.parts.log.append([
         conversationEvent(context, 'llmq.conversation.erasure-begun.v1', { sequences }),

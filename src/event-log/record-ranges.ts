@@ -1,14 +1,14 @@
-import { positionOf, streamSequenceOf } from '../event-log/log-position.js';
+import { positionOf, streamSequenceOf } from './log-position.js';
 
 /** A first and a last sequence; everything between them is meant. */
 export type SequenceRange = [first: number, last: number];
 
 /**
- * The whole records that hold these events, as few ranges: what lies in one record is erased together.
+ * The whole records that hold these events, as few ranges: what lies in one record is kept or erased together.
  *
  * @param sequences ascending
  */
-export function erasedRanges(sequences: readonly number[]): SequenceRange[] {
+export function recordRanges(sequences: readonly number[]): SequenceRange[] {
   const ranges: SequenceRange[] = [];
   for (const sequence of sequences) {
     const record = streamSequenceOf(sequence);

@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { streamSequenceOf } from '../event-log/log-position.js';
-import { erasedRanges } from './erased-ranges.policy.js';
+import { streamSequenceOf } from './log-position.js';
+import { recordRanges } from './record-ranges.js';
 
-describe('erasedRanges', () => {
+describe('recordRanges', () => {
   it('names whole records, and those that follow each other as one range', () => {
-    expect(erasedRanges([5])).toEqual([[4, 5]]);
-    expect(erasedRanges([4, 5, 7, 12, 13])).toEqual([
+    expect(recordRanges([5])).toEqual([[4, 5]]);
+    expect(recordRanges([4, 5, 7, 12, 13])).toEqual([
       [4, 7],
       [12, 13],
     ]);
-    expect(erasedRanges([])).toEqual([]);
+    expect(recordRanges([])).toEqual([]);
   });
 
   it('covers the records of these events and no other, with a gap between any two ranges', () => {
@@ -18,7 +18,7 @@ describe('erasedRanges', () => {
     fc.assert(
       fc.property(some, (chosen) => {
         const sequences = [...chosen].sort((a, b) => a - b);
-        const ranges = erasedRanges(sequences).map(([first, last]) => [
+        const ranges = recordRanges(sequences).map(([first, last]) => [
           ...[streamSequenceOf(first), streamSequenceOf(last)],
         ]);
         const covered = ranges.flatMap(([first, last]) =>
