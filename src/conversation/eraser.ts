@@ -5,7 +5,6 @@ import type { Sources } from '../platform/clock.js';
 import type { ProjectionPosition } from '../projection/message-reader.port.js';
 import { conversationEvent } from './conversation.events.js';
 import { eraseConversation } from './erase-conversation.decision.js';
-
 import { erasingOrder, type QueuedErasure } from './erasing-order.policy.js';
 import type { ErasureReader, MessageRemains, UnfinishedErasure } from './erasure.port.js';
 

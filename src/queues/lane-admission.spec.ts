@@ -107,6 +107,13 @@ describe('LaneAdmission', () => {
     expect(truth.waiting).toBe(0);
   });
 
+  it('lets in more in a second than it may hold, where they run at once', async () => {
+    const { truth, admission } = lane();
+    const runsAtOnce = async () => {};
+    await Promise.all(Array.from({ length: 50 }, () => admission.through('low', runsAtOnce)));
+    expect(truth.waiting).toBe(0);
+  });
+
   it('refuses nobody for messages that run, though their worker says so a little later', async () => {
     const { truth, admission } = lane();
     const taken = async () => {

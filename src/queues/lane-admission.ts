@@ -3,7 +3,7 @@ import type { LaneLag } from '../lanes/jetstream/lane-lag.js';
 import { LANES, type Lane } from '../message/message.events.js';
 import type { AdmissionPeers } from './admission-peers.js';
 import { LaneFullError } from './lane-full.error.js';
-import { laneRoom } from './lane-room.policy.js';
+import { type LaneRoom, laneRoom } from './lane-room.policy.js';
 import { type PerLane, perLaneOf } from './per-lane.js';
 import { retryAfterSeconds } from './retry-after.policy.js';
 
@@ -28,7 +28,10 @@ export type Peers = Pick<AdmissionPeers, 'processes' | 'notCounted' | 'asked' | 
 
 /** Longer than the processes take to hear of each other, by what `AdmissionPeers` does. */
 const INTERVAL_MS = 50;
-/** Where a lane has room that the other processes may be taking, a message waits at most for so many intervals. */
+/**
+ * Where a lane has room that the other processes may be taking, or is full only with what came since it was read, a
+ * message waits at most for so many intervals.
+ */
 const MOST_INTERVALS = 20;
 /** A lane that seems full is read anew, but the broker not more often than this. */
 const REREAD_AFTER_MS = 100;
@@ -42,7 +45,8 @@ const SURE_AFTER_MS = 150;
  * Keeps each lane's waiting messages within `queue.levels.<lane>.max_size`: what the broker counted at the last reading
  * (at most a second ago), less what runs, plus what this process and the others have put there since or are putting
  * there now. That is too many where some of these run already; so a lane that seems full by it is read anew, and only
- * then a message refused, about a fifth of a second after it came.
+ * then a message refused, about a fifth of a second after it came, or after a second where it is full only with what came
+ * since.
  *
  * Several processes take no more of a lane in an interval than their part, and those that come meanwhile wait for the
  * next (`laneRoom`, which gives the bound). Beside that, what runs is known as it was a tenth of a second ago, so the
@@ -143,11 +147,11 @@ export class LaneAdmission {
     for (const item of items) {
       const lane = lanes[item] ?? null;
       if (lane === null) continue;
-      const { free, now } = this.roomIn(lane, lags.get(lane));
+      const { free, now, readFull } = this.roomIn(lane, lags.get(lane));
       if (now > 0) {
         this.onTheirWay[lane] += 1;
         this.taken[lane] += 1;
-      } else if (free > 0 ? last : sure || last) errors.set(item, this.full(lane, free, lags.get(lane)));
+      } else if (last || (sure && readFull)) errors.set(item, this.full(lane, free, lags.get(lane)));
       else {
         left.push(item);
         if (free <= 0) reread = true;
@@ -164,17 +168,18 @@ export class LaneAdmission {
     for (const lane of LANES) this.taken[lane] = 0;
   }
 
-  private roomIn(lane: Lane, lag: LaneLag | undefined): { readonly free: number; readonly now: number } {
+  private roomIn(lane: Lane, lag: LaneLag | undefined): LaneRoom & { readonly readFull: boolean } {
     const limit = this.limits[lane];
-    if (limit === 0 || lag === undefined) return { free: 1, now: 1 };
-    return laneRoom({
-      limit,
-      waiting: Math.max(0, lag.waiting + lag.held - this.running(lane)),
+    if (limit === 0 || lag === undefined) return { free: 1, now: 1, readFull: false };
+    const waiting = Math.max(0, lag.waiting + lag.held - this.running(lane));
+    const room = laneRoom({
+      ...{ limit, waiting },
       own: this.accepted[lane] + this.onTheirWay[lane],
       others: this.peers.notCounted(lane),
       processes: this.peers.processes,
       taken: this.taken[lane],
     });
+    return { ...room, readFull: waiting >= limit };
   }
 
   private full(lane: Lane, free: number, lag: LaneLag | undefined): LaneFullError {
