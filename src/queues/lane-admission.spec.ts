@@ -1,5 +1,5 @@
 import type { Lane } from '../message/message.events.js';
-import { LaneAdmission, type Peers } from './lane-admission.js';
+import { type LagSource, LaneAdmission, type Peers } from './lane-admission.js';
 import { LaneFullError } from './lane-full.error.js';
 import { RUNNING_TOLD_WITHIN_MS } from './worker-beat.js';
 
@@ -8,7 +8,15 @@ const LIMITS = { realtime: 0, high: 0, normal: 0, low: 10 };
 const ALONE: Peers = { processes: 1, notCounted: () => 0, asked: () => {}, changed: () => {} };
 
 /** A lane whose true size a test knows; it is read when the test says, and where the admission needs it fresher. */
-function lane({ waiting = 0, held = 0, drainRate = null as number | null, running = 0 } = {}) {
+function lane({
+  waiting = 0,
+  held = 0,
+  drainRate = null as number | null,
+  running = 0,
+  /** Of workers that run nothing else: what they hold runs, or can at once. */
+  slots = 0,
+  limit = LIMITS.low,
+} = {}) {
   const truth = { waiting, held, drainRate, running };
   const listeners: (() => void)[] = [];
   let reading = { at: performance.now(), lag: new Map([['low' as Lane, { ...truth }]]) };
@@ -27,8 +35,8 @@ function lane({ waiting = 0, held = 0, drainRate = null as number | null, runnin
         return () => {};
       },
     },
-    LIMITS,
-    () => truth.running,
+    { ...LIMITS, low: limit },
+    () => Math.max(truth.running, slots),
     ALONE,
   );
   const store = async () => {
@@ -107,11 +115,42 @@ describe('LaneAdmission', () => {
     expect(truth.waiting).toBe(0);
   });
 
-  it('lets in more in a second than it may hold, where they run at once', async () => {
-    const { truth, admission } = lane();
-    const runsAtOnce = async () => {};
-    await Promise.all(Array.from({ length: 50 }, () => admission.through('low', runsAtOnce)));
-    expect(truth.waiting).toBe(0);
+  it.each([
+    [10, 32, 100, 150],
+    [2, 16, 60, 100],
+  ])(
+    'with a limit of %i lets in all that its %i slots keep up with, calls of %i ms at %i a second',
+    async (limit, slots, callMs, perSecond) => {
+      const { truth, admission } = lane({ slots, limit });
+      const call = async () => {
+        truth.held += 1;
+        setTimeout(() => {
+          truth.held -= 1;
+        }, callMs);
+      };
+      const waits: number[] = [];
+      const tries: Promise<void>[] = [];
+      for (let at = 0; at < 1.5 * perSecond; at += 1) {
+        const cameAt = performance.now();
+        tries.push(admission.through('low', call).then(() => void waits.push(performance.now() - cameAt)));
+        await new Promise((resolve) => setTimeout(resolve, 1_000 / perSecond));
+      }
+      await Promise.all(tries);
+      waits.sort((one, other) => one - other);
+      expect(waits[Math.floor(0.95 * waits.length)]).toBeLessThan(200);
+    },
+  );
+
+  it('has room for what can run at once beside what may wait', async () => {
+    const { truth, admission } = lane({ slots: 16, limit: 10 });
+    const store = async () => {
+      truth.held += 1;
+    };
+    const { admitted, release } = await admission.admit(Array<Lane>(40).fill('low'), (only) => only);
+    expect(admitted).toHaveLength(26);
+    for (const _ of admitted) await store();
+    release();
+    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
   });
 
   it('refuses nobody for messages that run, though their worker says so a little later', async () => {
@@ -129,17 +168,20 @@ describe('LaneAdmission', () => {
 
   it('never counts beside a reading what was counted for a later one', async () => {
     const listeners: (() => void)[] = [];
-    const empty = new Map([['low' as Lane, { waiting: 0, held: 0, drainRate: null }]]);
-    const full = new Map([['low' as Lane, { waiting: 10, held: 0, drainRate: null }]]);
-    let reads = 0;
+    const answers: ((waiting: number) => void)[] = [];
+    /** As the broker's reader does it: whoever asks, all are told, and all who read get that answer. */
+    const askedBySomebody = () => {
+      for (const listener of listeners) listener();
+      latest = new Promise((answer) => {
+        answers.push((waiting) => answer(new Map([['low' as Lane, { waiting, held: 0, drainRate: null }]])));
+      });
+    };
+    let latest: ReturnType<LagSource['read']>;
     const admission = new LaneAdmission(
       {
-        read: async () => {
-          // The second request of the tick makes the broker be asked, while the first has its older answer.
-          reads += 1;
-          const lag = reads === 1 ? empty : full;
-          if (reads === 2) for (const listener of listeners) listener();
-          return lag;
+        read: (freshForMs) => {
+          if (latest === undefined || (freshForMs ?? 0) < 1_000) askedBySomebody();
+          return latest;
         },
         onAsk: (listener) => {
           listeners.push(listener);
@@ -154,8 +196,18 @@ describe('LaneAdmission', () => {
     const store = async () => {
       stored += 1;
     };
-    await Promise.all([1, 2].map(() => admission.through('low', store).catch(() => {})));
-    expect(stored).toBe(0);
+    const first = Array.from({ length: 10 }, () => admission.through('low', store));
+    answers.shift()!(0);
+    await Promise.all(first);
+    // What was stored is in no answer that is known, and an older one may still come.
+    askedBySomebody();
+    const refused = expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
+    askedBySomebody();
+    answers.shift()!(0);
+    const answering = setInterval(() => answers.shift()?.(10), 1);
+    await refused;
+    clearInterval(answering);
+    expect(stored).toBe(10);
   });
 
   it('neither limits nor counts what enters no lane yet', async () => {

@@ -2,7 +2,7 @@
 export interface LaneView {
   /** Of messages that wait, at least 1. */
   readonly limit: number;
-  /** At the last reading. */
+  /** At the last reading; less than 0 where more could run at once than there is. */
   readonly waiting: number;
   /** Put there by this process since, or on their way. */
   readonly own: number;

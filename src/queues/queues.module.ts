@@ -5,6 +5,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js'
 import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
 import { laneLagProvider } from '../lanes/jetstream/lane-providers.js';
 import { LanePauses } from '../lanes/lane-pauses.js';
+import type { Lane } from '../message/message.events.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { QUEUE_FIGURES, type QueueFigures } from '../projection/queue-figures.port.js';
@@ -47,20 +48,23 @@ import { WorkersSeen } from './workers-seen.js';
     },
     {
       provide: LaneAdmission,
-      inject: [LaneLagReader, SERVICE_CONFIG, WorkersSeen, AdmissionPeers],
+      inject: [LaneLagReader, SERVICE_CONFIG, WorkersSeen, LanePauses, AdmissionPeers],
       useFactory: (
         lag: LaneLagReader,
         { queue: { levels } }: ServiceConfig,
         workers: WorkersSeen,
+        pauses: LanePauses,
         peers: AdmissionPeers,
       ) => {
+        const running = (lane: Lane) =>
+          workers.running(lane) + (pauses.isPaused(lane) ? 0 : workers.startable(lane));
         const limits = {
           realtime: levels.realtime.max_size,
           high: levels.high.max_size,
           normal: levels.normal.max_size,
           low: levels.low.max_size,
         };
-        return new LaneAdmission(lag, limits, (lane) => workers.running(lane), peers);
+        return new LaneAdmission(lag, limits, running, peers);
       },
     },
     {

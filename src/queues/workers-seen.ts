@@ -36,6 +36,14 @@ export class WorkersSeen {
     return this.alive().reduce((sum, { running }) => sum + running[lane], 0);
   }
 
+  /**
+   * So many more of the lane can run at once, as far as the workers told. None where a worker has messages that wait for
+   * an endpoint: then it is not slots that are lacking.
+   */
+  startable(lane: Lane): number {
+    return this.alive().reduce((sum, beat) => sum + startableOn(beat, lane), 0);
+  }
+
   get runningInAll(): number {
     return LANES.reduce((sum, lane) => sum + this.running(lane), 0);
   }
@@ -51,4 +59,14 @@ export class WorkersSeen {
     for (const [worker, { atMs }] of this.beats) if (atMs < oldest) this.beats.delete(worker);
     return [...this.beats.values()].map(({ beat }) => beat);
   }
+}
+
+/** Slots are held back for `realtime`, so the other lanes share no more than the largest capacity of theirs. */
+function startableOn({ slots, capacity, running, set_aside, busy_models }: WorkerBeat, lane: Lane): number {
+  if (set_aside > 0 || busy_models.length > 0) return 0;
+  const shared = LANES.filter((other) => other !== 'realtime');
+  const inShared = shared.reduce((sum, other) => sum + running[other], 0);
+  const room = [capacity[lane] - running[lane], slots - running.realtime - inShared];
+  if (lane !== 'realtime') room.push(Math.max(...shared.map((other) => capacity[other])) - inShared);
+  return Math.max(0, Math.min(...room));
 }

@@ -112,6 +112,12 @@ describe('the service with its demo endpoint', () => {
       for (const { json } of now) await answered(json.id);
     }
     for (const { json } of later) await call('DELETE', `${messages}/${json.id}`);
+    await call('POST', `${service.baseUrl}/api/v1/admin/queues/low/pause`);
+    const waiting = await Promise.all(Array.from({ length: MAX_LOW + 2 }, () => low({})));
+    expect(waiting.filter(({ status }) => status === 202)).toHaveLength(MAX_LOW);
+    expect(waiting.filter(({ json }) => json.code === 'queue_full')).toHaveLength(2);
+    await call('POST', `${service.baseUrl}/api/v1/admin/queues/low/resume`);
+    for (const { json } of waiting) if (json.id !== undefined) await answered(json.id);
   });
 
   it('tries again, and tells how often', async () => {
