@@ -1,14 +1,19 @@
 import type { ConversationEvent } from '../conversation/conversation.events.js';
 import { streamSequenceOf } from '../event-log/log-position.js';
-import type { RecordRange } from './gap-check.policy.js';
+import { RecordList } from './record-list.js';
+
+/** One announcement of an erasure, and how far its end reaches so far. */
+interface Announced {
+  readonly records: RecordList;
+  finishedUpTo: number;
+}
 
 /** What erasures say that they take out of the log, and what of it they say is gone. */
 export class ErasuresSeen {
-  /** Named, in the order of the log. */
-  readonly named: RecordRange[] = [];
-  /** Those of which the erasure has ended. */
-  readonly finished: RecordRange[] = [];
-  private readonly underWay = new Map<string, RecordRange[]>();
+  private readonly announced: Announced[] = [];
+  private readonly ofConversation = new Map<string, Announced[]>();
+  /** As far as erasures reach that were made before they named what they take out. */
+  private unnamedUpTo = 0;
 
   event(event: ConversationEvent): void {
     if (event.type === 'llmq.conversation.erasure-begun.v1') this.begun(event.subject, event.data.sequences);
@@ -17,21 +22,35 @@ export class ErasuresSeen {
     }
   }
 
+  /** Records whose absence is explained. */
+  named(): RecordList {
+    const all = new RecordList();
+    if (this.unnamedUpTo > 0) all.add(1, this.unnamedUpTo);
+    for (const { records } of this.announced) for (const { from, to } of records) all.add(from, to);
+    return all.merged();
+  }
+
+  /** Records that must be gone. */
+  finished(): RecordList {
+    const all = new RecordList();
+    for (const { records, finishedUpTo } of this.announced) {
+      for (const { from, to } of records) if (to <= finishedUpTo) all.add(from, to);
+    }
+    return all.merged();
+  }
+
   private begun(conversationId: string, sequences: readonly (readonly [number, number])[]): void {
-    const ranges = sequences.map(([first, last]) => ({
-      from: streamSequenceOf(first),
-      to: streamSequenceOf(last),
-    }));
-    for (const range of ranges) this.named.push(range);
-    this.underWay.set(conversationId, [...(this.underWay.get(conversationId) ?? []), ...ranges]);
+    const records = new RecordList();
+    for (const [first, last] of sequences) records.add(streamSequenceOf(first), streamSequenceOf(last));
+    const announced = { records, finishedUpTo: 0 };
+    this.announced.push(announced);
+    const others = this.ofConversation.get(conversationId) ?? [];
+    this.ofConversation.set(conversationId, [...others, announced]);
   }
 
   private ended(conversationId: string, upTo: number): void {
-    const open = this.underWay.get(conversationId) ?? [];
-    for (const range of open) if (range.to <= upTo) this.finished.push(range);
-    this.underWay.set(
-      conversationId,
-      open.filter(({ to }) => to > upTo),
-    );
+    const announced = this.ofConversation.get(conversationId);
+    if (announced === undefined) this.unnamedUpTo = Math.max(this.unnamedUpTo, upTo);
+    for (const one of announced ?? []) one.finishedUpTo = Math.max(one.finishedUpTo, upTo);
   }
 }

@@ -1,26 +1,56 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { explainGaps, gapBetween, type RecordRange, rangeFindings, stillThere } from './gap-check.policy.js';
+import { gapBetween, inBoth, inFirstOnly, type RecordRange, rangeFinding } from './gap-check.policy.js';
+import { RecordList } from './record-list.js';
 
 const LAST = 40;
 
-function rangesOf(records: readonly number[]): RecordRange[] {
-  const ranges: RecordRange[] = [];
-  for (const record of [...records].sort((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && record === last.to + 1) ranges[ranges.length - 1] = { ...last, to: record };
-    else ranges.push({ from: record, to: record });
-  }
-  return ranges;
-}
+const recordsIn = (ranges: Iterable<RecordRange>) =>
+  [...ranges].flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
 
-const recordsIn = (ranges: readonly RecordRange[]) =>
-  ranges.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, at) => from + at));
-
-const records = fc.uniqueArray(fc.integer({ min: 1, max: LAST }));
 const anyRanges = fc.array(
   fc.tuple(fc.integer({ min: 1, max: LAST }), fc.nat(6)).map(([from, more]) => ({ from, to: from + more })),
 );
+
+function listOf(ranges: readonly RecordRange[]): RecordList {
+  const list = new RecordList();
+  for (const { from, to } of ranges) list.add(from, to);
+  return list;
+}
+
+const ascending = (records: Iterable<number>) => [...new Set(records)].sort((a, b) => a - b);
+
+describe('ranges of records', () => {
+  it('are merged to as few as there can be, in order', () => {
+    fc.assert(
+      fc.property(anyRanges, (ranges) => {
+        const merged = [...listOf(ranges).merged()];
+        expect(recordsIn(merged)).toEqual(ascending(recordsIn(ranges)));
+        for (const [at, { from }] of merged.entries()) {
+          if (at > 0) expect(from).toBeGreaterThan(merged[at - 1]!.to + 1);
+        }
+      }),
+    );
+  });
+
+  it('are kept however many there are', () => {
+    const list = new RecordList();
+    for (let at = 0; at < 1_000; at += 1) list.add(3 * at, 3 * at + 1);
+    expect([list.length, list.merged().length]).toEqual([1_000, 1_000]);
+    expect([...list][999]).toEqual({ from: 2_997, to: 2_998 });
+  });
+
+  it('have in common what is in both', () => {
+    fc.assert(
+      fc.property(anyRanges, anyRanges, (some, others) => {
+        const [one, other] = [listOf(some).merged(), listOf(others).merged()];
+        const [records, named] = [ascending(recordsIn(some)), new Set(recordsIn(others))];
+        expect(recordsIn(inBoth(one, other))).toEqual(records.filter((record) => named.has(record)));
+        expect(recordsIn(inFirstOnly(one, other))).toEqual(records.filter((record) => !named.has(record)));
+      }),
+    );
+  });
+});
 
 describe('gaps of the log', () => {
   it('are what lies between two records that follow each other', () => {
@@ -29,35 +59,12 @@ describe('gaps of the log', () => {
     expect(gapBetween(3, 6)).toEqual({ from: 4, to: 5 });
   });
 
-  it('are erased as far as erasures name them, and lost for the rest', () => {
-    fc.assert(
-      fc.property(records, anyRanges, (gone, named) => {
-        const { erased, lost } = explainGaps(rangesOf(gone), named);
-        const wasNamed = new Set(recordsIn(named));
-        const missing = [...gone].sort((a, b) => a - b);
-        expect(recordsIn(erased)).toEqual(missing.filter((record) => wasNamed.has(record)));
-        expect(recordsIn(lost)).toEqual(missing.filter((record) => !wasNamed.has(record)));
-      }),
-    );
-  });
-
-  it('show what should be in them and is not', () => {
-    fc.assert(
-      fc.property(records, anyRanges, (gone, named) => {
-        const there = [...new Set(recordsIn(named))].filter((record) => !gone.includes(record));
-        expect(recordsIn(stillThere(rangesOf(gone), named))).toEqual(there.sort((a, b) => a - b));
-      }),
-    );
-  });
-
   it('are told in sequences', () => {
-    expect(rangeFindings('gap', [{ from: 2, to: 2 }])).toEqual([
-      {
-        ...{ rule: 'gap', sequence: 4, subject: null },
-        detail: 'the log has nothing at sequences 4 to 5 (one record)',
-      },
-    ]);
-    expect(rangeFindings('not_erased', [{ from: 2, to: 4 }])[0]?.detail).toBe(
+    expect(rangeFinding('gap', { from: 2, to: 2 })).toEqual({
+      ...{ rule: 'gap', sequence: 4, subject: null },
+      detail: 'the log has nothing at sequences 4 to 5 (one record)',
+    });
+    expect(rangeFinding('not_erased', { from: 2, to: 4 }).detail).toBe(
       'the log still has sequences 4 to 9 (3 records)',
     );
   });

@@ -6,8 +6,9 @@ import { isTerminal, type MessageEvent } from '../message/message.events.js';
 import { isTerminalStatus } from '../message/message.state.js';
 import { ErasuresSeen } from './erasures-seen.js';
 import type { Finding } from './findings.policy.js';
-import { explainGaps, gapBetween, type RecordRange, rangeFindings, stillThere } from './gap-check.policy.js';
+import { gapBetween, inBoth, inFirstOnly, type RecordRange, rangeFinding } from './gap-check.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
+import { RecordList } from './record-list.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
 
@@ -20,13 +21,14 @@ export interface LogCheckUse {
   readonly settled: (message: ExpectedMessage) => void;
   /** The message's events before a sequence, for one that ended so long ago that it is no longer remembered. */
   readonly recall: (id: string, before: number) => Promise<readonly StoredEvent[]>;
-  /** Whether a message of which nothing is known was erased. */
+  /** Whether a message or a conversation was erased, as PostgreSQL knows it now. */
   readonly wasErased: (id: string) => Promise<boolean>;
 }
 
 /**
  * Walks the log once. What it holds grows with the messages and turns that are open at one time, not with the log:
- * of those that ended only the last ones are kept, and a few bytes for each run of records that were erased.
+ * of those that ended only the last ones are kept, and 16 bytes for each run of records that are gone, and each that an
+ * erasure names.
  */
 export class LogCheck {
   events = 0;
@@ -37,7 +39,7 @@ export class LogCheck {
   private readonly open = new Map<string, CheckedMessage>();
   private readonly ended = new Map<string, CheckedMessage>();
   private readonly turns: OpenTurns = new Map();
-  private readonly gaps: RecordRange[] = [];
+  private readonly gaps = new RecordList();
   private readonly erasures = new ErasuresSeen();
   private lastRecord = 0;
 
@@ -46,7 +48,7 @@ export class LogCheck {
   async event({ sequence, event }: StoredEvent): Promise<void> {
     this.events += 1;
     this.passRecord(sequence);
-    if (isConversationEvent(event)) this.conversationEvent(event, sequence);
+    if (isConversationEvent(event)) await this.conversationEvent(event, sequence);
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
   }
 
@@ -56,9 +58,9 @@ export class LogCheck {
     this.use.found({ rule: 'malformed', sequence, subject: null, detail });
   }
 
-  /** Records before the log's end that are not there, and that no erasure has named so far. */
-  lost(lastSequence: number): readonly RecordRange[] {
-    return explainGaps(this.gapsUpTo(lastSequence), this.erasures.named).lost;
+  /** Whether records before the log's end are not there that no erasure has named so far. */
+  lacks(lastSequence: number): boolean {
+    return inFirstOnly(this.gapsUpTo(lastSequence), this.erasures.named()).next().done !== true;
   }
 
   /** An erasure that began while the log was being walked explains gaps, and nothing else is known of it. */
@@ -69,26 +71,27 @@ export class LogCheck {
   /** @param lastSequence where the log ends; records between the last event and it are gone */
   end(lastSequence: number): void {
     const gaps = this.gapsUpTo(lastSequence);
-    const { erased, lost } = explainGaps(gaps, this.erasures.named);
-    const there = stillThere(gaps, this.erasures.finished);
-    const findings = [
-      ...[...rangeFindings('erased', erased), ...rangeFindings('gap', lost)],
-      ...rangeFindings('not_erased', there),
-    ];
-    for (const finding of findings) this.use.found(finding);
+    const named = this.erasures.named();
+    for (const range of inBoth(gaps, named)) this.use.found(rangeFinding('erased', range));
+    for (const range of inFirstOnly(gaps, named)) this.use.found(rangeFinding('gap', range));
+    for (const range of inFirstOnly(this.erasures.finished(), gaps)) {
+      this.use.found(rangeFinding('not_erased', range));
+    }
     for (const { state } of this.open.values()) {
       this.use.settled({ state, answer: null, walkedTo: lastSequence });
     }
   }
 
-  private gapsUpTo(lastSequence: number): readonly RecordRange[] {
+  private gapsUpTo(lastSequence: number): Iterable<RecordRange> {
     const last = gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1);
-    return last === null ? this.gaps : [...this.gaps, last];
+    return last === null ? this.gaps : withOneMore(this.gaps, last);
   }
 
-  private conversationEvent(event: ConversationEvent, sequence: number): void {
+  private async conversationEvent(event: ConversationEvent, sequence: number): Promise<void> {
     if (event.type === 'llmq.conversation.summarized.v1') {
-      for (const finding of checkSummary(this.turns, event, sequence)) this.use.found(finding);
+      const found = checkSummary(this.turns, event, sequence);
+      if (found.length > 0 && (await this.use.wasErased(event.subject))) return;
+      for (const finding of found) this.use.found(finding);
     } else if (event.type === 'llmq.conversation.erased.v1') {
       for (const id of event.data.message_ids ?? []) this.forget(event, id);
     } else this.erasures.event(event);
@@ -104,7 +107,7 @@ export class LogCheck {
     const record = streamSequenceOf(sequence);
     this.passed = sequence;
     const gap = gapBetween(this.lastRecord, record);
-    if (gap !== null) this.gaps.push(gap);
+    if (gap !== null) this.gaps.add(gap.from, gap.to);
     this.lastRecord = record;
   }
 
@@ -112,14 +115,15 @@ export class LogCheck {
     this.messageEvents += 1;
     const before = await this.known(event, sequence);
     const { message, findings } = checkMessageEvent(before, event, sequence);
-    if (message === null && (await this.use.wasErased(event.subject))) return;
-    for (const finding of findings) this.use.found(finding);
+    const turns =
+      message === null ? [] : checkTurn(this.turns, before?.state ?? null, message.state, event, sequence);
+    const found = [...findings, ...turns];
+    // Where an erasure is at work, the walk meets what is left of a life. PostgreSQL knew of it before the log lost any.
+    const ignored = found.length > 0 && (await this.use.wasErased(event.subject));
+    if (!ignored) for (const finding of found) this.use.found(finding);
     if (message === null) return;
-    if (before === null) this.messages += 1;
     const { state } = message;
-    for (const finding of checkTurn(this.turns, before?.state ?? null, state, event, sequence)) {
-      this.use.found(finding);
-    }
+    if (before === null) this.messages += 1;
     this.remember(message);
     if (isTerminal(event) && state.terminalSequence === sequence) {
       const answer =
@@ -153,4 +157,13 @@ export class LogCheck {
     const [oldest] = this.ended.keys();
     if (oldest !== undefined) this.ended.delete(oldest);
   }
+}
+
+function withOneMore(gaps: Iterable<RecordRange>, last: RecordRange): Iterable<RecordRange> {
+  return {
+    *[Symbol.iterator]() {
+      yield* gaps;
+      yield last;
+    },
+  };
 }

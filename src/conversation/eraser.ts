@@ -11,8 +11,8 @@ import type { ErasureReader, MessageRemains, UnfinishedErasure } from './erasure
 const AT_ONCE = 20;
 const POSITION_TIMEOUT_MS = 10_000;
 const BY = 'service';
-/** An event must fit into one record of the log; so many ranges are some 500 kB at most. */
-const EVENTS_ANNOUNCED_AT_ONCE = 20_000;
+/** An event must fit into one record of the log; so many ranges are some 300 kB at most. */
+const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
 
 export interface EraserParts {
   readonly log: EventLog;
@@ -27,10 +27,21 @@ export interface EraserParts {
  * first, the queue of what is still there is part of the projection, and its end is an event too.
  */
 export class Eraser {
+  /** By conversation, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
+  private readonly announced = new Map<string, Set<number>>();
+
   constructor(private readonly parts: EraserParts) {}
 
+  /**
+   * Goes on with each unfinished erasure, also when one of them fails.
+   * @throws what the first that failed threw
+   */
   async sweep(): Promise<void> {
-    for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) await this.goOn(erasure);
+    const failures: unknown[] = [];
+    for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) {
+      await this.goOn(erasure).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   private async goOn({ conversationId, tenant, strays }: UnfinishedErasure): Promise<void> {
@@ -52,12 +63,10 @@ export class Eraser {
     await log.erase(first);
     await log.erase(last);
     const up_to_sequence = queued[queued.length - 1]!.sequence;
-    await this.appended(
-      conversationEvent(this.context(conversationId, tenant), 'llmq.conversation.erasure-finished.v1', {
-        up_to_sequence,
-        events: queued.length,
-      }),
-    );
+    const data = { up_to_sequence, events: queued.length };
+    const context = this.context(conversationId, tenant);
+    const finished = conversationEvent(context, 'llmq.conversation.erasure-finished.v1', data);
+    if (await this.appended(finished)) this.announced.delete(conversationId);
   }
 
   /** Before anything is gone, so that nothing is ever missing of which the log does not tell why. */
@@ -66,13 +75,15 @@ export class Eraser {
     tenant: string,
     queued: readonly QueuedErasure[],
   ): Promise<void> {
-    for (let from = 0; from < queued.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
-      const part = queued.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
-      const sequences = recordRanges(part.map(({ sequence }) => sequence));
+    const announced = this.announced.get(conversationId) ?? new Set<number>();
+    this.announced.set(conversationId, announced);
+    const unnamed = queued.flatMap(({ sequence }) => (announced.has(sequence) ? [] : [sequence]));
+    for (let from = 0; from < unnamed.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
+      const part = unnamed.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
       const context = this.context(conversationId, tenant);
-      await this.parts.log.append([
-        conversationEvent(context, 'llmq.conversation.erasure-begun.v1', { sequences }),
-      ]);
+      const data = { sequences: recordRanges(part) };
+      await this.parts.log.append([conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)]);
+      for (const sequence of part) announced.add(sequence);
     }
   }
 

@@ -36,6 +36,17 @@ describe('SingleThread', () => {
     await expect(broken.run('b')).rejects.toThrow('no such luck');
   });
 
+  it('never carries out what it told to have failed', async () => {
+    const broken = await threadOf('repaired', 'throw new Error("not yet");');
+    await expect(broken.run('a')).rejects.toThrow('not yet');
+    await expect(broken.run('b')).rejects.toThrow('not yet');
+    await writeFile(
+      join(folder, 'repaired.mjs'),
+      'const done = []; export default (word) => { done.push(word); return done.join(); };',
+    );
+    expect(await broken.run('c')).toBe('c');
+  });
+
   it('fails the task under way when it dies over it, and goes on with the next', async () => {
     const dying = await threadOf(
       'dying',

@@ -14,7 +14,7 @@ export interface ThreadOptions {
  *
  * A thread that fails while it carries nothing out (it can't be loaded, or throws out of a timer) is told by the pool
  * apart from the tasks: without a listener that would end the process, and with one alone the tasks that wait for it
- * would wait for ever. So all that are under way fail with it. The next task starts a new thread.
+ * would wait for ever. So all that are under way fail with it, and those that had not begun never do. The next task starts a new thread.
  */
 export class SingleThread<Task, Result> {
   private readonly pool: Piscina<Task, Result>;
@@ -30,7 +30,7 @@ export class SingleThread<Task, Result> {
       workerData,
     });
     this.pool.on('error', (error: Error) => {
-      for (const reject of this.underWay) reject(error);
+      for (const fail of this.underWay) fail(error);
     });
   }
 
@@ -39,13 +39,19 @@ export class SingleThread<Task, Result> {
    * @throws what the task threw, in a copy that has lost all but name, message and stack; or why the thread ended
    */
   async run(task: Task, transferList: readonly TransferListItem[] = []): Promise<Result> {
+    const waiting = new AbortController();
     let fail: ((error: Error) => void) | undefined;
     const failed = new Promise<never>((_, reject) => {
-      fail = reject;
-      this.underWay.add(reject);
+      fail = (error) => {
+        reject(error);
+        // Out of the pool's queue: what is told to have failed must not be carried out by the next thread.
+        waiting.abort();
+      };
+      this.underWay.add(fail);
     });
     try {
-      return await Promise.race([this.pool.run(task, { transferList: [...transferList] }), failed]);
+      const { signal } = waiting;
+      return await Promise.race([this.pool.run(task, { transferList: [...transferList], signal }), failed]);
     } finally {
       this.underWay.delete(fail!);
     }

@@ -46,6 +46,16 @@ export class ProjectedMessages {
     return new Set((await loadErased(this.dataSource, this.schema, ids)).keys());
   }
 
+  /** Whether this message was erased, or this conversation. */
+  async wasErased(id: string): Promise<boolean> {
+    const [row] = await this.dataSource.query(
+      `SELECT EXISTS (SELECT 1 FROM "${this.schema}".erased_messages WHERE message_id = $1)
+           OR EXISTS (SELECT 1 FROM "${this.schema}".conversations WHERE id = $1 AND state = 'erased') AS yes`,
+      [id],
+    );
+    return row.yes;
+  }
+
   /** Whether an erasure is under way, or one began or ended behind this sequence: then the log and the tables move. */
   async erasing(after: number): Promise<boolean> {
     const [row] = await this.dataSource.query(
