@@ -47,14 +47,19 @@ export interface DeadLetterFilter {
   readonly before?: string;
 }
 
+/** By the time of the failure. */
+export type DeadLetterOrder = 'newest_first' | 'oldest_first';
+
 export interface DeadLetterReader {
   /** Null for what is no dead letter, or no longer one, and for another tenant's. */
   find(tenant: string, messageId: string): Promise<DeadLetter | null>;
-  /**
-   * The newest failure first.
-   * @throws {InvalidCursorError} for a cursor that this service did not make
-   */
-  list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>>;
+  /** @throws {InvalidCursorError} for a cursor that this service did not make */
+  list(
+    filter: DeadLetterFilter,
+    order: DeadLetterOrder,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<DeadLetter>>;
   /** In their order. */
   attempts(messageId: string): Promise<AttemptView[]>;
 }

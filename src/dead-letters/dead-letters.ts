@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import type { EventLog } from '../event-log/event-log.port.js';
-import type { EventContext, MessageEvent } from '../message/message.events.js';
+import type { EventContext, MessageEvent, MessageReceived } from '../message/message.events.js';
 import { discard, requeue } from '../message/requeue.decision.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
@@ -24,6 +24,8 @@ const PAGE = 500;
 
 export interface Requeued {
   readonly requeued: number;
+  /** Their deadline has passed: they would expire instead of being run, so they stay dead letters. */
+  readonly pastDeadline: number;
   /** There are more that the filter matches; ask again. */
   readonly more: boolean;
 }
@@ -45,7 +47,7 @@ export class DeadLetters {
 
   /** @throws {InvalidCursorError} */
   list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
-    return this.reader.list(filter, limit, cursor);
+    return this.reader.list(filter, 'newest_first', limit, cursor);
   }
 
   /** As the log has it now; null for what is no dead letter of the tenant's. */
@@ -58,16 +60,24 @@ export class DeadLetters {
     return this.reader.attempts(messageId);
   }
 
-  /** False when there is no such dead letter, or its request is no longer in the log. */
-  async requeue(caller: Caller, messageId: string, reason: string): Promise<boolean> {
+  /** `gone` when there is no such dead letter, or its request is no longer in the log. */
+  async requeue(
+    caller: Caller,
+    messageId: string,
+    reason: string,
+  ): Promise<'requeued' | 'gone' | 'past_deadline'> {
     const letter = await this.find(caller.tenant, messageId);
-    if (letter === null) return false;
-    const sequence = await this.putBack(letter, caller, reason);
-    if (sequence !== null) await this.reach(sequence);
-    return sequence !== null;
+    const received = letter && (await this.receptionOf(letter));
+    if (letter === null || received === null) return 'gone';
+    if (this.isPastDeadline(received)) return 'past_deadline';
+    await this.reach(await this.putBack(letter, received, caller, reason));
+    return 'requeued';
   }
 
-  /** The newest first, and at most `limit`. Those that fail again meanwhile are not put back a second time. */
+  /**
+   * In the order in which they failed, and at most `limit`: turns of a conversation come back in theirs. Those that fail
+   * again meanwhile are not put back a second time.
+   */
   async requeueAll(
     caller: Caller,
     filter: DeadLetterFilter,
@@ -76,19 +86,31 @@ export class DeadLetters {
   ): Promise<Requeued> {
     await this.reach(await this.log.lastSequence());
     let requeued = 0;
+    let pastDeadline = 0;
     let newest = 0;
     let cursor: string | null = null;
     for (let left = limit; left > 0; ) {
-      const page: Page<DeadLetter> = await this.reader.list(filter, Math.min(PAGE, left), cursor);
-      const sequences = await Promise.all(page.data.map((letter) => this.putBack(letter, caller, reason)));
-      requeued += sequences.filter((sequence) => sequence !== null).length;
-      newest = Math.max(newest, ...sequences.map((sequence) => sequence ?? 0));
+      const size = Math.min(PAGE, left);
+      const page: Page<DeadLetter> = await this.reader.list(filter, 'oldest_first', size, cursor);
+      const receptions = await Promise.all(page.data.map((letter) => this.receptionOf(letter)));
+      const there = page.data.flatMap((letter, at) => {
+        const received = receptions[at] ?? null;
+        return received === null ? [] : [{ letter, received }];
+      });
+      const wanted = there.filter(({ received }) => !this.isPastDeadline(received));
+      // Begun in their order, which is that of the log then.
+      const sequences = await Promise.all(
+        wanted.map(({ letter, received }) => this.putBack(letter, received, caller, reason)),
+      );
+      requeued += sequences.length;
+      pastDeadline += there.length - wanted.length;
+      newest = Math.max(newest, ...sequences);
       left -= page.data.length;
       cursor = page.nextCursor;
       if (cursor === null) break;
     }
     await this.reach(newest);
-    return { requeued, more: cursor !== null };
+    return { requeued, pastDeadline, more: cursor !== null };
   }
 
   /** False when there is no such dead letter. */
@@ -101,13 +123,26 @@ export class DeadLetters {
     return true;
   }
 
-  /** Where it lies in the log; null when the request does not. */
-  private async putBack(letter: DeadLetter, caller: Caller, reason: string): Promise<number | null> {
-    const stored = await this.log.get(letter.receivedSequence);
-    if (stored?.event.type !== 'llmq.message.received.v1') return null;
+  /** Null when the log does not hold it any more. */
+  private async receptionOf({ receivedSequence }: DeadLetter): Promise<MessageReceived | null> {
+    const stored = await this.log.get(receivedSequence);
+    return stored?.event.type === 'llmq.message.received.v1' ? stored.event : null;
+  }
+
+  private isPastDeadline({ data: { deadline } }: MessageReceived): boolean {
+    return deadline !== null && Date.parse(deadline) <= this.sources.nowMs();
+  }
+
+  /** Resolves with where it lies in the log. Nothing is awaited before the append begins. */
+  private async putBack(
+    letter: DeadLetter,
+    { data: received, traceparent }: MessageReceived,
+    caller: Caller,
+    reason: string,
+  ): Promise<number> {
     const { lastAttempt, receivedSequence } = letter;
-    const failed = { lastAttempt, receivedSequence, received: stored.event.data };
-    const events = requeue(this.context(letter, stored.event.traceparent), failed, caller.name, reason);
+    const failed = { lastAttempt, receivedSequence, received };
+    const events = requeue(this.context(letter, traceparent), failed, caller.name, reason);
     return (await this.append('requeue', letter, events)).firstSequence;
   }
 

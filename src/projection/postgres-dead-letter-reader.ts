@@ -3,6 +3,7 @@ import type {
   AttemptView,
   DeadLetter,
   DeadLetterFilter,
+  DeadLetterOrder,
   DeadLetterReader,
 } from '../dead-letters/dead-letter-reader.port.js';
 import { AttemptEntity } from './entities/attempt.entity.js';
@@ -21,7 +22,14 @@ export class PostgresDeadLetterReader implements DeadLetterReader {
     return row && deadLetter(row);
   }
 
-  async list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
+  async list(
+    filter: DeadLetterFilter,
+    order: DeadLetterOrder,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<DeadLetter>> {
+    const [direction, behindIs] =
+      order === 'newest_first' ? (['DESC', '<'] as const) : (['ASC', '>'] as const);
     const behind = cursor === null ? null : decodeCursor(cursor);
     const query = this.dataSource.getRepository(DeadLetterEntity).createQueryBuilder('d');
     const where = (condition: string, name: string, value: unknown) =>
@@ -33,10 +41,12 @@ export class PostgresDeadLetterReader implements DeadLetterReader {
     where('d.errorCode = :errorCode', 'errorCode', filter.errorCode && storableText(filter.errorCode));
     where('d.deadLetteredAt >= :after', 'after', filter.after);
     where('d.deadLetteredAt < :before', 'before', filter.before);
-    if (behind !== null) query.andWhere('(d.deadLetteredAt, d.messageId) < (:createdAt, :id)', { ...behind });
+    if (behind !== null) {
+      query.andWhere(`(d.deadLetteredAt, d.messageId) ${behindIs} (:createdAt, :id)`, { ...behind });
+    }
     const rows = await query
-      .orderBy('d.deadLetteredAt', 'DESC')
-      .addOrderBy('d.messageId', 'DESC')
+      .orderBy('d.deadLetteredAt', direction)
+      .addOrderBy('d.messageId', direction)
       // One more than asked for tells whether there is a next page.
       .limit(limit + 1)
       .getMany();

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { newApiKey } from '../../src/security/api-key.js';
@@ -166,14 +167,34 @@ describe('dead letters', () => {
   it('are requeued by filter, and fail again with their history', async () => {
     expect((await call('POST', `${LETTERS}/requeue`, {})).json).toMatchObject({ status: 422, field: 'all' });
     const none = await call('POST', `${LETTERS}/requeue`, { priority: 'low' });
-    expect(none.json).toEqual({ requeued: 0, more: false });
+    expect(none.json).toEqual({ requeued: 0, past_deadline: 0, more: false });
     for (const wanted of [{ priority: 'high', error_code: 'endpoint_rejected' }, { all: true }]) {
       const requeued = await call('POST', `${LETTERS}/requeue`, wanted);
-      expect(requeued.json).toEqual({ requeued: 1, more: false });
+      expect(requeued.json).toEqual({ requeued: 1, past_deadline: 0, more: false });
       await eventually(async () => expect(await listed()).toEqual([rejected]));
     }
     const { json } = await call('GET', `${LETTERS}/${rejected}`);
     expect(json.history.map(({ attempt }: { attempt: number }) => attempt)).toEqual([1, 2, 3]);
+  });
+
+  it('come back in the order in which they failed, and not at all past their deadline', async () => {
+    const fail = (more: object) =>
+      failing('[[demo:fail 400]]', { user_id: 'orderly', priority: 'low', ...more });
+    const ids = [await fail({}), await fail({}), await fail({})];
+    const late = await fail({ ttl: 3 });
+    await sleep(3_000);
+    const one = await call('POST', `${LETTERS}/${late}/requeue`);
+    expect(one).toMatchObject({ status: 409, json: { code: 'deadline_passed' } });
+    const { json } = await call('POST', `${LETTERS}/requeue`, { user_id: 'orderly' });
+    expect(json).toEqual({ requeued: 3, past_deadline: 1, more: false });
+    const requeuedAt = async (id: string) => {
+      const { data } = (await call('GET', `/messages/${id}/events`)).json;
+      return data.find(({ type }: { type: string }) => type === 'llmq.message.requeued.v1').sequence;
+    };
+    const places = await Promise.all(ids.map(requeuedAt));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    await eventually(async () => expect((await listed('?user_id=orderly')).length).toBe(4));
+    for (const id of [...ids, late]) expect((await call('DELETE', `${LETTERS}/${id}`)).status).toBe(204);
   });
 
   it('are gone from the list when they are discarded, and their message is not', async () => {

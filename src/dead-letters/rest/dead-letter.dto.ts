@@ -130,5 +130,6 @@ export class DeadLetterPageDto {
 
 export class RequeuedDto {
   @ApiProperty() requeued!: number;
+  @ApiProperty({ description: 'Left as they are, since they would expire' }) past_deadline!: number;
   @ApiProperty({ description: 'There are more; ask again' }) more!: boolean;
 }

@@ -75,7 +75,8 @@ export class DeadLettersController {
   @ApiOperation({
     summary: 'Put the dead letters that a filter matches back into their lanes',
     description:
-      'With all their retries again. At most 10,000 in one request; `more` says whether there are others.',
+      'With all their retries again, in the order in which they failed. At most 10,000 in one request; `more` says ' +
+      'whether there are others. Those whose deadline has passed stay where they are (`past_deadline`).',
   })
   @ApiBody({ type: RequeueDto })
   @ApiOkResponse({ type: RequeuedDto })
@@ -87,13 +88,13 @@ export class DeadLettersController {
     const filter = filterOf(caller.tenant, body);
     const { all, limit, reason } = body;
     refuseUnlessMeant(all === true, Object.values(filter).filter((value) => value !== undefined).length > 1);
-    const requeued = await this.deadLetters.requeueAll(
+    const { requeued, pastDeadline, more } = await this.deadLetters.requeueAll(
       caller,
       filter,
       limit ?? MAX_REQUEUED,
       reason ?? DEFAULT_REASON,
     );
-    return { ...requeued };
+    return { requeued, past_deadline: pastDeadline, more };
   }
 
   @Post(':id/requeue')
@@ -108,8 +109,11 @@ export class DeadLettersController {
   ): Promise<Record<string, unknown>> {
     const { reason } = validOne.transform(body ?? {});
     const requeued = await this.deadLetters.requeue(adminOf(request), id, reason ?? DEFAULT_REASON);
-    if (!requeued) throw notFound(id);
-    return { requeued: 1, more: false };
+    if (requeued === 'gone') throw notFound(id);
+    if (requeued === 'past_deadline') {
+      throw new RefusedError('deadline_passed', `The deadline of message ${id} has passed: it would expire.`);
+    }
+    return { requeued: 1, past_deadline: 0, more: false };
   }
 
   @Delete(':id')

@@ -37,6 +37,7 @@ export const REFUSALS = {
   turn_open: 409,
   wrong_state_change: 409,
   already_terminal: 409,
+  deadline_passed: 409,
   content_too_large: 413,
   body_too_large: 413,
   uri_too_long: 414,
