@@ -38,7 +38,7 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
     case 'llmq.message.cancelled.v1':
       return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.expired.v1':
-      return `Expired: ${event.data.reason}.`;
+      return `Expired: ${event.data.reason.replace(/\.$/, '')}.`;
     default:
       return assertNever(event);
   }

@@ -36,7 +36,9 @@ describe('chooseEndpoint', () => {
   });
 
   it('says why', () => {
-    expect(chooseEndpoint('round_robin', [half], 7)?.reason).toBe('only endpoint (2 of 4 places taken)');
+    expect(chooseEndpoint('round_robin', [half], 7)?.reason).toBe(
+      'it is the only endpoint (2 of 4 places taken)',
+    );
     expect(chooseEndpoint('round_robin', [half, full], 7)?.reason).toBe('only one of 2 with a free place');
     expect(chooseEndpoint('round_robin', [half, free], 7)?.reason).toBe('next in turn of 2');
   });

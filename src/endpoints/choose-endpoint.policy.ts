@@ -32,7 +32,7 @@ export function chooseEndpoint(
   const first = free[0];
   if (first === undefined) return null;
   if (candidates.length === 1)
-    return { index: first, reason: `only endpoint (${taken(candidates[first]!)})` };
+    return { index: first, reason: `it is the only endpoint (${taken(candidates[first]!)})` };
   if (free.length === 1)
     return { index: first, reason: `only one of ${candidates.length} with a free place` };
   switch (strategy) {

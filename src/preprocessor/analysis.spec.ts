@@ -41,7 +41,8 @@ describe('the analysis of a text', () => {
     };
     for (const [language, text] of Object.entries(texts))
       expect({ text, ...analyse(text) }).toMatchObject({ language });
-    for (const text of ['12345', '?!', '😀😀😀']) expect(analyse(text).language).toBeNull();
+    for (const text of ['12345', '?!', '😀😀😀', 'hello', 'urgent!!!'])
+      expect(analyse(text).language).toBeNull();
   });
 
   it('tells questions', () => {

@@ -40,7 +40,11 @@ export async function loadLibraries(): Promise<Libraries> {
   const plainText = { disallowedSpecial: new Set<string>() };
   return {
     countTokens: (text) => countTokens(text, plainText),
-    detectLanguage: (text) => eld.detect(text).language,
+    // Of a word or two it would guess any.
+    detectLanguage: (text) => {
+      const detected = eld.detect(text);
+      return detected.isReliable() ? detected.language : '';
+    },
   };
 }
 

@@ -22,6 +22,13 @@ export class ProjectionHealth {
     private readonly sources: Pick<Sources, 'nowMs'>,
   ) {}
 
+  /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */
+  async lag(): Promise<number> {
+    const last = await this.log.lastSequence();
+    const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    return Math.max(0, last - sequence);
+  }
+
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     const last = await this.log.lastSequence();

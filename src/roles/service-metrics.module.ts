@@ -7,7 +7,8 @@ import { LaneLagReader } from '../lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../lanes/lane-pauses.js';
 import { LANES } from '../message/message.events.js';
 import { MetricsController } from '../platform/telemetry/metrics.controller.js';
-import { ProjectorModule } from '../projection/projection.module.js';
+import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { ProjectionHealth } from '../projection/projection-health.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/projector.port.js';
 import { QueuesModule } from '../queues/queues.module.js';
 import { WorkersSeen } from '../queues/workers-seen.js';
@@ -26,6 +27,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(WorkersSeen) private readonly workers: WorkersSeen,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
+    @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -34,7 +36,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       imports: [
         QueuesModule,
         ...(roles.has('worker') ? [DispatcherModule] : []),
-        ...(roles.has('projector') ? [ProjectorModule] : []),
+        ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],
       controllers: [MetricsController],
     };
@@ -95,11 +97,14 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       '1 where the projector met what it can not fold, and a person has to look',
     );
     this.meter.addBatchObservableCallback(
-      (result) => {
+      async (result) => {
         const { health } = projector;
-        if (health.lag !== null) result.observe(lag, health.lag);
+        const hasStopped = !health.running && health.error !== null;
+        // Where nobody folds, it is not counted on the way.
+        const behind = health.lag ?? (hasStopped ? await this.tables?.lag().catch(() => null) : null);
+        if (behind != null) result.observe(lag, behind);
         result.observe(active, health.active ? 1 : 0);
-        result.observe(stopped, !health.running && health.error !== null ? 1 : 0);
+        result.observe(stopped, hasStopped ? 1 : 0);
       },
       [lag, active, stopped],
     );

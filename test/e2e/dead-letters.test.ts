@@ -208,10 +208,10 @@ describe('dead letters', () => {
 
 describe('a projection that meets what it can not fold', () => {
   it('stops and says so: in its metric, its log, on a subject, and to the webhook', async () => {
-    const metric = async () => {
+    const metric = async (name = 'stopped') => {
       const headers = { authorization: `Bearer ${admin.key}` };
       const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
-      return /^llmq_projection_stopped\S* (\d)/m.exec(text)?.[1];
+      return new RegExp(`^llmq_projection_${name}\\S* (\\d+)`, 'm').exec(text)?.[1];
     };
     expect(await metric()).toBe('0');
     const mine = () => heard.filter((one) => one.alert.type === 'projection_stopped');
@@ -230,6 +230,7 @@ describe('a projection that meets what it can not fold', () => {
       ...{ 'webhook-id': told.id, 'webhook-signature': expect.stringMatching(/^v1,/) },
     });
     await eventually(async () => expect(await metric()).toBe('1'));
+    expect(Number(await metric('lag'))).toBeGreaterThan(0);
     expect(service.logs()).toContain('The projection has stopped');
   });
 });

@@ -63,6 +63,16 @@ describe('a lane with a limit', () => {
     expect(refused.map(({ error }: { error: unknown }) => error)).toMatchObject([full, full]);
   });
 
+  it('tells what is wrong in a batch beside what found no place', async () => {
+    const one = (more: object) => ({ user_id: 'u', content: 'hello', ...more });
+    const send = (...messages: object[]) =>
+      request('POST', `${gateway.baseUrl}/api/v1/messages/batch`, { messages });
+    const { status, json } = await send(one({ priority: 'low' }), one({ priority: 'urgent' }));
+    expect(status).toBe(200);
+    expect(json.results.map((item: { status: number }) => item.status)).toEqual([429, 422]);
+    expect((await send(one({ priority: 'low' }), one({ priority: 'low' }))).status).toBe(429);
+  });
+
   it('leaves the other lanes open', async () => {
     expect((await submit('normal')).status).toBe(202);
   });

@@ -1,4 +1,4 @@
-const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+const INSTANT = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /**
  * A point in time in ISO 8601 with its zone, or a date in UTC, as ISO 8601 in UTC with milliseconds; null for anything
@@ -6,7 +6,14 @@ const INSTANT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d
  */
 export function instantOf(text: string): string | null {
   const instant = text.replace(/ (?=\d\d:\d\d$)/, '+');
-  if (!INSTANT.test(instant)) return null;
+  const day = INSTANT.exec(instant)?.[1];
+  if (day === undefined || !isDay(day)) return null;
   const milliseconds = Date.parse(instant);
   return Number.isNaN(milliseconds) ? null : new Date(milliseconds).toISOString();
+}
+
+/** `Date.parse` takes the 31st of November for the 1st of December. */
+function isDay(day: string): boolean {
+  const milliseconds = Date.parse(day);
+  return !Number.isNaN(milliseconds) && new Date(milliseconds).toISOString().startsWith(day);
 }

@@ -8,6 +8,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { LaneFullError } from '../../queues/lane-full.error.js';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { RefusedError } from '../http/refused.error.js';
@@ -69,13 +70,16 @@ function submissionIn(message: unknown): Submission | RefusedError {
 }
 
 /**
- * Where nothing at all was accepted because the log is away or full, the request failed as a single one would have.
+ * Where nothing at all was accepted because the log is away, or because every lane is full, the request failed as a
+ * single one would have. One that is wrong beside those for a full lane has a result to be told.
  *
  * @throws that failure
  */
 function refuseWhatFailedWhole(results: readonly SubmitResult[]): void {
-  const failure = results.find(isFailure);
-  if (failure !== undefined && results.every((result) => result instanceof Error)) throw failure;
+  if (!results.every((result) => result instanceof Error)) return;
+  const failure = results.find((result) => isFailure(result) && !(result instanceof LaneFullError));
+  if (failure !== undefined) throw failure;
+  if (results.every(isFailure)) throw results[0];
 }
 
 function isFailure(result: SubmitResult): result is Error {
