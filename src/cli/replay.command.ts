@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { loadConfig } from '../config/load-config.js';
 import { LANES, type Lane } from '../message/message.events.js';
 import { costOf, type Outcome, type Price, priceOf, replayFilter } from '../replay/replay.policy.js';
-import { findWindow, type ReplayedMessage, replayAll } from '../replay/replay-window.js';
+import { findWindow, type ReplayedMessage, refuseUnserved, replayAll } from '../replay/replay-window.js';
 import { ServiceClient } from '../replay/service-client.js';
 import { instant, wholeNumber } from './event-options.js';
 import { table } from './table.policy.js';
@@ -64,6 +64,7 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
   // An empty variable counts as not set.
   const url = (options.url || configuredUrl()).replace(/\/+$/, '');
   const client = new ServiceClient({ url, apiKey: options.apiKey || undefined, signal });
+  if (model !== undefined) await refuseUnserved(client, model);
   const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
   const prices = new Map(options.price);
   const replayed: ReplayedMessage[] = [];

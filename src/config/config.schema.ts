@@ -289,8 +289,13 @@ export const configSchema = z.strictObject({
         .describe(
           'after which a conversation without messages is archived; its content stays until it is erased',
         ),
-      max_per_user: count.default(10_000).describe('open conversations of one user'),
-      max_messages: count.max(1_000_000).default(10_000).describe('messages of one conversation'),
+      max_per_user: count
+        .default(10_000)
+        .describe('open conversations of one user, about: what comes at once may go beyond it'),
+      max_messages: count
+        .max(1_000_000)
+        .default(10_000)
+        .describe('messages of one conversation, about: what comes at once may go beyond it'),
       sweep_interval_ms: milliseconds
         .default(1_000)
         .describe('how often idle, expired and erased conversations are looked for'),

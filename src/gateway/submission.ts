@@ -41,7 +41,7 @@ export interface AcceptedMessage {
   readonly id: string;
   readonly priority: Lane;
   readonly priorityReason: PriorityReason;
-  /** Its own or its conversation's; null for the service's default. */
+  /** Its own or its conversation's; null for the service's default, and the one that answered once that is known. */
   readonly model: string | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;

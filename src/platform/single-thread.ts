@@ -14,7 +14,8 @@ export interface ThreadOptions {
  *
  * A thread that fails while it carries nothing out (it can't be loaded, or throws out of a timer) is told by the pool
  * apart from the tasks: without a listener that would end the process, and with one alone the tasks that wait for it
- * would wait for ever. So all that are under way fail with it, and those that had not begun never do. The next task starts a new thread.
+ * would wait for ever. So all that are under way fail with it, and those that had not begun never do. The next task
+ * starts a new thread.
  */
 export class SingleThread<Task, Result> {
   private readonly pool: Piscina<Task, Result>;

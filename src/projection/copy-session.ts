@@ -50,7 +50,8 @@ export class CopySession {
    * The chunks go over to the thread, and are empty here afterwards. After a lost connection the session is of no use
    * any more.
    *
-   * @throws {Error} with the `code` that `codeOf` tells, when nothing was written, or when a connection that was lost does not tell
+   * @throws {Error} with the `code` that `codeOf` tells, when nothing was written, or when a connection that was lost does
+   *   not tell
    */
   async write(transaction: CopyTransaction): Promise<void> {
     const chunks = transaction.tables.flatMap((table) => table.chunks);

@@ -28,13 +28,14 @@ interface SpanRow {
   processing_p95: number | null;
 }
 
-/** Reads `messages_waiting`, `messages_apart` and `messages_ended`; never the whole table. */
+/** Reads `messages_waiting`, `messages_held`, `messages_apart` and `messages_ended`; never the whole table. */
 export class PostgresQueueFigures implements QueueFigures {
   constructor(private readonly dataSource: DataSource) {}
 
   async lanes(spanMs: number): Promise<ReadonlyMap<Lane, LaneFigures>> {
-    const [counts, waits, oldest] = await Promise.all([
+    const [counts, held, waits, oldest] = await Promise.all([
       this.query<CountRow>(countsSql, []),
+      this.query<Pick<CountRow, 'priority' | 'count'>>(heldSql, []),
       this.query<WaitRow>(waitsSql, [spanMs]),
       this.query<{ priority: Lane; since: Date | null }>(oldestSql, [[...LANES]]),
     ]);
@@ -44,6 +45,7 @@ export class PostgresQueueFigures implements QueueFigures {
       LANES.map((lane) => {
         const wait = waits.find(({ priority }) => priority === lane);
         const figures: LaneFigures = {
+          held: Number(held.find(({ priority }) => priority === lane)?.count ?? 0),
           scheduled: count(lane, 'scheduled'),
           dead: count(lane, 'failed'),
           oldestWaitingSince: oldest.find(({ priority }) => priority === lane)?.since?.toISOString() ?? null,
@@ -97,6 +99,10 @@ export class PostgresQueueFigures implements QueueFigures {
 export function countsSql(schema: string): string {
   return `SELECT status, priority, count(*) FROM "${schema}".messages
     WHERE status IN ('scheduled', 'failed') GROUP BY status, priority`;
+}
+
+export function heldSql(schema: string): string {
+  return `SELECT priority, count(*) FROM "${schema}".messages WHERE held_behind IS NOT NULL GROUP BY priority`;
 }
 
 export function waitsSql(schema: string): string {

@@ -2,6 +2,8 @@ import type { Lane } from '../message/message.events.js';
 
 /** What the tables know of a lane, over all tenants. */
 export interface LaneFigures {
+  /** Turns that wait for an earlier one of their conversation, outside of the lane. */
+  readonly held: number;
   /** Messages whose time has not come. */
   readonly scheduled: number;
   /** Messages that were given up. */

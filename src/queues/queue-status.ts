@@ -14,6 +14,7 @@ export interface LaneStatus {
   /** Null where the broker did not tell. */
   readonly waiting: number | null;
   readonly running: number;
+  readonly held: number;
   readonly scheduled: number;
   readonly dead: number;
   readonly oldestAgeSeconds: number | null;
@@ -62,6 +63,7 @@ export class QueueStatus {
       lane,
       waiting: waitingOf(lag, workers.running(lane)),
       running: workers.running(lane),
+      held: figures?.held ?? 0,
       scheduled: figures?.scheduled ?? 0,
       dead: figures?.dead ?? 0,
       oldestAgeSeconds: since === null ? null : Math.max(0, (this.nowMs() - Date.parse(since)) / 1_000),

@@ -59,18 +59,13 @@ export async function findWindow(
   }
 }
 
-/**
- * Repeats the messages, some at once, and hands over each pair as soon as both answers are there.
- *
- * @throws {ServiceRefusalError} before anything is sent, when the service does not serve the model
- */
+/** Repeats the messages, some at once, and hands over each pair as soon as both answers are there. */
 export async function replayAll(
   client: ServiceClient,
   ids: readonly string[],
   run: ReplayRun,
   done: (message: ReplayedMessage) => void,
 ): Promise<void> {
-  if (run.changes.model !== undefined) await refuseUnserved(client, run.changes.model);
   let next = 0;
   const goOn = async () => {
     while (next < ids.length) {
@@ -81,7 +76,8 @@ export async function replayAll(
   await Promise.all(Array.from({ length: Math.min(run.atOnce, ids.length) }, goOn));
 }
 
-async function refuseUnserved(client: ServiceClient, model: string): Promise<void> {
+/** @throws {ServiceRefusalError} when the service does not serve the model */
+export async function refuseUnserved(client: ServiceClient, model: string): Promise<void> {
   const served: string[] = (await client.get('/v1/models')).data.map(({ id }: ServiceJson) => id);
   if (served.includes(model)) return;
   throw new ServiceRefusalError(`The service has no model ${model}; it serves ${served.join(', ')}.`);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
+import { runLlmq } from '../support/llmq-command.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { type RunningService, startService } from '../support/service.js';
 
@@ -97,6 +98,24 @@ describe('turns of a conversation', () => {
     expect(dispatched.data.context.summarized_up_to).toBeGreaterThan(0);
     expect(dispatched.text).toContain('It was sent with a summary');
     expect(dispatched.data.context).toMatchObject({ left_out: false, max_tokens: 400 });
+  });
+
+  it('wait for one that its client delayed, which the status tells and the check of the log finds in order', async () => {
+    const conversation = await create({});
+    const delayed = (await send(conversation, 'seven', { delay: 3 })).json.id;
+    const behind = (await send(conversation, 'eight')).json.id;
+    await eventually(async () => {
+      const { data } = (await call('GET', '/queues/status')).json;
+      expect(data.find(({ priority }: Json) => priority === 'normal')).toMatchObject({
+        held: 1,
+        scheduled: 1,
+      });
+    });
+    expect((await ended(behind)).status).toBe('completed');
+    expect((await ended(delayed)).status).toBe('completed');
+    expect(sent('eight')?.map(({ content }) => content)).toEqual(['seven', 'answer to seven', 'eight']);
+    const { code, output } = await runLlmq(service.dataDir, 'events', 'verify', '--json');
+    expect([code, JSON.parse(output).counts]).toEqual([0, {}]);
   });
 
   it('are sent without what does not fit, and the timeline says so', async () => {

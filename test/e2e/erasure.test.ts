@@ -27,6 +27,9 @@ beforeAll(async () => {
   addresses = await serviceAddresses(service.dataDir);
   const { url, user, password } = addresses.nats;
   nats = await connect({ servers: url, user, pass: password });
+  const other = await call('POST', '/api/v1/messages', { user_id: 'hugo', content: '[[demo:fail 400]]' });
+  bystander = other.json.id;
+  expect((await call('GET', `/api/v1/messages/${bystander}?wait=30s`)).json.status).toBe('failed');
 });
 afterAll(async () => {
   await nats?.close();
@@ -50,9 +53,6 @@ async function call(method: string, path: string, body?: object, more: Record<st
 let bystander: string;
 
 it('leaves nothing of a conversation in any stream, bucket or table, whatever its messages were doing', async () => {
-  const other = await call('POST', '/api/v1/messages', { user_id: 'hugo', content: '[[demo:fail 400]]' });
-  bystander = other.json.id;
-  expect((await call('GET', `/api/v1/messages/${bystander}?wait=30s`)).json.status).toBe('failed');
   const fields = { user_id: 'gina', title: SECRET, context: SECRET, metadata: { [SECRET]: SECRET } };
   const create = () => call('POST', '/api/v1/conversations', fields, { 'idempotency-key': 'make' });
   const made = await create();

@@ -26,6 +26,7 @@ function exchanges(): Exchange[] {
     .filter((_, index) => index % 2 === 1)
     .filter((block) => block.startsWith('http\n'))
     .map((block) => shown(block.slice('http\n'.length)));
+  if (blocks.length % 2 !== 0) throw new Error('The guide has a request without an answer.');
   return blocks.flatMap((request, at) =>
     at % 2 === 0 ? [{ title: `${at / 2 + 1}: ${request.firstLine}`, request, answer: blocks[at + 1]! }] : [],
   );
@@ -56,10 +57,16 @@ describe('the guide', () => {
   /** What is shown is there; what is not shown does not matter. */
   function expectShown(is: unknown, says: unknown, path: string): void {
     const name = typeof says === 'string' ? PLACEHOLDER.exec(says)?.[1] : undefined;
-    if (name !== undefined && !named.has(name)) named.set(name, String(is));
+    if (name !== undefined && !named.has(name)) {
+      expect([path, is]).toEqual([path, expect.any(String)]);
+      named.set(name, String(is));
+    }
     if (says === '...') expect([path, is]).toEqual([path, expect.anything()]);
     else if (name !== undefined) expect([path, is]).toEqual([path, named.get(name)]);
-    else if (typeof says === 'object' && says !== null) {
+    else if (Array.isArray(says)) {
+      expect([path, (is as unknown[] | undefined)?.length]).toEqual([path, says.length]);
+      for (const [at, value] of says.entries()) expectShown((is as unknown[])[at], value, `${path}[${at}]`);
+    } else if (typeof says === 'object' && says !== null) {
       for (const [key, value] of Object.entries(says)) {
         expectShown((is as Record<string, unknown> | undefined)?.[key], value, `${path}.${key}`);
       }

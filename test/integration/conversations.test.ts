@@ -179,6 +179,12 @@ describe('conversations over REST', () => {
     expect(await call('POST', '/conversations', { user_id: 'eve' })).toMatchObject({
       ...{ status: 429, json: { code: 'too_many_conversations' } },
     });
+    const [last] = (await call('GET', '/users/eve/conversations')).json.data;
+    const move = (state: string) => call('PUT', `/conversations/${last.id}/state`, { state });
+    expect((await move('completed')).status).toBe(200);
+    await made({ user_id: 'eve' });
+    expect(await move('active')).toMatchObject({ status: 429, json: { code: 'too_many_conversations' } });
+    expect((await move('archived')).status).toBe(200);
   });
 });
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   countsSql,
+  heldSql,
   oldestSql,
   placeSql,
   spanSql,
@@ -189,10 +190,11 @@ it('reads its figures through indexes', async () => {
     await plan(placeSql('llmq'), [randomUUID(), 10]),
     await plan(oldestSql('llmq'), [['low']]),
     await plan(countsSql('llmq'), []),
+    await plan(heldSql('llmq'), []),
     await plan(waitsSql('llmq'), [60_000]),
     await plan(spanSql('llmq'), ['default', 60_000]),
   ]) {
     expect(text).not.toContain('Seq Scan');
-    expect(text).toMatch(/messages_(waiting|apart|ended)/);
+    expect(text).toMatch(/messages_(waiting|held|apart|ended)/);
   }
 });

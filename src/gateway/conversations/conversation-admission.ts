@@ -21,8 +21,8 @@ export class ConversationAdmission {
   ) {}
 
   /**
-   * The submission with what it leaves to its conversation: priority, model, and the user where it names none. A conversation that went to sleep is
-   * awake again when this resolves.
+   * The submission with what it leaves to its conversation: priority, model, and the user where it names none. A
+   * conversation that went to sleep is awake again when this resolves.
    *
    * @throws {RefusedError} `unknown_conversation`, `conversation_closed`, `conversation_full`
    */

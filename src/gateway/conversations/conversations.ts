@@ -1,8 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../config/service-config.js';
 import { changeConversation, type WantedChange } from '../../conversation/change-conversation.decision.js';
-import type { ConversationState } from '../../conversation/conversation.state.js';
-import { evolveConversation } from '../../conversation/conversation.state.js';
+import {
+  type ConversationState,
+  evolveConversation,
+  takesMessages,
+} from '../../conversation/conversation.state.js';
 import { CONVERSATION_READER, type ConversationReader } from '../../conversation/conversation-reader.port.js';
 import { createConversation, type NewConversation } from '../../conversation/create-conversation.decision.js';
 import { EndpointRegistry } from '../../endpoints/endpoint-registry.js';
@@ -54,7 +57,8 @@ export class Conversations {
   /**
    * The conversation as it is then.
    *
-   * @throws {RefusedError} `not_found`, `unknown_model`, `content_too_large`, `wrong_state_change`
+   * @throws {RefusedError} `not_found`, `unknown_model`, `content_too_large`, `wrong_state_change`,
+   *   `too_many_conversations` when it is opened again
    * @throws what `EventLog.append` throws
    */
   async change(caller: Caller, id: string, wanted: WantedChange): Promise<ConversationState> {
@@ -69,6 +73,10 @@ export class Conversations {
       ]);
     }
     if (decision.events.length === 0) return conversation;
+    const { state, userId } = conversation;
+    if (!takesMessages(state) && wanted.state === 'active' && userId !== null) {
+      await this.refuseTooMany(caller, userId);
+    }
     await this.append(decision.events);
     return this.get(caller, id);
   }
@@ -105,7 +113,7 @@ export class Conversations {
     throw new RefusedError('content_too_large', `context ${reason}`, [{ field: 'context', reason }]);
   }
 
-  /** Two at once may both pass and go one over it: the limit is there against runaways, not to be counted on. */
+  /** Those that come at once may all pass and go over it: the limit is there against runaways, not to be counted on. */
   private async refuseTooMany({ tenant }: Caller, userId: string): Promise<void> {
     const { max_per_user: most } = this.config.conversation;
     if ((await this.reader.countOpen(tenant, userId, most)) < most) return;

@@ -12,7 +12,7 @@ export interface OpenAiErrorBody {
   };
 }
 
-/** OpenAI tells every wrong parameter with 400, and an unknown model with 404. What it knows not has our status. */
+/** OpenAI tells every wrong parameter with 400, and an unknown model with 404. A code that it does not have keeps our status. */
 export function openAiStatus(failure: Failure): number {
   if (failure.code === 'unknown_model') return 404;
   if (failure.code === 'idempotency_key_reused') return failure.status;

@@ -28,8 +28,8 @@ const FRESH_FOR_MS = 1_000;
 const TIMEOUT_MS = 2_000;
 
 /**
- * The lanes' lag, read from the broker at most once a second however many ask, unless they need it fresher. Where no worker has ever made a lane's
- * consumer, everything in the lane waits.
+ * The lanes' lag, read from the broker at most once a second however many ask, unless they need it fresher. Where no
+ * worker has ever made a lane's consumer, everything in the lane waits.
  */
 export class LaneLagReader {
   private manager: Promise<JetStreamManager> | null = null;

@@ -45,6 +45,10 @@ export class LaneStatusDto {
   @ApiProperty({ ...nullableNumber, description: 'In the lane, also those that workers hold ready' })
   waiting!: number | null;
   @ApiProperty({ description: 'Calls under way' }) running!: number;
+  @ApiProperty({
+    description: 'Turns that wait for an earlier one of their conversation, outside of the lane',
+  })
+  held!: number;
   @ApiProperty({ description: 'Not due yet, retries among them' }) scheduled!: number;
   @ApiProperty({ description: 'Given up' }) dead!: number;
   @ApiProperty({ ...nullableNumber, description: 'How long the first of the lane has been in it' })

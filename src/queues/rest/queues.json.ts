@@ -13,6 +13,7 @@ function laneJson(status: LaneStatus): Record<string, unknown> {
     priority: status.lane,
     waiting: status.waiting,
     running: status.running,
+    held: status.held,
     scheduled: status.scheduled,
     dead: status.dead,
     oldest_age_seconds: rounded(status.oldestAgeSeconds),
