@@ -33,13 +33,16 @@ export class Eraser {
   constructor(private readonly parts: EraserParts) {}
 
   /**
-   * Goes on with each unfinished erasure, also when one of them fails.
+   * Goes on with the unfinished erasures. One that fails does not keep the others waiting; when a second one does, it is
+   * not theirs, and each might take a time-out.
+   *
    * @throws what the first that failed threw
    */
   async sweep(): Promise<void> {
     const failures: unknown[] = [];
     for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) {
       await this.goOn(erasure).catch((error: unknown) => failures.push(error));
+      if (failures.length === 2) break;
     }
     if (failures.length > 0) throw failures[0];
   }
