@@ -10,8 +10,8 @@ interface Announced {
 
 /** What erasures say that they take out of the log, and what of it they say is gone. */
 export class ErasuresSeen {
-  private readonly announced: Announced[] = [];
-  private readonly ofConversation = new Map<string, Announced[]>();
+  /** By conversation. */
+  private readonly announced = new Map<string, Announced[]>();
   /** As far as erasures reach that were made before they named what they take out. */
   private unnamedUpTo = 0;
 
@@ -26,14 +26,14 @@ export class ErasuresSeen {
   named(): RecordList {
     const all = new RecordList();
     if (this.unnamedUpTo > 0) all.add(1, this.unnamedUpTo);
-    for (const { records } of this.announced) for (const { from, to } of records) all.add(from, to);
+    for (const { records } of this.all()) for (const { from, to } of records) all.add(from, to);
     return all.merged();
   }
 
   /** Records that must be gone. */
   finished(): RecordList {
     const all = new RecordList();
-    for (const { records, finishedUpTo } of this.announced) {
+    for (const { records, finishedUpTo } of this.all()) {
       for (const { from, to } of records) if (to <= finishedUpTo) all.add(from, to);
     }
     return all.merged();
@@ -43,13 +43,17 @@ export class ErasuresSeen {
     const records = new RecordList();
     for (const [first, last] of sequences) records.add(streamSequenceOf(first), streamSequenceOf(last));
     const announced = { records, finishedUpTo: 0 };
-    this.announced.push(announced);
-    const others = this.ofConversation.get(conversationId) ?? [];
-    this.ofConversation.set(conversationId, [...others, announced]);
+    const others = this.announced.get(conversationId);
+    if (others === undefined) this.announced.set(conversationId, [announced]);
+    else others.push(announced);
+  }
+
+  private *all(): Generator<Announced, void, undefined> {
+    for (const announced of this.announced.values()) yield* announced;
   }
 
   private ended(conversationId: string, upTo: number): void {
-    const announced = this.ofConversation.get(conversationId);
+    const announced = this.announced.get(conversationId);
     if (announced === undefined) this.unnamedUpTo = Math.max(this.unnamedUpTo, upTo);
     for (const one of announced ?? []) one.finishedUpTo = Math.max(one.finishedUpTo, upTo);
   }

@@ -55,8 +55,7 @@ interface NotStored {
 }
 
 /** A message that is not due yet waits in no lane, and finds a place there when it is due. */
-const laneOf = ({ accepted }: Pick<Prepared, 'accepted'>) =>
-  accepted.dueAt === null ? accepted.priority : null;
+const laneOf = ({ dueAt, priority }: AcceptedMessage) => (dueAt === null ? priority : null);
 const turnOf = ({ turn }: Prepared) => turn;
 
 /** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
@@ -91,7 +90,7 @@ export class SubmitMessage {
       submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
     const { accepted, events, turn } = await this.prepare(caller, admitted, { messageId, traceparent });
     const append = () => this.log.append(events, { dedupeKey });
-    const store = () => this.admission.through(laneOf({ accepted }), append);
+    const store = () => this.admission.through(laneOf(accepted), append);
     if (turn === null) await store();
     else await this.doubleTexting.through(caller, turn, store);
     return accepted;
@@ -117,7 +116,9 @@ export class SubmitMessage {
     );
     const prepared = attempts.filter((item) => 'events' in item);
     const results: SubmitResult[] = attempts.map((item) => ('events' in item ? item.accepted : item));
-    const { admitted, refused, release } = await this.admission.admit(prepared, laneOf);
+    const { admitted, refused, release } = await this.admission.admit(prepared, ({ accepted }) =>
+      laneOf(accepted),
+    );
     const turnsLetIn = await this.doubleTexting.letIn(caller, admitted, turnOf);
     const groups = appendGroups(turnsLetIn.admitted, MAX_EVENTS_PER_APPEND);
     // One after the other on their way, each some milliseconds of encoding, and none waiting for the one before.

@@ -24,15 +24,13 @@ export class ProjectionHealth {
 
   /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */
   async lag(): Promise<number> {
-    const last = await this.log.lastSequence();
-    const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    const { sequence, last } = await this.positions();
     return Math.max(0, last - sequence);
   }
 
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
-    const last = await this.log.lastSequence();
-    const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    const { sequence, last } = await this.positions();
     const now = this.sources.nowMs();
     if (sequence !== this.applied || sequence >= last) this.progressAt = now;
     this.applied = sequence;
@@ -43,6 +41,12 @@ export class ProjectionHealth {
       ok: false,
       detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector gets on. Where one runs, its log says why`,
     };
+  }
+
+  private async positions(): Promise<{ readonly sequence: number; readonly last: number }> {
+    const last = await this.log.lastSequence();
+    const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    return { sequence, last };
   }
 }
 

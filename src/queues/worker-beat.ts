@@ -6,7 +6,7 @@ export const WORKER_BEAT_EVERY_MS = 1_000;
 /** When other calls run than it said, it says so after this long at most: what does not run waits, for `LaneAdmission`. */
 export const RUNNING_TOLD_WITHIN_MS = 100;
 
-/** What a worker says of itself at least once a second, to whoever wants to know the state of the queue. */
+/** What a worker says of itself about once a second, to whoever wants to know the state of the queue. */
 export const workerBeatSchema = z.object({
   /** One run of one worker. */
   worker: z.string().min(1),
