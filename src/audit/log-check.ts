@@ -34,8 +34,6 @@ export class LogCheck {
   events = 0;
   messageEvents = 0;
   messages = 0;
-  /** The sequence that the walk has come to. */
-  passed = 0;
   private readonly open = new Map<string, CheckedMessage>();
   private readonly ended = new Map<string, CheckedMessage>();
   private readonly turns: OpenTurns = new Map();
@@ -105,7 +103,6 @@ export class LogCheck {
 
   private passRecord(sequence: number): void {
     const record = streamSequenceOf(sequence);
-    this.passed = sequence;
     const gap = gapBetween(this.lastRecord, record);
     if (gap !== null) this.gaps.add(gap.from, gap.to);
     this.lastRecord = record;

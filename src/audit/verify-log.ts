@@ -71,23 +71,18 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
 }
 
 async function walk(
-  options: VerifyOptions,
+  { log, signal, onProgress }: VerifyOptions,
   check: LogCheck,
   rows: RowComparison,
   target: number,
 ): Promise<void> {
-  const { signal, onProgress } = options;
-  for (let next = 1; next <= target; ) {
-    signal.throwIfAborted();
-    for await (const batch of eventsFrom(options, check, next)) {
-      for (const stored of batch) if (stored.sequence <= target) await check.event(stored);
-      await rows.whenMany();
-      next = batch[batch.length - 1]!.sequence + 1;
-      onProgress(Math.min(next - 1, target), target);
-      if (next > target) return;
-    }
-    next = Math.max(next, check.passed + 1);
+  const malformed = (sequence: number, why: string) => check.malformed(sequence, why);
+  for await (const batch of eventsBetween(log, 1, target, signal, malformed)) {
+    for (const stored of batch) if (stored.sequence <= target) await check.event(stored);
+    await rows.whenMany();
+    onProgress(Math.min(batch[batch.length - 1]!.sequence, target), target);
   }
+  signal.throwIfAborted();
 }
 
 /** What is gone was named before it went; so an erasure that explains a gap is in the log by now. */
@@ -95,32 +90,32 @@ async function hearOfErasures({ log, signal }: VerifyOptions, check: LogCheck, f
   const end = await lastEventUpTo(log, await log.lastSequence());
   // What lies at the end may be erased before it is read, and then nothing more comes.
   const within = AbortSignal.any([signal, AbortSignal.timeout(HEARING_MS)]);
-  for (let next = from + 1; next <= end && !within.aborted; ) {
-    try {
-      for await (const batch of log.read(next, { signal: within, maxBatch: MAX_BATCH })) {
-        for (const { event } of batch) if (isConversationEvent(event)) check.later(event);
-        next = batch[batch.length - 1]!.sequence + 1;
-        if (next > end) return;
-      }
-    } catch (error) {
-      // It came behind what is checked here.
-      if (!(error instanceof MalformedEventError) || error.sequence === null) throw error;
-      next = error.sequence + 1;
-    }
+  // What is malformed here came behind what is checked.
+  for await (const batch of eventsBetween(log, from + 1, end, within, () => {})) {
+    for (const { event } of batch) if (isConversationEvent(event)) check.later(event);
   }
 }
 
-/** Ends behind a malformed event, which it reports; reading can begin again there. */
-async function* eventsFrom(
-  { log, signal }: VerifyOptions,
-  check: LogCheck,
+/** The batch that holds the last place may go beyond it. A malformed event is told, and reading goes on behind it. */
+async function* eventsBetween(
+  log: EventLog,
   from: number,
-): AsyncGenerator<readonly StoredEvent[]> {
-  try {
-    yield* log.read(from, { signal, maxBatch: MAX_BATCH });
-  } catch (error) {
-    if (!(error instanceof MalformedEventError) || error.sequence === null) throw error;
-    check.malformed(error.sequence, error.message);
+  to: number,
+  signal: AbortSignal,
+  malformed: (sequence: number, why: string) => void,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  for (let next = from; next <= to && !signal.aborted; ) {
+    try {
+      for await (const batch of log.read(next, { signal, maxBatch: MAX_BATCH })) {
+        next = batch[batch.length - 1]!.sequence + 1;
+        yield batch;
+        if (next > to) return;
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedEventError) || error.sequence === null) throw error;
+      malformed(error.sequence, error.message);
+      next = error.sequence + 1;
+    }
   }
 }
 
