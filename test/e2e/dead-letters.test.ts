@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { newApiKey } from '../../src/security/api-key.js';
 import { eventually } from '../support/eventually.js';
+import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
 
@@ -232,5 +233,18 @@ describe('a projection that meets what it can not fold', () => {
     await eventually(async () => expect(await metric()).toBe('1'));
     expect(Number(await metric('lag'))).toBeGreaterThan(0);
     expect(service.logs()).toContain('The projection has stopped');
+  });
+
+  it('is where the check of the log says it is, which goes on behind it', async () => {
+    const verify = async () => {
+      const { code, output } = await runLlmq(service.dataDir, 'events', 'verify', '--json');
+      return { code, ...JSON.parse(output) };
+    };
+    const before = await verify();
+    expect(before).toMatchObject({ code: 1, counts: { malformed: 1, projection_behind: 1 } });
+    expect((await call('POST', '/messages', { user_id: 'u', content: 'x' }, client.key)).status).toBe(202);
+    const after = await verify();
+    expect(after.counts.malformed).toBe(1);
+    expect(after.messages).toBe(before.messages + 1);
   });
 });
