@@ -1,6 +1,42 @@
+/**
+ * The rooms of `src`, from the roof to the ground: a room imports from rooms below it only. The order makes a circle of
+ * rooms impossible, and a file that climbs is told by name.
+ */
+const ROOMS = [
+  'app',
+  'interfaces',
+  'operations',
+  'submission',
+  'dispatch',
+  'conversations',
+  'projection',
+  'log',
+  'broker',
+  'demo-model',
+  'platform',
+  'domain',
+];
+
+const upwards = ROOMS.slice(1).map((room, at) => ({
+  name: `${room}-imports-only-from-below`,
+  comment:
+    'A room imports from the rooms below it; see docs/architecture.md. What two rooms share goes below both.',
+  severity: 'error',
+  from: { path: `^src/${room}/` },
+  to: { path: `^src/(${ROOMS.slice(0, at + 1).join('|')})/|^src/main\\.ts$` },
+}));
+
 /** The direction of imports, checked by `npm run deps:check`. @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...upwards,
+    {
+      name: 'rooms-are-known',
+      comment: 'A new folder at the top of src gets its place in the order above.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${ROOMS.join('|')})/` },
+      to: {},
+    },
     {
       name: 'no-cycles',
       comment: 'A cycle means that two files are one idea, or that an idea lies in the wrong file.',
@@ -17,13 +53,19 @@ module.exports = {
       to: { pathNot: ['\\.(events|state|decision|policy|projection)\\.ts$', '^node_modules/zod/'] },
     },
     {
+      name: 'domain-is-pure',
+      comment: 'The domain knows nobody: facts and rules that every other room shares.',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { pathNot: ['^src/domain/', '^node_modules/(zod|fast-check|@jest)/'] },
+    },
+    {
       name: 'broker-types-stay-in-adapters',
       comment: 'The NATS client is known to the adapters that talk to NATS, and to nobody else.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot:
-          '^src/(event-log/jetstream|lanes/jetstream|answers/nats|cancellation/nats|conversation/nats|intake/nats|queues/nats|projection/nats|idempotency/nats|dead-letters/nats|alerts/nats|platform)/',
+        pathNot: '^src/(broker/|.*/(jetstream|nats)/|app/platform\\.module|platform/embedded/nats-)',
       },
       to: { path: '^node_modules/@nats-io/' },
     },
@@ -31,7 +73,7 @@ module.exports = {
       name: 'database-types-stay-in-adapters',
       comment: 'TypeORM and pg are known to the projection and to the platform that connects them.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(projection|platform)/' },
+      from: { path: '^src/', pathNot: '^src/(projection|platform|app)/' },
       to: { path: '^node_modules/(typeorm|pg|@nestjs/typeorm)/' },
     },
     {

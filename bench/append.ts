@@ -1,7 +1,7 @@
 import { pino } from 'pino';
-import { ensureStreams } from '../src/event-log/jetstream/ensure-streams.js';
-import { JetStreamEventLog } from '../src/event-log/jetstream/jetstream-event-log.js';
-import { connectNats } from '../src/platform/nats/connect-nats.js';
+import { connectNats } from '../src/broker/connect-nats.js';
+import { ensureStreams } from '../src/broker/ensure-streams.js';
+import { JetStreamEventLog } from '../src/log/jetstream/jetstream-event-log.js';
 import { accepted } from '../test/integration/event-log.samples.js';
 import { startTestNats } from '../test/support/test-nats.js';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { serviceEnvironment } from '../src/bootstrap/service-process.policy.js';
+import { serviceEnvironment } from '../scripts/service-process.policy.js';
 
 /** The compiled root: `bench` and `src` lie beside each other in it. */
 const ROOT = resolve(import.meta.dirname, '..');

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { ensureStreams } from '../src/event-log/jetstream/ensure-streams.js';
-import { JetStreamEventLog } from '../src/event-log/jetstream/jetstream-event-log.js';
-import { type MessageEvent, messageEvent } from '../src/message/message.events.js';
-import { connectNats } from '../src/platform/nats/connect-nats.js';
+import { connectNats } from '../src/broker/connect-nats.js';
+import { ensureStreams } from '../src/broker/ensure-streams.js';
+import { type MessageEvent, messageEvent } from '../src/domain/message/message.events.js';
+import { JetStreamEventLog } from '../src/log/jetstream/jetstream-event-log.js';
 import type { TestNats } from '../test/support/test-nats.js';
 
 /** Messages that are received and not answered yet, at any time. */

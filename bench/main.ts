@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os';
-import { findNatsServer } from '../src/bootstrap/nats-server-binary.js';
+import { findNatsServer } from '../scripts/nats-server-binary.js';
 import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';

@@ -10,7 +10,7 @@ import { EVENTS_PER_MESSAGE, fillLog, openBenchLog } from './log-fill.js';
 /** The whole measure takes some minutes: `BENCH_REBUILD=1000000`. */
 const MESSAGES = Number(process.env['BENCH_REBUILD'] ?? 200_000);
 const EVENTS = EVENTS_PER_MESSAGE * MESSAGES;
-const COMMAND = resolve(import.meta.dirname, '../src/projection/rebuild.main.js');
+const COMMAND = resolve(import.meta.dirname, '../src/projection/rebuild/rebuild.main.js');
 const SAMPLE_MS = 100;
 
 /** `npm run projections:rebuild` as users run it, from its start to its end: how fast it is, and what it takes. */

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { startService } from './app/start-service.js';
 import { printStartupError } from './platform/errors/startup-error.js';
 import { keepHeapsSmall } from './platform/heap.js';
-import { startService } from './roles/start-service.js';
 
 keepHeapsSmall();
 

@@ -7,40 +7,43 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { Subject } from 'rxjs';
 import { DataSource } from 'typeorm';
-import { ALERT_RECEIVERS, type AlertReceiver } from '../alerts/alert-receivers.js';
-import { AlertsModule } from '../alerts/alerts.module.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
-import { CONVERSATION_READER } from '../conversation/conversation-reader.port.js';
-import { ERASURE_READER } from '../conversation/erasure.port.js';
-import { IDLE_READER } from '../conversation/idle-reader.port.js';
-import { TurnRelay } from '../conversation/turn-relay.js';
-import { DEAD_LETTER_READER } from '../dead-letters/dead-letter-reader.port.js';
-import type { EventLog } from '../event-log/event-log.port.js';
+import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
-import { readCheckpoint } from './checkpoint.js';
-import { databaseOf } from './data-source.js';
-import { EVENT_INDEX, PostgresEventIndex } from './event-index.js';
-import { EXPIRED_READER } from './expired-reader.port.js';
-import { LINGER_MS, Linger } from './linger.js';
-import { MESSAGE_READER, PROJECTION_POSITION } from './message-reader.port.js';
-import { PositionChannel } from './nats/position-channel.js';
-import { PositionTracker } from './position-tracker.js';
-import { PostgresConversationReader } from './postgres-conversation-reader.js';
-import { PostgresDeadLetterReader } from './postgres-dead-letter-reader.js';
-import { PostgresErasureReader } from './postgres-erasure-reader.js';
-import { PostgresExpiredReader } from './postgres-expired-reader.js';
-import { PostgresHeldTurns } from './postgres-held-turns.js';
-import { PostgresIdleReader } from './postgres-idle-reader.js';
-import { PostgresMessageReader } from './postgres-message-reader.js';
-import { PostgresQueueFigures } from './postgres-queue-figures.js';
-import { ProjectionAlarm } from './projection-alarm.js';
-import { ProjectionHealth } from './projection-health.js';
-import { Projector } from './projector.js';
-import { PROJECTOR, type ProcessProjector, type ProjectionStop } from './projector.port.js';
-import { QUEUE_FIGURES } from './queue-figures.port.js';
-import { ThreadedProjector } from './thread/threaded-projector.js';
+import { LINGER_MS, Linger } from './fold/linger.js';
+import { ProjectionHealth } from './fold/projection-health.js';
+import { Projector } from './fold/projector.js';
+import {
+  PROJECTION_STOPS,
+  PROJECTOR,
+  type ProcessProjector,
+  type ProjectionStop,
+} from './fold/projector.port.js';
+import { ThreadedProjector } from './fold/thread/threaded-projector.js';
+import { TurnRelay } from './fold/turn-relay.js';
+import { CONVERSATION_READER } from './read/conversation-reader.port.js';
+import { DEAD_LETTER_READER } from './read/dead-letter-reader.port.js';
+import { ERASURE_READER } from './read/erasure.port.js';
+import { EVENT_INDEX, PostgresEventIndex } from './read/event-index.js';
+import { EXPIRED_READER } from './read/expired-reader.port.js';
+import { IDLE_READER } from './read/idle-reader.port.js';
+import { MESSAGE_READER, PROJECTION_POSITION } from './read/message-reader.port.js';
+import { PositionChannel } from './read/nats/position-channel.js';
+import { PositionTracker } from './read/position-tracker.js';
+import { PostgresConversationReader } from './read/postgres-conversation-reader.js';
+import { PostgresDeadLetterReader } from './read/postgres-dead-letter-reader.js';
+import { PostgresErasureReader } from './read/postgres-erasure-reader.js';
+import { PostgresExpiredReader } from './read/postgres-expired-reader.js';
+import { PostgresHeldTurns } from './read/postgres-held-turns.js';
+import { PostgresIdleReader } from './read/postgres-idle-reader.js';
+import { PostgresMessageReader } from './read/postgres-message-reader.js';
+import { PostgresQueueFigures } from './read/postgres-queue-figures.js';
+import { QUEUE_FIGURES } from './read/queue-figures.port.js';
+import { readCheckpoint } from './tables/checkpoint.js';
+import { databaseOf } from './tables/data-source.js';
 
 /**
  * What any role may want of the projection: `MESSAGE_READER`, `EVENT_INDEX`, `CONVERSATION_READER`, `DEAD_LETTER_READER`, `QUEUE_FIGURES`,
@@ -149,14 +152,9 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
  * which run when the database is opened, in every role.
  */
 @Module({
-  imports: [ProjectionReaderModule, AlertsModule],
+  imports: [ProjectionReaderModule],
   providers: [
-    {
-      provide: ProjectionAlarm,
-      inject: [ALERT_RECEIVERS, SOURCES, LOGGER],
-      useFactory: (receivers: readonly AlertReceiver[], sources: Sources, logger: Logger) =>
-        new ProjectionAlarm(receivers, sources, logger),
-    },
+    { provide: PROJECTION_STOPS, useFactory: () => new Subject<ProjectionStop>() },
     {
       provide: PROJECTOR,
       inject: [
@@ -167,7 +165,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         SERVICE_CONFIG,
         PositionTracker,
         PositionChannel,
-        ProjectionAlarm,
+        PROJECTION_STOPS,
       ],
       useFactory: (
         log: EventLog,
@@ -177,14 +175,14 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
         config: ServiceConfig,
         tracker: PositionTracker,
         channel: PositionChannel,
-        alarm: ProjectionAlarm,
+        stops: Subject<ProjectionStop>,
       ): ProcessProjector => {
         const announce = (applied: number, run: string) => {
           // Readers in this process need not wait for the way over the broker.
           tracker.heard(applied, run);
           channel.announce(applied, run);
         };
-        const onStopped = (stop: ProjectionStop) => alarm.raise(stop);
+        const onStopped = (stop: ProjectionStop) => stops.next(stop);
         // Beside other roles it takes a third of the process's time: it gets a thread, and they get all of theirs.
         if (config.roles.size > 1) {
           return new ThreadedProjector({ config, logger, demand: tracker, announce, onStopped });
@@ -198,13 +196,10 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
       },
     },
   ],
-  exports: [PROJECTOR],
+  exports: [PROJECTOR, PROJECTION_STOPS],
 })
 export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(
-    @Inject(PROJECTOR) private readonly projector: ProcessProjector,
-    @Inject(ProjectionAlarm) private readonly alarm: ProjectionAlarm,
-  ) {}
+  constructor(@Inject(PROJECTOR) private readonly projector: ProcessProjector) {}
 
   onApplicationBootstrap(): void {
     this.projector.start();
@@ -213,6 +208,5 @@ export class ProjectorModule implements OnApplicationBootstrap, OnApplicationShu
   /** After everything else: workers and requests that finish during the shutdown still wait for the projection. */
   async onApplicationShutdown(): Promise<void> {
     await this.projector.stop();
-    this.alarm.end();
   }
 }

@@ -1,6 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { streamSequenceOf } from '../../src/event-log/log-position.js';
+import { streamSequenceOf } from '../../src/log/log-position.js';
 import { queryPostgres } from '../support/server-clients.js';
 import type { ServiceAddresses } from '../support/service-addresses.js';
 

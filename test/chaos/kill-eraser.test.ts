@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
 import { queryPostgres } from '../support/server-clients.js';
 import { type RunningService, startService } from '../support/service.js';
@@ -18,7 +18,7 @@ const LONG = rounds(0) >= 20;
 const ROUNDS = LONG ? 20 : 2;
 const TURNS = LONG ? 300 : 60;
 const ANN = newApiKey({ name: 'ann', role: 'admin', tenant: 'red' });
-const REBUILD = resolve(import.meta.dirname, '../../dist/projection/rebuild.main.js');
+const REBUILD = resolve(import.meta.dirname, '../../dist/projection/rebuild/rebuild.main.js');
 
 interface Erased {
   readonly id: string;

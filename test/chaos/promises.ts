@@ -1,4 +1,4 @@
-import { isTerminalStatus } from '../../src/message/message.state.js';
+import { isTerminalStatus } from '../../src/domain/message/message.state.js';
 import { eventually } from '../support/eventually.js';
 import type { ServiceAddresses } from '../support/service-addresses.js';
 import { readRows, readStories, type Story } from './story.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { streamSequenceOf } from '../../src/event-log/log-position.js';
+import { streamSequenceOf } from '../../src/log/log-position.js';
 import { eventually } from '../support/eventually.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { queryPostgres } from '../support/server-clients.js';

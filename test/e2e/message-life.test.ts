@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';

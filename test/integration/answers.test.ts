@@ -3,11 +3,11 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import type { AnswerChunk, CompletionNotice } from '../../src/answers/answers.port.js';
-import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
-import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
-import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
-import { CHUNKS_STREAM, wantedStreams } from '../../src/event-log/jetstream/streams.js';
+import { CHUNKS_STREAM, wantedStreams } from '../../src/broker/streams.js';
+import type { AnswerChunk, CompletionNotice } from '../../src/dispatch/answers/answers.port.js';
+import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
+import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
+import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 

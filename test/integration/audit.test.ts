@@ -4,15 +4,15 @@ import { runInNewContext } from 'node:vm';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
-import { verifyLog } from '../../src/audit/verify-log.js';
-import type { MessageEvent } from '../../src/message/message.events.js';
+import type { MessageEvent } from '../../src/domain/message/message.events.js';
+import { verifyLog } from '../../src/operations/audit/verify-log.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import {
   eventsOfConversationSql,
   eventsOfMessageSql,
   PostgresEventIndex,
-} from '../../src/projection/event-index.js';
-import { ProjectedMessages } from '../../src/projection/projected-messages.js';
-import { newApiKey } from '../../src/security/api-key.js';
+} from '../../src/projection/read/event-index.js';
+import { ProjectedMessages } from '../../src/projection/read/projected-messages.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 import { attemptFailed, cancelled, completed, dispatched, life, received } from './projection.fixture.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { debianSource } from '../../src/bootstrap/nats-server/debian.source.js';
+import { debianSource } from '../../scripts/nats-server/debian.source.js';
 import { writeFakeNatsServer } from '../support/fake-nats-server.js';
 import { type FileServer, type Served, serveFiles } from '../support/file-server.js';
 import { machineTool } from '../support/machine-tool.js';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { goSource } from '../../src/bootstrap/nats-server/go.source.js';
-import { PINNED_NATS_SERVER } from '../../src/bootstrap/nats-server/version.policy.js';
+import { goSource } from '../../scripts/nats-server/go.source.js';
+import { PINNED_NATS_SERVER } from '../../scripts/nats-server/version.policy.js';
 import { type FileServer, serveFiles } from '../support/file-server.js';
 import { machineTool } from '../support/machine-tool.js';
 import { storedZip } from '../support/stored-zip.js';

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { download } from '../../src/bootstrap/nats-server/download.js';
-import { releaseSource } from '../../src/bootstrap/nats-server/release.source.js';
-import { PINNED_NATS_SERVER } from '../../src/bootstrap/nats-server/version.policy.js';
-import { findNatsServer } from '../../src/bootstrap/nats-server-binary.js';
+import { download } from '../../scripts/nats-server/download.js';
+import { releaseSource } from '../../scripts/nats-server/release.source.js';
+import { PINNED_NATS_SERVER } from '../../scripts/nats-server/version.policy.js';
+import { findNatsServer } from '../../scripts/nats-server-binary.js';
 import { writeFakeNatsServer } from '../support/fake-nats-server.js';
 import { type FileServer, type Served, serveFiles } from '../support/file-server.js';
 import { machineTool } from '../support/machine-tool.js';
@@ -182,7 +182,7 @@ onUnix('a nats-server', () => {
     it('is whole for starts at the same moment', async () => {
       const { env } = await serveRelease({});
       const code = `
-        import { findNatsServer } from ${JSON.stringify(resolve('src/bootstrap/nats-server-binary.js'))};
+        import { findNatsServer } from ${JSON.stringify(resolve('scripts/nats-server-binary.js'))};
         const found = await findNatsServer({ platform: 'linux', arch: 'x64', log: () => {} });
         console.log(found.version, found.path);`;
       await writeFile(join(dir, 'find.mjs'), code);

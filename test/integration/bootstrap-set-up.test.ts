@@ -40,7 +40,8 @@ onUnix('the set-up of a checkout', () => {
 
   const makeCheckout = async () => {
     checkout = await makeTempDir('llmq-checkout');
-    await cp(join(PROJECT, 'src/bootstrap'), join(checkout, 'src/bootstrap'), { recursive: true });
+    await cp(join(PROJECT, 'scripts'), join(checkout, 'scripts'), { recursive: true });
+    await mkdir(join(checkout, 'src'));
     await writeFile(join(checkout, 'src/main.ts'), SERVICE);
     for (const file of ['nest-cli.json', '.swcrc', 'tsconfig.json']) {
       await cp(join(PROJECT, file), join(checkout, file));
@@ -93,7 +94,7 @@ onUnix('the set-up of a checkout', () => {
     { args = [], env = {} }: { args?: string[]; env?: NodeJS.ProcessEnv } = {},
   ) => {
     // NATS_URL: the service brings its own servers along, so that no nats-server is looked for.
-    const child = spawn(process.execPath, [`src/bootstrap/${script}`, ...args], {
+    const child = spawn(process.execPath, [`scripts/${script}`, ...args], {
       cwd: checkout,
       env: {
         ...process.env,

@@ -22,7 +22,7 @@ async function run(tests: string): Promise<{ code: number; output: string }> {
     rootDir: join(dir, 'tests'),
     testEnvironment: join(PROJECT, 'test/support/closed-environment.js'),
     testEnvironmentOptions: { closedWithinMs: 200 },
-    reporters: ['default', [join(PROJECT, 'src/bootstrap/jest-end.reporter.js'), { endsWithinMs: 200 }]],
+    reporters: ['default', [join(PROJECT, 'scripts/jest-end.reporter.js'), { endsWithinMs: 200 }]],
     transform: {},
   };
   const args = ['--experimental-vm-modules', join(PROJECT, 'node_modules/jest/bin/jest.js'), '--runInBand'];

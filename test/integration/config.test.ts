@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { ConfigError } from '../../src/config/config.error.js';
-import { loadConfig } from '../../src/config/load-config.js';
-import type { ServiceConfig } from '../../src/config/service-config.js';
-import { bare, SETTINGS } from '../../src/config/settings.js';
+import { ConfigError } from '../../src/platform/config/config.error.js';
+import { loadConfig } from '../../src/platform/config/load-config.js';
+import type { ServiceConfig } from '../../src/platform/config/service-config.js';
+import { bare, SETTINGS } from '../../src/platform/config/settings.js';
 
 const SHA = 'a'.repeat(64);
 const KEY = { name: 'ops', sha256: SHA, role: 'admin' };

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { conversationEvent } from '../../src/conversation/conversation.events.js';
-import { OUTLIVE_ERASURE } from '../../src/conversation/conversation.projection.js';
-import type { StoredEvent } from '../../src/event-log/event-log.port.js';
-import type { MessageReceived } from '../../src/message/message.events.js';
+import { conversationEvent } from '../../src/domain/conversation/conversation.events.js';
+import { OUTLIVE_ERASURE } from '../../src/domain/conversation/conversation.projection.js';
+import type { MessageReceived } from '../../src/domain/message/message.events.js';
+import type { StoredEvent } from '../../src/log/event-log.port.js';
 import { systemSources } from '../../src/platform/clock.js';
-import { databaseOf } from '../../src/projection/data-source.js';
+import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 import { digests, foldToEnd, openSchema } from './projection.database.js';

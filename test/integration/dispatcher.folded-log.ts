@@ -1,13 +1,13 @@
-import type { EventLog, StoredEvent } from '../../src/event-log/event-log.port.js';
-import { isMessageEvent } from '../../src/event-log/log-event.events.js';
-import type { MessageEvent } from '../../src/message/message.events.js';
-import { evolve, type MessageState } from '../../src/message/message.state.js';
+import type { MessageEvent } from '../../src/domain/message/message.events.js';
+import { evolve, type MessageState } from '../../src/domain/message/message.state.js';
+import type { EventLog, StoredEvent } from '../../src/log/event-log.port.js';
+import { isMessageEvent } from '../../src/log/log-event.events.js';
 import type {
   MessageReader,
   MessageView,
   Page,
   ProjectionPosition,
-} from '../../src/projection/message-reader.port.js';
+} from '../../src/projection/read/message-reader.port.js';
 
 /**
  * The projection's ports over the real log, folded in this process with the service's own `evolve`: what a worker asks

@@ -1,24 +1,28 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
-import { NatsAnswerPublisher } from '../../src/answers/nats/nats-answer-publisher.js';
-import { KvCancellations } from '../../src/cancellation/nats/kv-cancellations.js';
-import { configSchema } from '../../src/config/config.schema.js';
-import { KvClaims } from '../../src/conversation/nats/kv-claims.js';
-import { assembleWorker, type WorkerSurroundings } from '../../src/dispatcher/assemble-worker.js';
-import type { Worker } from '../../src/dispatcher/worker.js';
-import { EndpointRegistry } from '../../src/endpoints/endpoint-registry.js';
-import type { ModelAnswer, ModelCall, ModelEndpoint } from '../../src/endpoints/model-endpoint.port.js';
-import { ensureStreams } from '../../src/event-log/jetstream/ensure-streams.js';
-import { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
-import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
-import { DueRelay } from '../../src/lanes/jetstream/due-relay.js';
-import { JetStreamLanes } from '../../src/lanes/jetstream/jetstream-lanes.js';
-import { laneConsumerName } from '../../src/lanes/jetstream/lane-consumers.js';
-import { JetStreamRetrySchedules } from '../../src/lanes/jetstream/schedules.js';
-import { LANES, type Lane, type MessageEventData } from '../../src/message/message.events.js';
-import { receive } from '../../src/message/receive.decision.js';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
+import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
+import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
+import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
+import { KvCancellations } from '../../src/dispatch/cancellations/nats/kv-cancellations.js';
+import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
+import type {
+  ModelAnswer,
+  ModelCall,
+  ModelEndpoint,
+} from '../../src/dispatch/endpoints/model-endpoint.port.js';
+import { DueRelay } from '../../src/dispatch/lanes/jetstream/due-relay.js';
+import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
+import { laneConsumerName } from '../../src/dispatch/lanes/jetstream/lane-consumers.js';
+import { JetStreamRetrySchedules } from '../../src/dispatch/lanes/jetstream/schedules.js';
+import { assembleWorker, type WorkerSurroundings } from '../../src/dispatch/worker/assemble-worker.js';
+import type { Worker } from '../../src/dispatch/worker/worker.js';
+import { LANES, type Lane, type MessageEventData } from '../../src/domain/message/message.events.js';
+import { receive } from '../../src/domain/message/receive.decision.js';
+import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../src/platform/clock.js';
+import { configSchema } from '../../src/platform/config/config.schema.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';

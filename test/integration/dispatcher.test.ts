@@ -1,14 +1,14 @@
-import { ChunkShortcut } from '../../src/answers/nats/chunk-shortcut.js';
-import { NatsAnswerListener } from '../../src/answers/nats/nats-answer-listener.js';
-import { ModelCallError } from '../../src/endpoints/model-endpoint.port.js';
-import type { LaneDelivery, Lanes } from '../../src/lanes/lane.port.js';
-import { complete } from '../../src/message/complete.decision.js';
+import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
+import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
+import { ModelCallError } from '../../src/dispatch/endpoints/model-endpoint.port.js';
+import type { LaneDelivery, Lanes } from '../../src/dispatch/lanes/lane.port.js';
+import { complete } from '../../src/domain/message/complete.decision.js';
 import type {
   MessageEvent,
   MessageEventOf,
   MessageEventType,
   MessagePrioritized,
-} from '../../src/message/message.events.js';
+} from '../../src/domain/message/message.events.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
 import {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from '@nats-io/transport-node';
 import { parse } from 'yaml';
-import { loadConfig } from '../../src/config/load-config.js';
+import { loadConfig } from '../../src/platform/config/load-config.js';
 import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';

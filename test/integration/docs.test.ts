@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { configSchema } from '../../src/config/config.schema.js';
-import { EXAMPLE_ENTRIES, exampleFile } from '../../src/config/example-file.js';
-import { withConfigurationTable } from '../../src/config/reference.js';
-import { SETTINGS } from '../../src/config/settings.js';
+import { configSchema } from '../../src/platform/config/config.schema.js';
+import { EXAMPLE_ENTRIES, exampleFile } from '../../src/platform/config/example-file.js';
+import { withConfigurationTable } from '../../src/platform/config/reference.js';
+import { SETTINGS } from '../../src/platform/config/settings.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const READMES = ['README.md', 'README.zh-CN.md'];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { KvClaims } from '../../src/conversation/nats/kv-claims.js';
+import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
 import { eventually } from '../support/eventually.js';
 import {
   type Answer,

@@ -31,7 +31,7 @@ describe('a start after the service was killed', () => {
   let servers: EmbeddedServers | null = null;
 
   beforeAll(async () => {
-    compiled = await compileSource('platform/embedded', 'bootstrap');
+    compiled = await compileSource('src/platform/embedded', 'scripts');
   });
   afterAll(() => removeTempDir(compiled));
 
@@ -51,7 +51,7 @@ describe('a start after the service was killed', () => {
 
   /** A process of its own that owns the servers, as the service does. */
   async function startOwner(): Promise<Addresses> {
-    const entry = join(compiled, 'platform/embedded/embedded-servers.js');
+    const entry = join(compiled, 'src/platform/embedded/embedded-servers.js');
     owner = spawn(process.execPath, [OWNER, entry, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(owner.stdout as NodeJS.ReadableStream, 'data');
     return JSON.parse(String(line));
@@ -151,7 +151,7 @@ describe('a start after the service was killed', () => {
   });
 
   it('works when the owner is killed at any moment of its start', async () => {
-    const entry = join(compiled, 'platform/embedded/embedded-servers.js');
+    const entry = join(compiled, 'src/platform/embedded/embedded-servers.js');
     for (const afterMs of [300, 600, 900, 1_500, 2_200]) {
       owner = spawn(process.execPath, [OWNER, entry, dataDir], { stdio: ['ignore', 'ignore', 'inherit'] });
       await sleep(afterMs);

@@ -4,8 +4,11 @@ import type { AddressInfo, Server } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import { demoAnswer, demoTokens } from '../../src/demo-model/demo-answer.policy.js';
 import { type DemoModelServer, startDemoModel } from '../../src/demo-model/demo-server.js';
-import { type ModelCall, ModelCallError } from '../../src/endpoints/model-endpoint.port.js';
-import { OpenAiEndpoint, type OpenAiEndpointOptions } from '../../src/endpoints/openai/openai-endpoint.js';
+import { type ModelCall, ModelCallError } from '../../src/dispatch/endpoints/model-endpoint.port.js';
+import {
+  OpenAiEndpoint,
+  type OpenAiEndpointOptions,
+} from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 

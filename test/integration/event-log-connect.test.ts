@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectNats } from '../../src/platform/nats/connect-nats.js';
-import { NatsError } from '../../src/platform/nats/nats.error.js';
+import { connectNats } from '../../src/broker/connect-nats.js';
+import { NatsError } from '../../src/broker/nats.error.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { silentLogger } from '../support/silent-logger.js';

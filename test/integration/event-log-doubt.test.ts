@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { AnswerInbox } from '../../src/event-log/jetstream/answer-inbox.js';
-import { ConnectionState } from '../../src/event-log/jetstream/connection-state.js';
-import type { JetStreamEventLog } from '../../src/event-log/jetstream/jetstream-event-log.js';
-import { StoredWrites } from '../../src/event-log/jetstream/stored-writes.js';
-import type { LogEvent } from '../../src/event-log/log-event.events.js';
+import { ConnectionState } from '../../src/broker/connection-state.js';
+import { AnswerInbox } from '../../src/log/jetstream/answer-inbox.js';
+import type { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
+import { StoredWrites } from '../../src/log/jetstream/stored-writes.js';
+import type { LogEvent } from '../../src/log/log-event.events.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';

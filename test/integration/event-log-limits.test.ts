@@ -2,12 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers, nuid } from '@nats-io/transport-node';
-import {
-  EventTooLargeError,
-  LogFullError,
-  LogOverloadedError,
-} from '../../src/event-log/event-log.errors.js';
-import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
+import { EventTooLargeError, LogFullError, LogOverloadedError } from '../../src/log/event-log.errors.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { readUpTo } from './event-log.conformance.js';
 import { type PlainNats, startPlainNats } from './event-log.plain-nats.js';

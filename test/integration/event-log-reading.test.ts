@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';

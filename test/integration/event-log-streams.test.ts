@@ -2,16 +2,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { IncompatibleStreamError, StreamSetupError } from '../../src/event-log/event-log.errors.js';
-import { CONVERSATIONS_BUCKET, wantedBuckets } from '../../src/event-log/jetstream/buckets.js';
-import { ensureStreams } from '../../src/event-log/jetstream/ensure-streams.js';
+import { CONVERSATIONS_BUCKET, wantedBuckets } from '../../src/broker/buckets.js';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
+import { IncompatibleStreamError, StreamSetupError } from '../../src/broker/stream.errors.js';
 import {
   CHUNKS_STREAM,
   EVENTS_STREAM,
   INTAKE_STREAM,
   SCHEDULES_STREAM,
   wantedStreams,
-} from '../../src/event-log/jetstream/streams.js';
+} from '../../src/broker/streams.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { InvalidAppendError, MalformedEventError } from '../../src/event-log/event-log.errors.js';
-import type { EventKind, EventLog, StoredEvent } from '../../src/event-log/event-log.port.js';
+import { InvalidAppendError, MalformedEventError } from '../../src/log/event-log.errors.js';
+import type { EventKind, EventLog, StoredEvent } from '../../src/log/event-log.port.js';
 import { accepted, cancelled, ids, paused, positions, positionsOf } from './event-log.samples.js';
 
 export interface LogUnderTest {

@@ -1,12 +1,12 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ensureStreams } from '../../src/event-log/jetstream/ensure-streams.js';
+import { connectNats } from '../../src/broker/connect-nats.js';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import {
   JetStreamEventLog,
   type JetStreamEventLogOptions,
-} from '../../src/event-log/jetstream/jetstream-event-log.js';
-import { EVENTS_STREAM } from '../../src/event-log/jetstream/streams.js';
-import { connectNats } from '../../src/platform/nats/connect-nats.js';
+} from '../../src/log/jetstream/jetstream-event-log.js';
 import { silentLogger } from '../support/silent-logger.js';
 import type { TestNats } from '../support/test-nats.js';
 

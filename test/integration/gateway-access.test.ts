@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const red = newApiKey({ name: 'red-key', role: 'client', tenant: 'red' });

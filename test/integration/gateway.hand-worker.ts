@@ -1,13 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AnswerPublisher } from '../../src/answers/answers.port.js';
-import type { EventLog } from '../../src/event-log/event-log.port.js';
+import type { AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import {
   type AttemptError,
   type EventContext,
   type MessageEvent,
   type MessageReceived,
   messageEvent,
-} from '../../src/message/message.events.js';
+} from '../../src/domain/message/message.events.js';
+import type { EventLog } from '../../src/log/event-log.port.js';
 
 /** Plays the worker's part by hand: the real log, the real chunks and notices, and each step when a test says so. */
 export class HandWorker {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { mostBeyondLimit } from '../../src/queues/lane-room.policy.js';
+import { mostBeyondLimit } from '../../src/submission/admission/lane-room.policy.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const MAX_SIZE = 100;

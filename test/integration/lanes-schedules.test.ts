@@ -1,8 +1,8 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { StoredEvent } from '../../src/event-log/event-log.port.js';
-import { SCHEDULES_STREAM } from '../../src/event-log/jetstream/streams.js';
-import { JetStreamRetrySchedules } from '../../src/lanes/jetstream/schedules.js';
-import type { RetrySchedule } from '../../src/lanes/lane.port.js';
+import { SCHEDULES_STREAM } from '../../src/broker/streams.js';
+import { JetStreamRetrySchedules } from '../../src/dispatch/lanes/jetstream/schedules.js';
+import type { RetrySchedule } from '../../src/dispatch/lanes/lane.port.js';
+import type { StoredEvent } from '../../src/log/event-log.port.js';
 import { eventually } from '../support/eventually.js';
 import { Rig, TRACEPARENT } from './dispatcher.rig.js';
 

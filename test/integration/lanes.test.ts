@@ -1,13 +1,18 @@
 import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { EVENTS_STREAM, wantedStreams } from '../../src/event-log/jetstream/streams.js';
-import { encodeRecord } from '../../src/event-log/log-record.js';
-import { laneSubject, subjectOf } from '../../src/event-log/subjects.js';
-import { JetStreamLanes } from '../../src/lanes/jetstream/jetstream-lanes.js';
-import { laneConsumerName } from '../../src/lanes/jetstream/lane-consumers.js';
-import type { LaneDelivery } from '../../src/lanes/lane.port.js';
-import { type EventContext, LANES, type Lane, messageEvent } from '../../src/message/message.events.js';
-import { receive } from '../../src/message/receive.decision.js';
+import { EVENTS_STREAM, wantedStreams } from '../../src/broker/streams.js';
+import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
+import { laneConsumerName } from '../../src/dispatch/lanes/jetstream/lane-consumers.js';
+import type { LaneDelivery } from '../../src/dispatch/lanes/lane.port.js';
+import {
+  type EventContext,
+  LANES,
+  type Lane,
+  messageEvent,
+} from '../../src/domain/message/message.events.js';
+import { receive } from '../../src/domain/message/receive.decision.js';
+import { encodeRecord } from '../../src/log/log-record.js';
+import { laneSubject, subjectOf } from '../../src/log/subjects.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newApiKey } from '../../src/security/api-key.js';
+import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 

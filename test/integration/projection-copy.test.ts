@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import { CopySession } from '../../src/projection/copy-session.js';
+import { CopySession } from '../../src/projection/rebuild/copy-session.js';
 import { freePort } from '../support/free-port.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { openSchema } from './projection.database.js';

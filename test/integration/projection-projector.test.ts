@@ -1,10 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { MalformedEventError } from '../../src/event-log/event-log.errors.js';
+import { MalformedEventError } from '../../src/log/event-log.errors.js';
 import { systemSources } from '../../src/platform/clock.js';
-import { databaseOf } from '../../src/projection/data-source.js';
-import { Projector } from '../../src/projection/projector.js';
-import type { ProjectionStop } from '../../src/projection/projector.port.js';
+import { Projector } from '../../src/projection/fold/projector.js';
+import type { ProjectionStop } from '../../src/projection/fold/projector.port.js';
+import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';

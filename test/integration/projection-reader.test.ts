@@ -1,13 +1,13 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { databaseOf } from '../../src/projection/data-source.js';
-import { encodeCursor } from '../../src/projection/message-cursor.js';
+import { encodeCursor } from '../../src/projection/read/message-cursor.js';
 import {
   InvalidCursorError,
   type MessageFilter,
   type MessageView,
-} from '../../src/projection/message-reader.port.js';
-import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
+} from '../../src/projection/read/message-reader.port.js';
+import { PostgresMessageReader } from '../../src/projection/read/postgres-message-reader.js';
+import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { foldToEnd, openSchema } from './projection.database.js';
 import {

@@ -1,10 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { systemSources } from '../../src/platform/clock.js';
-import { databaseOf } from '../../src/projection/data-source.js';
-import { PostgresMessageReader } from '../../src/projection/postgres-message-reader.js';
-import { Projector } from '../../src/projection/projector.js';
-import { type RebuildPhase, rebuild } from '../../src/projection/rebuild.js';
+import { Projector } from '../../src/projection/fold/projector.js';
+import { PostgresMessageReader } from '../../src/projection/read/postgres-message-reader.js';
+import { type RebuildPhase, rebuild } from '../../src/projection/rebuild/rebuild.js';
+import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';

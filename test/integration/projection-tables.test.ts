@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { openDatabase } from '../../src/projection/data-source.js';
+import { openDatabase } from '../../src/projection/tables/data-source.js';
 import { freePort } from '../support/free-port.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 

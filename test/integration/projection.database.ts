@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
-import type { EventLog } from '../../src/event-log/event-log.port.js';
-import { readCheckpoint } from '../../src/projection/checkpoint.js';
-import { CopySession } from '../../src/projection/copy-session.js';
-import { CopyWriter } from '../../src/projection/copy-writer.js';
-import { databaseOf, openDatabase } from '../../src/projection/data-source.js';
-import { foldLog } from '../../src/projection/fold-log.js';
-import { RowWriter } from '../../src/projection/row-writer.js';
+import type { EventLog } from '../../src/log/event-log.port.js';
+import { foldLog } from '../../src/projection/fold/fold-log.js';
+import { CopySession } from '../../src/projection/rebuild/copy-session.js';
+import { CopyWriter } from '../../src/projection/rebuild/copy-writer.js';
+import { readCheckpoint } from '../../src/projection/tables/checkpoint.js';
+import { databaseOf, openDatabase } from '../../src/projection/tables/data-source.js';
+import { RowWriter } from '../../src/projection/write/row-writer.js';
 
 export const PROJECTED_TABLES = [
   'messages',

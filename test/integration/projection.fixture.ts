@@ -4,10 +4,14 @@ import {
   type ConversationEventData,
   type ConversationEventType,
   conversationEvent,
-} from '../../src/conversation/conversation.events.js';
-import type { EventLog, ReadOptions, StoredEvent } from '../../src/event-log/event-log.port.js';
-import type { LogEvent } from '../../src/event-log/log-event.events.js';
-import { type EventContext, type MessageEvent, messageEvent } from '../../src/message/message.events.js';
+} from '../../src/domain/conversation/conversation.events.js';
+import {
+  type EventContext,
+  type MessageEvent,
+  messageEvent,
+} from '../../src/domain/message/message.events.js';
+import type { EventLog, ReadOptions, StoredEvent } from '../../src/log/event-log.port.js';
+import type { LogEvent } from '../../src/log/log-event.events.js';
 
 /**
  * A log for tests of what reads one: an array. It behaves like the port says where a projector can tell the

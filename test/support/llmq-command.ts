@@ -9,7 +9,7 @@ export interface CommandRun {
   readonly errors: string;
 }
 
-const ENTRY = resolve(import.meta.dirname, '../../dist/cli/llmq.main.js');
+const ENTRY = resolve(import.meta.dirname, '../../dist/interfaces/cli/llmq.main.js');
 
 /** The command `llmq`, as a person would run it beside the service with this data folder. */
 export function runLlmq(dataDir: string, ...args: string[]): Promise<CommandRun> {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { findNatsServer } from '../../bootstrap/nats-server-binary.js';
+import { findNatsServer } from '../../../scripts/nats-server-binary.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 
 /**

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { ConfigError } from '../../config/config.error.js';
+import { ConfigError } from '../config/config.error.js';
 import { printStartupError } from './startup-error.js';
 
 function printed(error: unknown, env: NodeJS.ProcessEnv = {}): string {

@@ -1,5 +1,5 @@
 import { destination as fileDescriptor, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
-import type { ServiceConfig } from '../../config/service-config.js';
+import type { ServiceConfig } from '../config/service-config.js';
 import { readableLine } from './readable-line.js';
 import { redactSecrets } from './redact.js';
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { newApiKey } from '../../security/api-key.js';
+import { newApiKey } from '../security/api-key.js';
 import { redactSecrets } from './redact.js';
 
 describe('redactSecrets', () => {

@@ -1,6 +1,6 @@
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import type { ServiceConfig } from '../../config/service-config.js';
+import type { ServiceConfig } from '../config/service-config.js';
 
 export interface Telemetry {
   /** Serves the metrics over a route of ours; null where `metrics.enabled` is false. */

@@ -1,0 +1,50 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConversationUpkeepModule } from '../conversations/conversation-upkeep.module.js';
+import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.js';
+import { ExpiryModule } from '../dispatch/expiry/expiry.module.js';
+import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
+import { GatewayModule } from '../interfaces/gateway.module.js';
+import { HttpModule } from '../interfaces/http/http.module.js';
+import { AuditModule } from '../interfaces/rest/audit/audit.module.js';
+import { DeadLettersModule } from '../interfaces/rest/dead-letters/dead-letters.module.js';
+import { QueuesApiModule } from '../interfaces/rest/queues/queues-api.module.js';
+import { EventLogModule } from '../log/event-log.module.js';
+import { ProjectionAlarmModule } from '../operations/alerts/projection-alarm.js';
+import { DeadLetterAlertsModule } from '../operations/dead-letters/dead-letter-alerts.module.js';
+import type { Role } from '../platform/config/service-config.js';
+import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { HealthModule } from './health/health.module.js';
+import { HealthChecksModule } from './health-checks.module.js';
+import { PlatformModule, type PlatformParts } from './platform.module.js';
+import { ServiceMetricsModule } from './service-metrics.module.js';
+
+/** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
+const MODULES_OF_ROLE = {
+  api: [GatewayModule, AuditModule, QueuesApiModule, DeadLettersModule, DeadLetterAlertsModule],
+  worker: [DispatcherModule, ExpiryModule],
+  projector: [ConversationUpkeepModule, ProjectorModule, ProjectionAlarmModule],
+} as const satisfies Record<Role, readonly unknown[]>;
+
+/**
+ * One process of the service: the platform, the log, health and metrics in every role, and what its roles add.
+ * Whatever runs before Nest or outlives it (embedded servers, the demo endpoint, connections) is `start-service`'s.
+ */
+@Module({})
+export class AppModule {
+  static of(parts: PlatformParts, demoUrl: string | null): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        PlatformModule.with(parts),
+        DemoEndpointModule.at(demoUrl),
+        EventLogModule,
+        ProjectionReaderModule,
+        HealthChecksModule.of(parts.durability, parts.config.roles),
+        HttpModule,
+        HealthModule,
+        ServiceMetricsModule.of(parts.config.roles),
+        ...[...parts.config.roles].flatMap((role) => [...MODULES_OF_ROLE[role]]),
+      ],
+    };
+  }
+}

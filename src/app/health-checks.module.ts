@@ -1,0 +1,62 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import type { NatsDurability } from '../broker/nats-durability.js';
+import type { EventLog } from '../log/event-log.port.js';
+import type { Role } from '../platform/config/service-config.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { ProjectionHealth } from '../projection/fold/projection-health.js';
+import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
+import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { HEALTH_CHECKS, type HealthCheck } from './health/health-check.js';
+
+/**
+ * What "ready" means for a process of any role: the log answers, and the projection is there and moves, in whichever
+ * process it runs. Leaves out the model endpoints: without them messages wait, which is what a queue is for.
+ */
+@Global()
+@Module({})
+export class HealthChecksModule {
+  static of(durability: NatsDurability, roles: ReadonlySet<Role>): DynamicModule {
+    return {
+      module: HealthChecksModule,
+      imports: [roles.has('projector') ? ProjectorModule : ProjectionReaderModule],
+      providers: [
+        {
+          provide: HEALTH_CHECKS,
+          inject: [EVENT_LOG, ProjectionHealth, { token: PROJECTOR, optional: true }],
+          useFactory: (
+            log: EventLog,
+            tables: ProjectionHealth,
+            projector?: ProcessProjector,
+          ): HealthCheck[] => [
+            logCheck(log, durability),
+            tables,
+            ...(projector === undefined ? [] : [projectorCheck(projector)]),
+          ],
+        },
+      ],
+      exports: [HEALTH_CHECKS],
+    };
+  }
+}
+
+/** Asks the stream itself, so that a connection without a working stream behind it is not taken for a log. */
+function logCheck(log: EventLog, durability: NatsDurability): HealthCheck {
+  return {
+    name: 'event_log',
+    check: async () => {
+      const last = await log.lastSequence();
+      return { ok: true, detail: `${last} events. ${durability.text}` };
+    },
+  };
+}
+
+/** The process's own projector: standing by for another's is as good as working. */
+function projectorCheck(projector: ProcessProjector): HealthCheck {
+  return {
+    name: 'projector',
+    check: async () => {
+      const { running, active, error } = projector.health;
+      return { ok: running && error === null, detail: error ?? (active ? 'active' : 'standing by') };
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { HttpModule } from '../../interfaces/http/http.module.js';
+import { HealthController } from './health.controller.js';
+import { ReadinessProbe } from './readiness.js';
+
+/**
+ * `/health/live` and `/health/ready`, for every role, and with them the rules of `HttpModule`.
+ * Leaves out the checks themselves: `HEALTH_CHECKS` comes from a global module, since each role has its own.
+ */
+@Module({ imports: [HttpModule], controllers: [HealthController], providers: [ReadinessProbe] })
+export class HealthModule {}

@@ -1,0 +1,116 @@
+import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, Optional } from '@nestjs/common';
+import { metrics } from '@opentelemetry/api';
+import { LaneLagReader } from '../dispatch/lanes/jetstream/lane-lag.js';
+import { LanePauses } from '../dispatch/lanes/lane-pauses.js';
+import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
+import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
+import { Worker } from '../dispatch/worker/worker.js';
+import { WorkersSeen } from '../dispatch/workers/workers-seen.js';
+import { LANES } from '../domain/message/message.events.js';
+import type { Role } from '../platform/config/service-config.js';
+import { ProjectionHealth } from '../projection/fold/projection-health.js';
+import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
+import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { MetricsController } from './metrics.controller.js';
+
+/**
+ * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
+ * somebody asks, so that nothing is added to a message's way. Leaves out traces.
+ */
+@Module({})
+export class ServiceMetricsModule implements OnApplicationBootstrap {
+  private readonly meter = metrics.getMeter('llm-message-queue');
+
+  constructor(
+    @Inject(LaneLagReader) private readonly lag: LaneLagReader,
+    @Inject(LanePauses) private readonly pauses: LanePauses,
+    @Inject(WorkersSeen) private readonly workers: WorkersSeen,
+    @Optional() @Inject(Worker) private readonly worker?: Worker,
+    @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
+    @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
+  ) {}
+
+  static of(roles: ReadonlySet<Role>): DynamicModule {
+    return {
+      module: ServiceMetricsModule,
+      imports: [
+        LaneStateModule,
+        ...(roles.has('worker') ? [DispatcherModule] : []),
+        ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
+      ],
+      controllers: [MetricsController],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.observeLanes();
+    if (this.worker !== undefined) this.observeWorker(this.worker);
+    if (this.projector !== undefined) this.observeProjector(this.projector);
+  }
+
+  private observeLanes(): void {
+    const waiting = this.gauge('llmq.lane.waiting', 'Messages in the lane that no worker has taken');
+    const held = this.gauge('llmq.lane.held', 'Messages of the lane that workers hold');
+    const running = this.gauge('llmq.lane.running', 'Calls of the lane under way in all processes');
+    const capacity = this.gauge('llmq.lane.capacity', 'The most calls of the lane at once in all processes');
+    const drain = this.gauge('llmq.lane.drain_rate', 'Messages per second that left the lane of late');
+    const paused = this.gauge('llmq.lane.paused', '1 where an admin paused the lane');
+    this.meter.addBatchObservableCallback(
+      async (result) => {
+        for (const [lane, lag] of await this.lag.read()) {
+          result.observe(waiting, lag.waiting, { lane });
+          result.observe(held, lag.held, { lane });
+          if (lag.drainRate !== null) result.observe(drain, lag.drainRate, { lane });
+        }
+        for (const lane of LANES) {
+          result.observe(running, this.workers.running(lane), { lane });
+          result.observe(capacity, this.workers.capacity(lane), { lane });
+          result.observe(paused, this.pauses.isPaused(lane) ? 1 : 0, { lane });
+        }
+      },
+      [waiting, held, running, capacity, drain, paused],
+    );
+  }
+
+  private observeWorker(worker: Worker): void {
+    const running = this.gauge('llmq.worker.running', 'Calls to models under way in this process');
+    const ready = this.gauge('llmq.worker.ready', 'Messages held ready in this process');
+    const done = this.meter.createObservableCounter('llmq.worker.messages', {
+      description: 'What this worker did with messages since its start',
+    });
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        const { status } = worker;
+        result.observe(running, status.running);
+        for (const [lane, count] of Object.entries(status.ready)) result.observe(ready, count, { lane });
+        for (const [what, count] of Object.entries(status.counters)) result.observe(done, count, { what });
+      },
+      [running, ready, done],
+    );
+  }
+
+  private observeProjector(projector: ProcessProjector): void {
+    const lag = this.gauge('llmq.projection.lag', 'Events in the log that the tables do not have yet');
+    const active = this.gauge('llmq.projection.active', '1 where this process writes the tables');
+    const stopped = this.gauge(
+      'llmq.projection.stopped',
+      '1 where the projector met what it can not fold, and a person has to look',
+    );
+    this.meter.addBatchObservableCallback(
+      async (result) => {
+        const { health } = projector;
+        const hasStopped = !health.running && health.error !== null;
+        // Where nobody folds, it is not counted on the way.
+        const behind = health.lag ?? (hasStopped ? await this.tables?.lag().catch(() => null) : null);
+        if (behind != null) result.observe(lag, behind);
+        result.observe(active, health.active ? 1 : 0);
+        result.observe(stopped, hasStopped ? 1 : 0);
+      },
+      [lag, active, stopped],
+    );
+  }
+
+  private gauge(name: string, description: string) {
+    return this.meter.createObservableGauge(name, { description });
+  }
+}

@@ -1,0 +1,136 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import { connectNats } from '../broker/connect-nats.js';
+import { natsDurability } from '../broker/nats-durability.js';
+import { DEMO_MODELS } from '../demo-model/demo-models.js';
+import { startDemoModel } from '../demo-model/demo-server.js';
+import { serveApiDocs } from '../interfaces/http/api-docs.js';
+import { fastifyOptions } from '../interfaces/http/fastify-options.js';
+import { loadConfig } from '../platform/config/load-config.js';
+import type { ServiceConfig } from '../platform/config/service-config.js';
+import { startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
+import { createLogger } from '../platform/logging/logger.js';
+import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
+import { startTelemetry } from '../platform/telemetry/telemetry.js';
+import { openDatabase } from '../projection/tables/data-source.js';
+import { AppModule } from './app.module.js';
+import { greeting } from './greeting.js';
+import type { PlatformParts } from './platform.module.js';
+import { StopStack } from './stop-stack.js';
+
+/** Of the API document; the package's. */
+const VERSION = '0.1.0';
+
+export interface RunningService {
+  readonly baseUrl: string;
+  /** For standard output. */
+  readonly greeting: string;
+  /** Stops everything in order, within `server.shutdown_timeout_ms` and the time the embedded servers need. Returns the exit code. */
+  stop(reason: string): Promise<number>;
+}
+
+/**
+ * Starts one process of the service: what it rests on first (embedded servers, connections, the demo endpoint), then
+ * its modules, then the port. A start that fails stops again what was started.
+ *
+ * @throws {ConfigError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
+ */
+export async function startService(env: NodeJS.ProcessEnv): Promise<RunningService> {
+  const config = loadConfig(env);
+  const logger = createLogger(config);
+  const stack = new StopStack(logger);
+  try {
+    const { parts, demoUrl } = await startFoundation(config, logger, stack, env);
+    const app = await startApp(parts, demoUrl, stack);
+    const baseUrl = (await app.getUrl()).replace('[::1]', 'localhost');
+    const model = config.endpoints[0]?.models[0] ?? DEMO_MODELS[0];
+    return {
+      baseUrl,
+      greeting: config.roles.has('api')
+        ? greeting(baseUrl, config.security.api_keys.length > 0, model)
+        : `llm-message-queue ready at ${baseUrl}\n`,
+      stop: async (reason) => {
+        logger.info({ reason }, 'stopping');
+        const failed = await stack.stopAll();
+        logger.info('stopped');
+        return failed.length === 0 ? 0 : 1;
+      },
+    };
+  } catch (error) {
+    await stack.stopAll();
+    throw error;
+  }
+}
+
+async function startFoundation(
+  config: ServiceConfig,
+  logger: Logger,
+  stack: StopStack,
+  env: NodeJS.ProcessEnv,
+) {
+  const telemetry = startTelemetry(config, env);
+  stack.push('telemetry', () => telemetry.shutdown());
+  const addressed = await withEmbeddedServers(config, logger, stack);
+  const demoUrl = await startDemoIfNeeded(config, logger, stack);
+  const nats = await connectNats(addressed, logger);
+  stack.push('the NATS connection', () => nats.close());
+  const { url, schema, pool_size: poolSize } = addressed.database;
+  const dataSource = await openDatabase({ url, schema, poolSize });
+  stack.push('the database connections', () => dataSource.destroy());
+  const durability = natsDurability(config.nats.url === '');
+  logger[durability.fsync === 'per_write' ? 'info' : 'warn'](durability.text);
+  const parts: PlatformParts = { config: addressed, logger, nats, dataSource, telemetry, durability };
+  return { parts, demoUrl };
+}
+
+/** The configuration with the addresses of the servers that were started because it named none. */
+async function withEmbeddedServers(
+  config: ServiceConfig,
+  logger: Logger,
+  stack: StopStack,
+): Promise<ServiceConfig> {
+  const wantNats = config.nats.url === '';
+  const wantPostgres = config.database.url === '';
+  const embedded = await startEmbeddedServers({ dataDir: config.dataDir, logger, wantNats, wantPostgres });
+  stack.push('the embedded servers', () => embedded.stop());
+  return {
+    ...config,
+    nats: { ...config.nats, ...embedded.nats },
+    database: { ...config.database, url: embedded.databaseUrl ?? config.database.url },
+  };
+}
+
+async function startDemoIfNeeded(
+  config: ServiceConfig,
+  logger: Logger,
+  stack: StopStack,
+): Promise<string | null> {
+  const wanted = config.endpoints.length === 0 && config.demo.enabled;
+  if (!wanted || !(config.roles.has('worker') || config.roles.has('api'))) return null;
+  const { port, tokens_per_second: tokensPerSecond } = config.demo;
+  const demo = await startDemoModel({ port, host: '127.0.0.1', tokensPerSecond });
+  stack.push('the demo endpoint', () => demo.close());
+  logger.warn(
+    { url: demo.url },
+    'no endpoint is configured: the demo endpoint answers, with made-up text. Set `endpoints` in config.yaml to use a model.',
+  );
+  return demo.url;
+}
+
+async function startApp(
+  parts: PlatformParts,
+  demoUrl: string | null,
+  stack: StopStack,
+): Promise<NestFastifyApplication> {
+  const { config, logger } = parts;
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.of(parts, demoUrl),
+    new FastifyAdapter(fastifyOptions(config)),
+    { logger: new NestPinoLogger(logger), abortOnError: false, forceCloseConnections: true },
+  );
+  stack.push('the service', () => app.close());
+  if (config.roles.has('api')) serveApiDocs(app, VERSION);
+  await app.listen(config.server.port, config.server.host);
+  return app;
+}

@@ -1,0 +1,109 @@
+import { conversationEvent } from '../domain/conversation/conversation.events.js';
+import { eraseConversation } from '../domain/conversation/erase-conversation.decision.js';
+import { erasingOrder, type QueuedErasure } from '../domain/conversation/erasing-order.policy.js';
+import type { EventLog } from '../log/event-log.port.js';
+import { streamSequenceOf } from '../log/log-position.js';
+import { recordRanges } from '../log/record-ranges.js';
+import type { Sources } from '../platform/clock.js';
+import type { ErasureReader, MessageRemains, UnfinishedErasure } from '../projection/read/erasure.port.js';
+import type { ProjectionPosition } from '../projection/read/message-reader.port.js';
+
+const AT_ONCE = 20;
+const POSITION_TIMEOUT_MS = 10_000;
+const BY = 'service';
+/** An event must fit into one record of the log; so many ranges are some 300 kB at most. */
+const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
+
+export interface EraserParts {
+  readonly log: EventLog;
+  readonly reader: ErasureReader;
+  readonly remains: MessageRemains;
+  readonly position: ProjectionPosition;
+  readonly sources: Sources;
+}
+
+/**
+ * Takes out of the log what was erased. Killed at any point it begins again with what is left: the erasure's event came
+ * first, the queue of what is still there is part of the projection, and its end is an event too.
+ */
+export class Eraser {
+  /** By conversation, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
+  private readonly announced = new Map<string, Set<number>>();
+
+  constructor(private readonly parts: EraserParts) {}
+
+  /**
+   * Goes on with the unfinished erasures. One that fails does not keep the others waiting; when a second one does, it is
+   * not theirs, and each might take a time-out.
+   *
+   * @throws what the first that failed threw
+   */
+  async sweep(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) {
+      await this.goOn(erasure).catch((error: unknown) => failures.push(error));
+      if (failures.length === 2) break;
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async goOn({ conversationId, tenant, strays }: UnfinishedErasure): Promise<void> {
+    const { log, reader } = this.parts;
+    // Messages that slipped in are named by an erasure of their own before anything of them is taken away.
+    if (strays.length > 0) {
+      const messageIds = strays.map(({ id }) => id);
+      const wanted = { messageIds, by: BY, reason: 'came in during the erasure' };
+      for (const event of eraseConversation(this.context(conversationId, tenant), wanted)) {
+        if (!(await this.appended(event))) return;
+      }
+    }
+    const queued = await reader.queued(conversationId);
+    if (queued.length === 0) return;
+    await this.announce(conversationId, tenant, queued);
+    // Before the log's records, which are what this is found by when it has to be done again.
+    await this.parts.remains.clear(messagesIn(queued));
+    const { first, last } = erasingOrder(queued, streamSequenceOf);
+    await log.erase(first);
+    await log.erase(last);
+    const up_to_sequence = queued[queued.length - 1]!.sequence;
+    const data = { up_to_sequence, events: queued.length };
+    const context = this.context(conversationId, tenant);
+    const finished = conversationEvent(context, 'llmq.conversation.erasure-finished.v1', data);
+    if (await this.appended(finished)) this.announced.delete(conversationId);
+  }
+
+  /** Before anything is gone, so that nothing is ever missing of which the log does not tell why. */
+  private async announce(
+    conversationId: string,
+    tenant: string,
+    queued: readonly QueuedErasure[],
+  ): Promise<void> {
+    const announced = this.announced.get(conversationId) ?? new Set<number>();
+    this.announced.set(conversationId, announced);
+    const unnamed = queued.flatMap(({ sequence }) => (announced.has(sequence) ? [] : [sequence]));
+    for (let from = 0; from < unnamed.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
+      const part = unnamed.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
+      const context = this.context(conversationId, tenant);
+      const data = { sequences: recordRanges(part) };
+      await this.parts.log.append([conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)]);
+      for (const sequence of part) announced.add(sequence);
+    }
+  }
+
+  /** True once the projection has it: what is read next is then not what was read before. */
+  private async appended(event: ReturnType<typeof conversationEvent>): Promise<boolean> {
+    const { firstSequence } = await this.parts.log.append([
+      event as Parameters<EventLog['append']>[0][number],
+    ]);
+    return this.parts.position.waitFor(firstSequence, POSITION_TIMEOUT_MS);
+  }
+
+  private context(subject: string, tenant: string) {
+    const { nowMs, newId } = this.parts.sources;
+    return { subject, tenant, now: new Date(nowMs()).toISOString(), newId };
+  }
+}
+
+function messagesIn(queued: readonly QueuedErasure[]): string[] {
+  return [...new Set(queued.flatMap(({ messageId }) => (messageId === null ? [] : [messageId])))];
+}

@@ -1,0 +1,40 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { CONVERSATIONS_BUCKET } from '../../broker/buckets.js';
+import { CompareAndSetBucket } from '../../broker/compare-and-set-bucket.js';
+import { LogUnavailableError } from '../../log/event-log.errors.js';
+import { type Claim, type ClaimKind, type Claims, claimSchema, type StoredClaim } from '../claim.port.js';
+
+/** Claims in the bucket `llmq_conversations`, which forgets them some minutes after their last change. */
+export class KvClaims implements Claims {
+  private readonly bucket: CompareAndSetBucket<Claim>;
+
+  constructor(
+    nats: NatsConnection,
+    private readonly timeoutMs: number,
+  ) {
+    const parse = (json: unknown) => claimSchema.parse(json);
+    this.bucket = new CompareAndSetBucket(nats, CONVERSATIONS_BUCKET, parse, timeoutMs);
+  }
+
+  async read(kind: ClaimKind, conversationId: string): Promise<StoredClaim | null> {
+    const reading = this.bucket.read(`${kind}.${conversationId}`);
+    const entry = await reading.catch((error: unknown) => this.unavailable(error));
+    return entry && { claim: entry.value, revision: entry.revision };
+  }
+
+  async write(
+    kind: ClaimKind,
+    conversationId: string,
+    claim: Claim,
+    revision: number,
+  ): Promise<number | null> {
+    const writing = this.bucket.write(`${kind}.${conversationId}`, claim, revision);
+    return writing.catch((error: unknown) => this.unavailable(error));
+  }
+
+  /** What a claim is for does not happen without it. */
+  private unavailable(cause: unknown): never {
+    const reason = `a claim on a conversation could not be made (${(cause as Error).message})`;
+    throw new LogUnavailableError('not_stored', this.timeoutMs, reason);
+  }
+}

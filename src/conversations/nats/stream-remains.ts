@@ -1,0 +1,34 @@
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { chunkSubject } from '../../broker/answer-subjects.js';
+import { anyScheduleSubject } from '../../broker/schedule-subjects.js';
+import { CHUNKS_STREAM, SCHEDULES_STREAM } from '../../broker/streams.js';
+import { NATS } from '../../platform/tokens.js';
+import type { MessageRemains } from '../../projection/read/erasure.port.js';
+
+const AT_ONCE = 16;
+const WITHIN_MS = 5_000;
+
+/** Purges the subjects that a message has of its own. A schedule's purge is its end: the broker makes nothing due of it. */
+@Injectable()
+export class StreamRemains implements MessageRemains {
+  private manager: Promise<JetStreamManager> | null = null;
+
+  constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
+
+  async clear(messageIds: readonly string[]): Promise<void> {
+    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: WITHIN_MS });
+    const { streams } = await this.manager;
+    for (let from = 0; from < messageIds.length; from += AT_ONCE) {
+      await Promise.all(
+        messageIds
+          .slice(from, from + AT_ONCE)
+          .flatMap((id) => [
+            streams.purge(CHUNKS_STREAM, { filter: chunkSubject(id) }),
+            streams.purge(SCHEDULES_STREAM, { filter: anyScheduleSubject(id) }),
+          ]),
+      );
+    }
+  }
+}

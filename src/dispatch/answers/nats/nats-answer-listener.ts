@@ -1,0 +1,50 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { chunkSubject, doneSubject } from '../../../broker/answer-subjects.js';
+import { NATS } from '../../../platform/tokens.js';
+import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
+import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
+import { ChunkHistory } from './chunk-history.js';
+import { ChunkShortcut } from './chunk-shortcut.js';
+import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
+
+/** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
+@Injectable()
+export class NatsAnswerListener implements AnswerListener {
+  private readonly notices: CompletionNotices;
+  private readonly sources: Omit<ChunkSources, 'subject'>;
+  private readonly feeds = new Set<ChunkFeed>();
+
+  constructor(
+    @Inject(NATS) private readonly nats: NatsConnection,
+    shortcut: ChunkShortcut,
+  ) {
+    this.notices = new CompletionNotices(nats);
+    this.sources = { nats, shortcut, history: new ChunkHistory(nats) };
+    void this.watchConnection();
+  }
+
+  async completion(messageId: string, options: NoticeOptions): Promise<CompletionNotice | null> {
+    doneSubject(messageId); // An id that is none is told here as it is by `chunks`.
+    return this.notices.wait(messageId, options);
+  }
+
+  chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
+    const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
+    const feed = new ChunkFeed({ ...this.sources, subject: chunkSubject(messageId) }, signal, forget);
+    if (!signal.aborted) this.feeds.add(feed);
+    return feed;
+  }
+
+  close(): void {
+    this.notices.close();
+  }
+
+  private async watchConnection(): Promise<void> {
+    for await (const { type } of this.nats.status()) {
+      if (type !== 'reconnect') continue;
+      this.notices.connectionWasAway();
+      for (const feed of [...this.feeds]) feed.connectionWasAway();
+    }
+  }
+}

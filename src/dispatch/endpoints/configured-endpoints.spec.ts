@@ -1,0 +1,59 @@
+import { ConfigError } from '../../platform/config/config.error.js';
+import { configSchema } from '../../platform/config/config.schema.js';
+import type { Role, ServiceConfig } from '../../platform/config/service-config.js';
+import { configuredEndpoints } from './configured-endpoints.js';
+
+const DEMO_URL = 'http://127.0.0.1:1/v1';
+const keyed = { name: 'own', base_url: 'http://127.0.0.1:2/v1', models: ['a', 'b'], api_key_env: 'OWN_KEY' };
+
+function config(settings: object, roles: Role[] = ['worker']): ServiceConfig {
+  return { ...configSchema.parse(settings), roles: new Set(roles), dataDir: '/nowhere' };
+}
+
+function made(
+  settings: object,
+  env: NodeJS.ProcessEnv = {},
+  demoUrl: string | null = DEMO_URL,
+  roles?: Role[],
+) {
+  const endpoints = configuredEndpoints(config(settings, roles), env, demoUrl);
+  return endpoints.map(({ name, models, maxConcurrency }) => ({ name, models, maxConcurrency }));
+}
+
+describe('configuredEndpoints', () => {
+  it('is the demo endpoint where none is configured', () => {
+    expect(made({})).toEqual([
+      { name: 'demo', models: ['demo', 'demo-fast', 'demo-slow'], maxConcurrency: 64 },
+    ]);
+  });
+
+  it('is nothing where the demo is off, or was not started', () => {
+    expect(made({ demo: { enabled: false } })).toEqual([]);
+    expect(made({}, {}, null)).toEqual([]);
+  });
+
+  it('is what is configured, and then no demo', () => {
+    expect(made({ endpoints: [{ ...keyed, max_concurrency: 3 }] }, { OWN_KEY: 'sk-1' })).toEqual([
+      { name: 'own', models: ['a', 'b'], maxConcurrency: 3 },
+    ]);
+  });
+
+  it.each([
+    ['missing', undefined],
+    ['empty', ' \n'],
+    ['with a space', 'sk 1'],
+  ])('refuses a key that is %s, naming endpoint and variable but never the key', (_what, key) => {
+    const make = () => made({ endpoints: [keyed] }, { OWN_KEY: key });
+    expect(make).toThrow(ConfigError);
+    expect(make).toThrow(/own.*OWN_KEY/);
+    expect(make).not.toThrow(/sk 1/);
+  });
+
+  it('takes a key with the line break that files end in', () => {
+    expect(made({ endpoints: [keyed] }, { OWN_KEY: 'sk-1\n' })).toHaveLength(1);
+  });
+
+  it('needs no key in a process that calls no endpoint', () => {
+    expect(made({ endpoints: [keyed] }, {}, null, ['api'])).toHaveLength(1);
+  });
+});

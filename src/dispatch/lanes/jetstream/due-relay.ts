@@ -1,0 +1,118 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { SCHEDULES_STREAM } from '../../../broker/streams.js';
+import { requeueDue } from '../../../domain/message/requeue-due.decision.js';
+import type { EventLog } from '../../../log/event-log.port.js';
+import type { Sources } from '../../../platform/clock.js';
+import type { Cancellations } from '../../cancellations/cancellations.port.js';
+import { ConsumerFeed } from './consumer-feed.js';
+import { decodeDue } from './due-message.codec.js';
+import { handBackReply } from './held-delivery.js';
+
+export const DUE_CONSUMER = 'due';
+/** Due messages held for the rest of their time, or on their way into the log, whose writes they share. */
+const IN_FLIGHT = 5_000;
+/** Of all workers together. */
+const MAX_ACK_PENDING = 20_000;
+/** Longer than an append may take, so that a slow log is no reason to append twice. */
+const ACK_WAIT_MS = 30_000;
+const LONGEST_HOLD_MS = 3_000;
+const TRY_AGAIN_AFTER_MS = 1_000;
+
+/**
+ * Puts messages whose time has come into their lanes: a due message is held until its exact time, becomes an event of the
+ * log, and is removed from the schedules when that event is durable. One that was cancelled meanwhile is removed without
+ * it. Any number of workers share one consumer.
+ *
+ * A crash between the append and the ack repeats the append; within the log's dedupe window that stores nothing, and
+ * later the second entry in the lane is one call more, of which one answer counts.
+ */
+export class DueRelay {
+  private readonly feed: ConsumerFeed;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    nats: NatsConnection,
+    private readonly log: EventLog,
+    private readonly cancellations: Cancellations,
+    private readonly sources: Sources,
+    private readonly logger: Logger,
+  ) {
+    // Every held message listens to it: thousands are no leak.
+    setMaxListeners(0, this.stopping.signal);
+    const consumer = {
+      durable_name: DUE_CONSUMER,
+      filter_subject: 'llmq.due.>',
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: MAX_ACK_PENDING,
+    };
+    const handle = (message: Msg) => this.requeue(message);
+    this.feed = new ConsumerFeed(
+      nats,
+      { stream: SCHEDULES_STREAM, consumer, capacity: IN_FLIGHT, handle },
+      logger,
+    );
+  }
+
+  /** @throws when the consumer can't be created */
+  async start(): Promise<void> {
+    await this.feed.start();
+  }
+
+  /** Takes no more, and resolves when what is on its way into the log is there or was handed back. */
+  async stop(): Promise<void> {
+    await this.feed.stopTaking();
+    this.stopping.abort();
+    await this.feed.idle();
+  }
+
+  /** Never rejects. */
+  private async requeue(message: Msg): Promise<void> {
+    const due = this.decode(message);
+    if (due === null) return;
+    const { messageId, tenant, traceparent } = due;
+    if (!(await this.untilDue(due.dueAt))) return this.feed.respond(message, handBackReply(0));
+    if (this.cancellations.has(messageId)) {
+      this.cancellations.remove(messageId);
+      return this.feed.respond(message, '+ACK');
+    }
+    const now = new Date(this.sources.nowMs()).toISOString();
+    const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
+    try {
+      await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, due.message)], {
+        dedupeKey: `${messageId}:${due.message.attempt}`,
+      });
+      this.feed.respond(message, '+ACK');
+    } catch (error) {
+      this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
+      this.feed.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+    }
+  }
+
+  /** False when the relay stops first. */
+  private async untilDue(dueAt: string | null): Promise<boolean> {
+    const waitMs = dueAt === null ? 0 : Date.parse(dueAt) - this.sources.nowMs();
+    if (waitMs <= 0) return true;
+    // Longer than the lead only when the clocks differ; then the broker's is believed. One more, since a timer may end a
+    // millisecond before its time by the clock.
+    await sleep(Math.min(waitMs, LONGEST_HOLD_MS) + 1, undefined, { signal: this.stopping.signal }).catch(
+      () => {},
+    );
+    return !this.stopping.signal.aborted;
+  }
+
+  private decode(message: Msg): ReturnType<typeof decodeDue> | null {
+    try {
+      return decodeDue(message.string());
+    } catch (error) {
+      this.logger.error({ err: error, subject: message.subject }, 'took an undecodable due message away');
+      this.feed.respond(message, '+TERM undecodable');
+      return null;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { Lane, MessagePrioritized, ModelRequest } from '../../../domain/message/message.events.js';
+import type { LaneDelivery } from '../lane.port.js';
+import type { LaneRecord } from './lane-record.js';
+
+const ACK = new TextEncoder().encode('+ACK');
+const IN_PROGRESS = new TextEncoder().encode('+WPI');
+
+export function handBackReply(delayMs: number): string {
+  return delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs) * 1_000_000}}` : '-NAK';
+}
+
+/** What a held delivery needs of the feed that holds it. */
+export interface Holder {
+  release(sequence: number): void;
+  /** Never throws. */
+  respond(reply: string, payload: Uint8Array | string): void;
+}
+
+/** A delivery between its arrival and its ack or hand-back, and the extension of its deadline. */
+export class HeldDelivery implements LaneDelivery {
+  private reply: string;
+  /** False until the first round of extensions after the arrival, whose deadline is still far. */
+  private isDue = false;
+  private isHeld = true;
+
+  constructor(
+    private readonly holder: Holder,
+    reply: string,
+    readonly lane: Lane,
+    /** The broker's own, by which the feed knows it. */
+    private readonly streamSequence: number,
+    private readonly content: LaneRecord,
+    readonly delivery: number,
+    readonly inDoubtUpTo: number | null,
+  ) {
+    this.reply = reply;
+  }
+
+  get sequence(): number {
+    return this.content.sequence;
+  }
+
+  get event(): MessagePrioritized {
+    return this.content.event;
+  }
+
+  get request(): ModelRequest | null {
+    return this.content.request;
+  }
+
+  get conversationId(): string | null {
+    return this.content.conversationId;
+  }
+
+  ack(): void {
+    this.end(ACK);
+  }
+
+  handBack(delayMs = 0): void {
+    this.end(handBackReply(delayMs));
+  }
+
+  /** The broker took us for dead and delivered it again, to us: one run is enough, answered under the newer delivery. */
+  redelivered(reply: string): void {
+    this.reply = reply;
+  }
+
+  extendDeadline(): void {
+    if (this.isDue) this.holder.respond(this.reply, IN_PROGRESS);
+    this.isDue = true;
+  }
+
+  private end(payload: Uint8Array | string): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.holder.release(this.streamSequence);
+    this.holder.respond(this.reply, payload);
+  }
+}

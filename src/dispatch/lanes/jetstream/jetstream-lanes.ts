@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import type { LaneDelivery, Lanes } from '../lane.port.js';
+import { LaneFeed } from './lane-feed.js';
+import { watchConnection } from './watch-connection.js';
+
+export interface JetStreamLanesOptions {
+  /** Messages of each lane held ready. */
+  readonly prefetch: number;
+  readonly ackWaitMs: number;
+}
+
+const WATCH_EVERY_MS = 1_000;
+/** A deadline is extended when a third to two thirds of it are over, so that one late round does no harm. */
+const EXTENSIONS_PER_ACK_WAIT = 3;
+const FLUSH_TIMEOUT_MS = 1_000;
+
+/** The four lanes of one worker on a JetStream connection, with one timer for all deadlines and one for all pulls. */
+export class JetStreamLanes implements Lanes {
+  private feeds: Readonly<Record<Lane, LaneFeed>> | null = null;
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly nats: NatsConnection,
+    private readonly options: JetStreamLanesOptions,
+    private readonly logger: Logger,
+  ) {}
+
+  async start(onReady: () => void): Promise<void> {
+    const manager = await jetstreamManager(this.nats, { checkAPI: false });
+    const options = { ...this.options, onReady };
+    const feed = (lane: Lane) => new LaneFeed(lane, this.nats, manager, options, this.logger);
+    this.feeds = {
+      realtime: feed('realtime'),
+      high: feed('high'),
+      normal: feed('normal'),
+      low: feed('low'),
+    };
+    await Promise.all(this.all().map((feed) => feed.start()));
+    void watchConnection(this.nats, {
+      connectionLost: () => this.each((feed) => feed.connectionLost()),
+      connectionBack: () => this.each((feed) => feed.connectionBack()),
+    });
+    const extendEveryMs = this.options.ackWaitMs / EXTENSIONS_PER_ACK_WAIT;
+    this.timers = [
+      setInterval(() => this.each((feed) => feed.watch()), WATCH_EVERY_MS),
+      setInterval(() => this.each((feed) => feed.extendDeadlines()), extendEveryMs),
+    ];
+  }
+
+  ready(lane: Lane): number {
+    return this.feeds === null ? 0 : this.feeds[lane].ready;
+  }
+
+  take(lane: Lane): LaneDelivery | undefined {
+    return this.feeds?.[lane].take();
+  }
+
+  /** Messages that no version could read, since the start. */
+  get undecodable(): number {
+    return this.all().reduce((sum, feed) => sum + feed.undecodable, 0);
+  }
+
+  async stopTaking(): Promise<void> {
+    await Promise.all(this.all().map((feed) => feed.stopTaking()));
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.timers) clearInterval(timer);
+    this.timers = [];
+    // Without a connection there is nobody to tell, and the broker finds out by the ack deadlines.
+    const flushed = this.nats.isClosed() ? Promise.resolve() : this.nats.flush().catch(() => {});
+    await Promise.race([flushed, sleep(FLUSH_TIMEOUT_MS, undefined, { ref: false })]);
+  }
+
+  private all(): LaneFeed[] {
+    const { feeds } = this;
+    return feeds === null ? [] : LANES.map((lane) => feeds[lane]);
+  }
+
+  private each(action: (feed: LaneFeed) => void): void {
+    for (const feed of this.all()) action(feed);
+  }
+}

@@ -1,0 +1,49 @@
+import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { AdminModule } from '../../log/admin/admin.module.js';
+import { AdminFollower } from '../../log/admin/admin-follower.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { WorkerBeats } from '../workers/nats/worker-beats.js';
+import { WorkersSeen } from '../workers/workers-seen.js';
+import { LaneLagReader } from './jetstream/lane-lag.js';
+import { laneLagProvider } from './jetstream/lane-providers.js';
+import { LanePauses } from './lane-pauses.js';
+
+/**
+ * What any role may want to know of the lanes: their lag (one reader in a process), the workers that are alive, and the
+ * lanes that are paused. Global, because each of these is there once in a process. Leaves out what single workers do.
+ */
+@Global()
+@Module({
+  imports: [AdminModule],
+  providers: [
+    {
+      provide: LanePauses,
+      inject: [AdminFollower],
+      useFactory: (follower: AdminFollower) => new LanePauses(follower),
+    },
+    laneLagProvider,
+    WorkerBeats,
+    {
+      provide: WorkersSeen,
+      inject: [SOURCES],
+      useFactory: (sources: Sources) => new WorkersSeen(sources.nowMs),
+    },
+  ],
+  exports: [LanePauses, LaneLagReader, WorkerBeats, WorkersSeen],
+})
+export class LaneStateModule implements OnModuleInit, OnApplicationShutdown {
+  private endListening: (() => void) | null = null;
+
+  constructor(
+    @Inject(WorkerBeats) private readonly beats: WorkerBeats,
+    @Inject(WorkersSeen) private readonly workers: WorkersSeen,
+  ) {}
+
+  onModuleInit(): void {
+    this.endListening = this.beats.listen(this.workers);
+  }
+
+  onApplicationShutdown(): void {
+    this.endListening?.();
+  }
+}

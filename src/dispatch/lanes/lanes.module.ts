@@ -1,0 +1,36 @@
+import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { EventLogModule } from '../../log/event-log.module.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
+import { CancellationModule } from '../cancellations/cancellation.module.js';
+import { DelayScheduler } from './jetstream/delay-scheduler.js';
+import { DueRelay } from './jetstream/due-relay.js';
+import { jetStreamLaneProviders } from './jetstream/lane-providers.js';
+import { LANES_PORT, RETRY_SCHEDULES } from './lane.port.js';
+
+/**
+ * The lanes as a worker reads them, and the schedules of delays and retries with the relay that puts due messages into
+ * their lanes.
+ * Needs `PlatformModule` (global). Left out: when to take from which lane (the dispatcher's worker starts and stops the
+ * reading), and the lag of lanes.
+ */
+@Module({
+  imports: [EventLogModule, CancellationModule, ProjectionReaderModule],
+  providers: jetStreamLaneProviders,
+  exports: [LANES_PORT, RETRY_SCHEDULES],
+})
+export class LanesModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    @Inject(DueRelay) private readonly relay: DueRelay,
+    @Inject(DelayScheduler) private readonly delays: DelayScheduler,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.relay.start();
+    await this.delays.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.delays.stop();
+    await this.relay.stop();
+  }
+}

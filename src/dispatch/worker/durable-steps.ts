@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { MessageEvent } from '../../domain/message/message.events.js';
+import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../log/event-log.errors.js';
+import type { Appended, EventLog } from '../../log/event-log.port.js';
+import type { RetrySchedule, RetrySchedules } from '../lanes/lane.port.js';
+import { WorkerStoppingError } from './worker-stopping.error.js';
+
+const FIRST_DELAY_MS = 50;
+const LONGEST_DELAY_MS = 2_000;
+const WARN_EVERY_MS = 1_000;
+
+/**
+ * What must have happened before a message leaves its lane. While the broker is away a step is tried again until it
+ * succeeds: an answer that a model gave must not be lost as long as this process lives.
+ *
+ * An append whose outcome is unknown is repeated, so its events may be stored twice. The fold counts one of two
+ * terminal events, and a second MessageDispatched counts as one call more.
+ */
+export class DurableSteps {
+  private warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly schedules: RetrySchedules,
+    private readonly stopping: AbortSignal,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * @throws {WorkerStoppingError} when the worker's time is over first
+   * @throws what the log threw, where trying again can't help
+   */
+  async append(events: readonly MessageEvent[]): Promise<Appended> {
+    return this.persist(() => this.log.append(events), isLogAway);
+  }
+
+  /** @throws {WorkerStoppingError} when the worker's time is over first */
+  async schedule(schedule: RetrySchedule): Promise<void> {
+    return this.persist(
+      () => this.schedules.set(schedule),
+      () => true,
+    );
+  }
+
+  private async persist<T>(step: () => Promise<T>, passes: (error: unknown) => boolean): Promise<T> {
+    for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!passes(error)) throw error;
+        this.warn(error);
+      }
+      await sleep(delayMs, undefined, { signal: this.stopping }).catch(() => {});
+      if (this.stopping.aborted) throw new WorkerStoppingError();
+    }
+  }
+
+  /** Once per second, not once per message that waits. */
+  private warn(error: unknown): void {
+    const now = performance.now();
+    if (now - this.warnedAt < WARN_EVERY_MS) return;
+    this.warnedAt = now;
+    this.logger.warn({ err: error }, 'messages wait for the log; trying again');
+  }
+}
+
+function isLogAway(error: unknown): boolean {
+  return (
+    error instanceof LogUnavailableError ||
+    error instanceof LogOverloadedError ||
+    error instanceof LogFullError
+  );
+}

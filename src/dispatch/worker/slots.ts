@@ -1,0 +1,66 @@
+import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { chooseLane, type LaneCredits, type LaneOrder, NO_CREDITS } from '../lanes/lane-order.policy.js';
+
+export type LaneLimits = Readonly<Record<Lane, number | null>>;
+
+/** The slots of one worker: how many each lane has taken, and whom the next free one serves. */
+export class Slots {
+  private credits: LaneCredits = NO_CREDITS;
+  private readonly taken: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
+
+  constructor(
+    private readonly order: LaneOrder,
+    private readonly limits: LaneLimits,
+  ) {}
+
+  get count(): number {
+    return this.order.slots;
+  }
+
+  /** The most slots that each lane can have. */
+  get capacity(): Readonly<Record<Lane, number>> {
+    const { slots, heldBack } = this.order;
+    const most = (lane: Lane, free: number) => Math.min(free, this.limits[lane] ?? free);
+    return {
+      realtime: most('realtime', slots),
+      high: most('high', slots - heldBack),
+      normal: most('normal', slots - heldBack),
+      low: most('low', slots - heldBack),
+    };
+  }
+
+  get runningByLane(): Readonly<Record<Lane, number>> {
+    return { ...this.taken };
+  }
+
+  get running(): number {
+    return LANES.reduce((sum, lane) => sum + this.taken[lane], 0);
+  }
+
+  /** The lane to take a message from now; the choice counts, so the message must be taken. */
+  choose(waiting: (lane: Lane) => number): Lane | null {
+    const load = (lane: Lane) => ({
+      waiting: waiting(lane),
+      running: this.taken[lane],
+      maxConcurrent: this.limits[lane],
+    });
+    const loads = {
+      realtime: load('realtime'),
+      high: load('high'),
+      normal: load('normal'),
+      low: load('low'),
+    };
+    const choice = chooseLane(loads, this.order, this.credits);
+    if (choice === null) return null;
+    this.credits = choice.credits;
+    return choice.lane;
+  }
+
+  occupy(lane: Lane): void {
+    this.taken[lane] += 1;
+  }
+
+  free(lane: Lane): void {
+    this.taken[lane] -= 1;
+  }
+}

@@ -1,0 +1,72 @@
+import { LANES, type Lane } from '../../domain/message/message.events.js';
+import type { WorkerBeat } from './worker-beat.js';
+
+/** Three missed beats: a worker that is silent for longer is not counted, whether it died or lost its way to the broker. */
+const FORGOTTEN_AFTER_MS = 3_500;
+
+/** The workers of all processes as their beats tell of them, at most a second old; what runs, a tenth of a second. */
+export class WorkersSeen {
+  private readonly beats = new Map<string, { beat: WorkerBeat; atMs: number }>();
+
+  constructor(private readonly nowMs: () => number) {}
+
+  heard(beat: WorkerBeat): void {
+    this.beats.set(beat.worker, { beat, atMs: this.nowMs() });
+  }
+
+  /** A worker that stops says so, and is not waited for. */
+  left(worker: string): void {
+    this.beats.delete(worker);
+  }
+
+  get count(): number {
+    return this.alive().length;
+  }
+
+  /** Slots of all workers. */
+  get slots(): number {
+    return this.alive().reduce((sum, { slots }) => sum + slots, 0);
+  }
+
+  capacity(lane: Lane): number {
+    return this.alive().reduce((sum, { capacity }) => sum + capacity[lane], 0);
+  }
+
+  running(lane: Lane): number {
+    return this.alive().reduce((sum, { running }) => sum + running[lane], 0);
+  }
+
+  /**
+   * So many more of the lane can run at once, as far as the workers told. None where a worker has messages that wait for
+   * an endpoint: then it is not slots that are lacking.
+   */
+  startable(lane: Lane): number {
+    return this.alive().reduce((sum, beat) => sum + startableOn(beat, lane), 0);
+  }
+
+  get runningInAll(): number {
+    return LANES.reduce((sum, lane) => sum + this.running(lane), 0);
+  }
+
+  /** True when every worker that is alive has no place for the model, and there is one. */
+  isBusyEverywhere(model: string): boolean {
+    const alive = this.alive();
+    return alive.length > 0 && alive.every(({ busy_models: busy }) => busy.includes(model));
+  }
+
+  private alive(): WorkerBeat[] {
+    const oldest = this.nowMs() - FORGOTTEN_AFTER_MS;
+    for (const [worker, { atMs }] of this.beats) if (atMs < oldest) this.beats.delete(worker);
+    return [...this.beats.values()].map(({ beat }) => beat);
+  }
+}
+
+/** Slots are held back for `realtime`, so the other lanes share no more than the largest capacity of theirs. */
+function startableOn({ slots, capacity, running, set_aside, busy_models }: WorkerBeat, lane: Lane): number {
+  if (set_aside > 0 || busy_models.length > 0) return 0;
+  const shared = LANES.filter((other) => other !== 'realtime');
+  const inShared = shared.reduce((sum, other) => sum + running[other], 0);
+  const room = [capacity[lane] - running[lane], slots - running.realtime - inShared];
+  if (lane !== 'realtime') room.push(Math.max(...shared.map((other) => capacity[other])) - inShared);
+  return Math.max(0, Math.min(...room));
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { CloudEvent } from '../cloud-event.events.js';
+import { laneSchema } from '../message/message.events.js';
+
+/** How a rule looks for its words: as given, or as a regular expression in RE2's syntax, which can't backtrack. */
+export const priorityRuleSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['keywords', 'pattern']),
+  /** For `keywords`: any of them, without regard to case. */
+  keywords: z.array(z.string()),
+  /** For `pattern`. */
+  pattern: z.string().nullable(),
+  priority: laneSchema,
+  /** Of several rules that match, the priority with the largest sum of weights is taken. */
+  weight: z.number().positive(),
+  description: z.string(),
+});
+export type PriorityRule = z.infer<typeof priorityRuleSchema>;
+
+const by = z.string();
+
+/**
+ * The data of what admins change, by CloudEvents type. `by` names the key or user. The subject is the rule's id, the
+ * user's id or the lane. Rules and users belong to a tenant; lanes are shared by all.
+ */
+export const adminEventSchemas = {
+  'llmq.admin.priority-rule-set.v1': z.object({ rule: priorityRuleSchema, by }),
+  'llmq.admin.priority-rule-removed.v1': z.object({ by }),
+  'llmq.admin.user-priority-set.v1': z.object({ user_id: z.string(), priority: laneSchema, by }),
+  'llmq.admin.user-priority-removed.v1': z.object({ user_id: z.string(), by }),
+  'llmq.admin.lane-paused.v1': z.object({ lane: laneSchema, by, reason: z.string() }),
+  'llmq.admin.lane-resumed.v1': z.object({ lane: laneSchema, by, reason: z.string() }),
+} as const;
+
+export type AdminEventType = keyof typeof adminEventSchemas;
+export type AdminEventData = { [T in AdminEventType]: z.infer<(typeof adminEventSchemas)[T]> };
+export type AdminEvent = { [T in AdminEventType]: CloudEvent<T, AdminEventData[T]> }[AdminEventType];

@@ -1,0 +1,75 @@
+import type { ServerOptions } from 'node:http';
+import type { Socket } from 'node:net';
+import { HttpException } from '@nestjs/common';
+import type { FastifyError, FastifyServerOptions } from 'fastify';
+import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { PROBLEM_TYPE } from '../rest/problem.js';
+import { sendFailure } from './error.filter.js';
+import { describeFailure } from './failure.js';
+
+/** JSON writes one byte of content as six at most: a control character becomes `\u0001`. */
+const JSON_GROWTH = 6;
+/** For all of a body that is not content: metadata, names, braces. */
+const ENVELOPE_BYTES = 256 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Longer than the idle time-outs of common load balancers (60 s), so that they never write into a closing connection. */
+const KEEP_ALIVE_MS = 72_000;
+
+/**
+ * For `new FastifyAdapter(fastifyOptions(config))`. Bodies, headers and the time to send them have limits. The time to
+ * answer has none: a chat completion holds its connection for as long as its message waits and runs.
+ */
+export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
+  skipMiddie: boolean;
+  http: ServerOptions;
+} {
+  const { request_timeout_ms: requestTimeoutMs } = config.server;
+  return {
+    bodyLimit: config.queue.max_content_bytes * JSON_GROWTH + ENVELOPE_BYTES,
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: requestTimeoutMs,
+      // Node looks for requests that take too long at this interval; its own default is half a minute.
+      connectionsCheckingInterval: Math.min(requestTimeoutMs, 5_000),
+    },
+    // Names of models are parts of addresses and may be long.
+    routerOptions: { maxParamLength: 1_024 },
+    // No Nest middleware here: Fastify's own hooks do what is needed, without middie on each request's way.
+    skipMiddie: true,
+    logger: false,
+    clientErrorHandler: answerClientError,
+    // The router refuses an address that it can't decode before any hook or filter; tell it in the same form.
+    frameworkErrors: (error, request, reply) => {
+      sendFailure(reply, describeFailure(frameworkException(error)), request.url);
+    },
+  };
+}
+
+function frameworkException({ message, statusCode = 400 }: FastifyError): HttpException {
+  return new HttpException(message, statusCode);
+}
+
+/** For bytes that are not HTTP, or not in time: there is no request and no reply yet, only the socket. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, title, code] = clientError(error.code);
+  const body = JSON.stringify({
+    type: `urn:llm-message-queue:problem:${code}`,
+    title,
+    status,
+    detail: title,
+    code,
+  });
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function clientError(code: string | undefined): [status: number, title: string, code: string] {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'Request Timeout', 'request_timeout'];
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'Request Header Fields Too Large', 'headers_too_large'];
+  return [400, 'Bad Request', 'bad_request'];
+}

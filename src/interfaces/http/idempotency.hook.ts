@@ -1,0 +1,130 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { digestOf, fingerprintOf } from '../../submission/idempotency/digest.js';
+import type { Execution } from '../../submission/idempotency/execution.js';
+import { InvalidIdempotencyKeyError } from '../../submission/idempotency/idempotency.errors.js';
+import type { Idempotency, KeyedRequest } from '../../submission/idempotency/idempotency.js';
+import { isIdempotencyKey } from '../../submission/idempotency/idempotency-key.policy.js';
+import type { StoredResponse } from '../../submission/idempotency/reservation.policy.js';
+import { RefusedError } from '../../submission/refused.error.js';
+import { callerOf } from './admission.hook.js';
+
+const EXECUTION = Symbol('execution');
+const TOLD_FROM = Symbol('toldFrom');
+type Carried = FastifyRequest & { [EXECUTION]?: Execution | null; [TOLD_FROM]?: number | null };
+
+export interface Replaying {
+  readonly idempotency: Idempotency;
+  readonly ttlMs: number;
+  /** The body of a response that is told from this place of the log; null when it was erased. */
+  readonly retell: (sequence: number) => Promise<string | null>;
+  readonly isErased: (messageId: string) => Promise<boolean>;
+}
+
+/** The chat's answer may be a stream, and is longer under way than a key may be held: it keeps its message instead. */
+const KEEPS_ITS_OWN = '/v1/chat/completions';
+/** Where a response says that a message was made. */
+const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
+const KEPT_HEADERS = ['content-type', 'location'] as const;
+
+/** How the request that carries a key is being carried out; null for one without a key. */
+export function executionOf(request: FastifyRequest): Execution | null {
+  return (request as Carried)[EXECUTION] ?? null;
+}
+
+/** The response holds content: keep where it lies in the log, and not the content. */
+export function keepPlaceOnly(request: FastifyRequest, sequence: number): void {
+  (request as Carried)[TOLD_FROM] = sequence;
+}
+
+/**
+ * What an `Idempotency-Key` belongs to: the caller's tenant, the method and the path, and this body (with `more` that
+ * counts). Null for a request without a key.
+ *
+ * @throws {InvalidIdempotencyKeyError}
+ */
+export function keyedRequest(request: FastifyRequest, more: unknown = null): KeyedRequest | null {
+  const header = request.headers['idempotency-key'];
+  if (header === undefined) return null;
+  if (!isIdempotencyKey(header)) throw new InvalidIdempotencyKeyError();
+  const [path = '', query = ''] = request.url.split('?', 2);
+  return {
+    key: digestOf([callerOf(request).tenant, request.method, path, header]),
+    fingerprint: fingerprintOf([query, request.body ?? null, more]),
+  };
+}
+
+export function tellIdempotency(reply: FastifyReply, replayed: boolean, ttlMs: number): void {
+  reply.header('idempotency-key-ttl', String(Math.floor(ttlMs / 1_000)));
+  if (replayed) reply.header('idempotency-replayed', 'true');
+}
+
+/**
+ * Every POST may carry an `Idempotency-Key`: it is then carried out once, and whoever repeats it gets the first
+ * response as it was. A response of 2xx is kept. A refusal (4xx) has left nothing and frees the key; after a failure
+ * (5xx) the same key carries on where it failed.
+ */
+export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replaying): void {
+  fastify.decorateRequest(EXECUTION as unknown as string, null);
+  fastify.decorateRequest(TOLD_FROM as unknown as string, null);
+  fastify.addHook('preHandler', (request, reply, done) => {
+    if (request.method !== 'POST' || request.headers['idempotency-key'] === undefined) return done();
+    if (request.url.startsWith(KEEPS_ITS_OWN)) return done();
+    begin(request, reply, replaying).then((replied) => {
+      if (!replied) done();
+    }, done);
+  });
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    const execution = executionOf(request);
+    if (execution === null) return done(null, payload);
+    void keep(execution, request, reply, payload).then(() => done(null, payload));
+  });
+}
+
+/** @returns true when the first response has gone out again */
+async function begin(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { idempotency, ttlMs, retell, isErased }: Replaying,
+): Promise<boolean> {
+  const keyed = keyedRequest(request);
+  if (keyed === null) return false;
+  const begun = await idempotency.begin(keyed);
+  tellIdempotency(reply, begun.kind === 'replay', ttlMs);
+  if (begun.kind === 'execute') {
+    (request as Carried)[EXECUTION] = begun.execution;
+    return false;
+  }
+  const { status, headers, body, told_from: toldFrom } = begun.response;
+  const messageId = MESSAGE.exec(headers['location'] ?? '')?.[1];
+  const erased = messageId !== undefined && (await isErased(messageId));
+  const told = toldFrom === undefined ? body : await retell(toldFrom);
+  if (erased || told === null)
+    throw new RefusedError('not_found', 'What this Idempotency-Key made was erased.');
+  reply.code(status).headers(headers).send(told);
+  return true;
+}
+
+/** Before the response leaves, so that whoever has it can rely on its being kept. Never rejects. */
+async function keep(
+  execution: Execution,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<void> {
+  const status = reply.statusCode;
+  if (status >= 500) return execution.uncertain();
+  if (status >= 400) return execution.refused();
+  const toldFrom = (request as Carried)[TOLD_FROM] ?? null;
+  if (toldFrom !== null) return execution.done({ ...responseOf(reply, status, ''), told_from: toldFrom });
+  const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : '';
+  return execution.done(responseOf(reply, status, body));
+}
+
+function responseOf(reply: FastifyReply, status: number, body: string): StoredResponse {
+  const headers: Record<string, string> = {};
+  for (const name of KEPT_HEADERS) {
+    const value = reply.getHeader(name);
+    if (value !== undefined) headers[name] = String(value);
+  }
+  return { status, headers, body };
+}

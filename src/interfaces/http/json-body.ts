@@ -1,0 +1,53 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { RefusedError } from '../../submission/refused.error.js';
+import { nestsDeeper } from './json-nesting.policy.js';
+
+/** Deeper than anything that any field may hold. */
+const MAX_LEVELS = 128;
+/** Too short for its nesting to cost anything. */
+const SHORT_BYTES = 16 * 1024;
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+/**
+ * JSON in UTF-8 is the only kind of body. A browser asks no leave to send forms and plain text across origins, so to
+ * take those would let any web page submit to a service on loopback; JSON needs a preflight, which is never granted.
+ *
+ * Bytes that are not UTF-8 are refused: decoding would put replacement characters where the client had something else.
+ * So is what nests without end: `JSON.parse` needs seconds for a few megabytes of brackets, and nobody is served meanwhile.
+ * The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
+ */
+export function acceptJsonOnly(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error') as unknown as (
+    request: FastifyRequest,
+    body: string,
+    done: Done,
+  ) => void;
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, body: Buffer, done: Done) => {
+      // Many clients name the type with every request, also with those that have no body.
+      if (body.length === 0) return done(null, undefined);
+      if (!isUtf8(body)) return done(new RefusedError('invalid_json', 'The body is not UTF-8.'));
+      if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
+        return done(new RefusedError('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
+      }
+      parse(request, body.toString('utf8'), (error, value) => {
+        done(error === null ? null : notJson(body), value);
+      });
+    },
+  );
+}
+
+/** Fastify's parser says no more than that it failed: the body is either not JSON, or JSON with a key that it refuses. */
+function notJson(body: Buffer): RefusedError {
+  try {
+    JSON.parse(body.toString('utf8'));
+    return new RefusedError('invalid_json', 'The body has a key __proto__ or constructor.prototype.');
+  } catch (error) {
+    return new RefusedError('invalid_json', `The body is not valid JSON: ${(error as Error).message}`);
+  }
+}

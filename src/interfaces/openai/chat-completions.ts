@@ -1,0 +1,123 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { Doorbell } from '../../submission/doorbell.js';
+import { type Waiting, WaitingRequests } from '../../submission/waiting-requests.js';
+import { AnswerWait } from './answer-wait.js';
+import { ChatStream, type StreamEnd } from './chat-stream.js';
+import { type ChatOrder, ChatSubmission } from './chat-submission.js';
+import { completionFrame, completionJson } from './completion.json.js';
+import { EventStream } from './event-stream.js';
+import { type FailedAnswer, failedAnswer } from './failed-answer.policy.js';
+import { openAiErrorType } from './openai-error.js';
+
+/** Under the idle time-outs of common proxies (30 s and more). */
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * A chat completion is a message like any other, whose client stays connected: it is durable before anything else
+ * happens, and a client that goes away takes nothing back.
+ */
+@Injectable()
+export class ChatCompletions {
+  constructor(
+    private readonly submissions: ChatSubmission,
+    private readonly waitingRequests: WaitingRequests,
+    private readonly answerWait: AnswerWait,
+    @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** @throws what `SubmitMessage.submit` and `WaitingRequests.enter` throw, before anything is sent or stored */
+  async complete(order: ChatOrder, reply: FastifyReply): Promise<void> {
+    const waiting = this.waitingRequests.enter(reply.raw);
+    try {
+      await (order.chat.stream ? this.stream : this.whole).call(this, order, reply, waiting);
+    } finally {
+      waiting.leave();
+    }
+  }
+
+  private async whole(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+    // Listening begins before the message exists: whatever is said of it is then heard.
+    const listen = (id: string) => new Doorbell(this.answers, id, waiting.signal);
+    const { accepted, listening: doorbell, isNew } = await this.submissions.submit(order, reply, listen);
+    const messageId = accepted.id;
+    if (!isNew) doorbell.doubt();
+    const end = await this.answerWait.ended(messageId, doorbell, waiting.signal);
+    if (end?.type === 'llmq.message.completed.v1') {
+      const frame = completionFrame(accepted, end.data.model);
+      void reply.send(completionJson(frame, end));
+    } else {
+      const failed = end === null ? notAnswered(messageId, waiting) : failedAnswer(end);
+      if (failed !== null) refuse(reply, messageId, failed);
+    }
+  }
+
+  private async stream(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+    const { signal } = waiting;
+    const { chat } = order;
+    const listen = (id: string) => ({
+      doorbell: new Doorbell(this.answers, id, signal),
+      chunks: this.answers.chunks(id, signal),
+    });
+    const { accepted, listening, isNew } = await this.submissions.submit(order, reply, listen);
+    const { doorbell, chunks } = listening;
+    const messageId = accepted.id;
+    if (!isNew) doorbell.doubt();
+    const out = new EventStream(reply.raw, headersSoFar(reply));
+    const stream = new ChatStream(out, {
+      frame: completionFrame(accepted, chat.submission.request.model ?? ''),
+      includeUsage: chat.includeUsage,
+      heartbeatMs: HEARTBEAT_MS,
+      onBegun: () => waiting.begun(),
+      onPiecesLost: (error) => this.logger.warn({ err: error, messageId }, 'lost the pieces of an answer'),
+    });
+    const end = await stream.run(chunks, this.answerWait.ended(messageId, doorbell, signal), signal);
+    const failed = streamFailure(end, messageId, waiting);
+    if (out.begun) reply.hijack();
+    if (failed === null) return;
+    if (out.begun) out.fail(errorBody(messageId, failed));
+    else refuse(reply, messageId, failed);
+  }
+}
+
+/** A stream writes its headers itself, past the framework. */
+function headersSoFar(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
+}
+
+/** What is left to tell at the end of a stream; null when all is told, or nobody is there to be told. */
+function streamFailure(end: StreamEnd, messageId: string, waiting: Waiting): FailedAnswer | null {
+  if (end === 'left') return notAnswered(messageId, waiting);
+  if (end === 'diverged') return interrupted(messageId);
+  return end.type === 'llmq.message.completed.v1' ? null : failedAnswer(end);
+}
+
+function notAnswered(messageId: string, waiting: Waiting): FailedAnswer | null {
+  if (!waiting.stopping) return null;
+  return {
+    status: 503,
+    code: 'service_stopping',
+    message: `The service is stopping. The message is kept and will be answered; read it at /api/v1/messages/${messageId}.`,
+  };
+}
+
+function interrupted(messageId: string): FailedAnswer {
+  return {
+    status: 502,
+    code: 'stream_interrupted',
+    message: `The endpoint failed in the middle of its answer, and the next attempt answers otherwise. Read the whole answer at /api/v1/messages/${messageId}.`,
+  };
+}
+
+/** The queue has retried already, or goes on by itself: another request would only be another message. */
+function refuse(reply: FastifyReply, messageId: string, failed: FailedAnswer): void {
+  void reply.code(failed.status).header('x-should-retry', 'false').send(errorBody(messageId, failed));
+}
+
+function errorBody(messageId: string, { status, code, message }: FailedAnswer): object {
+  return { error: { message, type: openAiErrorType(status), param: null, code, message_id: messageId } };
+}

@@ -1,0 +1,83 @@
+import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
+import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
+import { type ChunkContent, type CompletionFrame, chunkJson } from './completion.json.js';
+import { DeliveredAnswer, type Delivery } from './delivered-answer.policy.js';
+import type { EventStream } from './event-stream.js';
+
+/** How a stream ended: with the message's end, before it (the client went away or the service stops), or cut by us. */
+export type StreamEnd = TerminalEvent | 'left' | 'diverged';
+
+export interface ChatStreamOptions {
+  readonly frame: CompletionFrame;
+  readonly includeUsage: boolean;
+  readonly heartbeatMs: number;
+  /** Called with the first piece of the answer. */
+  readonly onBegun: () => void;
+  /** Called when the pieces stop coming before their time; the answer then comes in one piece at its end. */
+  readonly onPiecesLost: (error: unknown) => void;
+}
+
+/**
+ * One streamed answer: pieces go out as they come, until the message's terminal event is there. That event has the last
+ * word: what the pieces lack is added from it, and where they contradict it the stream breaks off.
+ */
+export class ChatStream {
+  private readonly delivered = new DeliveredAnswer();
+  private diverged: (end: 'diverged') => void = () => undefined;
+
+  constructor(
+    private readonly out: EventStream,
+    private readonly options: ChatStreamOptions,
+  ) {}
+
+  /** Sends everything but the failure, which is the caller's to tell. */
+  async run(
+    chunks: AsyncIterable<AnswerChunk>,
+    ended: Promise<TerminalEvent | null>,
+    signal: AbortSignal,
+  ): Promise<StreamEnd> {
+    const divergence = new Promise<'diverged'>((resolve) => {
+      this.diverged = resolve;
+    });
+    const heartbeat = setInterval(() => this.out.comment('waiting'), this.options.heartbeatMs);
+    try {
+      this.sendPieces(chunks, signal).catch(this.options.onPiecesLost);
+      const end = (await Promise.race([ended, divergence])) ?? 'left';
+      return typeof end === 'object' && end.type === 'llmq.message.completed.v1' ? this.complete(end) : end;
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  private async sendPieces(chunks: AsyncIterable<AnswerChunk>, signal: AbortSignal): Promise<void> {
+    for await (const chunk of chunks) {
+      if (signal.aborted || !this.send(this.delivered.take(chunk), chunk.seq)) return;
+      await this.out.ready(signal);
+    }
+  }
+
+  /** @returns false when nothing more may be sent */
+  private send(delivery: Delivery, seq?: number): boolean {
+    if (delivery.kind === 'diverged') this.diverged('diverged');
+    if (delivery.kind === 'delta') {
+      this.options.onBegun();
+      this.chunk({ delta: delivery.delta }, seq);
+    }
+    return delivery.kind !== 'diverged';
+  }
+
+  private complete(end: MessageCompleted): StreamEnd {
+    if (!this.send(this.delivered.rest(end.data.answer))) return 'diverged';
+    this.chunk({ delta: {}, finishReason: end.data.finish_reason ?? 'stop' });
+    if (this.options.includeUsage && end.data.usage !== null) {
+      this.out.data(chunkJson(this.options.frame, { usage: end.data.usage }));
+    }
+    this.out.done();
+    return end;
+  }
+
+  private chunk(content: ChunkContent, seq?: number): void {
+    const usage = this.options.includeUsage ? { usage: null } : {};
+    this.out.data(chunkJson(this.options.frame, { ...content, ...usage }), seq);
+  }
+}

@@ -1,0 +1,204 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Req,
+} from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiDefaultResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import type { PriorityRule } from '../../domain/admin/admin.events.js';
+import type { Caller } from '../../domain/caller.js';
+import { AdminChanges } from '../../log/admin/admin-changes.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
+import { Prioritizer } from '../../submission/preprocessor/prioritizer.js';
+import type { StoredRule } from '../../submission/preprocessor/tenant-settings.state.js';
+import { RefusedError } from '../../submission/refused.error.js';
+import { adminOf } from '../http/admin-caller.js';
+import {
+  ChangeRuleDto,
+  NewRuleDto,
+  RuleDto,
+  RuleListDto,
+  TrialDto,
+  TryRulesDto,
+} from './admin-preprocessor.dto.js';
+import { ruleJson, trialJson } from './admin-preprocessor.json.js';
+import { ruleOf } from './admin-preprocessor-rule.js';
+import { ProblemDto } from './message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+
+/** Each message is held against all of them before it is accepted. */
+const MAX_RULES = 100;
+const MAX_PATTERNS = 20;
+
+const validDraft = new ValidRequest(NewRuleDto);
+
+@ApiTags('preprocessor')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/admin/preprocessor/rules')
+export class AdminPreprocessorRulesController {
+  constructor(
+    private readonly changes: AdminChanges,
+    private readonly settings: PreprocessorSettings,
+    private readonly prioritizer: Prioritizer,
+    @Inject(SOURCES) private readonly sources: Sources,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List the priority rules' })
+  @ApiOkResponse({ type: RuleListDto })
+  list(@Req() request: FastifyRequest): Record<string, unknown> {
+    return { data: [...this.rules(adminOf(request)).values()].map(ruleJson) };
+  }
+
+  @Post()
+  @ApiOperation({
+    summary: 'Add a priority rule',
+    description: 'It holds for messages accepted from now on, in every process within a second.',
+  })
+  @ApiBody({ type: NewRuleDto })
+  @ApiCreatedResponse({ type: RuleDto })
+  async add(
+    @Body(new ValidRequest(NewRuleDto)) dto: NewRuleDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const admin = adminOf(request);
+    const rule = ruleOf(dto.id ?? this.sources.newId(), dto, null);
+    if (this.rules(admin).has(rule.id)) {
+      throw new RefusedError(
+        'already_exists',
+        `There is a rule ${rule.id} already; PUT or PATCH changes it.`,
+      );
+    }
+    return this.set(admin, rule);
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read a priority rule' })
+  @ApiOkResponse({ type: RuleDto })
+  find(@Param('id') id: string, @Req() request: FastifyRequest): Record<string, unknown> {
+    return ruleJson(this.known(adminOf(request), id));
+  }
+
+  @Put(':id')
+  @ApiOperation({ summary: 'Replace a priority rule' })
+  @ApiBody({ type: ChangeRuleDto })
+  @ApiOkResponse({ type: RuleDto })
+  async replace(
+    @Param('id') id: string,
+    @Body(new ValidRequest(ChangeRuleDto)) dto: ChangeRuleDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const admin = adminOf(request);
+    this.known(admin, id);
+    return this.set(admin, ruleOf(id, dto, null));
+  }
+
+  @Patch(':id')
+  @ApiOperation({ summary: 'Change parts of a priority rule' })
+  @ApiBody({ type: ChangeRuleDto })
+  @ApiOkResponse({ type: RuleDto })
+  async change(
+    @Param('id') id: string,
+    @Body(new ValidRequest(ChangeRuleDto)) dto: ChangeRuleDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const admin = adminOf(request);
+    return this.set(admin, ruleOf(id, dto, this.known(admin, id).rule));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Remove a priority rule' })
+  @ApiNoContentResponse()
+  async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    const admin = adminOf(request);
+    this.known(admin, id);
+    await this.changes.record(admin.tenant, id, 'llmq.admin.priority-rule-removed.v1', { by: admin.name });
+  }
+
+  @Post('test')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Try the rules on a text',
+    description:
+      'Shows the analysis, all rules that match, and the priority that a message would get. Stores nothing.',
+  })
+  @ApiBody({ type: TryRulesDto })
+  @ApiOkResponse({ type: TrialDto })
+  async tryOut(
+    @Body(new ValidRequest(TryRulesDto)) dto: TryRulesDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const { tenant, mostUrgent } = adminOf(request);
+    const trial = await this.prioritizer.try(
+      {
+        ...{ tenant, mostUrgent, userId: dto.user_id ?? '' },
+        request: { content: dto.content, model: null, parameters: {} },
+        requestedPriority: dto.priority ?? null,
+        metadata: dto.metadata ?? {},
+      },
+      dto.rule == null ? null : draftOf(dto.rule),
+    );
+    return trialJson(trial);
+  }
+
+  private rules({ tenant }: Caller): ReadonlyMap<string, StoredRule> {
+    return this.settings.of(tenant).rules;
+  }
+
+  private known(admin: Caller, id: string): StoredRule {
+    const stored = this.rules(admin).get(id);
+    if (stored === undefined)
+      throw new RefusedError('not_found', `There is no priority rule ${id.slice(0, 64)}.`);
+    return stored;
+  }
+
+  private async set(admin: Caller, rule: PriorityRule): Promise<Record<string, unknown>> {
+    this.refuseTooMany(admin, rule);
+    const by = admin.name;
+    const at = await this.changes.record(admin.tenant, rule.id, 'llmq.admin.priority-rule-set.v1', {
+      rule,
+      by,
+    });
+    return ruleJson({ rule, changed: { by, at } });
+  }
+
+  /** Two processes that add at the same moment can each let one in; the limit is about time, and one more costs little. */
+  private refuseTooMany(admin: Caller, added: PriorityRule): void {
+    const others = [...this.rules(admin).values()].filter(({ rule }) => rule.id !== added.id);
+    if (others.length >= MAX_RULES) {
+      throw new RefusedError('limit_reached', `There are ${MAX_RULES} rules already, the most there can be.`);
+    }
+    const patterns = others.filter(({ rule }) => rule.kind === 'pattern').length;
+    if (added.kind === 'pattern' && patterns >= MAX_PATTERNS) {
+      throw new RefusedError(
+        'limit_reached',
+        `There are ${MAX_PATTERNS} rules with patterns, the most there can be.`,
+      );
+    }
+  }
+}
+
+function draftOf(value: object): PriorityRule {
+  const dto = validDraft.transform(value);
+  return ruleOf(dto.id ?? 'draft', dto, null);
+}

@@ -1,0 +1,82 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Put, Req } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../domain/caller.js';
+import { AdminChanges } from '../../log/admin/admin-changes.js';
+import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
+import type { UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
+import { invalidFields, RefusedError } from '../../submission/refused.error.js';
+import { identifier } from '../../submission/submission-rules.policy.js';
+import { adminOf } from '../http/admin-caller.js';
+import { SetUserPriorityDto, UserPriorityDto, UserPriorityListDto } from './admin-preprocessor.dto.js';
+import { userPriorityJson } from './admin-preprocessor.json.js';
+import { ProblemDto } from './message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+
+/** They are held in every process's memory; more users than this are better told apart by keys. */
+const MAX_USERS = 10_000;
+
+@ApiTags('preprocessor')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/admin/preprocessor/user-priorities')
+export class AdminPreprocessorUsersController {
+  constructor(
+    private readonly changes: AdminChanges,
+    private readonly settings: PreprocessorSettings,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: "List users' default priorities" })
+  @ApiOkResponse({ type: UserPriorityListDto })
+  list(@Req() request: FastifyRequest): Record<string, unknown> {
+    return { data: [...this.users(adminOf(request)).values()].map(userPriorityJson) };
+  }
+
+  @Put(':user_id')
+  @ApiOperation({ summary: "Set a user's default priority, for messages that ask for none" })
+  @ApiBody({ type: SetUserPriorityDto })
+  @ApiOkResponse({ type: UserPriorityDto })
+  async set(
+    @Param('user_id') userId: string,
+    @Body(new ValidRequest(SetUserPriorityDto)) { priority }: SetUserPriorityDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const admin = adminOf(request);
+    const reason = identifier(userId);
+    if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
+    const users = this.users(admin);
+    if (!users.has(userId) && users.size >= MAX_USERS) {
+      throw new RefusedError('limit_reached', `${MAX_USERS} users have a default, the most that can.`);
+    }
+    const by = admin.name;
+    const data = { user_id: userId, priority, by };
+    const at = await this.changes.record(admin.tenant, userId, 'llmq.admin.user-priority-set.v1', data);
+    return userPriorityJson({ userId, priority, changed: { by, at } });
+  }
+
+  @Delete(':user_id')
+  @HttpCode(204)
+  @ApiOperation({ summary: "Remove a user's default priority" })
+  @ApiNoContentResponse()
+  async remove(@Param('user_id') userId: string, @Req() request: FastifyRequest): Promise<void> {
+    const admin = adminOf(request);
+    if (!this.users(admin).has(userId)) {
+      throw new RefusedError('not_found', `The user ${userId.slice(0, 64)} has no default priority.`);
+    }
+    const data = { user_id: userId, by: admin.name };
+    await this.changes.record(admin.tenant, userId, 'llmq.admin.user-priority-removed.v1', data);
+  }
+
+  private users({ tenant }: Caller): ReadonlyMap<string, UserPriority> {
+    return this.settings.of(tenant).users;
+  }
+}

@@ -1,0 +1,171 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { MAX_PATTERN_LENGTH } from '../../submission/preprocessor/compiled-rule.js';
+import * as rules from '../../submission/submission-rules.policy.js';
+import { AnalysisDto } from './message.dto.js';
+import { MayObey, Obeys } from './obeys.js';
+
+export const RULE_KINDS = ['keywords', 'pattern'] as const;
+export const MAX_KEYWORDS = 50;
+export const MAX_KEYWORD_LENGTH = 100;
+export const MAX_WEIGHT = 1_000;
+const MAX_DESCRIPTION_LENGTH = 500;
+const MAX_TRIAL_LENGTH = 1024 * 1024;
+const RULE_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+const ruleId: rules.Rule = (value) =>
+  typeof value === 'string' && RULE_ID.test(value) ? null : 'must be 1 to 64 letters, digits, - and _';
+
+const kind: rules.Rule = (value) =>
+  (RULE_KINDS as readonly unknown[]).includes(value) ? null : `must be one of ${RULE_KINDS.join(', ')}`;
+
+const keywords: rules.Rule = (value) => {
+  if (!Array.isArray(value)) return 'must be an array of strings';
+  if (value.length > MAX_KEYWORDS) return `must have at most ${MAX_KEYWORDS} keywords`;
+  const wrong = value.findIndex((keyword) => !isKeyword(keyword));
+  if (wrong === -1) return null;
+  return `must hold strings of 1 to ${MAX_KEYWORD_LENGTH} characters that are not all spaces; the one at index ${wrong} is none`;
+};
+
+function isKeyword(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KEYWORD_LENGTH;
+}
+
+/** Whether it is a regular expression is found out by compiling it. */
+const pattern: rules.Rule = (value) =>
+  typeof value === 'string' && value.length >= 1 && value.length <= MAX_PATTERN_LENGTH
+    ? null
+    : `must be a string of 1 to ${MAX_PATTERN_LENGTH} characters`;
+
+const weight: rules.Rule = (value) =>
+  typeof value === 'number' && value > 0 && value <= MAX_WEIGHT
+    ? null
+    : `must be a number above 0 and at most ${MAX_WEIGHT}`;
+
+const description: rules.Rule = (value) =>
+  typeof value === 'string' && value.length <= MAX_DESCRIPTION_LENGTH
+    ? null
+    : `must be a string of at most ${MAX_DESCRIPTION_LENGTH} characters`;
+
+const trialContent: rules.Rule = (value) =>
+  typeof value === 'string' && value.length <= MAX_TRIAL_LENGTH
+    ? null
+    : `must be a string of at most ${MAX_TRIAL_LENGTH} characters`;
+
+/** A change of a rule: what is absent stays as it is. */
+export class ChangeRuleDto {
+  @ApiPropertyOptional({ enum: RULE_KINDS })
+  @MayObey(kind)
+  kind?: (typeof RULE_KINDS)[number] | null;
+
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'For `keywords`: any of them, as words of their own, without regard to case',
+    example: ['urgent', '紧急'],
+  })
+  @MayObey(keywords)
+  keywords?: string[] | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    maxLength: MAX_PATTERN_LENGTH,
+    description: "For `pattern`: a regular expression in RE2's syntax; `(?i)` ignores case",
+  })
+  @MayObey(pattern)
+  pattern?: string | null;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(rules.priority)
+  priority?: Lane | null;
+
+  @ApiPropertyOptional({
+    type: Number,
+    maximum: MAX_WEIGHT,
+    description: 'The priority with the largest sum of weights wins; 1 when absent',
+  })
+  @MayObey(weight)
+  weight?: number | null;
+
+  @ApiPropertyOptional({ type: String, maxLength: MAX_DESCRIPTION_LENGTH })
+  @MayObey(description)
+  description?: string | null;
+}
+
+export class NewRuleDto extends ChangeRuleDto {
+  @ApiPropertyOptional({ type: String, description: 'A name of your own; made up when absent' })
+  @MayObey(ruleId)
+  id?: string | null;
+}
+
+/** A text to try the rules on. Nothing of it is stored. */
+export class TryRulesDto {
+  @ApiProperty({ example: 'The server is down, please help asap!' })
+  @Obeys(trialContent)
+  content!: string;
+
+  @ApiPropertyOptional({ type: String, description: "Whose default counts; nobody's when absent" })
+  @MayObey(rules.identifier)
+  user_id?: string | null;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(rules.priority)
+  priority?: Lane | null;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
+  @MayObey(rules.metadata)
+  metadata?: Record<string, unknown> | null;
+
+  @ApiPropertyOptional({
+    type: NewRuleDto,
+    description: 'A rule that is not stored, tried beside those that are, or in place of the one of its id',
+  })
+  @MayObey((value) => (rules.isObject(value) ? null : 'must be an object'))
+  rule?: object | null;
+}
+
+export class SetUserPriorityDto {
+  @ApiProperty({ enum: LANES })
+  @Obeys(rules.priority)
+  priority!: Lane;
+}
+
+export class RuleDto {
+  @ApiProperty() id!: string;
+  @ApiProperty({ enum: RULE_KINDS }) kind!: string;
+  @ApiProperty({ type: [String] }) keywords!: string[];
+  @ApiProperty({ type: String, nullable: true }) pattern!: string | null;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty() weight!: number;
+  @ApiProperty() description!: string;
+  @ApiProperty({ description: 'Delivered with the service, and as it was delivered' }) builtin!: boolean;
+  @ApiProperty({ type: String, nullable: true }) updated_by!: string | null;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) updated_at!: string | null;
+}
+
+export class RuleListDto {
+  @ApiProperty({ type: [RuleDto] }) data!: RuleDto[];
+}
+
+export class UserPriorityDto {
+  @ApiProperty() user_id!: string;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty() updated_by!: string;
+  @ApiProperty({ format: 'date-time' }) updated_at!: string;
+}
+
+export class UserPriorityListDto {
+  @ApiProperty({ type: [UserPriorityDto] }) data!: UserPriorityDto[];
+}
+
+class MatchedRuleDto {
+  @ApiProperty() id!: string;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty() weight!: number;
+}
+
+export class TrialDto {
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ example: 'rule:urgent-en' }) priority_reason!: string;
+  @ApiProperty({ type: AnalysisDto }) analysis!: AnalysisDto;
+  @ApiProperty({ type: [MatchedRuleDto] }) matched_rules!: MatchedRuleDto[];
+}

@@ -1,0 +1,92 @@
+import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { EventLog } from '../../../log/event-log.port.js';
+import { eventFeed, type FeedSource } from '../../../operations/audit/event-feed.js';
+import type { EventFilter } from '../../../operations/audit/event-filter.policy.js';
+import { endLine, eventLine } from '../../../operations/audit/event-line.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { EVENT_LOG } from '../../../platform/tokens.js';
+import { EVENT_INDEX, type EventIndex } from '../../../projection/read/event-index.js';
+import {
+  PROJECTION_POSITION,
+  type ProjectionPosition,
+} from '../../../projection/read/message-reader.port.js';
+import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
+import { type Waiting, WaitingRequests } from '../../../submission/waiting-requests.js';
+import { adminOf } from '../../http/admin-caller.js';
+import { ProblemDto } from '../message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
+import { LineStream } from './line-stream.js';
+
+/** Other tenants' events are not told to anyone: a key sees its own tenant, an admin's too. */
+@ApiTags('audit')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/audit')
+export class AuditEventsController {
+  private readonly source: FeedSource;
+
+  constructor(
+    @Inject(EVENT_LOG) log: EventLog,
+    @Inject(EVENT_INDEX) index: EventIndex,
+    @Inject(PROJECTION_POSITION) position: ProjectionPosition,
+    @Inject(SERVICE_CONFIG) { projection }: ServiceConfig,
+    private readonly waiting: WaitingRequests,
+  ) {
+    const projectedUpTo = async (sequence: number) => {
+      const reached = await position.waitFor(sequence, projection.read_wait_ms);
+      if (!reached) throw new ProjectionBehindError(sequence);
+    };
+    this.source = { log, index, projectedUpTo };
+  }
+
+  @Get('events')
+  @ApiOperation({
+    summary: "The log's events as a stream, up to its present end",
+    description:
+      'NDJSON: a line `{"sequence", "event"}` for each event, and at last `{"end": {"after"}}`, which is where to go on. Without that line the stream was broken off: go on behind the last sequence. For admins.',
+  })
+  @ApiProduces('application/x-ndjson')
+  @ApiOkResponse({ schema: { type: 'string' } })
+  async events(
+    @Query(new ValidRequest(AuditEventsDto)) query: AuditEventsDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = adminOf(request);
+    const waiting = this.waiting.enter(reply.raw);
+    try {
+      await this.stream(reply, eventFilterOf(caller.tenant, query), Number(query.after ?? 0), waiting);
+    } finally {
+      waiting.leave();
+    }
+  }
+
+  private async stream(
+    reply: FastifyReply,
+    filter: EventFilter,
+    after: number,
+    { signal }: Waiting,
+  ): Promise<void> {
+    const lines = new LineStream(reply.raw);
+    let upTo = after;
+    for await (const batch of eventFeed(this.source, filter, { after, follow: false, signal })) {
+      if (signal.aborted) break;
+      await lines.write(batch.events.map(eventLine).join(''), signal);
+      upTo = batch.upTo;
+    }
+    // Nest is not to answer as well.
+    reply.hijack();
+    if (signal.aborted) reply.raw.destroy();
+    else lines.end(endLine(upTo));
+  }
+}

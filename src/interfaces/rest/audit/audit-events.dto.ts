@@ -1,0 +1,75 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LOG_EVENT_TYPES } from '../../../log/log-event.events.js';
+import { type EventFilter, typesNamed } from '../../../operations/audit/event-filter.policy.js';
+import { identifier, messageId, priority, type Rule } from '../../../submission/submission-rules.policy.js';
+import { instantOf } from '../instant.policy.js';
+import { MayObey } from '../obeys.js';
+import { sequenceText } from './timeline.dto.js';
+
+const instant: Rule = (value) =>
+  typeof value === 'string' && instantOf(value) !== null
+    ? null
+    : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
+
+const types: Rule = (value) => {
+  if (typeof value !== 'string') return 'must be the names of event types with commas between';
+  const unknown = value.split(',').find((name) => typesNamed(name, LOG_EVENT_TYPES).length === 0);
+  return unknown === undefined ? null : `names ${JSON.stringify(unknown)}, which is no type of event`;
+};
+
+/** The query of `GET /api/v1/audit/events`. */
+export class AuditEventsDto {
+  @ApiPropertyOptional({ format: 'date-time', description: 'Inclusive' })
+  @MayObey(instant)
+  from?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
+  @MayObey(instant)
+  to?: string;
+
+  @ApiPropertyOptional({
+    description: 'Types with commas between, in full or short',
+    example: 'completed,llmq.message.dead-lettered.v1',
+  })
+  @MayObey(types)
+  type?: string;
+
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  user_id?: string;
+
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  conversation_id?: string;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(priority)
+  priority?: Lane;
+
+  @ApiPropertyOptional({ format: 'uuid' })
+  @MayObey(messageId)
+  message_id?: string;
+
+  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events behind this sequence' })
+  @MayObey(sequenceText)
+  after?: string;
+}
+
+/** The events of one tenant that a query asks for. */
+export function eventFilterOf(tenant: string, query: AuditEventsDto): EventFilter {
+  return {
+    tenant,
+    from: instantText(query.from),
+    to: instantText(query.to),
+    types: query.type?.split(',').flatMap((name) => typesNamed(name, LOG_EVENT_TYPES)),
+    userId: query.user_id,
+    conversationId: query.conversation_id,
+    priority: query.priority,
+    messageId: query.message_id?.toLowerCase(),
+  };
+}
+
+function instantText(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : (instantOf(text) ?? undefined);
+}

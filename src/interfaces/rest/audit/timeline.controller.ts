@@ -1,0 +1,52 @@
+import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Timelines } from '../../../operations/audit/timelines.js';
+import { MessageLookup } from '../../../submission/message-lookup.js';
+import { invalidFields, RefusedError } from '../../../submission/refused.error.js';
+import { identifier } from '../../../submission/submission-rules.policy.js';
+import { callerOf } from '../../http/admission.hook.js';
+import { ProblemDto } from '../message.dto.js';
+import { MessageIdPipe } from '../message-id.pipe.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { pageWish, TimelineDto, TimelineQueryDto } from './timeline.dto.js';
+import { timelineJson } from './timeline.json.js';
+
+@ApiTags('audit')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1')
+export class TimelineController {
+  constructor(
+    private readonly timelines: Timelines,
+    private readonly lookup: MessageLookup,
+  ) {}
+
+  @Get('messages/:id/events')
+  @ApiOperation({ summary: 'What happened to a message, in the order of the log and in words' })
+  @ApiOkResponse({ type: TimelineDto })
+  async ofMessage(
+    @Param('id', MessageIdPipe) id: string,
+    @Query(new ValidRequest(TimelineQueryDto)) query: TimelineQueryDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const view = await this.lookup.find(callerOf(request).tenant, id);
+    if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    return timelineJson(await this.timelines.ofMessage(id, pageWish(query)));
+  }
+
+  @Get('conversations/:id/events')
+  @ApiOperation({ summary: "What happened to a conversation's messages, in the order of the log" })
+  @ApiOkResponse({ type: TimelineDto })
+  async ofConversation(
+    @Param('id') id: string,
+    @Query(new ValidRequest(TimelineQueryDto)) query: TimelineQueryDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const problem = identifier(id);
+    if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
+    const page = await this.timelines.ofConversation(callerOf(request).tenant, id, pageWish(query));
+    if (page === null) throw new RefusedError('not_found', `There is no conversation ${id}.`);
+    return timelineJson(page);
+  }
+}

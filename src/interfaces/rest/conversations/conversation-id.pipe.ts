@@ -1,0 +1,15 @@
+import { Injectable, type PipeTransform } from '@nestjs/common';
+import { RefusedError } from '../../../submission/refused.error.js';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** An id from the address, in the lower case that it was given out in. */
+@Injectable()
+export class ConversationIdPipe implements PipeTransform<string, string> {
+  /** @throws {RefusedError} `malformed_id` */
+  transform(value: string): string {
+    if (UUID.test(value)) return value.toLowerCase();
+    const reason = 'is not a conversation id; ids are UUIDs, as POST /api/v1/conversations gives them out';
+    throw new RefusedError('malformed_id', `id ${reason}`, [{ field: 'id', reason }]);
+  }
+}

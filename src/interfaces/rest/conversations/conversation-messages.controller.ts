@@ -1,0 +1,94 @@
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  CONVERSATION_READER,
+  type ConversationReader,
+} from '../../../projection/read/conversation-reader.port.js';
+import { Conversations } from '../../../submission/conversations/conversations.js';
+import { invalidFields } from '../../../submission/refused.error.js';
+import { isObject } from '../../../submission/submission-rules.policy.js';
+import { SubmitOnce } from '../../../submission/submit-once.js';
+import { traceparentOf } from '../../../submission/trace-parent.policy.js';
+import { callerOf } from '../../http/admission.hook.js';
+import { executionOf } from '../../http/idempotency.hook.js';
+import { ApiLaneFull } from '../lane-full.response.js';
+import { limitOf } from '../list-messages.dto.js';
+import { AcceptedMessageDto, MessagePageDto, ProblemDto } from '../message.dto.js';
+import { acceptedJson, pageJson } from '../message.json.js';
+import { submissionOf } from '../submission-of.js';
+import { SubmitMessageDto } from '../submit-message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { ConversationIdPipe } from './conversation-id.pipe.js';
+import { ListTurnsDto } from './list-conversations.dto.js';
+
+const validSubmission = new ValidRequest(SubmitMessageDto);
+
+@ApiTags('conversations')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/conversations/:id/messages')
+export class ConversationMessagesController {
+  constructor(
+    private readonly conversations: Conversations,
+    private readonly submitOnce: SubmitOnce,
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Send a message to a conversation',
+    description:
+      'As POST /api/v1/messages; user, priority and model are those of the conversation where absent.',
+  })
+  @ApiBody({ type: SubmitMessageDto })
+  @ApiLaneFull()
+  @ApiAcceptedResponse({ type: AcceptedMessageDto })
+  async submit(
+    @Param('id', ConversationIdPipe) id: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const caller = callerOf(request);
+    if (!isObject(body)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
+    refuseOther(body['conversation_id'], id);
+    const { userId: user_id } = await this.conversations.get(caller, id);
+    const submission = submissionOf(validSubmission.transform({ user_id, ...body, conversation_id: id }));
+    const traceparent = traceparentOf(request.headers['traceparent']);
+    const accepted = await this.submitOnce.submit(caller, submission, traceparent, executionOf(request));
+    reply.header('location', `/api/v1/messages/${accepted.id}`);
+    return acceptedJson(accepted, submission);
+  }
+
+  @Get()
+  @ApiOperation({
+    summary: "Read a conversation's messages, the newest first, or in the order of acceptance",
+  })
+  @ApiOkResponse({ type: MessagePageDto })
+  async list(
+    @Param('id', ConversationIdPipe) id: string,
+    @Query(new ValidRequest(ListTurnsDto)) query: ListTurnsDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const caller = callerOf(request);
+    await this.conversations.get(caller, id);
+    const order = query.order ?? 'newest_first';
+    const { tenant } = caller;
+    return pageJson(await this.reader.messages(tenant, id, order, limitOf(query), query.cursor ?? null));
+  }
+}
+
+function refuseOther(conversationId: unknown, id: string): void {
+  if (conversationId == null || String(conversationId).toLowerCase() === id) return;
+  throw invalidFields([{ field: 'conversation_id', reason: 'must be that of the address, or absent' }]);
+}

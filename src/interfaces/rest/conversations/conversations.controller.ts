@@ -1,0 +1,159 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  CONVERSATION_READER,
+  type ConversationReader,
+} from '../../../projection/read/conversation-reader.port.js';
+import { Conversations } from '../../../submission/conversations/conversations.js';
+import { EraseConversation } from '../../../submission/conversations/erase-conversation.js';
+import { callerOf } from '../../http/admission.hook.js';
+import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
+import { limitOf } from '../list-messages.dto.js';
+import { ProblemDto } from '../message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { changeOf, newConversationOf } from './change-of.js';
+import {
+  ChangeConversationDto,
+  ConversationDto,
+  ConversationPageDto,
+  CreateConversationDto,
+  ErasedConversationDto,
+  MoveConversationDto,
+} from './conversation.dto.js';
+import { conversationJson, conversationPageJson } from './conversation.json.js';
+import { ConversationIdPipe } from './conversation-id.pipe.js';
+import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
+
+@ApiTags('conversations')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/conversations')
+export class ConversationsController {
+  constructor(
+    private readonly conversations: Conversations,
+    private readonly eraseConversation: EraseConversation,
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+  ) {}
+
+  @Post()
+  @HttpCode(201)
+  @ApiOperation({ summary: 'Make a conversation' })
+  @ApiBody({ type: CreateConversationDto })
+  @ApiCreatedResponse({ type: ConversationDto })
+  async create(
+    @Body(new ValidRequest(CreateConversationDto)) body: CreateConversationDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const wanted = newConversationOf(body);
+    const made = await this.conversations.create(callerOf(request), wanted, executionOf(request));
+    keepPlaceOnly(request, made.sequence);
+    reply.header('location', `/api/v1/conversations/${made.conversation.id}`);
+    return conversationJson(made.conversation);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List conversations, the newest first' })
+  @ApiOkResponse({ type: ConversationPageDto })
+  async list(
+    @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const filter = filterOf(callerOf(request).tenant, query);
+    return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read a conversation' })
+  @ApiOkResponse({ type: ConversationDto })
+  async find(
+    @Param('id', ConversationIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return conversationJson(await this.conversations.get(callerOf(request), id));
+  }
+
+  @Patch(':id')
+  @ApiOperation({
+    summary: 'Change a conversation',
+    description: 'What is absent stays as it is; null takes it away.',
+  })
+  @ApiBody({ type: ChangeConversationDto })
+  @ApiOkResponse({ type: ConversationDto })
+  async change(
+    @Param('id', ConversationIdPipe) id: string,
+    @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return conversationJson(await this.conversations.change(callerOf(request), id, changeOf(body)));
+  }
+
+  @Put(':id')
+  @ApiOperation({ summary: 'Change a conversation', description: 'The same as PATCH.' })
+  @ApiBody({ type: ChangeConversationDto })
+  @ApiOkResponse({ type: ConversationDto })
+  put(
+    @Param('id', ConversationIdPipe) id: string,
+    @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return this.change(id, body, request);
+  }
+
+  @Put(':id/state')
+  @ApiOperation({
+    summary: "Change a conversation's state",
+    description: 'What is archived stays so; a completed one can be taken up again. A wrong move is a 409.',
+  })
+  @ApiBody({ type: MoveConversationDto })
+  @ApiOkResponse({ type: ConversationDto })
+  async move(
+    @Param('id', ConversationIdPipe) id: string,
+    @Body(new ValidRequest(MoveConversationDto)) { state }: MoveConversationDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const moved = await this.conversations.change(callerOf(request), id, { changes: {}, state });
+    return conversationJson(moved);
+  }
+
+  @Delete(':id')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Erase a conversation with all its messages',
+    description:
+      'Messages that wait or run are cancelled. With the answer nothing of it is to be read any more; its records in ' +
+      'the log are overwritten in the background. That it was erased, by whom and when, stays.',
+  })
+  @ApiAcceptedResponse({ type: ErasedConversationDto })
+  async erase(
+    @Param('id', ConversationIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const messages = await this.eraseConversation.erase(callerOf(request), id);
+    return { id, state: 'erased', messages };
+  }
+}

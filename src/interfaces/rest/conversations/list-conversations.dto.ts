@@ -1,0 +1,73 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import {
+  CONVERSATION_STATES,
+  type ConversationLifeState,
+} from '../../../domain/conversation/conversation.events.js';
+import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import type { ConversationFilter, PageOrder } from '../../../projection/read/conversation-reader.port.js';
+import {
+  conversationState,
+  pageOrder,
+  title,
+} from '../../../submission/conversations/conversation-rules.policy.js';
+import { identifier, priority } from '../../../submission/submission-rules.policy.js';
+import { cursor, DEFAULT_LIMIT, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { MayObey } from '../obeys.js';
+
+/** The query of `GET /api/v1/users/{user_id}/conversations`. */
+export class ListUserConversationsDto {
+  @ApiPropertyOptional({ enum: CONVERSATION_STATES })
+  @MayObey(conversationState)
+  state?: ConversationLifeState;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(priority)
+  priority?: Lane;
+
+  @ApiPropertyOptional({ description: 'Anywhere in the title, without regard to case' })
+  @MayObey(title)
+  title?: string;
+
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @MayObey(limit)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
+  @MayObey(cursor)
+  cursor?: string;
+}
+
+/** The query of `GET /api/v1/conversations`. */
+export class ListConversationsDto extends ListUserConversationsDto {
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  user_id?: string;
+}
+
+/** The query of `GET /api/v1/conversations/{id}/messages`. */
+export class ListTurnsDto {
+  @ApiPropertyOptional({ enum: ['newest_first', 'oldest_first'], default: 'newest_first' })
+  @MayObey(pageOrder)
+  order?: PageOrder;
+
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @MayObey(limit)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
+  @MayObey(cursor)
+  cursor?: string;
+}
+
+export function filterOf(
+  tenant: string,
+  { user_id: userId, state, priority: lane, title: text }: ListConversationsDto,
+): ConversationFilter {
+  return {
+    tenant,
+    ...(userId == null ? {} : { userId }),
+    ...(state == null ? {} : { state }),
+    ...(lane == null ? {} : { priority: lane }),
+    ...(text == null ? {} : { title: text }),
+  };
+}

@@ -1,0 +1,38 @@
+import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import {
+  CONVERSATION_READER,
+  type ConversationReader,
+} from '../../../projection/read/conversation-reader.port.js';
+import { invalidFields } from '../../../submission/refused.error.js';
+import { identifier } from '../../../submission/submission-rules.policy.js';
+import { callerOf } from '../../http/admission.hook.js';
+import { limitOf } from '../list-messages.dto.js';
+import { ProblemDto } from '../message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { ConversationPageDto } from './conversation.dto.js';
+import { conversationPageJson } from './conversation.json.js';
+import { filterOf, ListUserConversationsDto } from './list-conversations.dto.js';
+
+@ApiTags('conversations')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/users/:user_id/conversations')
+export class UserConversationsController {
+  constructor(@Inject(CONVERSATION_READER) private readonly reader: ConversationReader) {}
+
+  @Get()
+  @ApiOperation({ summary: "List a user's conversations, the newest first" })
+  @ApiOkResponse({ type: ConversationPageDto })
+  async list(
+    @Param('user_id') userId: string,
+    @Query(new ValidRequest(ListUserConversationsDto)) query: ListUserConversationsDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const reason = identifier(userId);
+    if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
+    const filter = filterOf(callerOf(request).tenant, { ...query, user_id: userId });
+    return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
+  }
+}

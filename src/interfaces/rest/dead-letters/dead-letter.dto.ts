@@ -1,0 +1,135 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import type { DeadLetterFilter } from '../../../projection/read/dead-letter-reader.port.js';
+import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
+import { instantOf } from '../instant.policy.js';
+import { cursor, DEFAULT_LIMIT, instant, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { MessageDto } from '../message.dto.js';
+import { MayObey } from '../obeys.js';
+
+export const MAX_REQUEUED = 10_000;
+
+class DeadLetterFilterDto {
+  @ApiPropertyOptional()
+  @MayObey(identifier)
+  user_id?: string;
+
+  @ApiPropertyOptional({ enum: LANES })
+  @MayObey(priority)
+  priority?: Lane;
+
+  @ApiPropertyOptional({ description: 'As it was asked for' })
+  @MayObey(identifier)
+  model?: string;
+
+  @ApiPropertyOptional({ example: 'endpoint_error' })
+  @MayObey(identifier)
+  error_code?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'When it failed; inclusive' })
+  @MayObey(instant)
+  failed_after?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
+  @MayObey(instant)
+  failed_before?: string;
+}
+
+/** The query of `GET /api/v1/admin/dead-letters`. */
+export class ListDeadLettersDto extends DeadLetterFilterDto {
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @MayObey(limit)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
+  @MayObey(cursor)
+  cursor?: string;
+}
+
+const isTrue: Rule = (value) => (value === true ? null : 'must be true or absent');
+
+const reason: Rule = (value) => identifier(value);
+
+/** The body of `POST /api/v1/admin/dead-letters/{id}/requeue`, which may be absent. */
+export class RequeueOneDto {
+  @ApiPropertyOptional({ description: 'Why; it goes into the log' })
+  @MayObey(reason)
+  reason?: string;
+}
+
+/** The body of `POST /api/v1/admin/dead-letters/requeue`: a filter, or `all`. */
+export class RequeueDto extends DeadLetterFilterDto {
+  @ApiPropertyOptional({ description: 'True to requeue without a filter' })
+  @MayObey(isTrue)
+  all?: boolean;
+
+  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_REQUEUED, default: MAX_REQUEUED })
+  @MayObey(wholeNumber(1, MAX_REQUEUED))
+  limit?: number;
+
+  @ApiPropertyOptional({ description: 'Why; it goes into the log' })
+  @MayObey(reason)
+  reason?: string;
+}
+
+export function filterOf(tenant: string, dto: DeadLetterFilterDto): DeadLetterFilter {
+  const instantText = (text: string | undefined | null) =>
+    text == null ? undefined : (instantOf(text) ?? undefined);
+  return {
+    tenant,
+    userId: dto.user_id ?? undefined,
+    priority: dto.priority ?? undefined,
+    model: dto.model ?? undefined,
+    errorCode: dto.error_code ?? undefined,
+    after: instantText(dto.failed_after),
+    before: instantText(dto.failed_before),
+  };
+}
+
+class AttemptErrorDto {
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiProperty() message!: string;
+  @ApiProperty() retryable!: boolean;
+  @ApiProperty({ type: Number, nullable: true, description: "The endpoint's HTTP status" })
+  status!: number | null;
+}
+
+export class DeadLetterDto {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty() user_id!: string;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ type: String, nullable: true }) model!: string | null;
+  @ApiProperty() attempts!: number;
+  @ApiProperty({ type: AttemptErrorDto, description: 'The last one' }) error!: AttemptErrorDto;
+  @ApiProperty({ format: 'date-time' }) created_at!: string;
+  @ApiProperty({ format: 'date-time' }) failed_at!: string;
+}
+
+class AttemptDto {
+  @ApiProperty() attempt!: number;
+  @ApiProperty({ description: 'From 1; a second one means that a worker died' }) delivery!: number;
+  @ApiProperty({ type: String, nullable: true }) worker!: string | null;
+  @ApiProperty({ type: String, nullable: true }) endpoint!: string | null;
+  @ApiProperty({ type: String, nullable: true }) model!: string | null;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) started_at!: string | null;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) ended_at!: string | null;
+  @ApiProperty({ type: String, nullable: true, description: 'Null where the worker died' })
+  outcome!: string | null;
+  @ApiProperty({ type: AttemptErrorDto, nullable: true }) error!: AttemptErrorDto | null;
+}
+
+export class DeadLetterDetailDto extends DeadLetterDto {
+  @ApiProperty({ type: MessageDto }) message!: MessageDto;
+  @ApiProperty({ type: [AttemptDto] }) history!: AttemptDto[];
+}
+
+export class DeadLetterPageDto {
+  @ApiProperty({ type: [DeadLetterDto] }) data!: DeadLetterDto[];
+  @ApiProperty({ type: String, nullable: true }) next_cursor!: string | null;
+}
+
+export class RequeuedDto {
+  @ApiProperty() requeued!: number;
+  @ApiProperty({ description: 'Left as they are, since they would expire' }) past_deadline!: number;
+  @ApiProperty({ description: 'There are more; ask again' }) more!: boolean;
+}

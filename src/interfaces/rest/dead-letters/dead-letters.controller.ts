@@ -1,0 +1,138 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
+import { MessageLookup } from '../../../submission/message-lookup.js';
+import { invalidFields, RefusedError } from '../../../submission/refused.error.js';
+import { adminOf } from '../../http/admin-caller.js';
+import { limitOf } from '../list-messages.dto.js';
+import { ProblemDto } from '../message.dto.js';
+import { messageJson } from '../message.json.js';
+import { MessageIdPipe } from '../message-id.pipe.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import {
+  DeadLetterDetailDto,
+  DeadLetterPageDto,
+  filterOf,
+  ListDeadLettersDto,
+  MAX_REQUEUED,
+  RequeueDto,
+  RequeuedDto,
+  RequeueOneDto,
+} from './dead-letter.dto.js';
+import { attemptJson, deadLetterJson, deadLetterPageJson } from './dead-letter.json.js';
+
+const DEFAULT_REASON = 'asked for by an admin';
+const validOne = new ValidRequest(RequeueOneDto);
+
+@ApiTags('dead letters')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/admin/dead-letters')
+export class DeadLettersController {
+  constructor(
+    private readonly deadLetters: DeadLetters,
+    private readonly lookup: MessageLookup,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List the messages that failed for good, the newest failure first' })
+  @ApiOkResponse({ type: DeadLetterPageDto })
+  async list(
+    @Query(new ValidRequest(ListDeadLettersDto)) query: ListDeadLettersDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const filter = filterOf(adminOf(request).tenant, query);
+    const limit = limitOf(query);
+    return deadLetterPageJson(await this.deadLetters.list(filter, limit, query.cursor ?? null));
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read a dead letter, with the error of every attempt' })
+  @ApiOkResponse({ type: DeadLetterDetailDto })
+  async find(
+    @Param('id', MessageIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const { tenant } = adminOf(request);
+    const letter = await this.deadLetters.find(tenant, id);
+    const view = letter && (await this.lookup.find(tenant, id));
+    if (letter === null || view === null) throw notFound(id);
+    const history = await this.deadLetters.attempts(id);
+    return { ...deadLetterJson(letter), message: messageJson(view), history: history.map(attemptJson) };
+  }
+
+  @Post('requeue')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Put the dead letters that a filter matches back into their lanes',
+    description:
+      'With all their retries again, in the order in which they failed. At most 10,000 in one request; `more` says ' +
+      'whether there are others. Those whose deadline has passed stay where they are (`past_deadline`).',
+  })
+  @ApiBody({ type: RequeueDto })
+  @ApiOkResponse({ type: RequeuedDto })
+  async requeueAll(
+    @Body(new ValidRequest(RequeueDto)) body: RequeueDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const caller = adminOf(request);
+    const filter = filterOf(caller.tenant, body);
+    const { all, limit, reason } = body;
+    refuseUnlessMeant(all === true, Object.values(filter).filter((value) => value !== undefined).length > 1);
+    const { requeued, pastDeadline, more } = await this.deadLetters.requeueAll(
+      caller,
+      filter,
+      limit ?? MAX_REQUEUED,
+      reason ?? DEFAULT_REASON,
+    );
+    return { requeued, past_deadline: pastDeadline, more };
+  }
+
+  @Post(':id/requeue')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Put a dead letter back into its lane, with all its retries again' })
+  @ApiBody({ type: RequeueOneDto, required: false })
+  @ApiOkResponse({ type: RequeuedDto })
+  async requeue(
+    @Param('id', MessageIdPipe) id: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const { reason } = validOne.transform(body ?? {});
+    const requeued = await this.deadLetters.requeue(adminOf(request), id, reason ?? DEFAULT_REASON);
+    if (requeued === 'gone') throw notFound(id);
+    if (requeued === 'past_deadline') {
+      throw new RefusedError('deadline_passed', `The deadline of message ${id} has passed: it would expire.`);
+    }
+    return { requeued: 1, past_deadline: 0, more: false };
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Take a dead letter off the list; the message stays readable' })
+  @ApiNoContentResponse()
+  async discard(@Param('id', MessageIdPipe) id: string, @Req() request: FastifyRequest): Promise<void> {
+    if (!(await this.deadLetters.discard(adminOf(request), id, DEFAULT_REASON))) throw notFound(id);
+  }
+}
+
+/** A filter that someone forgot must not requeue everything. */
+function refuseUnlessMeant(all: boolean, filtered: boolean): void {
+  if (all === filtered) {
+    const reason = all ? 'must not be there beside a filter' : 'must be true where there is no filter';
+    throw invalidFields([{ field: 'all', reason }]);
+  }
+}
+
+function notFound(id: string): RefusedError {
+  return new RefusedError('not_found', `There is no dead letter ${id}.`);
+}

@@ -1,0 +1,87 @@
+import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { LaneFullError } from '../../submission/admission/lane-full.error.js';
+import { inSlices } from '../../submission/in-slices.js';
+import { RefusedError } from '../../submission/refused.error.js';
+import type { Submission } from '../../submission/submission.js';
+import type { SubmitResult } from '../../submission/submit-message.js';
+import { SubmitOnce } from '../../submission/submit-once.js';
+import { traceparentOf } from '../../submission/trace-parent.policy.js';
+import { callerOf } from '../http/admission.hook.js';
+import { executionOf } from '../http/idempotency.hook.js';
+import { ApiLaneFull } from './lane-full.response.js';
+import { ProblemDto } from './message.dto.js';
+import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
+import { batchJson } from './message-batch.json.js';
+import { submissionOf } from './submission-of.js';
+import { SubmitMessageDto } from './submit-message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+
+const CHECKED_AT_ONCE = 100;
+
+const validBatch = new ValidRequest(SubmitBatchDto);
+const validSubmission = new ValidRequest(SubmitMessageDto);
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/messages/batch')
+export class MessageBatchController {
+  constructor(private readonly submitOnce: SubmitOnce) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Submit up to 1,000 messages at once',
+    description:
+      'Each message is judged on its own, and has its own result. Those that are accepted are durable when the answer ' +
+      'is sent. They are stored 500 at a time, each 500 all or none; the order of the batch is the order of acceptance.',
+  })
+  @ApiBody({ type: SubmitBatchDto })
+  @ApiLaneFull()
+  @ApiOkResponse({ type: BatchResultDto })
+  async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
+    const items = await inSlices(validBatch.transform(body).messages, CHECKED_AT_ONCE, submissionIn);
+    const traceparent = traceparentOf(request.headers['traceparent']);
+    const execution = executionOf(request);
+    const results = await this.submitOnce.submitMany(callerOf(request), items, traceparent, execution);
+    refuseWhatFailedWhole(results);
+    // Another try under the same key must then do the rest, and not be told the same again.
+    if (results.some(isFailure)) await execution?.uncertain();
+    return batchJson(results);
+  }
+}
+
+function submissionIn(message: unknown): Submission | RefusedError {
+  try {
+    return submissionOf(validSubmission.transform(message));
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}
+
+/**
+ * Where nothing at all was accepted because the log is away, or because every lane is full, the request failed as a
+ * single one would have. One that is wrong beside those for a full lane has a result to be told.
+ *
+ * @throws that failure
+ */
+function refuseWhatFailedWhole(results: readonly SubmitResult[]): void {
+  if (!results.every((result) => result instanceof Error)) return;
+  const failure = results.find((result) => isFailure(result) && !(result instanceof LaneFullError));
+  if (failure !== undefined) throw failure;
+  if (results.every(isFailure)) throw results[0];
+}
+
+function isFailure(result: SubmitResult): result is Error {
+  return result instanceof Error && !(result instanceof RefusedError);
+}

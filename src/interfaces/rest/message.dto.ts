@@ -1,0 +1,115 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES } from '../../domain/message/message.events.js';
+import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
+import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
+
+/** What REST answers, for its documentation only: `message.json` makes the answers. */
+
+class UsageDto {
+  @ApiProperty() prompt_tokens!: number;
+  @ApiProperty() completion_tokens!: number;
+}
+
+class ResultDto {
+  @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'Where the model made some' })
+  tool_calls?: object[];
+  @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
+  @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
+  @ApiProperty() endpoint!: string;
+  @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;
+}
+
+export class AnalysisDto {
+  @ApiProperty() tokens!: number;
+  @ApiProperty() words!: number;
+  @ApiProperty({ type: String, nullable: true, description: 'ISO 639-1' }) language!: string | null;
+  @ApiProperty() question!: boolean;
+  @ApiProperty({ description: 'From -1 to 1' }) sentiment!: number;
+  @ApiProperty({ description: 'Urgency, from 0 to 1' }) score!: number;
+}
+
+class MessageErrorDto {
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiProperty() message!: string;
+}
+
+const time = { type: String, format: 'date-time' } as const;
+const laterTime = { ...time, nullable: true } as const;
+
+export class AcceptedMessageDto {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ enum: MESSAGE_STATUSES, example: 'pending' }) status!: string;
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ example: 'explicit' }) priority_reason!: string;
+  @ApiProperty() user_id!: string;
+  @ApiProperty({ type: String, nullable: true }) conversation_id!: string | null;
+  @ApiProperty({ type: String, nullable: true }) model!: string | null;
+  @ApiProperty(time) created_at!: string;
+  @ApiProperty({
+    ...laterTime,
+    description: 'When it is due, or its next attempt; null while it waits for no time',
+  })
+  scheduled_at!: string | null;
+  @ApiProperty({ ...laterTime, description: 'Past it no model is called' }) deadline!: string | null;
+}
+
+export class MessageDto extends AcceptedMessageDto {
+  @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'object' },
+    description: 'Where a chat was submitted',
+  })
+  messages?: object[];
+  @ApiProperty({
+    type: String,
+    format: 'uuid',
+    nullable: true,
+    description: 'The message that this one repeats',
+  })
+  replay_of!: string | null;
+  @ApiProperty({ description: 'Calls to a model so far' }) attempts!: number;
+  @ApiProperty() max_retries!: number;
+  @ApiProperty(time) updated_at!: string;
+  @ApiProperty(laterTime) started_at!: string | null;
+  @ApiProperty(laterTime) completed_at!: string | null;
+  @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;
+  @ApiProperty({ type: AnalysisDto, nullable: true, description: 'What was found in the content' })
+  analysis!: AnalysisDto | null;
+  @ApiProperty({ type: ResultDto, nullable: true }) result!: ResultDto | null;
+  @ApiProperty({ type: MessageErrorDto, nullable: true }) error!: MessageErrorDto | null;
+}
+
+export class WaitingMessageDto extends MessageDto {
+  @ApiProperty({
+    ...{ type: Number, nullable: true },
+    description: 'Its place among those that wait in its lane, from 1; exact to 10,000, an estimate beyond',
+  })
+  position!: number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Until it is likely to be called' })
+  eta_seconds!: number | null;
+  @ApiProperty({ enum: WAITS_FOR, nullable: true, description: 'Null while it does not wait' })
+  waiting_for!: string | null;
+}
+
+export class MessagePageDto {
+  @ApiProperty({ type: [MessageDto] }) data!: MessageDto[];
+  @ApiProperty({ type: String, nullable: true, description: 'For the next page; null on the last' })
+  next_cursor!: string | null;
+}
+
+class FieldProblemDto {
+  @ApiProperty() field!: string;
+  @ApiProperty() reason!: string;
+}
+
+export class ProblemDto {
+  @ApiProperty() type!: string;
+  @ApiProperty() title!: string;
+  @ApiProperty() status!: number;
+  @ApiProperty() detail!: string;
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
+  @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
+}

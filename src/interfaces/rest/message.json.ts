@@ -1,0 +1,75 @@
+import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
+import type { MessageResult, MessageView, Page } from '../../projection/read/message-reader.port.js';
+import type { AcceptedMessage, Submission } from '../../submission/submission.js';
+
+/** The same with how it waits, which is asked for where one message is read. */
+export function waitingMessageJson(view: MessageView, wait: MessageWait): Record<string, unknown> {
+  const { position, etaSeconds, waitingFor } = wait;
+  return { ...messageJson(view), position, eta_seconds: etaSeconds, waiting_for: waitingFor };
+}
+
+/** A message as REST clients read it. `messages` is there only where a chat was submitted in place of content. */
+export function messageJson(view: MessageView): Record<string, unknown> {
+  return {
+    id: view.id,
+    user_id: view.userId,
+    conversation_id: view.conversationId,
+    replay_of: view.replayOf,
+    content: view.content,
+    ...(view.messages === null ? {} : { messages: view.messages }),
+    priority: view.priority,
+    priority_reason: view.priorityReason,
+    status: view.status,
+    attempts: view.attempts,
+    max_retries: view.maxRetries,
+    model: view.model,
+    created_at: view.createdAt,
+    updated_at: view.updatedAt,
+    scheduled_at: view.scheduledAt,
+    deadline: view.deadline,
+    started_at: view.startedAt,
+    completed_at: view.completedAt,
+    metadata: view.metadata,
+    analysis: view.analysis,
+    result: view.result === null ? null : resultJson(view.result),
+    error: view.error === null ? null : { code: view.error.code, message: view.error.message },
+  };
+}
+
+/** Tool calls are part of an answer only where the model made some. */
+function resultJson({
+  answer,
+  finishReason,
+  model,
+  endpoint,
+  usage,
+}: MessageResult): Record<string, unknown> {
+  return {
+    content: answer.content,
+    ...(answer['tool_calls'] === undefined ? {} : { tool_calls: answer['tool_calls'] }),
+    finish_reason: finishReason,
+    model,
+    endpoint,
+    usage,
+  };
+}
+
+export function pageJson(page: Page<MessageView>): Record<string, unknown> {
+  return { data: page.data.map(messageJson), next_cursor: page.nextCursor };
+}
+
+/** What is known of a message when it is accepted; the rest is to be read at its address. */
+export function acceptedJson(accepted: AcceptedMessage, submission: Submission): Record<string, unknown> {
+  return {
+    id: accepted.id,
+    status: accepted.dueAt === null ? 'pending' : 'scheduled',
+    priority: accepted.priority,
+    priority_reason: accepted.priorityReason,
+    user_id: submission.userId,
+    conversation_id: submission.conversationId?.toLowerCase() ?? null,
+    model: accepted.model,
+    created_at: accepted.createdAt,
+    scheduled_at: accepted.dueAt,
+    deadline: accepted.deadline,
+  };
+}

@@ -1,0 +1,162 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiBody,
+  ApiConflictResponse,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { MessageWaits } from '../../operations/queues/message-waits.js';
+import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { CancelMessage } from '../../submission/cancel-message.js';
+import { MessageLookup } from '../../submission/message-lookup.js';
+import { RefusedError } from '../../submission/refused.error.js';
+import { SubmitOnce } from '../../submission/submit-once.js';
+import { traceparentOf } from '../../submission/trace-parent.policy.js';
+import { callerOf } from '../http/admission.hook.js';
+import { executionOf } from '../http/idempotency.hook.js';
+import { FindMessageDto } from './find-message.dto.js';
+import { ApiLaneFull } from './lane-full.response.js';
+import { filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
+import { LongPoll } from './long-poll.js';
+import {
+  AcceptedMessageDto,
+  MessageDto,
+  MessagePageDto,
+  ProblemDto,
+  WaitingMessageDto,
+} from './message.dto.js';
+import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
+import { MessageIdPipe } from './message-id.pipe.js';
+import { submissionOf } from './submission-of.js';
+import { SubmitMessageDto } from './submit-message.dto.js';
+import { ValidRequest } from './valid-request.pipe.js';
+import { waitDuration } from './wait-duration.policy.js';
+
+const BY_CLIENT = 'its client asked for it';
+
+/** Called by hand: as a pipe of Nest's it would cost each submission promises that it has no use for. */
+const validSubmission = new ValidRequest(SubmitMessageDto);
+
+@ApiTags('messages')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/messages')
+export class MessagesController {
+  constructor(
+    private readonly submitOnce: SubmitOnce,
+    private readonly cancelMessage: CancelMessage,
+    private readonly lookup: MessageLookup,
+    private readonly longPoll: LongPoll,
+    @Inject(MESSAGE_READER) private readonly reader: MessageReader,
+    @Inject(MessageWaits) private readonly waits: MessageWaits,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Submit a message',
+    description: 'The 202 is sent once the message is durable.',
+  })
+  @ApiBody({ type: SubmitMessageDto })
+  @ApiLaneFull()
+  @ApiAcceptedResponse({
+    type: AcceptedMessageDto,
+    headers: { Location: { description: 'Where the message is to be read', schema: { type: 'string' } } },
+  })
+  async submit(
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const submission = submissionOf(validSubmission.transform(body));
+    const traceparent = traceparentOf(request.headers['traceparent']);
+    const accepted = await this.submitOnce.submit(
+      callerOf(request),
+      submission,
+      traceparent,
+      executionOf(request),
+    );
+    reply.header('location', `/api/v1/messages/${accepted.id}`);
+    return acceptedJson(accepted, submission);
+  }
+
+  @Get(':id')
+  @ApiOperation({
+    summary: 'Read a message',
+    description: 'With `wait`, answers when the message has ended, or with its state when the time is over.',
+  })
+  @ApiOkResponse({ type: WaitingMessageDto })
+  async find(
+    @Param('id', MessageIdPipe) id: string,
+    @Query(new ValidRequest(FindMessageDto)) query: FindMessageDto,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Record<string, unknown>> {
+    const { tenant } = callerOf(request);
+    const waitMs = query.wait === undefined ? 0 : (waitDuration(query.wait) ?? 0);
+    const view =
+      waitMs > 0
+        ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
+        : await this.lookup.find(tenant, id);
+    if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.
+    if (waitMs > 0 && !isTerminalStatus(view.status)) reply.header('connection', 'close');
+    return waitingMessageJson(view, await this.waits.of(view));
+  }
+
+  @Delete(':id')
+  @ApiOperation({
+    summary: 'Cancel a message',
+    description: 'In any state but an ended one. A call that runs is aborted. The message stays to be read.',
+  })
+  @ApiOkResponse({ type: MessageDto })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  async remove(
+    @Param('id', MessageIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Cancel a message', description: 'The same as `DELETE`.' })
+  @ApiOkResponse({ type: MessageDto })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  async cancel(
+    @Param('id', MessageIdPipe) id: string,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List messages, the newest first' })
+  @ApiOkResponse({ type: MessagePageDto })
+  async list(
+    @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const filter = filterOf(callerOf(request).tenant, query);
+    const limit = limitOf(query);
+    return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
+  }
+}

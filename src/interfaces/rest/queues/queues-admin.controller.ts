@@ -1,0 +1,87 @@
+import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiDefaultResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { LanePauses } from '../../../dispatch/lanes/lane-pauses.js';
+import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { AdminChanges } from '../../../log/admin/admin-changes.js';
+import { RefusedError } from '../../../submission/refused.error.js';
+import { adminOf } from '../../http/admin-caller.js';
+import { ProblemDto } from '../message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { LanePauseDto, PauseDto } from './queues.dto.js';
+import { pauseJson } from './queues.json.js';
+
+const validPause = new ValidRequest(PauseDto);
+
+/** Both commands may be repeated: a lane that is paused already stays paused by who paused it first. */
+@ApiTags('admin')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/admin/queues')
+export class QueuesAdminController {
+  constructor(
+    private readonly pauses: LanePauses,
+    private readonly changes: AdminChanges,
+  ) {}
+
+  @Post(':priority/pause')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Stop taking messages out of a lane',
+    description:
+      'It still takes messages in, and calls under way go on. Holds until it is resumed, over restarts.',
+  })
+  @ApiParam({ name: 'priority', enum: LANES })
+  @ApiBody({ type: PauseDto, required: false })
+  @ApiOkResponse({ type: LanePauseDto })
+  async pause(
+    @Param('priority') priority: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const { lane, ...event } = this.change(request, priority, body);
+    if (!this.pauses.isPaused(lane)) {
+      await this.changes.record(event.tenant, lane, 'llmq.admin.lane-paused.v1', { lane, ...event.data });
+    }
+    return pauseJson(lane, this.pauses.pauseOf(lane));
+  }
+
+  @Post(':priority/resume')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Take messages out of a lane again' })
+  @ApiParam({ name: 'priority', enum: LANES })
+  @ApiBody({ type: PauseDto, required: false })
+  @ApiOkResponse({ type: LanePauseDto })
+  async resume(
+    @Param('priority') priority: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const { lane, ...event } = this.change(request, priority, body);
+    if (this.pauses.isPaused(lane)) {
+      await this.changes.record(event.tenant, lane, 'llmq.admin.lane-resumed.v1', { lane, ...event.data });
+    }
+    return pauseJson(lane, this.pauses.pauseOf(lane));
+  }
+
+  private change(request: FastifyRequest, priority: string, body: unknown) {
+    const { tenant, name: by } = adminOf(request);
+    const lane = LANES.find((known) => known === priority);
+    if (lane === undefined) {
+      throw new RefusedError(
+        'not_found',
+        `There is no lane ${JSON.stringify(priority)}; there are ${LANES.join(', ')}.`,
+      );
+    }
+    const { reason = '' } = validPause.transform(body ?? {}) as PauseDto;
+    return { lane: lane as Lane, tenant, data: { by, reason } };
+  }
+}

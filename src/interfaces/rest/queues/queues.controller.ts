@@ -1,0 +1,44 @@
+import { Controller, Get, Query, Req } from '@nestjs/common';
+import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { QueueStats } from '../../../operations/queues/queue-stats.js';
+import { QueueStatus } from '../../../operations/queues/queue-status.js';
+import { callerOf } from '../../http/admission.hook.js';
+import { ProblemDto } from '../message.dto.js';
+import { ValidRequest } from '../valid-request.pipe.js';
+import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto } from './queues.dto.js';
+import { statsJson, statusJson } from './queues.json.js';
+
+/**
+ * The queue as a whole. The status is of all tenants together, for every caller: lanes and workers are shared, and what
+ * waits before a message is why it waits; numbers of messages are all that is told. Statistics are the caller's own
+ * tenant's.
+ */
+@ApiTags('queues')
+@ApiBearerAuth()
+@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@Controller('api/v1/queues')
+export class QueuesController {
+  constructor(
+    private readonly status: QueueStatus,
+    private readonly stats: QueueStats,
+  ) {}
+
+  @Get('status')
+  @ApiOperation({ summary: 'How the lanes stand now, over all tenants' })
+  @ApiOkResponse({ type: QueueStatusDto })
+  async lanes(): Promise<Record<string, unknown>> {
+    return statusJson(await this.status.lanes(), this.status.workerCount);
+  }
+
+  @Get('stats')
+  @ApiOperation({ summary: "What became of the caller's messages in the last hours or days" })
+  @ApiOkResponse({ type: QueueStatsDto })
+  async inSpan(
+    @Query(new ValidRequest(QueueStatsQueryDto)) query: QueueStatsQueryDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    const range = query.time_range ?? '1h';
+    return statsJson(range, await this.stats.of(callerOf(request).tenant, range));
+  }
+}

@@ -1,0 +1,95 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { LANES } from '../../../domain/message/message.events.js';
+import { TIME_RANGES, type TimeRange } from '../../../operations/queues/queue-stats.js';
+import type { Rule } from '../../../submission/submission-rules.policy.js';
+import { MayObey } from '../obeys.js';
+
+const timeRange: Rule = (value) =>
+  (TIME_RANGES as readonly unknown[]).includes(value) ? null : `must be one of ${TIME_RANGES.join(', ')}`;
+
+const MAX_REASON_LENGTH = 500;
+
+const reason: Rule = (value) =>
+  typeof value === 'string' && value.length <= MAX_REASON_LENGTH
+    ? null
+    : `must be a string of at most ${MAX_REASON_LENGTH} characters`;
+
+/** The query of `GET /api/v1/queues/stats`. */
+export class QueueStatsQueryDto {
+  @ApiPropertyOptional({ enum: TIME_RANGES, default: '1h' })
+  @MayObey(timeRange)
+  time_range?: TimeRange;
+}
+
+/** The body of a pause or a resume; it may be left out. */
+export class PauseDto {
+  @ApiPropertyOptional({ description: 'For those who wonder', maxLength: MAX_REASON_LENGTH })
+  @MayObey(reason)
+  reason?: string;
+}
+
+const nullableNumber = { type: Number, nullable: true } as const;
+const nullableTime = { type: String, format: 'date-time', nullable: true } as const;
+const nullableText = { type: String, nullable: true } as const;
+
+export class LanePauseDto {
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty() paused!: boolean;
+  @ApiProperty(nullableTime) paused_since!: string | null;
+  @ApiProperty(nullableText) paused_by!: string | null;
+  @ApiProperty(nullableText) paused_reason!: string | null;
+}
+
+export class LaneStatusDto {
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ ...nullableNumber, description: 'In the lane, also those that workers hold ready' })
+  waiting!: number | null;
+  @ApiProperty({ description: 'Calls under way' }) running!: number;
+  @ApiProperty({
+    description: 'Turns that wait for an earlier one of their conversation, outside of the lane',
+  })
+  held!: number;
+  @ApiProperty({ description: 'Not due yet, retries among them' }) scheduled!: number;
+  @ApiProperty({ description: 'Given up' }) dead!: number;
+  @ApiProperty({ ...nullableNumber, description: 'How long the first of the lane has been in it' })
+  oldest_age_seconds!: number | null;
+  @ApiProperty({ description: 'The most calls at once, over all workers' }) capacity!: number;
+  @ApiProperty({ description: 'Messages per second that ended, over the last minute' }) throughput!: number;
+  @ApiProperty({ ...nullableNumber, description: 'Of those that ended in the last minute' })
+  average_wait_ms!: number | null;
+  @ApiProperty(nullableNumber) p95_wait_ms!: number | null;
+  @ApiProperty() paused!: boolean;
+}
+
+export class QueueStatusDto {
+  @ApiProperty({ type: [LaneStatusDto], description: 'From the most to the least urgent lane' })
+  data!: LaneStatusDto[];
+  @ApiProperty({ description: 'Workers that are alive' }) workers!: number;
+}
+
+class SpreadDto {
+  @ApiProperty(nullableNumber) average!: number | null;
+  @ApiProperty(nullableNumber) p95!: number | null;
+}
+
+class FiguresDto {
+  @ApiProperty({ description: 'Messages that completed or were given up' }) processed!: number;
+  @ApiProperty({ description: 'Those that were given up' }) failed!: number;
+  @ApiProperty({ ...nullableNumber, description: 'Failed of processed, from 0 to 1' })
+  error_rate!: number | null;
+  @ApiProperty({ type: SpreadDto, description: 'In the lane before the first call' }) wait_ms!: SpreadDto;
+  @ApiProperty({ type: SpreadDto, description: 'From the first call to the completion' })
+  processing_ms!: SpreadDto;
+}
+
+class PriorityFiguresDto extends FiguresDto {
+  @ApiProperty({ enum: LANES }) priority!: string;
+  @ApiProperty({ ...nullableNumber, description: 'Of all processed, from 0 to 1' }) share!: number | null;
+}
+
+export class QueueStatsDto extends FiguresDto {
+  @ApiProperty({ enum: TIME_RANGES }) time_range!: string;
+  @ApiProperty({ format: 'date-time' }) from!: string;
+  @ApiProperty({ format: 'date-time' }) to!: string;
+  @ApiProperty({ type: [PriorityFiguresDto] }) by_priority!: PriorityFiguresDto[];
+}

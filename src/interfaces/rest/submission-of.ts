@@ -1,0 +1,53 @@
+import type { ModelRequest } from '../../domain/message/message.events.js';
+import type { TimingRequest } from '../../domain/message/schedule.decision.js';
+import { invalidFields } from '../../submission/refused.error.js';
+import type { Submission } from '../../submission/submission.js';
+import { durationMs } from './duration.policy.js';
+import { instantOf } from './instant.policy.js';
+import type { SubmitMessageDto } from './submit-message.dto.js';
+
+/**
+ * @throws {RefusedError} `invalid_fields`, for a message with neither content nor a chat, or with both, and for a word on
+ *   double texting outside of a conversation
+ */
+export function submissionOf(dto: SubmitMessageDto): Submission {
+  if (dto.double_texting != null && dto.conversation_id == null) {
+    throw invalidFields([{ field: 'double_texting', reason: 'has no meaning without conversation_id' }]);
+  }
+  return {
+    userId: dto.user_id,
+    conversationId: dto.conversation_id ?? null,
+    doubleTexting: dto.double_texting ?? undefined,
+    request: requestOf(dto),
+    requestedPriority: dto.priority ?? null,
+    metadata: dto.metadata ?? {},
+    replayOf: dto.replay_of?.toLowerCase(),
+    maxRetries: dto.max_retries ?? undefined,
+    timeoutMs: dto.timeout_ms ?? undefined,
+    backoff: dto.retry_backoff ?? undefined,
+    timing: timingOf(dto),
+    stream: false,
+    source: 'rest',
+  };
+}
+
+/** Absent for most messages, which are due at once and never too late. */
+function timingOf({ delay, scheduled_at, ttl, deadline }: SubmitMessageDto): TimingRequest | undefined {
+  if (delay == null && scheduled_at == null && ttl == null && deadline == null) return undefined;
+  return {
+    delayMs: durationMs(delay),
+    scheduledAt: scheduled_at == null ? null : instantOf(scheduled_at),
+    ttlMs: durationMs(ttl),
+    deadline: deadline == null ? null : instantOf(deadline),
+  };
+}
+
+function requestOf({ content, messages, model, parameters }: SubmitMessageDto): ModelRequest {
+  const rest = { model: model ?? null, parameters: parameters ?? {} };
+  if (content != null && messages != null) {
+    throw invalidFields([{ field: 'messages', reason: 'must not be there beside content' }]);
+  }
+  if (content != null) return { content, ...rest };
+  if (messages != null) return { messages, ...rest };
+  throw invalidFields([{ field: 'content', reason: 'is missing; give content, or messages for a chat' }]);
+}

@@ -1,0 +1,150 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { DOUBLE_TEXTING, type DoubleTexting } from '../../domain/conversation/conversation.events.js';
+import {
+  type BackoffChoice,
+  type ChatMessage,
+  LANES,
+  type Lane,
+} from '../../domain/message/message.events.js';
+import { doubleTexting } from '../../submission/conversations/conversation-rules.policy.js';
+import * as rules from '../../submission/submission-rules.policy.js';
+import { durationMs } from './duration.policy.js';
+import { instant } from './list-messages.dto.js';
+import { MayObey, Obeys } from './obeys.js';
+
+const duration: rules.Rule = (value) =>
+  durationMs(value) === null
+    ? 'must be a number of seconds, or a duration such as "90s", "5m" or "12h"'
+    : null;
+
+const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const }] };
+
+/** The body of `POST /api/v1/messages`. Exactly one of `content` and `messages` is there. */
+export class SubmitMessageDto {
+  @ApiProperty({
+    description: 'Whose message it is',
+    minLength: 1,
+    maxLength: rules.MAX_IDENTIFIER_LENGTH,
+    example: 'user123',
+  })
+  @Obeys(rules.identifier)
+  user_id!: string;
+
+  @ApiPropertyOptional({
+    type: String,
+    description: 'The question, in one string',
+    minLength: 1,
+    example: 'What is a queue?',
+  })
+  @MayObey(rules.content)
+  content?: string | null;
+
+  @ApiPropertyOptional({
+    description: "In place of `content`: a chat in OpenAI's form",
+    type: 'array',
+    items: { type: 'object', properties: { role: { type: 'string' } }, required: ['role'] },
+  })
+  @MayObey(rules.chatMessages)
+  messages?: ChatMessage[] | null;
+
+  @ApiPropertyOptional({ type: String, maxLength: rules.MAX_IDENTIFIER_LENGTH })
+  @MayObey(rules.identifier)
+  conversation_id?: string | null;
+
+  @ApiPropertyOptional({
+    enum: DOUBLE_TEXTING,
+    description:
+      "What happens while a turn of its conversation runs or waits; the conversation's own when absent",
+  })
+  @MayObey(doubleTexting)
+  double_texting?: DoubleTexting | null;
+
+  @ApiPropertyOptional({ enum: LANES, description: "The service's default when absent" })
+  @MayObey(rules.priority)
+  priority?: Lane | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    description: 'One of `GET /v1/models`; the default model when absent',
+  })
+  @MayObey(rules.identifier)
+  model?: string | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Yours; it comes back as it is. A `user_priority` in it that is a priority counts as one',
+  })
+  @MayObey(rules.metadata)
+  metadata?: Record<string, unknown> | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    format: 'uuid',
+    description: 'The message that this one repeats; its timeline says so',
+  })
+  @MayObey(rules.messageId)
+  replay_of?: string | null;
+
+  @ApiPropertyOptional({ type: Number, minimum: 0, maximum: rules.MAX_RETRIES })
+  @MayObey(rules.wholeNumber(0, rules.MAX_RETRIES))
+  max_retries?: number | null;
+
+  @ApiPropertyOptional({
+    type: Number,
+    minimum: 1,
+    maximum: rules.MAX_TIMEOUT_MS,
+    description: 'For one call to the model',
+  })
+  @MayObey(rules.wholeNumber(1, rules.MAX_TIMEOUT_MS))
+  timeout_ms?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    properties: {
+      kind: { type: 'string', enum: ['exponential', 'fixed'] },
+      base_delay_ms: { type: 'integer', minimum: 1, maximum: rules.MAX_BASE_DELAY_MS },
+    },
+    required: ['kind', 'base_delay_ms'],
+    description: "How long it waits between attempts; the service's own when absent",
+  })
+  @MayObey(rules.retryBackoff)
+  retry_backoff?: BackoffChoice | null;
+
+  @ApiPropertyOptional({
+    ...DURATION,
+    description: 'Not before this time from now, up to 30 days: seconds, or a duration with its unit',
+    example: '90s',
+  })
+  @MayObey(duration)
+  delay?: string | number | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    format: 'date-time',
+    description: 'In place of `delay`: not before this time. A time that is past means at once',
+  })
+  @MayObey(instant)
+  scheduled_at?: string | null;
+
+  @ApiPropertyOptional({
+    ...DURATION,
+    description: 'After this time from now no model is called any more, and the message expires',
+    example: '5m',
+  })
+  @MayObey(duration)
+  ttl?: string | number | null;
+
+  @ApiPropertyOptional({ type: String, format: 'date-time', description: 'In place of `ttl`, as a time' })
+  @MayObey(instant)
+  deadline?: string | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Handed to the model as they are',
+    example: { temperature: 0.2, max_tokens: 200 },
+  })
+  @MayObey(rules.parameters)
+  parameters?: Record<string, unknown> | null;
+}

@@ -1,0 +1,121 @@
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { LANES } from '../domain/message/message.events.js';
+import { eventSchema } from './cloud-event.codec.js';
+import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from './log-event.events.js';
+import { eventName, SHARDS } from './subjects.js';
+
+const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: changes are lost.\n';
+
+/** The log as an AsyncAPI 3 document in YAML: made from the schemas that the codec checks, so the two can't differ. */
+export function asyncApiYaml(): string {
+  return PREAMBLE + stringify(asyncApiDocument(), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** One channel for each event type: its subject, the event as structured CloudEvent, and that this service sends it. */
+export function asyncApiDocument() {
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'LLM Message Queue: the event log',
+      version: '1.0.0',
+      description:
+        'Every step of a message is an event in the JetStream stream LLMQ_EVENTS, stored before it is acted upon. ' +
+        'Events are CloudEvents 1.0; the version of one is the end of its type. A stored message is one event in ' +
+        'structured JSON mode, or two events of the same queued message in JSON batch mode: an array, in their order. ' +
+        'It is filed under the last of them, so that the first of two is found on the subject of the second. A later ' +
+        'version may add attributes, so readers must pass over those they do not know. Only the service writes here.',
+      license: { name: 'MIT' },
+    },
+    defaultContentType: 'application/cloudevents+json',
+    channels: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), channel(type)])),
+    operations: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [`send${nameOf(type)}`, sending(type)])),
+    components: {
+      messages: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
+      schemas: Object.fromEntries([
+        ...LOG_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
+        ['AnyEvent', { oneOf: LOG_EVENT_TYPES.map(schemaOf) }] as const,
+      ]),
+    },
+  };
+}
+
+/** `llmq.message.attempt-failed.v1` is `MessageAttemptFailed`, as in the glossary. */
+function nameOf(type: LogEventType): string {
+  return `${isAdminEventType(type) ? '' : kindOf(type)}-${eventName(type)}`
+    .split('-')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join('');
+}
+
+/** `message`, `conversation` or `admin`. */
+function kindOf(type: LogEventType): string {
+  return type.split('.')[1]!;
+}
+
+function isAdminEventType(type: LogEventType): boolean {
+  return kindOf(type) === 'admin';
+}
+
+function channel(type: LogEventType) {
+  return {
+    address: addressOf(type),
+    messages: { [nameOf(type)]: { $ref: `#/components/messages/${nameOf(type)}` } },
+    parameters: parametersOf(type),
+  };
+}
+
+function addressOf(type: LogEventType): string {
+  if (isAdminEventType(type)) return `llmq.events.admin.${eventName(type)}.0`;
+  return `llmq.events.${isMessageEventType(type) ? '{lane}' : kindOf(type)}.${eventName(type)}.{shard}`;
+}
+
+function parametersOf(type: LogEventType) {
+  const lane = { lane: { enum: [...LANES], description: "The message's priority." } };
+  const shard = {
+    shard: {
+      enum: Array.from({ length: SHARDS }, (_, shard) => String(shard)),
+      description: `FNV-1a (32 bit) of the tenant's name, modulo ${SHARDS}.`,
+    },
+  };
+  return { ...(isMessageEventType(type) ? lane : {}), ...(isAdminEventType(type) ? {} : shard) };
+}
+
+function sending(type: LogEventType) {
+  return {
+    action: 'send',
+    channel: { $ref: `#/channels/${nameOf(type)}` },
+    messages: [{ $ref: `#/channels/${nameOf(type)}/messages/${nameOf(type)}` }],
+  };
+}
+
+function message(type: LogEventType) {
+  return {
+    name: type,
+    title: nameOf(type),
+    summary: 'Alone, or as the last of two events.',
+    payload: {
+      oneOf: [schemaOf(type), pairEndingWith(type)],
+    },
+  };
+}
+
+function schemaOf(type: LogEventType) {
+  return { $ref: `#/components/schemas/${nameOf(type)}` };
+}
+
+/** Which events can stand before it is not said: whoever writes an append decides that, and readers need not know. */
+function pairEndingWith(type: LogEventType) {
+  return {
+    type: 'array',
+    items: [{ $ref: '#/components/schemas/AnyEvent' }, schemaOf(type)],
+    minItems: 2,
+    maxItems: 2,
+  };
+}
+
+/** As `input`, since an event with more attributes than these is valid; draft 7 is what AsyncAPI's tools read. */
+function payload(type: LogEventType): Record<string, unknown> {
+  const { $schema: _, ...schema } = z.toJSONSchema(eventSchema(type), { target: 'draft-7', io: 'input' });
+  return schema;
+}

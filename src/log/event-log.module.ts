@@ -1,0 +1,24 @@
+import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { SERVICE_CONFIG } from '../platform/config/service-config.js';
+import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
+import { JetStreamEventLog } from './jetstream/jetstream-event-log.js';
+import { openEventLog } from './jetstream/open-event-log.js';
+
+/**
+ * The log, for everyone. It is provided only once its streams and buckets are there and fit, so whoever gets it can
+ * use them; a stream that does not fit fails the start.
+ * Left out: what reads the log (lanes, projection, answers) and the connection, which others use as well.
+ */
+@Global()
+@Module({
+  providers: [{ provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: openEventLog }],
+  exports: [EVENT_LOG],
+})
+export class EventLogModule implements OnApplicationShutdown {
+  constructor(@Inject(EVENT_LOG) private readonly log: JetStreamEventLog) {}
+
+  /** The last of Nest's hooks: servers are closed and workers have handed back, so what is under way is the rest. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.log.close();
+  }
+}

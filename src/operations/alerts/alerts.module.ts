@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { SOURCES } from '../../platform/clock.js';
+import { SERVICE_CONFIG } from '../../platform/config/service-config.js';
+import { NATS } from '../../platform/tokens.js';
+import { ALERT_RECEIVERS } from './alert-receivers.js';
+import { alertReceivers } from './nats/alert-receivers-of.js';
+
+/** Where alerts go: a subject of NATS, and the webhook where one is configured. Left out: who raises them, and when again. */
+@Module({
+  providers: [
+    { provide: ALERT_RECEIVERS, inject: [NATS, SERVICE_CONFIG, SOURCES], useFactory: alertReceivers },
+  ],
+  exports: [ALERT_RECEIVERS],
+})
+export class AlertsModule {}

@@ -1,0 +1,38 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Sources } from '../../../platform/clock.js';
+import type { ServiceConfig } from '../../../platform/config/service-config.js';
+import type { AlertReceiver } from '../alert-receivers.js';
+import { Webhook } from '../webhook.js';
+import { publishAlert } from './alert-subject.js';
+
+/** @throws {Error} for a secret that is named and missing: it must not turn into unsigned webhooks */
+export function alertReceivers(
+  nats: NatsConnection,
+  { queue }: ServiceConfig,
+  sources: Sources,
+): readonly AlertReceiver[] {
+  const {
+    webhook_url: url,
+    webhook_secret_env: secretEnv,
+    webhook_timeout_ms: withinMs,
+  } = queue.dead_letters;
+  const subject: AlertReceiver = {
+    ...{ name: 'subject', withinMs },
+    deliver: (alert) => publishAlert(nats, alert),
+  };
+  if (url === '') return [subject];
+  const webhook = new Webhook({ url, secret: secretOf(secretEnv), timeoutMs: withinMs });
+  return [
+    subject,
+    { name: 'webhook', withinMs, deliver: (alert) => webhook.deliver(alert, sources.nowMs()) },
+  ];
+}
+
+function secretOf(name: string): string | null {
+  if (name === '') return null;
+  const secret = process.env[name];
+  if (secret === undefined || secret === '') {
+    throw new Error(`queue.dead_letters.webhook_secret_env names ${name}, which is not set.`);
+  }
+  return secret;
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Logger } from 'pino';
+import type { Observable } from 'rxjs';
+import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { PROJECTION_STOPS, type ProjectionStop } from '../../projection/fold/projector.port.js';
+import { ProjectorModule } from '../../projection/projection.module.js';
+import type { Alert } from './alert.js';
+import { ALERT_RECEIVERS, type AlertReceiver } from './alert-receivers.js';
+import { AlertsModule } from './alerts.module.js';
+
+const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
+
+/** What the webhook and the subject `llmq.alerts.projection-stopped` carry. */
+export interface ProjectionStoppedAlert extends Alert {
+  readonly type: 'projection_stopped';
+  readonly applied_sequence: number;
+  readonly error: { readonly code: string; readonly message: string };
+  /** ISO 8601, UTC. */
+  readonly stopped_at: string;
+}
+
+/**
+ * Tells every receiver that the projection has stopped, again and again until it takes it, or the process ends: the next
+ * one stops at the same event and tells it anew, under the same id.
+ */
+@Injectable()
+export class ProjectionAlarm implements OnApplicationShutdown {
+  private readonly ending = new AbortController();
+
+  constructor(
+    @Inject(ALERT_RECEIVERS) private readonly receivers: readonly AlertReceiver[],
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(PROJECTION_STOPS) stops: Observable<ProjectionStop>,
+  ) {
+    stops.subscribe((stop) => this.raise(stop));
+  }
+
+  /** Neither waits nor throws. */
+  private raise({ code, message, applied }: ProjectionStop): void {
+    const alert: ProjectionStoppedAlert = {
+      ...{ type: 'projection_stopped', id: alertId(code, message, applied) },
+      ...{ applied_sequence: applied, error: { code, message } },
+      stopped_at: new Date(this.sources.nowMs()).toISOString(),
+    };
+    for (const receiver of this.receivers) void this.deliver(receiver, alert);
+  }
+
+  onApplicationShutdown(): void {
+    this.ending.abort();
+  }
+
+  private async deliver({ name, deliver }: AlertReceiver, alert: ProjectionStoppedAlert): Promise<void> {
+    const { signal } = this.ending;
+    for (let tries = 1; !signal.aborted; tries += 1) {
+      try {
+        return await deliver(alert);
+      } catch (err) {
+        this.logger.warn(
+          { err, receiver: name },
+          'The alert of a stopped projection was not taken; trying again',
+        );
+      }
+      const delayMs = backoffDelayMs(tries, RETRY, this.sources.random());
+      await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+}
+
+function alertId(code: string, message: string, applied: number): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([code, message, applied]))
+    .digest('base64url');
+  return `projection_stopped_${digest.slice(0, 22)}`;
+}
+
+/** Part of the role `projector`: raises an alert when the projection stops. */
+@Module({ imports: [AlertsModule, ProjectorModule], providers: [ProjectionAlarm] })
+export class ProjectionAlarmModule {}

@@ -1,0 +1,60 @@
+import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import { streamSequenceOf } from '../../log/log-position.js';
+import { RecordList } from './record-list.js';
+
+/** One announcement of an erasure, and how far its end reaches so far. */
+interface Announced {
+  readonly records: RecordList;
+  finishedUpTo: number;
+}
+
+/** What erasures say that they take out of the log, and what of it they say is gone. */
+export class ErasuresSeen {
+  /** By conversation. */
+  private readonly announced = new Map<string, Announced[]>();
+  /** As far as erasures reach that were made before they named what they take out. */
+  private unnamedUpTo = 0;
+
+  event(event: ConversationEvent): void {
+    if (event.type === 'llmq.conversation.erasure-begun.v1') this.begun(event.subject, event.data.sequences);
+    else if (event.type === 'llmq.conversation.erasure-finished.v1') {
+      this.ended(event.subject, streamSequenceOf(event.data.up_to_sequence));
+    }
+  }
+
+  /** Records whose absence is explained. */
+  named(): RecordList {
+    const all = new RecordList();
+    if (this.unnamedUpTo > 0) all.add(1, this.unnamedUpTo);
+    for (const { records } of this.all()) for (const { from, to } of records) all.add(from, to);
+    return all.merged();
+  }
+
+  /** Records that must be gone. */
+  finished(): RecordList {
+    const all = new RecordList();
+    for (const { records, finishedUpTo } of this.all()) {
+      for (const { from, to } of records) if (to <= finishedUpTo) all.add(from, to);
+    }
+    return all.merged();
+  }
+
+  private begun(conversationId: string, sequences: readonly (readonly [number, number])[]): void {
+    const records = new RecordList();
+    for (const [first, last] of sequences) records.add(streamSequenceOf(first), streamSequenceOf(last));
+    const announced = { records, finishedUpTo: 0 };
+    const others = this.announced.get(conversationId);
+    if (others === undefined) this.announced.set(conversationId, [announced]);
+    else others.push(announced);
+  }
+
+  private *all(): Generator<Announced, void, undefined> {
+    for (const announced of this.announced.values()) yield* announced;
+  }
+
+  private ended(conversationId: string, upTo: number): void {
+    const announced = this.announced.get(conversationId);
+    if (announced === undefined) this.unnamedUpTo = Math.max(this.unnamedUpTo, upTo);
+    for (const one of announced ?? []) one.finishedUpTo = Math.max(one.finishedUpTo, upTo);
+  }
+}

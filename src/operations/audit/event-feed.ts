@@ -1,0 +1,118 @@
+import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { isMessageEvent, type LogEvent } from '../../log/log-event.events.js';
+import type { EventIndex } from '../../projection/read/event-index.js';
+import { type EventFilter, matches, matchesOwner } from './event-filter.policy.js';
+import { sequenceAtTime, TIME_SLACK_MS } from './first-at-time.js';
+import { lastEventUpTo } from './log-end.js';
+import { MessageOwners } from './message-owners.js';
+import { readEvents } from './read-events.js';
+
+export interface FeedSource {
+  readonly log: EventLog;
+  readonly index: EventIndex;
+  /** Resolves when the projection has this sequence, or rejects when it takes too long. */
+  readonly projectedUpTo: (sequence: number) => Promise<void>;
+}
+
+export interface FeedRange {
+  /** Begin behind this sequence; 0 for the beginning. */
+  readonly after: number;
+  /** Go on with live events behind the log's end, until the signal aborts. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface FeedBatch {
+  readonly events: readonly StoredEvent[];
+  /** Everything up to here was looked at: `after` for who goes on. */
+  readonly upTo: number;
+}
+
+const MAX_BATCH = 500;
+
+/**
+ * The events of the log that a filter wants, in its order. What is read ahead is bounded by the log's reader; nothing
+ * more is read while a batch is not taken.
+ *
+ * @throws what `projectedUpTo` rejects with, and what `EventLog.read` throws
+ */
+export async function* eventFeed(
+  source: FeedSource,
+  filter: EventFilter,
+  range: FeedRange,
+): AsyncGenerator<FeedBatch> {
+  const lastSequence = await source.log.lastSequence();
+  if (filter.messageId !== undefined && !range.follow) {
+    yield* ofOneMessage(source, { ...filter, messageId: filter.messageId }, range, lastSequence);
+    return;
+  }
+  const from = await firstSequence(source.log, filter, range.after);
+  const target = range.follow ? Number.POSITIVE_INFINITY : await lastEventUpTo(source.log, lastSequence);
+  if (from <= target) yield* walk(source, filter, range, from, target);
+  if (!range.follow) yield { events: [], upTo: Math.max(lastSequence, range.after) };
+}
+
+async function firstSequence(log: EventLog, { from }: EventFilter, after: number): Promise<number> {
+  return from === undefined ? after + 1 : Math.max(after + 1, await sequenceAtTime(log, from));
+}
+
+async function* walk(
+  source: FeedSource,
+  filter: EventFilter,
+  { signal }: FeedRange,
+  from: number,
+  target: number,
+): AsyncGenerator<FeedBatch> {
+  const owners = new MessageOwners(source.index, source.projectedUpTo);
+  for await (const batch of source.log.read(from, { signal, maxBatch: MAX_BATCH })) {
+    const inRange = batch.filter(({ sequence }) => sequence <= target);
+    const upTo = batch[batch.length - 1]!.sequence;
+    yield { events: await wanted(inRange, filter, owners), upTo: Math.min(upTo, target) };
+    if (upTo >= target || isPast(filter, batch[0]!.event)) return;
+  }
+}
+
+/** Nothing wanted follows behind an event that is so much later. */
+function isPast({ to }: EventFilter, event: LogEvent): boolean {
+  return to !== undefined && Date.parse(event.time) >= Date.parse(to) + TIME_SLACK_MS;
+}
+
+async function wanted(
+  events: readonly StoredEvent[],
+  filter: EventFilter,
+  owners: MessageOwners,
+): Promise<StoredEvent[]> {
+  const byOwner = filter.userId !== undefined || filter.conversationId !== undefined;
+  if (!byOwner) return events.filter(({ event }) => matches(filter, event) === 'yes');
+  // Receptions teach whose messages are, wanted or not, so that later events need no look at PostgreSQL.
+  const ownerOf = await owners.of(events.filter(({ event }) => ofTenant(filter, event)));
+  return events.filter(({ event }) => {
+    const answer = matches(filter, event);
+    if (answer !== 'ask_owner') return answer === 'yes';
+    const owner = ownerOf.get(event.subject);
+    return owner !== undefined && matchesOwner(filter, owner);
+  });
+}
+
+function ofTenant({ tenant }: EventFilter, event: LogEvent): boolean {
+  return isMessageEvent(event) && (tenant === undefined || event.tenant === tenant);
+}
+
+/** Found by the index of events: no walk through the log. */
+async function* ofOneMessage(
+  source: FeedSource,
+  filter: EventFilter & { readonly messageId: string },
+  range: FeedRange,
+  lastSequence: number,
+): AsyncGenerator<FeedBatch> {
+  await source.projectedUpTo(await lastEventUpTo(source.log, lastSequence));
+  const owners = new MessageOwners(source.index, source.projectedUpTo);
+  for (let after = range.after; ; ) {
+    const sequences = await source.index.ofMessage(filter.messageId, after, MAX_BATCH);
+    const upTo = sequences.length < MAX_BATCH ? Math.max(lastSequence, range.after) : sequences.at(-1)!;
+    const events = await readEvents(source.log, sequences);
+    yield { events: await wanted(events, filter, owners), upTo };
+    if (sequences.length < MAX_BATCH || range.signal.aborted) return;
+    after = upTo;
+  }
+}

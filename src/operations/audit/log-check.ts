@@ -1,0 +1,166 @@
+import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
+import { isTerminalStatus } from '../../domain/message/message.state.js';
+import type { StoredEvent } from '../../log/event-log.port.js';
+import { isConversationEvent, isMessageEvent } from '../../log/log-event.events.js';
+import { streamSequenceOf } from '../../log/log-position.js';
+import { ErasuresSeen } from './erasures-seen.js';
+import type { Finding } from './findings.policy.js';
+import { gapBetween, inBoth, inFirstOnly, type RecordRange, rangeFinding } from './gap-check.policy.js';
+import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
+import { RecordList } from './record-list.js';
+import type { ExpectedMessage } from './row-check.policy.js';
+import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
+
+/** Messages that ended and are still remembered, since what comes late mostly comes soon. */
+const REMEMBERED_ENDED = 20_000;
+
+export interface LogCheckUse {
+  readonly found: (finding: Finding) => void;
+  /** A message as it stands, whenever it ended, and at last each that did not. */
+  readonly settled: (message: ExpectedMessage) => void;
+  /** The message's events before a sequence, for one that ended so long ago that it is no longer remembered. */
+  readonly recall: (id: string, before: number) => Promise<readonly StoredEvent[]>;
+  /** Whether a message or a conversation was erased, as PostgreSQL knows it now. */
+  readonly wasErased: (id: string) => Promise<boolean>;
+}
+
+/**
+ * Walks the log once. What it holds grows with the messages and turns that are open at one time, not with the log:
+ * of those that ended only the last ones are kept, and 16 bytes for each run of records that are gone, and each that an
+ * erasure names.
+ */
+export class LogCheck {
+  events = 0;
+  messageEvents = 0;
+  messages = 0;
+  private readonly open = new Map<string, CheckedMessage>();
+  private readonly ended = new Map<string, CheckedMessage>();
+  private readonly turns: OpenTurns = new Map();
+  private readonly gaps = new RecordList();
+  private readonly erasures = new ErasuresSeen();
+  private lastRecord = 0;
+
+  constructor(private readonly use: LogCheckUse) {}
+
+  async event({ sequence, event }: StoredEvent): Promise<void> {
+    this.events += 1;
+    this.passRecord(sequence);
+    if (isConversationEvent(event)) await this.conversationEvent(event, sequence);
+    if (isMessageEvent(event)) await this.messageEvent(event, sequence);
+  }
+
+  /** A record that can't be read is there all the same. */
+  malformed(sequence: number, detail: string): void {
+    this.passRecord(sequence);
+    this.use.found({ rule: 'malformed', sequence, subject: null, detail });
+  }
+
+  /** Whether records before the log's end are not there that no erasure has named so far. */
+  lacks(lastSequence: number): boolean {
+    return inFirstOnly(this.gapsUpTo(lastSequence), this.erasures.named()).next().done !== true;
+  }
+
+  /** An erasure that began while the log was being walked explains gaps, and nothing else is known of it. */
+  later(event: ConversationEvent): void {
+    if (event.type === 'llmq.conversation.erasure-begun.v1') this.erasures.event(event);
+  }
+
+  /** @param lastSequence where the log ends; records between the last event and it are gone */
+  end(lastSequence: number): void {
+    const gaps = this.gapsUpTo(lastSequence);
+    const named = this.erasures.named();
+    for (const range of inBoth(gaps, named)) this.use.found(rangeFinding('erased', range));
+    for (const range of inFirstOnly(gaps, named)) this.use.found(rangeFinding('gap', range));
+    for (const range of inFirstOnly(this.erasures.finished(), gaps)) {
+      this.use.found(rangeFinding('not_erased', range));
+    }
+    for (const { state } of this.open.values()) {
+      this.use.settled({ state, answer: null, walkedTo: lastSequence });
+    }
+  }
+
+  private gapsUpTo(lastSequence: number): Iterable<RecordRange> {
+    const last = gapBetween(this.lastRecord, streamSequenceOf(lastSequence) + 1);
+    return last === null ? this.gaps : withOneMore(this.gaps, last);
+  }
+
+  private async conversationEvent(event: ConversationEvent, sequence: number): Promise<void> {
+    if (event.type === 'llmq.conversation.summarized.v1') {
+      const found = checkSummary(this.turns, event, sequence);
+      if (found.length > 0 && (await this.use.wasErased(event.subject))) return;
+      for (const finding of found) this.use.found(finding);
+    } else if (event.type === 'llmq.conversation.erased.v1') {
+      for (const id of event.data.message_ids ?? []) this.forget(event, id);
+    } else this.erasures.event(event);
+  }
+
+  private forget(erased: ConversationEvent, id: string): void {
+    this.open.delete(id);
+    this.ended.delete(id);
+    this.turns.delete(`${erased.tenant} ${erased.subject}`);
+  }
+
+  private passRecord(sequence: number): void {
+    const record = streamSequenceOf(sequence);
+    const gap = gapBetween(this.lastRecord, record);
+    if (gap !== null) this.gaps.add(gap.from, gap.to);
+    this.lastRecord = record;
+  }
+
+  private async messageEvent(event: MessageEvent, sequence: number): Promise<void> {
+    this.messageEvents += 1;
+    const before = await this.known(event, sequence);
+    const { message, findings } = checkMessageEvent(before, event, sequence);
+    const turns =
+      message === null ? [] : checkTurn(this.turns, before?.state ?? null, message.state, event, sequence);
+    const found = [...findings, ...turns];
+    // Where an erasure is at work, the walk meets what is left of a life. PostgreSQL knew of it before the log lost any.
+    const ignored = found.length > 0 && (await this.use.wasErased(event.subject));
+    if (!ignored) for (const finding of found) this.use.found(finding);
+    if (message === null) return;
+    const { state } = message;
+    if (before === null) this.messages += 1;
+    this.remember(message);
+    if (isTerminal(event) && state.terminalSequence === sequence) {
+      const answer =
+        event.type === 'llmq.message.completed.v1' ? { sequence, answer: event.data.answer } : null;
+      this.use.settled({ state, answer, walkedTo: null });
+    }
+  }
+
+  private async known(event: MessageEvent, sequence: number): Promise<CheckedMessage | null> {
+    const known = this.open.get(event.subject) ?? this.ended.get(event.subject);
+    if (known !== undefined) return known;
+    if (event.type === 'llmq.message.received.v1') return null;
+    let message: CheckedMessage | null = null;
+    for (const earlier of await this.use.recall(event.subject, sequence)) {
+      if (!isMessageEvent(earlier.event)) continue;
+      message = checkMessageEvent(message, earlier.event, earlier.sequence).message;
+    }
+    return message;
+  }
+
+  private remember(message: CheckedMessage): void {
+    const { id, status } = message.state;
+    if (!isTerminalStatus(status)) {
+      this.ended.delete(id);
+      this.open.set(id, message);
+      return;
+    }
+    this.open.delete(id);
+    this.ended.set(id, message);
+    if (this.ended.size <= REMEMBERED_ENDED) return;
+    const [oldest] = this.ended.keys();
+    if (oldest !== undefined) this.ended.delete(oldest);
+  }
+}
+
+function withOneMore(gaps: Iterable<RecordRange>, last: RecordRange): Iterable<RecordRange> {
+  return {
+    *[Symbol.iterator]() {
+      yield* gaps;
+      yield last;
+    },
+  };
+}

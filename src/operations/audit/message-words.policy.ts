@@ -1,0 +1,167 @@
+import type {
+  Analysis,
+  MessageAttemptFailed,
+  MessageCompleted,
+  MessageDeadLettered,
+  MessageDispatched,
+  MessageEvent,
+  MessagePrioritized,
+  MessageReceived,
+  MessageScheduled,
+} from '../../domain/message/message.events.js';
+import { type Waiting, waitedUntil, waitWords } from './waiting.policy.js';
+import { counted, durationWords } from './words.policy.js';
+
+/** What happened, in a sentence for people. `waiting` is the message's waiting up to this event. */
+export function messageWords(event: MessageEvent, waiting: Waiting): string {
+  switch (event.type) {
+    case 'llmq.message.received.v1':
+      return receivedWords(event);
+    case 'llmq.message.prioritized.v1':
+      return prioritizedWords(event);
+    case 'llmq.message.scheduled.v1':
+      return scheduledWords(event);
+    case 'llmq.message.held.v1':
+      return `Held behind turn ${event.data.behind} of its conversation, which has to end first.`;
+    case 'llmq.message.dispatched.v1':
+      return dispatchedWords(event, waiting);
+    case 'llmq.message.attempt-failed.v1':
+      return attemptFailedWords(event);
+    case 'llmq.message.completed.v1':
+      return completedWords(event);
+    case 'llmq.message.dead-lettered.v1':
+      return deadLetteredWords(event);
+    case 'llmq.message.requeued.v1':
+      return `Requeued by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.dead-letter-discarded.v1':
+      return `Taken off the dead letters by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.cancelled.v1':
+      return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.expired.v1':
+      return `Expired: ${event.data.reason.replace(/\.$/, '')}.`;
+    default:
+      return assertNever(event);
+  }
+}
+
+const INTAKES: Readonly<Record<string, string>> = {
+  rest: 'REST',
+  openai: "OpenAI's API",
+  websocket: 'WebSocket',
+  nats: 'NATS',
+};
+
+function receivedWords({ data }: MessageReceived): string {
+  return sentence([
+    `Received over ${INTAKES[data.source] ?? data.source} from user ${data.user_id}`,
+    data.conversation_id === null ? null : `as a turn of conversation ${data.conversation_id}`,
+    data.requested_priority === null ? null : `asking for priority ${data.requested_priority}`,
+    data.request.model === null ? null : `for model ${data.request.model}`,
+    data.due_at == null ? null : `not to be run before ${data.due_at}`,
+    data.deadline === null ? null : `to be given up at ${data.deadline}`,
+    data.replay_of == null ? null : `repeating message ${data.replay_of}`,
+  ]);
+}
+
+const PRIORITY_REASONS: Readonly<Record<string, string>> = {
+  explicit: 'the client asked for it',
+  metadata: 'the client asked for it in the metadata (user_priority)',
+  conversation: 'it is that of its conversation',
+  user_default: "it is this user's default",
+  default: "it is the service's default",
+  analysis: 'its content asks for it',
+  requeue: 'it was requeued',
+  turn_ready: 'the turn before it has ended',
+};
+
+function prioritizedWords({ data }: MessagePrioritized): string {
+  if (data.reason === 'retry') return `Back in lane ${data.priority}, for attempt ${data.attempt}.`;
+  const rule = data.reason.startsWith('rule:') ? `rule ${data.reason.slice('rule:'.length)} matched` : null;
+  const why = rule ?? PRIORITY_REASONS[data.reason] ?? data.reason;
+  const found = data.analysis == null ? '' : ` (${analysisWords(data.analysis)})`;
+  return `Put into lane ${data.priority}, because ${why}${found}.`;
+}
+
+function analysisWords({ tokens, language, question, sentiment, score }: Analysis): string {
+  return [
+    counted(tokens, 'token'),
+    language === null ? 'language unknown' : `language ${language}`,
+    question ? 'a question' : 'no question',
+    `sentiment ${sentiment}`,
+    `urgency ${score}`,
+  ].join(', ');
+}
+
+function scheduledWords({ data }: MessageScheduled): string {
+  return data.reason === 'retry'
+    ? `Attempt ${data.attempt} is due at ${data.due_at}.`
+    : `To be put into its lane at ${data.due_at}, as the client asked.`;
+}
+
+function dispatchedWords(event: MessageDispatched, waiting: Waiting): string {
+  const { attempt, delivery, worker, endpoint, model, waited_ms, endpoint_reason } = event.data;
+  const again = delivery === 1 ? '' : ` (delivery ${delivery}: an earlier worker did not finish it)`;
+  const parts = waitedUntil(waiting, event);
+  const waited = parts.length > 0 ? waitWords(parts) : `${durationWords(waited_ms)} in all`;
+  return `Attempt ${attempt}${again}: worker ${worker} calls endpoint ${endpoint} with model ${model}, because ${endpoint_reason}. It waited ${waited}.${historyWords(event)}`;
+}
+
+/** Nothing outside of a conversation, and where there was no history. */
+function historyWords({ data: { context } }: MessageDispatched): string {
+  if (context == null) return '';
+  const { turns, tokens, max_tokens: most } = context;
+  const sent = [
+    ...(context.summarized_up_to == null ? [] : ['a summary']),
+    ...(turns.length === 0 ? [] : [counted(turns.length, 'earlier turn')]),
+  ];
+  return [
+    sent.length === 0 ? '' : ` It was sent with ${sent.join(' and ')}.`,
+    context.left_out ? ` What is older did not fit into ${counted(most ?? 0, 'token')}.` : '',
+    most != null && tokens > most
+      ? ` With the system prompt it is ${tokens} tokens, more than the ${most} of conversation.max_context_tokens; neither is cut.`
+      : '',
+  ].join('');
+}
+
+function attemptFailedWords({ data }: MessageAttemptFailed): string {
+  const { code, message, status } = data.error;
+  const where = data.endpoint === null ? 'before an endpoint was called' : `at endpoint ${data.endpoint}`;
+  const http = status === null ? '' : `, HTTP ${status}`;
+  return [
+    `Attempt ${data.attempt} failed ${where} (${code}${http}): ${message}`,
+    data.chunks_delivered === 0 ? '' : `${counted(data.chunks_delivered, 'piece')} had been delivered.`,
+    data.next_retry_at === null
+      ? 'There is no further attempt.'
+      : `The next is due at ${data.next_retry_at}.`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function completedWords({ data }: MessageCompleted): string {
+  const tokens =
+    data.usage === null
+      ? 'no usage told'
+      : `${counted(data.usage.prompt_tokens, 'token')} asked and ${data.usage.completion_tokens} answered`;
+  const first =
+    data.first_token_ms === null ? '' : `, the first token after ${durationWords(data.first_token_ms)}`;
+  return `Answered by endpoint ${data.endpoint} with model ${data.model} on attempt ${data.attempt} (${data.finish_reason ?? 'no finish reason'}): ${tokens}. ${durationWords(data.queue_ms)} in the queue${first}, ${durationWords(data.total_ms)} in all.`;
+}
+
+const DEAD_LETTER_REASONS: Readonly<Record<MessageDeadLettered['data']['reason'], string>> = {
+  retries_exhausted: 'all attempts failed',
+  not_retryable: 'its error would come again',
+  lost_workers: 'too many workers died over it',
+};
+
+function deadLetteredWords({ data }: MessageDeadLettered): string {
+  return `Given up after attempt ${data.attempt}, because ${DEAD_LETTER_REASONS[data.reason]} (${data.error.code}): ${data.error.message}`;
+}
+
+function sentence(parts: readonly (string | null)[]): string {
+  return `${parts.filter((part) => part !== null).join(', ')}.`;
+}
+
+function assertNever(event: never): never {
+  throw new Error(`No words for event ${JSON.stringify(event)}`);
+}

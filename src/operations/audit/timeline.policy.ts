@@ -1,0 +1,70 @@
+import type { AdminEvent } from '../../domain/admin/admin.events.js';
+import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
+import { adminWords } from './admin-words.policy.js';
+import { conversationWords } from './conversation-words.policy.js';
+import { messageWords } from './message-words.policy.js';
+import { NOT_WAITING, type Waiting, waitingAfter } from './waiting.policy.js';
+
+export type TimelineEvent = MessageEvent | ConversationEvent | AdminEvent;
+
+/** One event as the timeline tells it. */
+export interface TimelineEntry {
+  readonly sequence: number;
+  readonly event: TimelineEvent;
+  readonly text: string;
+}
+
+interface Sequenced {
+  readonly sequence: number;
+  readonly event: TimelineEvent;
+}
+
+interface Story {
+  readonly waiting: Waiting;
+  readonly ended: boolean;
+}
+
+/**
+ * Events in the order of the log, each with its words: of one message, or of many whose events lie between each other.
+ * Where the events begin in the middle of a message's life, its waiting is told from there on.
+ */
+export function timelineOf(events: readonly Sequenced[]): TimelineEntry[] {
+  const stories = new Map<string, Story>();
+  return events.map(({ sequence, event }) => {
+    if (!isOfMessage(event)) return { sequence, event, text: otherWords(event) };
+    const story = stories.get(event.subject) ?? { waiting: NOT_WAITING, ended: false };
+    const text = messageWords(event, story.waiting) + lateness(story, event);
+    stories.set(event.subject, storyAfter(story, event));
+    return { sequence, event, text };
+  });
+}
+
+function isOfMessage(event: TimelineEvent): event is MessageEvent {
+  return event.type.startsWith('llmq.message.');
+}
+
+function otherWords(event: ConversationEvent | AdminEvent): string {
+  return isOfConversation(event) ? conversationWords(event) : adminWords(event);
+}
+
+function isOfConversation(event: ConversationEvent | AdminEvent): event is ConversationEvent {
+  return event.type.startsWith('llmq.conversation.');
+}
+
+function storyAfter({ waiting, ended }: Story, event: MessageEvent): Story {
+  const requeued = event.type === 'llmq.message.requeued.v1';
+  return { waiting: waitingAfter(waiting, event), ended: isTerminal(event) || (ended && !requeued) };
+}
+
+const COUNTS_AFTER_THE_END: readonly string[] = [
+  'llmq.message.requeued.v1',
+  'llmq.message.dead-letter-discarded.v1',
+];
+
+/** The first terminal event counts; what comes behind it (but a requeue) changes nothing. */
+function lateness({ ended }: Story, event: MessageEvent): string {
+  return ended && !COUNTS_AFTER_THE_END.includes(event.type)
+    ? ' This came after the end and does not count.'
+    : '';
+}

@@ -1,0 +1,46 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EventLog } from '../../log/event-log.port.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import { EVENT_INDEX, type EventIndex } from '../../projection/read/event-index.js';
+import { readEvents } from './read-events.js';
+import { type TimelineEntry, timelineOf } from './timeline.policy.js';
+
+export interface TimelinePage {
+  readonly entries: readonly TimelineEntry[];
+  /** To be given as `after` for the next page; null on the last. */
+  readonly nextAfter: number | null;
+}
+
+export interface PageWish {
+  /** Begin behind this sequence; 0 for the beginning. */
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** What happened to one message or one conversation: found by an index, read from the log, told in words. */
+@Injectable()
+export class Timelines {
+  constructor(
+    @Inject(EVENT_INDEX) private readonly index: EventIndex,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+  ) {}
+
+  async ofMessage(id: string, { after, limit }: PageWish): Promise<TimelinePage> {
+    return this.page(await this.index.ofMessage(id, after, limit + 1), limit);
+  }
+
+  /** Null where the tenant has no such conversation. */
+  async ofConversation(tenant: string, id: string, { after, limit }: PageWish): Promise<TimelinePage | null> {
+    const sequences = await this.index.ofConversation(tenant, id, after, limit + 1);
+    if (sequences.length > 0) return this.page(sequences, limit);
+    const [first] = await this.index.ofConversation(tenant, id, 0, 1);
+    return first === undefined ? null : { entries: [], nextAfter: null };
+  }
+
+  /** One more than asked for tells whether there is a next page. */
+  private async page(sequences: readonly number[], limit: number): Promise<TimelinePage> {
+    const wanted = sequences.slice(0, limit);
+    const entries = timelineOf(await readEvents(this.log, wanted));
+    return { entries, nextAfter: sequences.length > limit ? (wanted.at(-1) ?? null) : null };
+  }
+}

@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MalformedEventError } from '../../log/event-log.errors.js';
+import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { isConversationEvent } from '../../log/log-event.events.js';
+import type { EventIndex } from '../../projection/read/event-index.js';
+import type { ProjectedMessages } from '../../projection/read/projected-messages.js';
+import { type Finding, isBroken, type Rule } from './findings.policy.js';
+import { LogCheck } from './log-check.js';
+import { lastEventUpTo } from './log-end.js';
+import { readEvents } from './read-events.js';
+import { RowComparison } from './row-comparison.js';
+
+export interface VerifyOptions {
+  readonly log: EventLog;
+  readonly index: EventIndex;
+  readonly projected: ProjectedMessages;
+  readonly signal: AbortSignal;
+  readonly onProgress: (sequence: number, target: number) => void;
+  /** How long to wait for the projection to reach the log's end, in milliseconds. */
+  readonly projectionWaitMs: number;
+}
+
+export interface VerifyReport {
+  /** No rule is broken; notes may be there. */
+  readonly ok: boolean;
+  readonly events: number;
+  readonly messages: number;
+  /** The log's end as it was when the check began. */
+  readonly lastSequence: number;
+  /** As far as PostgreSQL was compared. */
+  readonly comparedUpTo: number;
+  readonly counts: Readonly<Partial<Record<Rule, number>>>;
+  /** The first ones of each rule. */
+  readonly findings: readonly Finding[];
+}
+
+const MAX_BATCH = 1_000;
+const SHOWN_PER_RULE = 100;
+const MOST_EVENTS_RECALLED = 10_000;
+const PAGE_OF_ROWS = 1_000;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const BETWEEN_LOOKS_MS = 100;
+const HEARING_MS = 10_000;
+
+/**
+ * Walks the log from its beginning to its present end and reports every rule that is broken, in the log itself and
+ * between it and PostgreSQL. Reads only; the service may go on meanwhile.
+ *
+ * @throws what `EventLog.read` and PostgreSQL throw, other than for malformed events, which are findings
+ */
+export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
+  const { log, projected } = options;
+  const report = new Report();
+  const lastSequence = await log.lastSequence();
+  const target = await lastEventUpTo(log, lastSequence);
+  const applied = await reachedBy(options, target);
+  const rows = new RowComparison(projected, applied, report.found);
+  const check = new LogCheck({
+    found: report.found,
+    settled: (message) => rows.add(message),
+    recall: (id, before) => recall(options, id, before),
+    wasErased: async (id) => UUID.test(id) && (await projected.wasErased(id)),
+  });
+  await walk(options, check, rows, target);
+  if (check.lacks(lastSequence)) await hearOfErasures(options, check, target);
+  check.end(lastSequence);
+  await rows.compare();
+  if (applied < target) report.found(behind(applied, target));
+  else await compareCounts(options, check, target, report.found);
+  return report.of(check, lastSequence, Math.min(applied, target));
+}
+
+async function walk(
+  { log, signal, onProgress }: VerifyOptions,
+  check: LogCheck,
+  rows: RowComparison,
+  target: number,
+): Promise<void> {
+  const malformed = (sequence: number, why: string) => check.malformed(sequence, why);
+  for await (const batch of eventsBetween(log, 1, target, signal, malformed)) {
+    for (const stored of batch) if (stored.sequence <= target) await check.event(stored);
+    await rows.whenMany();
+    onProgress(Math.min(batch[batch.length - 1]!.sequence, target), target);
+  }
+  signal.throwIfAborted();
+}
+
+/** What is gone was named before it went; so an erasure that explains a gap is in the log by now. */
+async function hearOfErasures({ log, signal }: VerifyOptions, check: LogCheck, from: number): Promise<void> {
+  const end = await lastEventUpTo(log, await log.lastSequence());
+  // What lies at the end may be erased before it is read, and then nothing more comes.
+  const within = AbortSignal.any([signal, AbortSignal.timeout(HEARING_MS)]);
+  // What is malformed here came behind what is checked.
+  for await (const batch of eventsBetween(log, from + 1, end, within, () => {})) {
+    for (const { event } of batch) if (isConversationEvent(event)) check.later(event);
+  }
+}
+
+/** The batch that holds the last place may go beyond it. A malformed event is told, and reading goes on behind it. */
+async function* eventsBetween(
+  log: EventLog,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+  malformed: (sequence: number, why: string) => void,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  for (let next = from; next <= to && !signal.aborted; ) {
+    try {
+      for await (const batch of log.read(next, { signal, maxBatch: MAX_BATCH })) {
+        next = batch[batch.length - 1]!.sequence + 1;
+        yield batch;
+        if (next > to) return;
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedEventError) || error.sequence === null) throw error;
+      malformed(error.sequence, error.message);
+      next = error.sequence + 1;
+    }
+  }
+}
+
+async function reachedBy({ projected, projectionWaitMs }: VerifyOptions, target: number): Promise<number> {
+  const deadline = performance.now() + projectionWaitMs;
+  for (;;) {
+    const applied = await projected.appliedSequence();
+    if (applied >= target || performance.now() >= deadline) return applied;
+    await sleep(BETWEEN_LOOKS_MS);
+  }
+}
+
+async function recall({ index, log }: VerifyOptions, id: string, before: number): Promise<StoredEvent[]> {
+  if (!UUID.test(id)) return [];
+  const sequences = await index.ofMessage(id, 0, MOST_EVENTS_RECALLED);
+  return readEvents(
+    log,
+    sequences.filter((sequence) => sequence < before),
+  );
+}
+
+function behind(applied: number, target: number): Finding {
+  const detail = `the projection is at sequence ${applied}, the log's last event is at ${target}`;
+  return { rule: 'projection_behind', sequence: applied, subject: null, detail };
+}
+
+async function compareCounts(
+  { log, projected, signal }: VerifyOptions,
+  check: LogCheck,
+  target: number,
+  found: (finding: Finding) => void,
+): Promise<void> {
+  const counts = await projected.counts(target);
+  // While an erasure is under way, the log still holds events that the index has no longer.
+  if (counts.events !== check.messageEvents && !(await projected.erasing(target))) {
+    const detail = `${counts.events} events of messages in PostgreSQL, ${check.messageEvents} in the log`;
+    found({ rule: 'index_differs', sequence: null, subject: null, detail });
+  }
+  // Looking each up takes long, and can only find something where there are too many.
+  if (counts.messages <= check.messages) return;
+  let after: string | null = null;
+  do {
+    signal.throwIfAborted();
+    const page = await projected.receptions(after, target, PAGE_OF_ROWS);
+    await findStrangers(log, page, found);
+    after = page.length < PAGE_OF_ROWS ? null : page[page.length - 1]!.id;
+  } while (after !== null);
+}
+
+async function findStrangers(
+  log: EventLog,
+  page: readonly { readonly id: string; readonly sequence: number }[],
+  found: (finding: Finding) => void,
+): Promise<void> {
+  const stored = await readEvents(
+    log,
+    page.map(({ sequence }) => sequence),
+  );
+  const received = new Set(stored.map(({ event }) => event.subject));
+  for (const { id, sequence } of page) {
+    if (received.has(id)) continue;
+    const detail = `PostgreSQL says that it was received at sequence ${sequence}`;
+    found({ rule: 'row_without_event', sequence, subject: id, detail });
+  }
+}
+
+/** Counts all findings and keeps the first of each rule. */
+class Report {
+  private readonly counts = new Map<Rule, number>();
+  private readonly findings: Finding[] = [];
+
+  readonly found = (finding: Finding): void => {
+    const count = (this.counts.get(finding.rule) ?? 0) + 1;
+    this.counts.set(finding.rule, count);
+    if (count <= SHOWN_PER_RULE) this.findings.push(finding);
+  };
+
+  of({ events, messages }: LogCheck, lastSequence: number, comparedUpTo: number): VerifyReport {
+    const ok = [...this.counts.keys()].every((rule) => !isBroken({ rule }));
+    const counts = Object.fromEntries(this.counts);
+    return { ok, events, messages, lastSequence, comparedUpTo, counts, findings: this.findings };
+  }
+}

@@ -1,0 +1,162 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../../domain/caller.js';
+import type { EventContext, MessageEvent, MessageReceived } from '../../domain/message/message.events.js';
+import { discard, requeue } from '../../domain/message/requeue.decision.js';
+import type { EventLog } from '../../log/event-log.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import {
+  type AttemptView,
+  DEAD_LETTER_READER,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterReader,
+} from '../../projection/read/dead-letter-reader.port.js';
+import {
+  type Page,
+  PROJECTION_POSITION,
+  type ProjectionPosition,
+} from '../../projection/read/message-reader.port.js';
+
+/** Read and put back at once; each page's events share a few writes of the log. */
+const PAGE = 500;
+
+export interface Requeued {
+  readonly requeued: number;
+  /** Their deadline has passed: they would expire instead of being run, so they stay dead letters. */
+  readonly pastDeadline: number;
+  /** There are more that the filter matches; ask again. */
+  readonly more: boolean;
+}
+
+/**
+ * What admins do with messages that failed for good. Each command is an event of the message's, stored once for each
+ * death of it however many ask for it: the projection says whether it is still dead, and for the moment until that
+ * knows, the append's key does.
+ */
+@Injectable()
+export class DeadLetters {
+  constructor(
+    @Inject(DEAD_LETTER_READER) private readonly reader: DeadLetterReader,
+    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(SOURCES) private readonly sources: Sources,
+  ) {}
+
+  /** @throws {InvalidCursorError} */
+  list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
+    return this.reader.list(filter, 'newest_first', limit, cursor);
+  }
+
+  /** As the log has it now; null for what is no dead letter of the tenant's. */
+  async find(tenant: string, messageId: string): Promise<DeadLetter | null> {
+    await this.reach(await this.log.lastSequence());
+    return this.reader.find(tenant, messageId);
+  }
+
+  attempts(messageId: string): Promise<AttemptView[]> {
+    return this.reader.attempts(messageId);
+  }
+
+  /** `gone` when there is no such dead letter, or its request is no longer in the log. */
+  async requeue(
+    caller: Caller,
+    messageId: string,
+    reason: string,
+  ): Promise<'requeued' | 'gone' | 'past_deadline'> {
+    const letter = await this.find(caller.tenant, messageId);
+    const received = letter && (await this.receptionOf(letter));
+    if (letter === null || received === null) return 'gone';
+    if (this.isPastDeadline(received)) return 'past_deadline';
+    await this.reach(await this.putBack(letter, received, caller, reason));
+    return 'requeued';
+  }
+
+  /**
+   * In the order in which they failed, and at most `limit`: turns of a conversation come back in theirs. Those that fail
+   * again meanwhile are not put back a second time.
+   */
+  async requeueAll(
+    caller: Caller,
+    filter: DeadLetterFilter,
+    limit: number,
+    reason: string,
+  ): Promise<Requeued> {
+    await this.reach(await this.log.lastSequence());
+    let requeued = 0;
+    let pastDeadline = 0;
+    let newest = 0;
+    let cursor: string | null = null;
+    for (let left = limit; left > 0; ) {
+      const size = Math.min(PAGE, left);
+      const page: Page<DeadLetter> = await this.reader.list(filter, 'oldest_first', size, cursor);
+      const receptions = await Promise.all(page.data.map((letter) => this.receptionOf(letter)));
+      const there = page.data.flatMap((letter, at) => {
+        const received = receptions[at] ?? null;
+        return received === null ? [] : [{ letter, received }];
+      });
+      const wanted = there.filter(({ received }) => !this.isPastDeadline(received));
+      // Begun in their order, which is that of the log then.
+      const sequences = await Promise.all(
+        wanted.map(({ letter, received }) => this.putBack(letter, received, caller, reason)),
+      );
+      requeued += sequences.length;
+      pastDeadline += there.length - wanted.length;
+      newest = Math.max(newest, ...sequences);
+      left -= page.data.length;
+      cursor = page.nextCursor;
+      if (cursor === null) break;
+    }
+    await this.reach(newest);
+    return { requeued, pastDeadline, more: cursor !== null };
+  }
+
+  /** False when there is no such dead letter. */
+  async discard(caller: Caller, messageId: string, reason: string): Promise<boolean> {
+    const letter = await this.find(caller.tenant, messageId);
+    if (letter === null) return false;
+    const event = discard(this.context(letter), caller.name, reason);
+    const { firstSequence } = await this.append('discard', letter, [event]);
+    await this.reach(firstSequence);
+    return true;
+  }
+
+  /** Null when the log does not hold it any more. */
+  private async receptionOf({ receivedSequence }: DeadLetter): Promise<MessageReceived | null> {
+    const stored = await this.log.get(receivedSequence);
+    return stored?.event.type === 'llmq.message.received.v1' ? stored.event : null;
+  }
+
+  private isPastDeadline({ data: { deadline } }: MessageReceived): boolean {
+    return deadline !== null && Date.parse(deadline) <= this.sources.nowMs();
+  }
+
+  /** Resolves with where it lies in the log. Nothing is awaited before the append begins. */
+  private async putBack(
+    letter: DeadLetter,
+    { data: received, traceparent }: MessageReceived,
+    caller: Caller,
+    reason: string,
+  ): Promise<number> {
+    const { lastAttempt, receivedSequence } = letter;
+    const failed = { lastAttempt, receivedSequence, received };
+    const events = requeue(this.context(letter, traceparent), failed, caller.name, reason);
+    return (await this.append('requeue', letter, events)).firstSequence;
+  }
+
+  private append(what: string, { messageId, terminalSequence }: DeadLetter, events: readonly MessageEvent[]) {
+    return this.log.append(events, { dedupeKey: `${what}:${messageId}:${terminalSequence}` });
+  }
+
+  private context({ messageId, tenant, priority }: DeadLetter, traceparent?: string): EventContext {
+    const now = new Date(this.sources.nowMs()).toISOString();
+    return { messageId, tenant, lane: priority, now, newId: this.sources.newId, traceparent };
+  }
+
+  /** Who looks at the list afterwards sees what was done. A projection that is behind only delays that. */
+  private async reach(sequence: number): Promise<void> {
+    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  }
+}

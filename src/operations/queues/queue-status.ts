@@ -1,0 +1,82 @@
+import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
+import type { LanePauses, Pause } from '../../dispatch/lanes/lane-pauses.js';
+import type { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
+import { LANES, type Lane } from '../../domain/message/message.events.js';
+import type { LaneFigures, QueueFigures } from '../../projection/read/queue-figures.port.js';
+import { OnceAWhile } from './once-a-while.js';
+
+/** Of the throughput and the waits that the status tells. */
+export const STATUS_SPAN_MS = 60_000;
+const FIGURES_FOR_MS = 1_000;
+
+export interface LaneStatus {
+  readonly lane: Lane;
+  /** Null where the broker did not tell. */
+  readonly waiting: number | null;
+  readonly running: number;
+  readonly held: number;
+  readonly scheduled: number;
+  readonly dead: number;
+  readonly oldestAgeSeconds: number | null;
+  readonly capacity: number;
+  /** Messages per second that ended in the last minute. */
+  readonly throughput: number;
+  readonly averageWaitMs: number | null;
+  readonly p95WaitMs: number | null;
+  readonly pause: Pause | null;
+}
+
+export interface LagReader {
+  read(): Promise<ReadonlyMap<Lane, LaneLag>>;
+}
+
+/** The state of the lanes over all processes and tenants, at most about a second old. */
+export class QueueStatus {
+  private readonly kept: OnceAWhile<ReadonlyMap<Lane, LaneFigures>>;
+
+  constructor(
+    private readonly lag: LagReader,
+    private readonly workers: WorkersSeen,
+    private readonly pauses: LanePauses,
+    private readonly figures: QueueFigures,
+    private readonly nowMs: () => number,
+  ) {
+    this.kept = new OnceAWhile(nowMs);
+  }
+
+  async lanes(): Promise<LaneStatus[]> {
+    const [lag, figures] = await Promise.all([
+      this.lag.read(),
+      this.kept.get('lanes', FIGURES_FOR_MS, () => this.figures.lanes(STATUS_SPAN_MS)),
+    ]);
+    return LANES.map((lane) => this.status(lane, lag.get(lane), figures.get(lane)));
+  }
+
+  get workerCount(): number {
+    return this.workers.count;
+  }
+
+  private status(lane: Lane, lag: LaneLag | undefined, figures: LaneFigures | undefined): LaneStatus {
+    const { workers } = this;
+    const since = figures?.oldestWaitingSince ?? null;
+    return {
+      lane,
+      waiting: waitingOf(lag, workers.running(lane)),
+      running: workers.running(lane),
+      held: figures?.held ?? 0,
+      scheduled: figures?.scheduled ?? 0,
+      dead: figures?.dead ?? 0,
+      oldestAgeSeconds: since === null ? null : Math.max(0, (this.nowMs() - Date.parse(since)) / 1_000),
+      capacity: workers.capacity(lane),
+      throughput: (figures?.ended ?? 0) / (STATUS_SPAN_MS / 1_000),
+      averageWaitMs: figures?.averageWaitMs ?? null,
+      p95WaitMs: figures?.p95WaitMs ?? null,
+      pause: this.pauses.pauseOf(lane),
+    };
+  }
+}
+
+/** What workers hold waits too, until it runs. */
+export function waitingOf(lag: LaneLag | undefined, running: number): number | null {
+  return lag === undefined ? null : Math.max(0, lag.waiting + lag.held - running);
+}

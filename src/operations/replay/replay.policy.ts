@@ -1,0 +1,113 @@
+import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
+
+/** A message of the past, as the service tells it. */
+export interface PastMessage {
+  readonly id: string;
+  readonly userId: string;
+  readonly request: ModelRequest;
+  readonly metadata: Record<string, unknown>;
+  readonly priority: Lane;
+  readonly maxRetries: number;
+  readonly timeoutMs: number;
+}
+
+/** How a message ended, in what can be compared. */
+export interface Outcome {
+  readonly status: string;
+  readonly model: string | null;
+  /** Of the answer's text, in characters; null without an answer. */
+  readonly length: number | null;
+  readonly finishReason: string | null;
+  readonly promptTokens: number | null;
+  readonly completionTokens: number | null;
+  /** From reception to its last call, and what that call took, in milliseconds; null without an answer. */
+  readonly waitedMs: number | null;
+  readonly callMs: number | null;
+  readonly error: string | null;
+}
+
+export interface ReplayChanges {
+  readonly model?: string;
+  readonly priority?: Lane;
+}
+
+/**
+ * The submission that repeats a message. It stands alone: not a turn of the old conversation, which it would change.
+ */
+export function replayBody(past: PastMessage, { model, priority }: ReplayChanges): Record<string, unknown> {
+  const { content, messages, parameters } = past.request;
+  return {
+    user_id: past.userId,
+    ...(content === undefined ? { messages } : { content }),
+    model: model ?? past.request.model,
+    parameters,
+    metadata: past.metadata,
+    priority: priority ?? past.priority,
+    max_retries: past.maxRetries,
+    timeout_ms: Math.max(1, Math.round(past.timeoutMs)),
+    replay_of: past.id,
+  };
+}
+
+/** What a million tokens cost, in a currency of one's own. */
+export interface Price {
+  readonly prompt: number;
+  readonly completion: number;
+}
+
+/** Null where the tokens or the model's price are not known. */
+export function costOf(outcome: Outcome, prices: ReadonlyMap<string, Price>): number | null {
+  const price = outcome.model === null ? undefined : prices.get(outcome.model);
+  const { promptTokens, completionTokens } = outcome;
+  if (price === undefined || promptTokens === null || completionTokens === null) return null;
+  return (promptTokens * price.prompt + completionTokens * price.completion) / 1_000_000;
+}
+
+/** `user_id=ann`, `metadata.team=blue`. */
+export interface ReplayFilter {
+  /** What the service's list filters by. */
+  readonly query: Readonly<Record<string, string>>;
+  /** What is compared here: the message's model, or parts of its metadata, as text. */
+  readonly model?: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const LISTED = ['user_id', 'conversation_id', 'status', 'priority'];
+
+/** @throws {Error} for what is no filter, in words */
+export function replayFilter(pairs: readonly string[]): ReplayFilter {
+  const query: Record<string, string> = {};
+  const metadata: Record<string, string> = {};
+  let model: string | undefined;
+  const given = new Set<string>();
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const [key, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (given.has(key)) throw new Error(`"${pair}" is the second filter by ${key}; a message has one.`);
+    given.add(key);
+    if (at > 0 && LISTED.includes(key)) query[key] = value;
+    else if (key === 'model') model = value;
+    else if (key.startsWith('metadata.')) metadata[key.slice('metadata.'.length)] = value;
+    else
+      throw new Error(
+        `"${pair}" is no filter; give ${LISTED.join(', ')}, model or metadata.<key> as key=value.`,
+      );
+  }
+  return { query, metadata, ...(model === undefined ? {} : { model }) };
+}
+
+export function isWanted(
+  { model, metadata }: ReplayFilter,
+  message: { readonly model: string | null; readonly metadata: Record<string, unknown> },
+): boolean {
+  if (model !== undefined && message.model !== model) return false;
+  return Object.entries(metadata).every(([key, value]) => String(message.metadata[key]) === value);
+}
+
+/** `model=prompt/completion`, for a million tokens each. @throws {Error} for what is no price, in words */
+export function priceOf(text: string): [model: string, price: Price] {
+  const found = /^(.+)=(\d+(?:\.\d+)?)\/(\d+(?:\.\d+)?)$/.exec(text);
+  if (found === null)
+    throw new Error(`"${text}" is no price; give model=prompt/completion, such as gpt-5-mini=0.25/2.`);
+  return [found[1]!, { prompt: Number(found[2]), completion: Number(found[3]) }];
+}

@@ -1,0 +1,126 @@
+import type { DataSource } from 'typeorm';
+import type { ProjectedRows } from '../../domain/message/message.projection.js';
+import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import type { Checkpoint } from '../tables/checkpoint.js';
+import { codeOf } from '../tables/database.errors.js';
+import type { BatchWriter } from './batch-writer.port.js';
+import { cutAtErasures, FoldMemory } from './fold-memory.js';
+import { gatheredBatches } from './gathered-batches.js';
+import type { Linger } from './linger.js';
+
+export interface FoldTarget {
+  readonly log: EventLog;
+  readonly schema: string;
+  /** A new one for each run. */
+  readonly newWriter: () => BatchWriter;
+  /** Reads what is not remembered, while the writer writes. */
+  readonly dataSource: DataSource;
+  /** The most events that are folded at a time. */
+  readonly maxBatch: number;
+  /** Records that are asked of the broker at a time, where they are more. */
+  readonly ahead?: number;
+  /** Lets few events wait for others, where there is no hurry. */
+  readonly linger?: Linger | undefined;
+  /** What is folded when this sequence is reached is written, however little. */
+  readonly until?: number;
+}
+
+type OnApplied = (checkpoint: Checkpoint, turns: readonly string[]) => void;
+
+/** What a transaction will hold, so far. */
+interface OpenBatch {
+  readonly from: Checkpoint;
+  to: Checkpoint;
+  readonly turns: string[];
+}
+
+/** PostgreSQL's `unique_violation`. */
+const UNIQUE_VIOLATION = '23505';
+
+/**
+ * Folds the log into the tables from a checkpoint on, until the signal aborts. A batch is read, folded and encoded
+ * while PostgreSQL writes the one before; they are committed in their order, each with its checkpoint.
+ *
+ * A message that is received is taken for a new one, without a look at PostgreSQL, which would be most of the looks there
+ * are. The log may hold a reception twice, though, where an append in doubt was repeated late. Then the key of the
+ * requests refuses the transaction, and the fold goes on from the last checkpoint with a look at each.
+ *
+ * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
+ * @throws {FencedError} when another writer or a rebuild moved the checkpoint
+ * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded. Whole batches before it are written
+ */
+export async function foldLog(
+  target: FoldTarget,
+  from: Checkpoint,
+  signal: AbortSignal,
+  onApplied: OnApplied,
+): Promise<void> {
+  let applied = from;
+  const counted: OnApplied = (checkpoint, turns) => {
+    applied = checkpoint;
+    onApplied(checkpoint, turns);
+  };
+  try {
+    await run(target, true, from, signal, counted);
+  } catch (error) {
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    // What was refused is no failure, and whoever aborted takes it up again.
+    if (!signal.aborted) await run(target, false, applied, signal, onApplied);
+  }
+}
+
+async function run(
+  target: FoldTarget,
+  receivedAreNew: boolean,
+  from: Checkpoint,
+  signal: AbortSignal,
+  onApplied: OnApplied,
+): Promise<void> {
+  const { log, maxBatch, ahead = maxBatch, until = Number.POSITIVE_INFINITY } = target;
+  const memory = new FoldMemory(target.dataSource, target.schema, receivedAreNew);
+  const writer = target.newWriter();
+  const failed = new AbortController();
+  const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch, ahead };
+  let batch = begun(from);
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    const batches = gatheredBatches(log.read(from.sequence + 1, read), maxBatch, target.linger);
+    for await (const events of batches) {
+      for (const part of cutAtErasures(events)) {
+        const rows = await memory.fold(part);
+        const full = writer.add(rows);
+        extend(batch, part, rows.messages);
+        if (!full && !rows.erases && batch.to.sequence < until) continue;
+        const { to, turns } = batch;
+        const write = writer.seal(batch.from, to);
+        await writing;
+        memory.sealed();
+        writing = write().then(() => onApplied(to, turns));
+        // An idle log yields nothing that would lead to the next `await`: end the reading, and it comes to light below.
+        writing.catch(() => failed.abort());
+        batch = begun(to);
+        if (rows.erases) await writing;
+      }
+    }
+  } finally {
+    failed.abort();
+    await writing;
+  }
+}
+
+function begun(from: Checkpoint): OpenBatch {
+  return { from, to: from, turns: [] };
+}
+
+function extend(
+  batch: OpenBatch,
+  events: readonly StoredEvent[],
+  { messages, turnMoves }: ProjectedRows,
+): void {
+  const last = events[events.length - 1]!;
+  batch.to = { sequence: last.sequence, eventId: last.event.id, generation: batch.from.generation };
+  for (const { id, conversationId, heldBehind, terminalSequence } of messages.values()) {
+    if (conversationId === null) continue;
+    if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) batch.turns.push(id);
+  }
+}

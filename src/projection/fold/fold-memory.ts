@@ -1,0 +1,158 @@
+import type { DataSource } from 'typeorm';
+import {
+  type ConversationRows,
+  type LeftoverEvent,
+  projectConversations,
+  type SequencedConversationEvent,
+} from '../../domain/conversation/conversation.projection.js';
+import type { ConversationState } from '../../domain/conversation/conversation.state.js';
+import { type ProjectedRows, project, type SequencedEvent } from '../../domain/message/message.projection.js';
+import type { MessageState } from '../../domain/message/message.state.js';
+import { MalformedEventError } from '../../log/event-log.errors.js';
+import type { StoredEvent } from '../../log/event-log.port.js';
+import { isConversationEvent, isMessageEvent } from '../../log/log-event.events.js';
+import { loadConversations, loadErased } from '../read/conversation-loader.js';
+import { loadStates } from '../read/state-loader.js';
+import { HotStates } from './hot-states.js';
+
+/**
+ * In states; one of a message takes about a kilobyte. Those of a longer backlog are read again when their turn comes, many
+ * at a time.
+ */
+const HOT_MESSAGES = 5_000;
+const HOT_CONVERSATIONS = 10_000;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export interface FoldedRows {
+  readonly messages: ProjectedRows;
+  readonly conversations: ConversationRows;
+  /** Its last event takes rows away: nothing may be looked up in PostgreSQL before it is written. */
+  readonly erases: boolean;
+}
+
+/** Folds batch after batch, and remembers the states that move. A new run of the fold begins with a new one. */
+export class FoldMemory {
+  private readonly messages: HotStates<MessageState>;
+  private readonly conversations: HotStates<ConversationState>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly schema: string,
+    /** PostgreSQL is not asked whether it knows a message whose reception is folded. */
+    private readonly receivedAreNew: boolean,
+  ) {
+    const messages = (ids: readonly string[]) => loadStates(dataSource, schema, ids);
+    this.messages = new HotStates(messages, HOT_MESSAGES, (state) => state.terminalSequence === null);
+    const conversations = (ids: readonly string[]) => loadConversations(dataSource, ids);
+    this.conversations = new HotStates(conversations, HOT_CONVERSATIONS, ({ state }) => state !== 'erased');
+  }
+
+  /** What was folded goes to PostgreSQL as one transaction from here on; the one before it is there. */
+  sealed(): void {
+    this.messages.sealed();
+    this.conversations.sealed();
+  }
+
+  async fold(events: readonly StoredEvent[]): Promise<FoldedRows> {
+    const ofMessages = events.filter(isOfMessage);
+    const { subjects, begun } = subjectsOf(ofMessages);
+    const known = await this.messages.get(subjects, this.receivedAreNew ? begun : undefined);
+    const strange = [...subjects].filter((id) => !known.has(id) && !begun.has(id));
+    const { kept, leftovers } = await this.withoutErased(strange, ofMessages);
+    const messages = project(known, kept);
+    const ofConversations = events.filter(isOfConversation);
+    const rows = await this.foldConversations(ofConversations, messages);
+    this.messages.put(messages.messages);
+    const erased = erasedBy(ofConversations);
+    this.messages.forget(erased);
+    const conversations = { ...rows, leftovers: [...leftovers, ...rows.leftovers] };
+    return { messages, conversations, erases: isErasure(events[events.length - 1]!) };
+  }
+
+  private async foldConversations(
+    events: readonly SequencedConversationEvent[],
+    { requests }: ProjectedRows,
+  ): Promise<ConversationRows> {
+    const ids = subjectsOf(events).subjects;
+    for (const { event } of requests) {
+      const id = event.data.conversation_id;
+      if (id !== null && UUID.test(id)) ids.add(id);
+    }
+    const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
+    const rows = projectConversations(known, events, requests);
+    this.conversations.put(rows.conversations);
+    return rows;
+  }
+
+  /**
+   * Of messages that nobody knows and that don't begin here, all events but the erased ones' are left for the fold to
+   * judge.
+   */
+  private async withoutErased(
+    strange: readonly string[],
+    events: readonly SequencedEvent[],
+  ): Promise<{ kept: readonly SequencedEvent[]; leftovers: readonly LeftoverEvent[] }> {
+    if (strange.length === 0) return { kept: events, leftovers: [] };
+    const erased = await loadErased(this.dataSource, this.schema, strange);
+    const leftovers: LeftoverEvent[] = [];
+    const kept = events.filter(({ event, sequence }) => {
+      const conversationId = erased.get(event.subject);
+      if (conversationId === undefined) return true;
+      leftovers.push({ conversationId, messageId: event.subject, sequence });
+      return false;
+    });
+    return { kept, leftovers };
+  }
+}
+
+/** Parts of a batch that are written one after the other: what takes rows away comes last in its part. */
+export function* cutAtErasures(
+  events: readonly StoredEvent[],
+): Generator<readonly StoredEvent[], void, undefined> {
+  let from = 0;
+  for (let at = 0; at < events.length; at += 1) {
+    if (!isErasure(events[at]!)) continue;
+    yield events.slice(from, at + 1);
+    from = at + 1;
+  }
+  if (from < events.length) yield from === 0 ? events : events.slice(from);
+}
+
+function isErasure({ event }: StoredEvent): boolean {
+  return (
+    event.type === 'llmq.conversation.erased.v1' || event.type === 'llmq.conversation.erasure-finished.v1'
+  );
+}
+
+function erasedBy(events: readonly SequencedConversationEvent[]): string[] {
+  return events.flatMap(({ event }) =>
+    event.type === 'llmq.conversation.erased.v1' ? (event.data.message_ids ?? []) : [],
+  );
+}
+
+function isOfMessage(stored: StoredEvent): stored is StoredEvent & SequencedEvent {
+  return isMessageEvent(stored.event);
+}
+
+function isOfConversation(stored: StoredEvent): stored is StoredEvent & SequencedConversationEvent {
+  return isConversationEvent(stored.event);
+}
+
+/** What the events are of; `begun` are the messages of which the first event here is their reception. */
+function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; begun: Set<string> } {
+  const subjects = new Set<string>();
+  const begun = new Set<string>();
+  let last = '';
+  for (const { event, sequence } of events) {
+    const id = event.subject;
+    if (id === last) continue;
+    last = id;
+    if (subjects.has(id)) continue;
+    if (!UUID.test(id))
+      throw new MalformedEventError(`its subject ${JSON.stringify(id)} is not a UUID`, sequence);
+    subjects.add(id);
+    if (event.type === 'llmq.message.received.v1') begun.add(id);
+  }
+  return { subjects, begun };
+}

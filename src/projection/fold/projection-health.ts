@@ -1,0 +1,56 @@
+import type { DataSource } from 'typeorm';
+import type { EventLog } from '../../log/event-log.port.js';
+import type { Sources } from '../../platform/clock.js';
+import { readCheckpoint } from '../tables/checkpoint.js';
+import { databaseOf } from '../tables/data-source.js';
+
+/** A backlog that shrinks is only a backlog; one that no process works on for this long is a failure. */
+const STALLED_AFTER_MS = 15_000;
+
+/**
+ * Whether the tables keep up with the log, seen from any process: from the checkpoint and the log's end, whoever
+ * projects. Call it now and then; it compares with what it saw before.
+ */
+export class ProjectionHealth {
+  readonly name = 'projection';
+  private applied = -1;
+  private progressAt = 0;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly log: EventLog,
+    private readonly sources: Pick<Sources, 'nowMs'>,
+  ) {}
+
+  /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */
+  async lag(): Promise<number> {
+    const { sequence, last } = await this.positions();
+    return Math.max(0, last - sequence);
+  }
+
+  /** Rejects when PostgreSQL or the log does not answer. */
+  async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    const { sequence, last } = await this.positions();
+    const now = this.sources.nowMs();
+    if (sequence !== this.applied || sequence >= last) this.progressAt = now;
+    this.applied = sequence;
+    const lag = Math.max(0, last - sequence);
+    const stalledMs = now - this.progressAt;
+    if (stalledMs < STALLED_AFTER_MS) return { ok: true, detail: behind(lag) };
+    return {
+      ok: false,
+      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector gets on. Where one runs, its log says why`,
+    };
+  }
+
+  private async positions(): Promise<{ readonly sequence: number; readonly last: number }> {
+    const last = await this.log.lastSequence();
+    const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    return { sequence, last };
+  }
+}
+
+/** Positions have gaps, so their distance is only the most that can be missing. */
+function behind(lag: number): string {
+  return lag === 0 ? 'up to date with the log' : `up to ${lag} events behind the log`;
+}

@@ -1,0 +1,59 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { connectNats } from '../../../broker/connect-nats.js';
+import { openEventLog } from '../../../log/jetstream/open-event-log.js';
+import { systemSources } from '../../../platform/clock.js';
+import { createLogger } from '../../../platform/logging/logger.js';
+import { PostgresHeldTurns } from '../../read/postgres-held-turns.js';
+import { openDatabase } from '../../tables/data-source.js';
+import { LINGER_MS, Linger } from '../linger.js';
+import { Projector } from '../projector.js';
+import { TurnRelay } from '../turn-relay.js';
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.js';
+import { WantedPosition } from './wanted-position.js';
+
+/** Reads only what the fold does not remember, and the turns that are ready. */
+const POOL_SIZE = 4;
+
+/**
+ * The projector in a thread, with connections of its own: nothing of its work, from the bytes of the broker to the bytes
+ * for PostgreSQL, is on the way of messages and requests. Whatever ends it here ends the thread, whose death frees the
+ * lock as that of a process does; `ThreadedProjector` starts another.
+ */
+const port = parentPort!;
+const { config, logLevel } = workerData as ThreadStart;
+const tell = (message: FromThread) => port.postMessage(message);
+
+const logger = createLogger(config);
+logger.level = logLevel;
+const nats = await connectNats(config, logger, { name: 'llm-message-queue projector' });
+const log = await openEventLog(nats, config, logger);
+const { url, schema } = config.database;
+const dataSource = await openDatabase({ url, schema, poolSize: POOL_SIZE });
+const wanted = new WantedPosition();
+const projector = new Projector({
+  ...{ log, dataSource, logger, sources: systemSources },
+  maxBatch: config.projection.max_batch,
+  turns: new TurnRelay({ held: new PostgresHeldTurns(dataSource), log, sources: systemSources, logger }),
+  linger: new Linger(LINGER_MS, wanted),
+  announce: (sequence, run) => {
+    wanted.reached(sequence);
+    tell({ kind: 'applied', sequence, run });
+  },
+  onStopped: (stop) => tell({ kind: 'stopped', stop }),
+  onHealth: (health) => tell({ kind: 'health', health }),
+});
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'wanted') wanted.heard(message.sequence);
+  else void stop();
+});
+projector.start();
+
+async function stop(): Promise<void> {
+  await projector.stop();
+  await log.close();
+  await nats.close();
+  await dataSource.destroy();
+  // Of this thread, not of the process.
+  process.exit();
+}

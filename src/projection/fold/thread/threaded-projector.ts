@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { backoffDelayMs } from '../../../domain/message/backoff.policy.js';
+import type { ServiceConfig } from '../../../platform/config/service-config.js';
+import { THREAD_LIMITS } from '../../../platform/heap.js';
+import { threadFile } from '../../../platform/thread-file.js';
+import type { ReadDemand } from '../linger.js';
+import type { ProcessProjector, ProjectionStop, ProjectorHealth } from '../projector.port.js';
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.js';
+
+const THREAD = threadFile(import.meta.url, './projector.thread.js');
+const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
+/** A thread that lived this long did not fail at its start. */
+const LIVED_MS = 60_000;
+/** Longer than a batch takes. A thread that is still waiting for a server then has nothing to finish. */
+const STOP_MS = 8_000;
+
+export interface ThreadedProjectorParts {
+  readonly config: ServiceConfig;
+  readonly logger: Logger;
+  readonly demand: ReadDemand;
+  readonly announce: (applied: number, run: string) => void;
+  readonly onStopped: (stop: ProjectionStop) => void;
+}
+
+/**
+ * The projector in a thread of its own, as this thread sees it.
+ *
+ * States: not started -> running (a thread is there, or is being started) -> stopped. A thread that ends by itself, in
+ * whatever way, is followed by another after a backoff; what it had not committed is read again from the checkpoint.
+ */
+export class ThreadedProjector implements ProcessProjector {
+  private readonly stopping = new AbortController();
+  private thread: Worker | null = null;
+  private work: Promise<void> | null = null;
+  private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
+
+  constructor(private readonly parts: ThreadedProjectorParts) {
+    parts.demand.onWaiting((sequence) => this.send({ kind: 'wanted', sequence }));
+  }
+
+  get health(): ProjectorHealth {
+    return this.state;
+  }
+
+  start(): void {
+    if (this.work !== null) return;
+    this.state = { ...this.state, running: true };
+    this.work = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.send({ kind: 'stop' });
+    const overdue = setTimeout(() => void this.thread?.terminate(), STOP_MS);
+    await this.work;
+    clearTimeout(overdue);
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    for (let failures = 0; !signal.aborted; ) {
+      const startedAt = performance.now();
+      const error = await this.untilThreadEnds();
+      if (signal.aborted) break;
+      failures = performance.now() - startedAt > LIVED_MS ? 1 : failures + 1;
+      this.parts.logger.error({ err: error }, "The projector's thread has ended; starting another");
+      this.state = { ...this.state, active: false, lag: null, error: error.message };
+      await sleep(backoffDelayMs(failures, BACKOFF, Math.random()), undefined, { signal }).catch(() => {});
+    }
+    this.state = { ...this.state, running: false, active: false };
+  }
+
+  /** Why it ended; never rejects. */
+  private async untilThreadEnds(): Promise<Error> {
+    const { config, logger } = this.parts;
+    const workerData: ThreadStart = { config, logLevel: logger.level };
+    const thread = new Worker(THREAD, { workerData, resourceLimits: THREAD_LIMITS });
+    this.thread = thread;
+    let failure = new Error('it ended without an error');
+    thread.on('error', (error) => {
+      failure = error;
+    });
+    thread.on('message', (message: FromThread) => this.heard(message));
+    await once(thread, 'exit').catch(() => {});
+    this.thread = null;
+    return failure;
+  }
+
+  private heard(message: FromThread): void {
+    switch (message.kind) {
+      case 'health':
+        this.state = message.health;
+        break;
+      case 'applied':
+        this.parts.announce(message.sequence, message.run);
+        break;
+      case 'stopped':
+        this.parts.onStopped(message.stop);
+        break;
+      default:
+        assertNever(message);
+    }
+  }
+
+  private send(message: ToThread): void {
+    this.thread?.postMessage(message);
+  }
+}
+
+function assertNever(message: never): never {
+  throw new Error(`Not a message of the projector's thread: ${JSON.stringify(message)}`);
+}

@@ -1,0 +1,34 @@
+import type { DataSource } from 'typeorm';
+import { ConversationEntity } from '../tables/entities/conversation.entity.js';
+import { storableIdentifier } from '../tables/storable-text.js';
+import type { ConversationFilter } from './conversation-reader.port.js';
+import type { PageEnd } from './message-cursor.js';
+
+/** Conversations behind a row, newest first, in the order of one of the indexes by time or by user and time. */
+export function conversationPage(
+  dataSource: DataSource,
+  filter: ConversationFilter,
+  limit: number,
+  behind: PageEnd | null,
+): Promise<ConversationEntity[]> {
+  const query = dataSource
+    .getRepository(ConversationEntity)
+    .createQueryBuilder('c')
+    .where('c.tenant = :tenant', { tenant: storableIdentifier(filter.tenant) });
+  if (filter.userId !== undefined) {
+    query.andWhere('c.userId = :userId', { userId: storableIdentifier(filter.userId) });
+  }
+  if (filter.state === undefined) query.andWhere("c.state <> 'erased'");
+  else query.andWhere('c.state = :state', { state: filter.state });
+  if (filter.priority !== undefined) query.andWhere('c.priority = :priority', { priority: filter.priority });
+  if (filter.title !== undefined) {
+    query.andWhere('c.title ILIKE :title', { title: `%${escaped(filter.title)}%` });
+  }
+  if (behind !== null) query.andWhere('(c.createdAt, c.id) < (:createdAt, :id)', { ...behind });
+  return query.orderBy('c.createdAt', 'DESC').addOrderBy('c.id', 'DESC').limit(limit).getMany();
+}
+
+/** A search is for the text itself: what LIKE gives a meaning loses it. */
+function escaped(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
+}

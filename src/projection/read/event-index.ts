@@ -1,0 +1,81 @@
+import type { DataSource } from 'typeorm';
+import { databaseOf } from '../tables/data-source.js';
+import { storableIdentifier } from '../tables/storable-text.js';
+
+/** Whose a message is: what its later events do not repeat. */
+export interface MessageOwner {
+  readonly userId: string;
+  readonly conversationId: string | null;
+}
+
+/** Where events lie in the log, answered from indexes of the projection. */
+export interface EventIndex {
+  /** The sequences behind `after` of a message's events, rising, at most `limit`. */
+  ofMessage(id: string, after: number, limit: number): Promise<number[]>;
+  /** The same for a conversation: its own events and those of its messages. */
+  ofConversation(tenant: string, conversationId: string, after: number, limit: number): Promise<number[]>;
+  /** The owners of those of `ids` that the projection knows. */
+  owners(ids: readonly string[]): Promise<Map<string, MessageOwner>>;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const EVENT_INDEX = Symbol('EventIndex');
+
+/** Reads `message_events_pkey` (message, sequence) `message_requests_by_conversation` and `conversation_events_pkey`; never a whole table. */
+export class PostgresEventIndex implements EventIndex {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async ofMessage(id: string, after: number, limit: number): Promise<number[]> {
+    return this.sequences(eventsOfMessageSql(this.schema), [id, after, limit]);
+  }
+
+  async ofConversation(
+    tenant: string,
+    conversationId: string,
+    after: number,
+    limit: number,
+  ): Promise<number[]> {
+    const owner = [storableIdentifier(tenant), storableIdentifier(conversationId)];
+    const uuid = UUID.test(conversationId) ? conversationId : null;
+    return this.sequences(eventsOfConversationSql(this.schema), [...owner, uuid, after, limit]);
+  }
+
+  async owners(ids: readonly string[]): Promise<Map<string, MessageOwner>> {
+    if (ids.length === 0) return new Map();
+    const rows: ({ id: string } & MessageOwner)[] = await this.dataSource.query(
+      `SELECT message_id AS id, user_id AS "userId", conversation_id AS "conversationId"
+        FROM "${this.schema}".message_requests WHERE message_id = ANY($1::uuid[])`,
+      [ids],
+    );
+    return new Map(rows.map(({ id, userId, conversationId }) => [id, { userId, conversationId }]));
+  }
+
+  private get schema(): string {
+    return databaseOf(this.dataSource).schema;
+  }
+
+  private async sequences(sql: string, parameters: unknown[]): Promise<number[]> {
+    const rows: { sequence: string | number }[] = await this.dataSource.query(sql, parameters);
+    return rows.map(({ sequence }) => Number(sequence));
+  }
+}
+
+export function eventsOfMessageSql(schema: string): string {
+  return `SELECT sequence FROM "${schema}".message_events
+    WHERE message_id = $1::uuid AND sequence > $2 ORDER BY sequence LIMIT $3`;
+}
+
+/** Its own events and those of its messages. `$3` is its id where that is a UUID: a client of OpenAI's may name another. */
+export function eventsOfConversationSql(schema: string): string {
+  return `SELECT sequence FROM (
+      SELECT e.sequence
+        FROM "${schema}".message_requests q JOIN "${schema}".message_events e ON e.message_id = q.message_id
+        WHERE q.tenant = $1 AND q.conversation_id = $2
+      UNION ALL
+      SELECT c.sequence
+        FROM "${schema}".conversations v JOIN "${schema}".conversation_events c ON c.conversation_id = v.id
+        WHERE v.tenant = $1 AND v.id = $3::uuid
+    ) events
+    WHERE sequence > $4 ORDER BY sequence LIMIT $5`;
+}

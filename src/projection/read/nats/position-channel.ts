@@ -1,0 +1,63 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { NATS } from '../../../platform/tokens.js';
+
+/** Core NATS, captured by no stream: a position that nobody heard is made good by the next, or by a look at PostgreSQL. */
+const SUBJECT = 'llmq.projection.position';
+
+const positionSchema = z.object({
+  schema: z.string(),
+  applied: z.number().int().nonnegative(),
+  run: z.string().min(1),
+});
+
+/** How one projector's position reaches every process that shares its log. */
+@Injectable()
+export class PositionChannel {
+  /** Positions of another schema's projector are not ours: two installations may fold one log. */
+  private readonly schema: string;
+
+  constructor(
+    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(SERVICE_CONFIG) { database }: { readonly database: Pick<ServiceConfig['database'], 'schema'> },
+  ) {
+    this.schema = database.schema;
+  }
+
+  /** Does not wait for the network, and does nothing on a closed connection. */
+  announce(applied: number, run: string): void {
+    if (this.nats.isClosed()) return;
+    this.nats.publish(SUBJECT, JSON.stringify({ schema: this.schema, applied, run }));
+  }
+
+  /**
+   * @param missed called when positions may have been lost, because the connection was away
+   * @returns ends the listening
+   */
+  listen(heard: (applied: number, run: string) => void, missed: () => void): () => void {
+    void this.watchConnection(missed);
+    const subscription = this.nats.subscribe(SUBJECT, {
+      callback: (error, message) => {
+        const position = error === null ? decode(message.data) : null;
+        if (position?.schema === this.schema) heard(position.applied, position.run);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Ends with the connection. */
+  private async watchConnection(missed: () => void): Promise<void> {
+    for await (const { type } of this.nats.status()) if (type === 'reconnect') missed();
+  }
+}
+
+/** Null for what is no position: anyone who may publish can have sent it. */
+function decode(bytes: Uint8Array): z.infer<typeof positionSchema> | null {
+  try {
+    return positionSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data ?? null;
+  } catch {
+    return null;
+  }
+}

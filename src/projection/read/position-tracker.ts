@@ -1,0 +1,88 @@
+import type { ReadDemand } from '../fold/linger.js';
+import type { ProjectionPosition } from './message-reader.port.js';
+
+/** A wait that takes longer looks into PostgreSQL itself: a broadcast is not kept for those who missed it. */
+const REREAD_MS = 500;
+
+interface Waiter {
+  readonly sequence: number;
+  readonly finish: (reached: boolean) => void;
+}
+
+/**
+ * The position as far as this process has heard of it, and those who wait for it.
+ *
+ * Positions of one `run` (one projector's time of being active) only rise, so a late repetition changes nothing. A new
+ * run may begin lower: PostgreSQL can forget its last commits in a crash, and then readers must wait for them again.
+ */
+export class PositionTracker implements ProjectionPosition, ReadDemand {
+  private run: string | null = null;
+  private position = 0;
+  private readonly waiters = new Set<Waiter>();
+  private timer: NodeJS.Timeout | null = null;
+  private tellWaiting: (sequence: number) => void = () => {};
+
+  /** @param readCheckpoint the position that the tables themselves name */
+  constructor(private readonly readCheckpoint: () => Promise<number>) {}
+
+  get applied(): number {
+    return this.position;
+  }
+
+  get waiting(): boolean {
+    return this.waiters.size > 0;
+  }
+
+  onWaiting(listener: (sequence: number) => void): void {
+    this.tellWaiting = listener;
+  }
+
+  /** What a projector says, here or in another process. */
+  heard(applied: number, run: string): void {
+    this.position = run === this.run ? Math.max(this.position, applied) : applied;
+    this.run = run;
+    this.wake();
+  }
+
+  /** Looks into PostgreSQL; without an answer everything stays as it is. */
+  async reread(): Promise<void> {
+    const applied = await this.readCheckpoint().catch(() => 0);
+    this.position = Math.max(this.position, applied);
+    this.wake();
+  }
+
+  waitFor(sequence: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.position >= sequence) return Promise.resolve(true);
+    if (timeoutMs <= 0 || signal?.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const finish = (reached: boolean) => {
+        clearTimeout(timeout);
+        signal?.removeEventListener('abort', giveUp);
+        this.waiters.delete(waiter);
+        this.adjustTimer();
+        resolve(reached);
+      };
+      const giveUp = () => finish(false);
+      const timeout = setTimeout(giveUp, timeoutMs);
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const waiter = { sequence, finish };
+      this.waiters.add(waiter);
+      this.adjustTimer();
+      this.tellWaiting(sequence);
+    });
+  }
+
+  private wake(): void {
+    for (const waiter of this.waiters) if (waiter.sequence <= this.position) waiter.finish(true);
+  }
+
+  /** One timer for all who wait, and none while nobody does. */
+  private adjustTimer(): void {
+    if (this.waiters.size > 0) {
+      this.timer ??= setInterval(() => void this.reread(), REREAD_MS).unref();
+    } else if (this.timer !== null) {
+      clearInterval(this.timer);
+      this.timer = null;
+    }
+  }
+}

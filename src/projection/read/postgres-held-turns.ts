@@ -1,0 +1,46 @@
+import type { DataSource } from 'typeorm';
+import { databaseOf } from '../tables/data-source.js';
+import type { HeldTurns, ReadyTurn } from './held-turns.port.js';
+
+interface ReadyRow {
+  id: string;
+  behind: string;
+  attempt: number;
+  received_sequence: string;
+}
+
+/** By the partial index of held messages, which is as small as they are few. */
+export class PostgresHeldTurns implements HeldTurns {
+  constructor(private readonly dataSource: DataSource) {}
+
+  readyAmong(messageIds: readonly string[]): Promise<readonly ReadyTurn[]> {
+    return this.ready('held.held_behind = ANY($1::uuid[]) OR held.id = ANY($1::uuid[])', [messageIds]);
+  }
+
+  allReady(): Promise<readonly ReadyTurn[]> {
+    return this.ready('held.held_behind IS NOT NULL', []);
+  }
+
+  private async ready(which: string, parameters: unknown[]): Promise<readonly ReadyTurn[]> {
+    const rows: ReadyRow[] = await this.dataSource.query(
+      `SELECT held.id, held.held_behind AS behind, held.current_attempt AS attempt, held.received_sequence
+        FROM ${this.table('messages')} held JOIN ${this.table('messages')} first ON first.id = held.held_behind
+        JOIN ${this.table('message_requests')} held_turn ON held_turn.message_id = held.id
+        JOIN ${this.table('message_requests')} first_turn ON first_turn.message_id = first.id
+        WHERE (${which}) AND held.terminal_sequence IS NULL
+          AND (first.terminal_sequence IS NOT NULL OR first_turn.turn_sequence > held_turn.turn_sequence)
+        ORDER BY held.received_sequence`,
+      parameters,
+    );
+    return rows.map(({ id, behind, attempt, received_sequence }) => ({
+      messageId: id,
+      behind,
+      attempt,
+      receivedSequence: Number(received_sequence),
+    }));
+  }
+
+  private table(name: string): string {
+    return `"${databaseOf(this.dataSource).schema}".${name}`;
+  }
+}

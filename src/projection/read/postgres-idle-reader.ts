@@ -1,0 +1,33 @@
+import type { DataSource } from 'typeorm';
+import type { ConversationState } from '../../domain/conversation/conversation.state.js';
+import { ConversationEntity } from '../tables/entities/conversation.entity.js';
+import { MessageEntity } from '../tables/entities/message.entity.js';
+import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
+import { conversationState } from './conversation-loader.js';
+import type { IdleReader } from './idle-reader.port.js';
+
+export class PostgresIdleReader implements IdleReader {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async idleSince(
+    time: string,
+    states: readonly string[],
+    limit: number,
+  ): Promise<readonly ConversationState[]> {
+    const query = this.dataSource.getRepository(ConversationEntity).createQueryBuilder('c');
+    const busy = query
+      .subQuery()
+      .select('1')
+      .from(MessageRequestEntity, 'q')
+      .innerJoin(MessageEntity, 'm', 'm.id = q.messageId')
+      .where('q.tenant = c.tenant AND q.conversationId = c.id::text')
+      .andWhere('(m.terminalSequence IS NULL OR m.updatedAt >= :time)');
+    const rows = await query
+      .where('c.state IN (:...states) AND c.lastActivityAt < :time', { states, time })
+      .andWhere(`NOT EXISTS ${busy.getQuery()}`)
+      .orderBy('c.lastActivityAt', 'ASC')
+      .limit(limit)
+      .getMany();
+    return rows.map(conversationState);
+  }
+}

@@ -1,0 +1,71 @@
+import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import type { MessageState } from '../../domain/message/message.state.js';
+import { databaseOf } from '../tables/data-source.js';
+import { MessageEntity } from '../tables/entities/message.entity.js';
+import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
+import { MessageResultEntity } from '../tables/entities/message-result.entity.js';
+import { storableIdentifier } from '../tables/storable-text.js';
+import { loadErased } from './conversation-loader.js';
+import { decodeCursor, encodeCursor } from './message-cursor.js';
+import { pageOfIds } from './message-page.js';
+import type { MessageFilter, MessageReader, MessageView, Page } from './message-reader.port.js';
+import { type MessageRow, messageView } from './message-view.js';
+import { loadStates } from './state-loader.js';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Reads the projection's tables. Knows nothing of how far they are; `ProjectionPosition` does. */
+export class PostgresMessageReader implements MessageReader {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async find(tenant: string, id: string): Promise<MessageView | null> {
+    if (!UUID.test(id)) return null;
+    const row = await joinedMessages(this.dataSource)
+      .where('m.id = :id AND m.tenant = :tenant', { id, tenant: storableIdentifier(tenant) })
+      .getOne();
+    return row && messageView(row as MessageRow);
+  }
+
+  async list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>> {
+    const behind = cursor === null ? null : decodeCursor(cursor);
+    // One more than asked for tells whether there is a next page.
+    const found = await pageOfIds(this.dataSource, filter, limit + 1, behind);
+    const page = found.slice(0, limit);
+    const last = page[page.length - 1];
+    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last) : null;
+    return { data: await this.views(page.map(({ id }) => id)), nextCursor };
+  }
+
+  async state(id: string): Promise<MessageState | null> {
+    if (!UUID.test(id)) return null;
+    const [state] = await loadStates(this.dataSource, databaseOf(this.dataSource).schema, [id]);
+    return state ?? null;
+  }
+
+  async isErased(id: string): Promise<boolean> {
+    if (!UUID.test(id)) return false;
+    return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);
+  }
+
+  /** In the order of the ids. */
+  private async views(ids: readonly string[]): Promise<MessageView[]> {
+    if (ids.length === 0) return [];
+    const rows = await joinedMessages(this.dataSource).where('m.id IN (:...ids)', { ids }).getMany();
+    const views = new Map(rows.map((row) => [row.id, messageView(row as MessageRow)]));
+    return ids.flatMap((id) => views.get(id) ?? []);
+  }
+}
+
+/** Messages with what was asked and the answer that counts, as `messageView` takes them. */
+export function joinedMessages(dataSource: DataSource): SelectQueryBuilder<MessageEntity> {
+  return dataSource
+    .getRepository(MessageEntity)
+    .createQueryBuilder('m')
+    .innerJoinAndMapOne('m.request', MessageRequestEntity, 'q', 'q.messageId = m.id')
+    .leftJoinAndMapOne(
+      'm.result',
+      MessageResultEntity,
+      'r',
+      'r.messageId = m.id AND r.sequence = m.terminalSequence',
+    );
+}

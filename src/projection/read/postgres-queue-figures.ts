@@ -1,0 +1,148 @@
+import type { DataSource } from 'typeorm';
+import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { databaseOf } from '../tables/data-source.js';
+import { storableIdentifier } from '../tables/storable-text.js';
+import type { LaneFigures, PlaceInLane, QueueFigures, SpanFigures } from './queue-figures.port.js';
+
+/** Beyond so many messages the place is an estimate: who is ten-thousandth does not need to know it to the message. */
+const COUNTED_AHEAD = 10_000;
+
+interface CountRow {
+  status: 'scheduled' | 'failed';
+  priority: Lane;
+  count: string;
+}
+interface WaitRow {
+  priority: Lane;
+  ended: string;
+  average: number | null;
+  p95: number | null;
+}
+interface SpanRow {
+  priority: Lane | null;
+  completed: string;
+  failed: string;
+  wait_average: number | null;
+  wait_p95: number | null;
+  processing_average: number | null;
+  processing_p95: number | null;
+}
+
+/** Reads `messages_waiting`, `messages_held`, `messages_apart` and `messages_ended`; never the whole table. */
+export class PostgresQueueFigures implements QueueFigures {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async lanes(spanMs: number): Promise<ReadonlyMap<Lane, LaneFigures>> {
+    const [counts, held, waits, oldest] = await Promise.all([
+      this.query<CountRow>(countsSql, []),
+      this.query<Pick<CountRow, 'priority' | 'count'>>(heldSql, []),
+      this.query<WaitRow>(waitsSql, [spanMs]),
+      this.query<{ priority: Lane; since: Date | null }>(oldestSql, [[...LANES]]),
+    ]);
+    const count = (lane: Lane, status: CountRow['status']) =>
+      Number(counts.find((row) => row.priority === lane && row.status === status)?.count ?? 0);
+    return new Map(
+      LANES.map((lane) => {
+        const wait = waits.find(({ priority }) => priority === lane);
+        const figures: LaneFigures = {
+          held: Number(held.find(({ priority }) => priority === lane)?.count ?? 0),
+          scheduled: count(lane, 'scheduled'),
+          dead: count(lane, 'failed'),
+          oldestWaitingSince: oldest.find(({ priority }) => priority === lane)?.since?.toISOString() ?? null,
+          ended: Number(wait?.ended ?? 0),
+          averageWaitMs: wait?.average ?? null,
+          p95WaitMs: wait?.p95 ?? null,
+        };
+        return [lane, figures];
+      }),
+    );
+  }
+
+  async span(tenant: string, spanMs: number): Promise<SpanFigures[]> {
+    const rows = await this.query<SpanRow>(spanSql, [storableIdentifier(tenant), spanMs]);
+    return rows.map((row) => ({
+      priority: row.priority,
+      completed: Number(row.completed),
+      failed: Number(row.failed),
+      averageWaitMs: row.wait_average,
+      p95WaitMs: row.wait_p95,
+      averageProcessingMs: row.processing_average,
+      p95ProcessingMs: row.processing_p95,
+    }));
+  }
+
+  async place(messageId: string): Promise<PlaceInLane | null> {
+    const [row] = await this.query<{
+      ahead: string;
+      sequence: string;
+      first: string;
+      last: string;
+      held: boolean;
+    }>(placeSql, [messageId, COUNTED_AHEAD + 1]);
+    if (row === undefined) return null;
+    const ahead = Number(row.ahead);
+    return {
+      ahead: Math.min(ahead, COUNTED_AHEAD),
+      more: ahead > COUNTED_AHEAD,
+      sequence: Number(row.sequence),
+      firstSequence: Number(row.first),
+      lastSequence: Number(row.last),
+      held: row.held,
+    };
+  }
+
+  private query<Row>(sql: (schema: string) => string, parameters: unknown[]): Promise<Row[]> {
+    return this.dataSource.query(sql(databaseOf(this.dataSource).schema), parameters);
+  }
+}
+
+export function countsSql(schema: string): string {
+  return `SELECT status, priority, count(*) FROM "${schema}".messages
+    WHERE status IN ('scheduled', 'failed') GROUP BY status, priority`;
+}
+
+export function heldSql(schema: string): string {
+  return `SELECT priority, count(*) FROM "${schema}".messages WHERE held_behind IS NOT NULL GROUP BY priority`;
+}
+
+export function waitsSql(schema: string): string {
+  return `SELECT priority, count(*) AS ended, avg(waited_ms) AS average,
+      percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_ms) AS p95
+    FROM "${schema}".messages
+    WHERE completed_at >= now() - $1::double precision * interval '1 millisecond' AND status IN ('completed', 'failed')
+    GROUP BY priority`;
+}
+
+/** The first of each lane in the log; a plain minimum over all lanes would read every message that waits. */
+export function oldestSql(schema: string): string {
+  return `SELECT lane AS priority, head.updated_at AS since
+    FROM unnest($1::text[]) AS lane CROSS JOIN LATERAL (
+      SELECT updated_at FROM "${schema}".messages
+      WHERE status = 'pending' AND held_behind IS NULL AND priority = lane ORDER BY last_sequence LIMIT 1
+    ) AS head`;
+}
+
+export function spanSql(schema: string): string {
+  const processing = 'extract(epoch FROM completed_at - started_at)::double precision * 1000';
+  return `SELECT priority,
+      count(*) FILTER (WHERE status = 'completed') AS completed,
+      count(*) FILTER (WHERE status = 'failed') AS failed,
+      avg(waited_ms) AS wait_average,
+      percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_ms) AS wait_p95,
+      avg(${processing}) FILTER (WHERE status = 'completed') AS processing_average,
+      percentile_cont(0.95) WITHIN GROUP (ORDER BY ${processing}) FILTER (WHERE status = 'completed') AS processing_p95
+    FROM "${schema}".messages
+    WHERE completed_at >= now() - $2::double precision * interval '1 millisecond'
+      AND tenant = $1 AND status IN ('completed', 'failed')
+    GROUP BY GROUPING SETS ((priority), ())`;
+}
+
+export function placeSql(schema: string): string {
+  const waiting = `"${schema}".messages w WHERE w.status = 'pending' AND w.held_behind IS NULL AND w.priority = m.priority`;
+  return `SELECT m.last_sequence AS sequence,
+      (SELECT count(*) FROM (SELECT FROM ${waiting} AND w.last_sequence < m.last_sequence LIMIT $2) AS counted) AS ahead,
+      (SELECT w.last_sequence FROM ${waiting} ORDER BY w.last_sequence LIMIT 1) AS first,
+      (SELECT w.last_sequence FROM ${waiting} ORDER BY w.last_sequence DESC LIMIT 1) AS last,
+      m.held_behind IS NOT NULL AS held
+    FROM "${schema}".messages m WHERE m.id = $1::uuid AND m.status = 'pending'`;
+}

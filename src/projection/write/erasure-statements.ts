@@ -1,0 +1,81 @@
+import {
+  OUTLIVE_ERASURE,
+  type SequencedConversationEvent,
+} from '../../domain/conversation/conversation.projection.js';
+import type { Statement } from '../tables/statement.js';
+
+/** Tables with rows of a message, by the column that names it. */
+const MESSAGE_TABLES = [
+  ['message_events', 'message_id'],
+  ['attempts', 'message_id'],
+  ['dead_letters', 'message_id'],
+  ['message_results', 'message_id'],
+  ['message_requests', 'message_id'],
+  ['messages', 'id'],
+] as const;
+
+/**
+ * What an erasure does to rows that are there, in the transaction that holds it, behind the batch's own rows (it is the
+ * batch's last event). The places of the erased events are kept until the log holds them no longer.
+ */
+export function erasureStatements(
+  schema: string,
+  { event, sequence }: SequencedConversationEvent,
+): Statement[] {
+  const at = `"${schema}"`;
+  switch (event.type) {
+    case 'llmq.conversation.erased.v1':
+      return [
+        ...messagesErased(at, event.subject, event.data.message_ids ?? []),
+        ownEventsErased(at, event.subject, sequence),
+      ];
+    case 'llmq.conversation.erasure-finished.v1':
+      return [
+        {
+          name: 'llmq_erasure_finished',
+          text: `DELETE FROM ${at}.erasure_queue WHERE conversation_id = $1 AND sequence <= $2`,
+          values: [event.subject, event.data.up_to_sequence],
+        },
+      ];
+    default:
+      return [];
+  }
+}
+
+function messagesErased(at: string, conversationId: string, ids: readonly string[]): Statement[] {
+  if (ids.length === 0) return [];
+  return [
+    {
+      name: 'llmq_erase_remember',
+      text: `INSERT INTO ${at}.erased_messages (message_id, conversation_id)
+        SELECT id, $1 FROM unnest($2::uuid[]) id ON CONFLICT DO NOTHING`,
+      values: [conversationId, ids],
+    },
+    {
+      name: 'llmq_erase_queue',
+      text: `INSERT INTO ${at}.erasure_queue (conversation_id, sequence, message_id)
+        SELECT $1, sequence, message_id FROM ${at}.message_events WHERE message_id = ANY($2::uuid[])
+        ON CONFLICT DO NOTHING`,
+      values: [conversationId, ids],
+    },
+    ...MESSAGE_TABLES.map(([table, key]) => ({
+      name: `llmq_erase_${table}`,
+      text: `DELETE FROM ${at}.${table} WHERE ${key} = ANY($1::uuid[])`,
+      values: [ids],
+    })),
+  ];
+}
+
+function ownEventsErased(at: string, conversationId: string, before: number): Statement {
+  return {
+    name: 'llmq_erase_own_events',
+    text: `WITH gone AS (
+        DELETE FROM ${at}.conversation_events
+        WHERE conversation_id = $1 AND sequence < $2
+          AND NOT type = ANY($3::text[])
+        RETURNING conversation_id, sequence
+      ) INSERT INTO ${at}.erasure_queue (conversation_id, sequence)
+        SELECT conversation_id, sequence FROM gone ON CONFLICT DO NOTHING`,
+    values: [conversationId, before, OUTLIVE_ERASURE],
+  };
+}

@@ -1,0 +1,134 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
+import type { Caller } from '../../domain/caller.js';
+import type { CloudEventContext } from '../../domain/cloud-event.events.js';
+import {
+  changeConversation,
+  type WantedChange,
+} from '../../domain/conversation/change-conversation.decision.js';
+import {
+  type ConversationState,
+  evolveConversation,
+  takesMessages,
+} from '../../domain/conversation/conversation.state.js';
+import {
+  createConversation,
+  type NewConversation,
+} from '../../domain/conversation/create-conversation.decision.js';
+import type { EventLog } from '../../log/event-log.port.js';
+import type { LogEvent } from '../../log/log-event.events.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import {
+  CONVERSATION_READER,
+  type ConversationReader,
+} from '../../projection/read/conversation-reader.port.js';
+import { EVENT_INDEX, type EventIndex } from '../../projection/read/event-index.js';
+import type { Execution } from '../idempotency/execution.js';
+import { RefusedError, unknownModel } from '../refused.error.js';
+import { ConversationLookup } from './conversation-lookup.js';
+import { type MadeConversation, madeAt } from './made-conversation.js';
+
+/** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
+@Injectable()
+export class Conversations {
+  constructor(
+    private readonly lookup: ConversationLookup,
+    private readonly endpoints: EndpointRegistry,
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(EVENT_INDEX) private readonly index: EventIndex,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  /**
+   * @param execution of the request's `Idempotency-Key`; carried out again, it finds what was made before
+   * @throws {RefusedError} `unknown_model`, `content_too_large`, `too_many_conversations`
+   * @throws what `EventLog.append` throws
+   */
+  async create(
+    caller: Caller,
+    wanted: NewConversation,
+    execution: Execution | null,
+  ): Promise<MadeConversation> {
+    const id = execution?.idAt(0) ?? this.sources.newId();
+    const there = execution?.again === true ? await this.made(caller, id) : null;
+    if (there !== null) return there;
+    this.refuseSettings(wanted);
+    await this.refuseTooMany(caller, wanted.user_id);
+    const event = createConversation(this.context(caller, id), wanted);
+    const sequence = await this.append([event], execution?.dedupeKey);
+    return { conversation: evolveConversation(null, event, sequence), sequence };
+  }
+
+  /**
+   * The conversation as it is then.
+   *
+   * @throws {RefusedError} `not_found`, `unknown_model`, `content_too_large`, `wrong_state_change`,
+   *   `too_many_conversations` when it is opened again
+   * @throws what `EventLog.append` throws
+   */
+  async change(caller: Caller, id: string, wanted: WantedChange): Promise<ConversationState> {
+    this.refuseSettings(wanted.changes);
+    const conversation = await this.get(caller, id);
+    const decider = { by: caller.name, reason: 'asked' };
+    const decision = changeConversation(this.context(caller, id), conversation, wanted, decider);
+    if (decision.kind === 'wrong_move') {
+      const message = `The conversation ${id} is ${decision.from}, and can't become ${decision.to}.`;
+      throw new RefusedError('wrong_state_change', message, [
+        { field: 'state', reason: `can't follow ${decision.from}` },
+      ]);
+    }
+    if (decision.events.length === 0) return conversation;
+    const { state, userId } = conversation;
+    if (!takesMessages(state) && wanted.state === 'active' && userId !== null) {
+      await this.refuseTooMany(caller, userId);
+    }
+    await this.append(decision.events);
+    return this.get(caller, id);
+  }
+
+  /** @throws {RefusedError} `not_found`, also for another tenant's and for an erased one */
+  async get({ tenant }: Caller, id: string): Promise<ConversationState> {
+    const conversation = await this.lookup.find(tenant, id);
+    if (conversation === null) throw new RefusedError('not_found', `There is no conversation ${id}.`);
+    return conversation;
+  }
+
+  private async made({ tenant }: Caller, id: string): Promise<MadeConversation | null> {
+    await this.lookup.reach(await this.log.lastSequence());
+    const [sequence] = await this.index.ofConversation(tenant, id, 0, 1);
+    return sequence === undefined ? null : madeAt(this.log, sequence);
+  }
+
+  private async append(events: readonly LogEvent[], dedupeKey?: string): Promise<number> {
+    const { firstSequence } = await this.log.append(events, { dedupeKey });
+    await this.lookup.reach(firstSequence + events.length - 1);
+    return firstSequence;
+  }
+
+  private context({ tenant }: Caller, id: string): CloudEventContext {
+    const now = new Date(this.sources.nowMs()).toISOString();
+    return { subject: id, tenant, now, newId: this.sources.newId };
+  }
+
+  private refuseSettings({ model, context }: { model?: string | null; context?: string | null }): void {
+    if (model != null && !this.endpoints.serves(model)) throw unknownModel(model);
+    const limit = this.config.queue.max_content_bytes;
+    if (context == null || Buffer.byteLength(context) <= limit) return;
+    const reason = `has ${Buffer.byteLength(context)} bytes, and at most ${limit} are accepted`;
+    throw new RefusedError('content_too_large', `context ${reason}`, [{ field: 'context', reason }]);
+  }
+
+  /** Those that come at once may all pass and go over it: the limit is there against runaways, not to be counted on. */
+  private async refuseTooMany({ tenant }: Caller, userId: string): Promise<void> {
+    const { max_per_user: most } = this.config.conversation;
+    if ((await this.reader.countOpen(tenant, userId, most)) < most) return;
+    throw new RefusedError(
+      'too_many_conversations',
+      `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
+    );
+  }
+}

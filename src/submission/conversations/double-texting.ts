@@ -1,0 +1,145 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import type { Caller } from '../../domain/caller.js';
+import type { DoubleTexting } from '../../domain/conversation/conversation.events.js';
+import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { LogUnavailableError } from '../../log/event-log.errors.js';
+import type { EventLog } from '../../log/event-log.port.js';
+import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import {
+  CONVERSATION_READER,
+  type ConversationReader,
+} from '../../projection/read/conversation-reader.port.js';
+import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { CancelMessage } from '../cancel-message.js';
+import { RefusedError } from '../refused.error.js';
+import { ConversationLookup } from './conversation-lookup.js';
+import { OnlyOpenTurn, type TurnClaim, turnOpen } from './only-open-turn.js';
+
+/** A message that wants to become a turn. */
+export interface NewTurn {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly mode: DoubleTexting;
+}
+
+/** Which of several messages may be sent, in their order. */
+export interface LetIn<T> {
+  readonly admitted: readonly T[];
+  readonly refused: readonly { readonly item: T; readonly error: Error }[];
+  /** To be called once it is known what became of each of them: null, or why it was not stored. */
+  settle(errorOf: (item: T) => Error | null): Promise<void>;
+}
+
+const PAGE = 100;
+
+/**
+ * What happens to a message that is sent while a turn of its conversation runs or waits.
+ *
+ * - `enqueue`: nothing; the gate of turns holds it until its time.
+ * - `reject`: it is refused. Of all that any processes get for one conversation while no turn is open, one is accepted.
+ * - `interrupt`: it is accepted, and every turn before it that has not ended is cancelled, so that it runs next.
+ */
+@Injectable()
+export class DoubleTextingPolicy {
+  constructor(
+    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(MESSAGE_READER) private readonly messages: MessageReader,
+    private readonly onlyOpenTurn: OnlyOpenTurn,
+    private readonly lookup: ConversationLookup,
+    private readonly cancelMessage: CancelMessage,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /**
+   * @param store makes the new turn durable
+   * @throws {RefusedError} `turn_open` for `reject`
+   * @throws {ProjectionBehindError} for `reject`, when nobody can tell in time whether a turn is open
+   * @throws what `store` throws
+   */
+  async through(caller: Caller, turn: NewTurn, store: () => Promise<unknown>): Promise<void> {
+    const { refused, settle } = await this.letIn(caller, [turn], (only) => only);
+    if (refused[0] !== undefined) throw refused[0].error;
+    const error = await store().then(
+      () => null,
+      (failure: Error) => failure,
+    );
+    await settle(() => error);
+    if (error !== null) throw error;
+  }
+
+  /** The same for many that are stored together: what comes later in a batch finds what came before it open. */
+  async letIn<T>(
+    caller: Caller,
+    items: readonly T[],
+    turnOf: (item: T) => NewTurn | null,
+  ): Promise<LetIn<T>> {
+    const admitted: T[] = [];
+    const refused: { item: T; error: Error }[] = [];
+    const claims = new Map<T, TurnClaim>();
+    const open = new Map<string, string>();
+    for (const item of items) {
+      const turn = turnOf(item);
+      try {
+        if (turn?.mode === 'reject') claims.set(item, await this.claim(caller, turn, open));
+        if (turn !== null) open.set(turn.conversationId, turn.messageId);
+        admitted.push(item);
+      } catch (error) {
+        refused.push({ item, error: error as Error });
+      }
+    }
+    const settle = async (errorOf: (item: T) => Error | null) => {
+      for (const [item, claim] of claims) if (neverComes(errorOf(item))) await claim.giveBack();
+      const stored = admitted.filter((item) => errorOf(item) === null);
+      await this.interruptFor(caller, stored.map(turnOf));
+    };
+    return { admitted, refused, settle };
+  }
+
+  private async claim(
+    caller: Caller,
+    { conversationId, messageId }: NewTurn,
+    open: ReadonlyMap<string, string>,
+  ): Promise<TurnClaim> {
+    const before = open.get(conversationId);
+    if (before !== undefined) throw turnOpen(conversationId, before);
+    return this.onlyOpenTurn.claim(caller, conversationId, messageId);
+  }
+
+  /** The last one of each conversation stands for those before it, which it interrupts too. */
+  private async interruptFor(caller: Caller, turns: readonly (NewTurn | null)[]): Promise<void> {
+    const last = new Map<string, NewTurn>();
+    for (const turn of turns) if (turn?.mode === 'interrupt') last.set(turn.conversationId, turn);
+    await Promise.all([...last.values()].map((turn) => this.interrupt(caller, turn)));
+  }
+
+  /** The new turn is durable already: whatever fails here leaves it waiting behind turns that end by themselves. */
+  private async interrupt(caller: Caller, { conversationId, messageId }: NewTurn): Promise<void> {
+    try {
+      await this.lookup.reach(await this.log.lastSequence());
+      const state = await this.messages.state(messageId);
+      if (state === null) throw new Error('The projection does not have the new turn yet.');
+      const query = { behind: state.turnSequence, limit: PAGE };
+      const turns = await this.reader.turns(caller.tenant, conversationId, query);
+      const open = turns.filter(({ status }) => !isTerminalStatus(status));
+      // From the newest on: an older one that was cancelled first would let the next start before its time comes.
+      for (const earlier of open) await this.cancel(caller, earlier.messageId, messageId);
+    } catch (error) {
+      this.logger.warn({ err: error, messageId }, 'turns were not interrupted, and run first');
+    }
+  }
+
+  private async cancel(caller: Caller, messageId: string, by: string): Promise<void> {
+    try {
+      await this.cancelMessage.cancel(caller, messageId, `interrupted by message ${by}`);
+    } catch (error) {
+      if (!(error instanceof RefusedError && error.code === 'already_terminal')) throw error;
+    }
+  }
+}
+
+/** Where nobody knows whether it was stored, the claim holds until it is certain. */
+function neverComes(error: Error | null): boolean {
+  return error !== null && !(error instanceof LogUnavailableError && error.outcome === 'unknown');
+}

@@ -1,0 +1,46 @@
+import type { AnswerListener, CompletionNotice } from '../dispatch/answers/answers.port.js';
+
+/**
+ * - a notice: the message has ended, and its terminal event lies there.
+ * - `uncertain`: a notice may have been lost; look.
+ * - `over`: whoever waits has given up.
+ */
+export type Woken = CompletionNotice | 'uncertain' | 'over';
+
+/** Rings when there is reason to look: the notice, a connection that may have lost it, or the end of the wait. */
+export class Doorbell {
+  /** Resolves null when the signal aborts first. */
+  readonly notice: Promise<CompletionNotice | null>;
+  private isUncertain = false;
+  private wake: () => void = () => undefined;
+
+  /** @param after the end of an earlier life of a message that was requeued: it is not told again */
+  constructor(answers: AnswerListener, messageId: string, signal: AbortSignal, after = 0) {
+    this.notice = answers.completion(messageId, {
+      ...{ signal, after },
+      onUncertain: () => this.doubt(),
+    });
+    // Whoever awaits it gets the failure; until then it must not count as unhandled.
+    this.notice.catch(() => undefined);
+  }
+
+  /** Says that the message may have ended before anybody listened. */
+  doubt(): void {
+    this.isUncertain = true;
+    this.wake();
+  }
+
+  /** Resolves when there was uncertainty since the last time; for one who waits at a time. */
+  async uncertain(): Promise<'uncertain'> {
+    const woken = new Promise<void>((resolve) => {
+      this.wake = resolve;
+    });
+    if (!this.isUncertain) await woken;
+    this.isUncertain = false;
+    return 'uncertain';
+  }
+
+  ring(): Promise<Woken> {
+    return Promise.race([this.notice.then((notice): Woken => notice ?? 'over'), this.uncertain()]);
+  }
+}

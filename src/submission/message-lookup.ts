@@ -1,0 +1,95 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { MessageState } from '../domain/message/message.state.js';
+import type { EventLog } from '../log/event-log.port.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import {
+  MESSAGE_READER,
+  type MessageReader,
+  type MessageView,
+  PROJECTION_POSITION,
+  type ProjectionPosition,
+} from '../projection/read/message-reader.port.js';
+import { ProjectionBehindError } from '../projection/read/projection-behind.error.js';
+import { IdempotencyInProgressError } from './idempotency/idempotency.errors.js';
+
+/** Reads of single messages that see what was written before them. */
+@Injectable()
+export class MessageLookup {
+  constructor(
+    @Inject(MESSAGE_READER) private readonly reader: MessageReader,
+    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  /**
+   * A message of the tenant's. Where there is none, the projection may only be behind the 202 that the client has
+   * already: it gets `projection.read_wait_ms` to catch up with the log before this answers null.
+   *
+   * @throws {ProjectionBehindError} when it did not: the message may well be there
+   */
+  async find(tenant: string, id: string): Promise<MessageView | null> {
+    const known = await this.reader.find(tenant, id);
+    if (known !== null) return known;
+    const last = await this.log.lastSequence();
+    const reached = await this.position.waitFor(last, this.config.projection.read_wait_ms);
+    const found = await this.reader.find(tenant, id);
+    if (found === null && !reached) throw new ProjectionBehindError(last);
+    return found;
+  }
+
+  /** The message as it is after the event at `sequence` (the log's newest when null), or when the signal aborts first. */
+  async findAfter(
+    sequence: number | null,
+    tenant: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<MessageView | null> {
+    await this.reach(sequence ?? (await this.log.lastSequence()), signal);
+    return this.reader.find(tenant, id);
+  }
+
+  /** How the message had ended by the event at `sequence`; null when it had not, or the signal aborts first. */
+  async endAfter(
+    sequence: number,
+    tenant: string,
+    id: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly view: MessageView; readonly terminalSequence: number } | null> {
+    await this.reach(sequence, signal);
+    const terminalSequence = (await this.reader.state(id))?.terminalSequence ?? null;
+    const view = await this.reader.find(tenant, id);
+    return view === null || terminalSequence === null ? null : { view, terminalSequence };
+  }
+
+  /** The fold's state after all that the log holds now. */
+  async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
+    await this.reach(await this.log.lastSequence(), signal);
+    return this.reader.state(id);
+  }
+
+  /**
+   * Those of these messages that the log holds now.
+   *
+   * @throws {IdempotencyInProgressError} when the projection does not catch up in time
+   */
+  async stored(ids: readonly string[]): Promise<ReadonlyMap<string, MessageState>> {
+    const sequence = await this.log.lastSequence();
+    if (!(await this.position.waitFor(sequence, this.config.projection.read_wait_ms))) {
+      throw new IdempotencyInProgressError();
+    }
+    const found = new Map<string, MessageState>();
+    for (const id of ids) {
+      const state = await this.reader.state(id);
+      if (state !== null) found.set(id, state);
+    }
+    return found;
+  }
+
+  private async reach(sequence: number, signal: AbortSignal): Promise<void> {
+    const timeoutMs = this.config.projection.read_wait_ms;
+    let reached = false;
+    while (!reached && !signal.aborted) reached = await this.position.waitFor(sequence, timeoutMs, signal);
+  }
+}

@@ -1,0 +1,115 @@
+import { LANES } from '../domain/message/message.events.js';
+
+/**
+ * What each part of a submission must be, the same at every intake. A rule answers null, or says in words what the
+ * value must be; the field's name goes before it.
+ *
+ * Content is any Unicode, NUL and lone surrogates included: it is stored escaped, in JSON. What identifies something is
+ * stricter, because it goes into PostgreSQL's `text`, log lines and addresses.
+ */
+export type Rule = (value: unknown) => string | null;
+
+export const MAX_IDENTIFIER_LENGTH = 256;
+export const MAX_MESSAGES = 10_000;
+export const MAX_RETRIES = 100;
+export const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1_000;
+export const MAX_BASE_DELAY_MS = 24 * 60 * 60 * 1_000;
+export const MAX_METADATA_CHARACTERS = 16 * 1024;
+export const MAX_METADATA_DEPTH = 8;
+/** Tools carry JSON schemas, which nest deeply; PostgreSQL and JSON.stringify stand far more than this. */
+export const MAX_DEPTH = 64;
+
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+
+export const identifier: Rule = (value) => {
+  if (typeof value !== 'string') return 'must be a string';
+  if (value.length === 0) return 'must not be empty';
+  if (value.length > MAX_IDENTIFIER_LENGTH) return `must have at most ${MAX_IDENTIFIER_LENGTH} characters`;
+  return UNPRINTABLE.test(value) ? 'must not contain control characters, NUL or lone surrogates' : null;
+};
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+export const messageId: Rule = (value) =>
+  typeof value === 'string' && UUID.test(value) ? null : 'must be the id of a message, a UUID';
+
+/** The size in bytes is checked apart, since it is told with a status of its own. */
+export const content: Rule = (value) => {
+  if (typeof value !== 'string') return 'must be a string';
+  return value.length === 0 ? 'must not be empty' : null;
+};
+
+export const chatMessages: Rule = (value) => {
+  if (!Array.isArray(value)) return 'must be an array of chat messages';
+  if (value.length === 0) return 'must not be empty';
+  if (value.length > MAX_MESSAGES) return `must have at most ${MAX_MESSAGES} messages`;
+  const wrong = value.findIndex((message) => !isObject(message) || roleProblem(message['role']) !== null);
+  if (wrong !== -1) return `must hold objects with a role; the one at index ${wrong} has none`;
+  return tooDeep(value, MAX_DEPTH + 2) ? `must not nest deeper than ${MAX_DEPTH} levels` : null;
+};
+
+const roleProblem: Rule = (value) => identifier(value);
+
+export const priority: Rule = (value) =>
+  (LANES as readonly unknown[]).includes(value) ? null : `must be one of ${LANES.join(', ')}`;
+
+export function wholeNumber(least: number, most: number): Rule {
+  return (value) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+      ? null
+      : `must be a whole number from ${least} to ${most}`;
+}
+
+const BACKOFF_KINDS: readonly unknown[] = ['exponential', 'fixed'];
+
+export const retryBackoff: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object with kind and base_delay_ms';
+  const unknown = Object.keys(value).find((key) => key !== 'kind' && key !== 'base_delay_ms');
+  if (unknown !== undefined) return `must not hold ${JSON.stringify(unknown.slice(0, 40))}`;
+  if (!BACKOFF_KINDS.includes(value['kind'])) return 'must have a kind, exponential or fixed';
+  const problem = wholeNumber(1, MAX_BASE_DELAY_MS)(value['base_delay_ms']);
+  return problem === null ? null : `has base_delay_ms, which ${problem}`;
+};
+
+export const metadata: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object';
+  for (const key in value) {
+    const problem = identifier(key);
+    if (problem !== null) return `has the key ${JSON.stringify(key.slice(0, 40))}, and a key ${problem}`;
+  }
+  if (tooDeep(value, MAX_METADATA_DEPTH)) return `must not nest deeper than ${MAX_METADATA_DEPTH} levels`;
+  return JSON.stringify(value).length > MAX_METADATA_CHARACTERS
+    ? `must have at most ${MAX_METADATA_CHARACTERS} characters as JSON`
+    : null;
+};
+
+/** These are fields of the message itself, or ours to decide; as parameters they would contradict it. */
+const RESERVED = ['model', 'messages', 'stream', 'stream_options', 'service_tier', 'metadata'];
+
+/** Parameters go to the model's endpoint as they are; which of them it knows is its own business. */
+export const parameters: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object';
+  for (const key in value) {
+    if (RESERVED.includes(key)) return `must not hold ${key}`;
+    const problem = identifier(key);
+    if (problem !== null) return `has the key ${JSON.stringify(key.slice(0, 40))}, and a key ${problem}`;
+  }
+  const choices = value['n'];
+  if (choices !== undefined && choices !== null && choices !== 1)
+    return 'must not ask for more than one answer (n)';
+  return tooDeep(value, MAX_DEPTH) ? `must not nest deeper than ${MAX_DEPTH} levels` : null;
+};
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Looks at most `levels` deep, so that a body of a million brackets costs no more than a flat one. */
+export function tooDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const inner of Object.values(value)) {
+    if (tooDeep(inner, levels - 1)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,52 @@
+import type { DoubleTexting } from '../domain/conversation/conversation.events.js';
+import type {
+  BackoffChoice,
+  Lane,
+  ModelRequest,
+  PriorityReason,
+  SOURCES,
+} from '../domain/message/message.events.js';
+import type { TimingRequest } from '../domain/message/schedule.decision.js';
+
+/** What a client asks for, checked against the rules of its fields. */
+export interface Submission {
+  readonly userId: string;
+  /** The client named no user, and `userId` stands in: in a conversation it is then its user's message. */
+  readonly userUnnamed?: boolean;
+  readonly conversationId: string | null;
+  /** The conversation's own when absent. */
+  readonly doubleTexting?: DoubleTexting;
+  readonly request: ModelRequest;
+  readonly requestedPriority: Lane | null;
+  /** What its conversation's messages get that ask for nothing; absent until it is let in there. */
+  readonly conversationPriority?: Lane | null;
+  readonly metadata: Record<string, unknown>;
+  /** The message that this one repeats, as the client says. */
+  readonly replayOf?: string;
+  /** The service's default when absent. */
+  readonly maxRetries?: number;
+  /** The service's default when absent. */
+  readonly timeoutMs?: number;
+  /** The service's own when absent. */
+  readonly backoff?: BackoffChoice;
+  /** At once, and never too late, when absent. */
+  readonly timing?: TimingRequest;
+  /** The client listens to the answer as it is produced. */
+  readonly stream: boolean;
+  readonly source: (typeof SOURCES)[number];
+}
+
+/** What the service has accepted: it is durable. */
+export interface AcceptedMessage {
+  readonly id: string;
+  readonly priority: Lane;
+  readonly priorityReason: PriorityReason;
+  /** Its own or its conversation's; null for the service's default, and the one that answered once that is known. */
+  readonly model: string | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** ISO 8601, UTC; null when it is in its lane already. */
+  readonly dueAt: string | null;
+  /** ISO 8601, UTC. */
+  readonly deadline: string | null;
+}

@@ -1,0 +1,117 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { RefusedError } from './refused.error.js';
+
+/** The part of the shutdown limit that answers under way may take; the rest is for the worker and the connections. */
+const GRACE_SHARE = 1 / 3;
+
+/** One request that waits. It must leave soon after its signal aborts. */
+export interface Waiting {
+  /** Aborts when the client is gone, the service stops, or the wait was ended or left. */
+  readonly signal: AbortSignal;
+  /** True when the service stops; false when the client went away. */
+  readonly stopping: boolean;
+  /** Its answer has begun to flow: a stop lets it flow for a while longer. */
+  begun(): void;
+  /** Gives up waiting. */
+  end(): void;
+  /** Ends what still listens, and makes room for another. Must be called, whatever happened. */
+  leave(): void;
+}
+
+/** Tells of a client that closes its connection before it has its answer. */
+export interface Connection {
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
+/**
+ * The long polls and streams that are open, counted and limited, and told when the service stops.
+ *
+ * A stop goes in two steps. At first all that only wait are ended: their messages stay in the queue, and whoever asked
+ * can ask another process. Answers under way go on while the worker finishes, and are cut after the grace.
+ */
+@Injectable()
+export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly open = new Set<WaitingRequest>();
+  private stopping = false;
+  private emptied: () => void = () => undefined;
+
+  constructor(@Inject(SERVICE_CONFIG) private readonly config: ServiceConfig) {}
+
+  /** @throws {RefusedError} `too_many_waiting`, `service_stopping` */
+  enter(connection: Connection): Waiting {
+    if (this.stopping) throw new RefusedError('service_stopping', 'The service is stopping.');
+    const limit = this.config.server.max_waiting_requests;
+    if (this.open.size >= limit) {
+      throw new RefusedError(
+        'too_many_waiting',
+        `${limit} requests wait for answers already; submit by POST /api/v1/messages and ask later, or try again.`,
+      );
+    }
+    const request = new WaitingRequest(connection, () => this.left(request));
+    this.open.add(request);
+    return request;
+  }
+
+  onModuleDestroy(): void {
+    this.stopping = true;
+    for (const request of this.open) if (!request.flowing) request.stop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.emptied = resolve;
+    });
+    if (this.open.size === 0) return;
+    const grace = setTimeout(() => this.cut(), this.config.server.shutdown_timeout_ms * GRACE_SHARE);
+    await drained;
+    clearTimeout(grace);
+  }
+
+  private cut(): void {
+    for (const request of this.open) request.stop();
+  }
+
+  private left(request: WaitingRequest): void {
+    this.open.delete(request);
+    if (this.open.size === 0) this.emptied();
+  }
+}
+
+class WaitingRequest implements Waiting {
+  stopping = false;
+  flowing = false;
+  private readonly controller = new AbortController();
+  private readonly clientGone = () => this.end();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly onLeave: () => void,
+  ) {
+    connection.once('close', this.clientGone);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  begun(): void {
+    this.flowing = true;
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.end();
+  }
+
+  end(): void {
+    this.controller.abort();
+  }
+
+  leave(): void {
+    this.end();
+    this.connection.off('close', this.clientGone);
+    this.onLeave();
+  }
+}
