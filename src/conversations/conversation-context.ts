@@ -4,7 +4,7 @@ import {
   type TokenCount,
 } from '../domain/conversation/context-window.policy.js';
 import type { ModelRequest } from '../domain/message/message.events.js';
-import type { ConversationReader, Turn } from '../projection/read/conversation-reader.port.js';
+import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
 import type { EarlierTurns, WantedTurn } from './turn-gate.js';
 
 const PAGE = 50;

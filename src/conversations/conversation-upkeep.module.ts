@@ -6,14 +6,9 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-c
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectorModule } from '../projection/projection.module.js';
-import {
-  ERASURE_READER,
-  type ErasureReader,
-  MESSAGE_REMAINS,
-  type MessageRemains,
-} from '../projection/read/erasure.port.js';
-import { IDLE_READER, type IdleReader } from '../projection/read/idle-reader.port.js';
-import { PROJECTION_POSITION, type ProjectionPosition } from '../projection/read/message-reader.port.js';
+import { ErasureReader } from '../projection/read/erasure-reader.js';
+import { IdleReader } from '../projection/read/idle-reader.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
 import { Eraser } from './eraser.js';
 import { LifeCycle } from './life-cycle.js';
 import { StreamRemains } from './nats/stream-remains.js';
@@ -26,15 +21,15 @@ import { Sweeper } from './sweeper.js';
 @Module({
   imports: [ProjectorModule],
   providers: [
-    { provide: MESSAGE_REMAINS, useClass: StreamRemains },
+    StreamRemains,
     {
       provide: Sweeper,
       inject: [
         EVENT_LOG,
-        ERASURE_READER,
-        MESSAGE_REMAINS,
-        IDLE_READER,
-        PROJECTION_POSITION,
+        ErasureReader,
+        StreamRemains,
+        IdleReader,
+        ProjectionPosition,
         SOURCES,
         SERVICE_CONFIG,
         LOGGER,
@@ -43,7 +38,7 @@ import { Sweeper } from './sweeper.js';
       useFactory: (
         log: EventLog,
         erasures: ErasureReader,
-        remains: MessageRemains,
+        remains: StreamRemains,
         idle: IdleReader,
         position: ProjectionPosition,
         sources: Sources,

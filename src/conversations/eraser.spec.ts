@@ -21,7 +21,6 @@ function erasing(queues: Record<string, QueuedErasure[]>) {
       },
     } as unknown as EventLog,
     reader: {
-      messagesOf: async () => [],
       unfinished: async () =>
         Object.keys(queues).map((conversationId) => ({ conversationId, tenant: 't', strays: [] })),
       queued: async (conversationId) => queues[conversationId]!,

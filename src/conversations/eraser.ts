@@ -5,8 +5,9 @@ import type { EventLog } from '../log/event-log.port.js';
 import { streamSequenceOf } from '../log/log-position.js';
 import { recordRanges } from '../log/record-ranges.js';
 import type { Sources } from '../platform/clock.js';
-import type { ErasureReader, MessageRemains, UnfinishedErasure } from '../projection/read/erasure.port.js';
-import type { ProjectionPosition } from '../projection/read/message-reader.port.js';
+import type { ErasureReader, UnfinishedErasure } from '../projection/read/erasure-reader.js';
+import type { ProjectionPosition } from '../projection/read/projection-position.js';
+import type { StreamRemains } from './nats/stream-remains.js';
 
 const AT_ONCE = 20;
 const POSITION_TIMEOUT_MS = 10_000;
@@ -16,8 +17,8 @@ const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
 
 export interface EraserParts {
   readonly log: EventLog;
-  readonly reader: ErasureReader;
-  readonly remains: MessageRemains;
+  readonly reader: Pick<ErasureReader, 'unfinished' | 'queued'>;
+  readonly remains: Pick<StreamRemains, 'clear'>;
   readonly position: ProjectionPosition;
   readonly sources: Sources;
 }

@@ -2,8 +2,8 @@ import { stateChanged } from '../domain/conversation/change-conversation.decisio
 import type { ConversationState } from '../domain/conversation/conversation.state.js';
 import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
-import type { IdleReader } from '../projection/read/idle-reader.port.js';
-import type { ProjectionPosition } from '../projection/read/message-reader.port.js';
+import type { IdleReader } from '../projection/read/idle-reader.js';
+import type { ProjectionPosition } from '../projection/read/projection-position.js';
 
 const AT_ONCE = 500;
 const POSITION_TIMEOUT_MS = 10_000;

@@ -9,8 +9,8 @@ import { summarized, summaryRequest } from '../domain/conversation/summarize.dec
 import type { ModelRequest, Usage } from '../domain/message/message.events.js';
 import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
-import type { ConversationReader, Turn } from '../projection/read/conversation-reader.port.js';
-import type { ProjectionPosition } from '../projection/read/message-reader.port.js';
+import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
+import type { ProjectionPosition } from '../projection/read/projection-position.js';
 import type { Claims } from './claim.port.js';
 import type { WantedTurn } from './turn-gate.js';
 

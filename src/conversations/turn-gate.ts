@@ -1,5 +1,5 @@
 import { turnOrder } from '../domain/conversation/turn-order.policy.js';
-import type { ConversationReader, Turn } from '../projection/read/conversation-reader.port.js';
+import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
 
 const PAGE = 20;
 

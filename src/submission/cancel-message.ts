@@ -6,7 +6,7 @@ import { cancel } from '../domain/message/cancel.decision.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
-import type { MessageView } from '../projection/read/message-reader.port.js';
+import type { MessageView } from '../projection/read/message-view.js';
 import { MessageLookup } from './message-lookup.js';
 import { RefusedError } from './refused.error.js';
 

@@ -3,22 +3,18 @@ import type { MessageState } from '../domain/message/message.state.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { EVENT_LOG } from '../platform/tokens.js';
-import {
-  MESSAGE_READER,
-  type MessageReader,
-  type MessageView,
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../projection/read/message-reader.port.js';
+import { MessageReader } from '../projection/read/message-reader.js';
+import type { MessageView } from '../projection/read/message-view.js';
 import { ProjectionBehindError } from '../projection/read/projection-behind.error.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
 import { IdempotencyInProgressError } from './idempotency/idempotency.errors.js';
 
 /** Reads of single messages that see what was written before them. */
 @Injectable()
 export class MessageLookup {
   constructor(
-    @Inject(MESSAGE_READER) private readonly reader: MessageReader,
-    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(MessageReader) private readonly reader: MessageReader,
+    @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}

@@ -8,9 +8,9 @@ import type { MessageEvent } from '../../src/domain/message/message.events.js';
 import { verifyLog } from '../../src/operations/audit/verify-log.js';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import {
+  EventIndex,
   eventsOfConversationSql,
   eventsOfMessageSql,
-  PostgresEventIndex,
 } from '../../src/projection/read/event-index.js';
 import { ProjectedMessages } from '../../src/projection/read/projected-messages.js';
 import { eventually } from '../support/eventually.js';
@@ -182,7 +182,7 @@ describe('the check of the log and PostgreSQL', () => {
   const verify = () => {
     const { log, dataSource } = gateway;
     return verifyLog({
-      ...{ log, index: new PostgresEventIndex(dataSource), projected: new ProjectedMessages(dataSource) },
+      ...{ log, index: new EventIndex(dataSource), projected: new ProjectedMessages(dataSource) },
       ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 10_000 },
     });
   };

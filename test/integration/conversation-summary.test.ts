@@ -8,7 +8,7 @@ import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
 import { summaryCalls } from '../../src/dispatch/worker/summary-calls.js';
 import { systemSources } from '../../src/platform/clock.js';
-import { PostgresConversationReader } from '../../src/projection/read/postgres-conversation-reader.js';
+import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
 import { eventually } from '../support/eventually.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -65,7 +65,7 @@ async function startSummarizer({ url = model.url, laterMs = 0, warned }: Options
       ...{ model: 'small', prompt: 'Sum up.', maxTokens: 50, timeoutMs: 5_000 },
       ...{ afterTokens: 100, maxInputTokens: 1_000 },
     },
-    reader: new PostgresConversationReader(gateway.dataSource),
+    reader: new ConversationReader(gateway.dataSource),
     log: gateway.log,
     position: {
       waitFor: async () => {

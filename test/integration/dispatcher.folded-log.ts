@@ -2,18 +2,14 @@ import type { MessageEvent } from '../../src/domain/message/message.events.js';
 import { evolve, type MessageState } from '../../src/domain/message/message.state.js';
 import type { EventLog, StoredEvent } from '../../src/log/event-log.port.js';
 import { isMessageEvent } from '../../src/log/log-event.events.js';
-import type {
-  MessageReader,
-  MessageView,
-  Page,
-  ProjectionPosition,
-} from '../../src/projection/read/message-reader.port.js';
+import type { MessageReader } from '../../src/projection/read/message-reader.js';
+import type { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 
 /**
  * The projection's ports over the real log, folded in this process with the service's own `evolve`: what a worker asks
  * of the projection, without a database.
  */
-export class FoldedLog implements MessageReader, ProjectionPosition {
+export class FoldedLog implements Pick<MessageReader, 'state'>, Pick<ProjectionPosition, 'waitFor'> {
   applied = 0;
   readonly events: StoredEvent[] = [];
   private readonly states = new Map<string, MessageState>();
@@ -46,18 +42,6 @@ export class FoldedLog implements MessageReader, ProjectionPosition {
   /** What happened to a message, in the words of its events' types. */
   historyOf(messageId: string): string[] {
     return this.eventsOf(messageId).map(({ type }) => type.replace(/^llmq\.message\.|\.v1$/g, ''));
-  }
-
-  isErased(): Promise<boolean> {
-    throw new Error('Workers read states only.');
-  }
-
-  find(): Promise<MessageView | null> {
-    throw new Error('Workers read states only.');
-  }
-
-  list(): Promise<Page<MessageView>> {
-    throw new Error('Workers read states only.');
   }
 
   async close(): Promise<void> {

@@ -18,10 +18,7 @@ import { configSchema } from '../../src/platform/config/config.schema.js';
 import type { ServiceConfig } from '../../src/platform/config/service-config.js';
 import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
-import {
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../../src/projection/read/message-reader.port.js';
+import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { openDatabase } from '../../src/projection/tables/data-source.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -97,7 +94,7 @@ export async function startGateway(
     ...{ log, dataSource, baseUrl: await app.getUrl() },
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
     projected: async () => {
-      const position = app.get<ProjectionPosition>(PROJECTION_POSITION, { strict: false });
+      const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });
       await position.waitFor(await log.lastSequence(), 30_000);
     },
     close: async () => {

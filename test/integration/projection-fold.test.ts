@@ -6,9 +6,9 @@ import { v7 as uuidv7 } from 'uuid';
 import { messageEvent } from '../../src/domain/message/message.events.js';
 import type { BatchWriter } from '../../src/projection/fold/batch-writer.port.js';
 import { foldLog } from '../../src/projection/fold/fold-log.js';
-import { PostgresConversationReader } from '../../src/projection/read/postgres-conversation-reader.js';
-import { PostgresHeldTurns } from '../../src/projection/read/postgres-held-turns.js';
-import { PostgresMessageReader } from '../../src/projection/read/postgres-message-reader.js';
+import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
+import { HeldTurns } from '../../src/projection/read/held-turns.js';
+import { MessageReader } from '../../src/projection/read/message-reader.js';
 import { readCheckpoint } from '../../src/projection/tables/checkpoint.js';
 import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { RowWriter } from '../../src/projection/write/row-writer.js';
@@ -54,7 +54,7 @@ async function tables(): Promise<DataSource> {
 async function projected(log: ArrayLog) {
   const dataSource = await tables();
   await foldToEnd(dataSource, log, 100);
-  return { dataSource, reader: new PostgresMessageReader(dataSource) };
+  return { dataSource, reader: new MessageReader(dataSource) };
 }
 
 it('gives the same rows for any batch sizes, and for a fold that is broken off and taken up again', async () => {
@@ -132,7 +132,7 @@ describe.each([
     await log.append(life(twice, { content: 'first' }));
     for (let message = 0; message < 20; message += 1) await log.append(life(uuidv7()));
     await foldToEnd(dataSource, log, 10, copiedAtATime);
-    const reader = new PostgresMessageReader(dataSource);
+    const reader = new MessageReader(dataSource);
     const before = await reader.find('default', twice);
     for (let message = 0; message < 20; message += 1) await log.append(life(uuidv7()));
     await log.append([...received(twice, { content: 'second' }), ...life(later)]);
@@ -264,7 +264,7 @@ it('writes many long requests whole', async () => {
   for (const id of ids) await log.append(life(id, { content }));
   const dataSource = await tables();
   await foldToEnd(dataSource, log, 1_000);
-  const reader = new PostgresMessageReader(dataSource);
+  const reader = new MessageReader(dataSource);
   expect((await reader.find('default', ids[23]!))?.content).toBe(content);
   expect((await digests(dataSource))['message_requests']).toMatch(/^24 /);
 });
@@ -287,7 +287,7 @@ describe('a turn that is requeued', () => {
     await log.append(events);
     const dataSource = await tables();
     await foldToEnd(dataSource, log, maxBatch);
-    const reader = new PostgresConversationReader(dataSource);
+    const reader = new ConversationReader(dataSource);
     const turns = await reader.turns('default', conversationId, { limit: 10 });
     expect(turns.map(({ messageId, place }) => [messageId, place])).toEqual([
       [first, log.stored.at(-1)!.sequence],
@@ -302,7 +302,7 @@ describe('a turn that is requeued', () => {
     const dataSource = await tables();
     const moved = await foldToEnd(dataSource, log, 100);
     expect(moved).toContain(first);
-    const ready = await new PostgresHeldTurns(dataSource).readyAmong([first]);
+    const ready = await new HeldTurns(dataSource).readyAmong([first]);
     expect(ready).toMatchObject([{ messageId: second, behind: first }]);
   });
 });

@@ -1,12 +1,9 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { encodeCursor } from '../../src/projection/read/message-cursor.js';
-import {
-  InvalidCursorError,
-  type MessageFilter,
-  type MessageView,
-} from '../../src/projection/read/message-reader.port.js';
-import { PostgresMessageReader } from '../../src/projection/read/postgres-message-reader.js';
+import type { MessageFilter } from '../../src/projection/read/message-page.js';
+import { MessageReader } from '../../src/projection/read/message-reader.js';
+import type { MessageView } from '../../src/projection/read/message-view.js';
+import { encodeCursor, InvalidCursorError } from '../../src/projection/read/page.js';
 import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 import { foldToEnd, openSchema } from './projection.database.js';
@@ -22,7 +19,7 @@ import {
 
 let postgres: TestPostgres;
 let dataSource: DataSource;
-let reader: PostgresMessageReader;
+let reader: MessageReader;
 let log: ArrayLog;
 
 beforeAll(async () => {
@@ -30,7 +27,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   dataSource = await openSchema(postgres.url);
-  reader = new PostgresMessageReader(dataSource);
+  reader = new MessageReader(dataSource);
   log = new ArrayLog();
 });
 afterEach(() => dataSource.destroy());

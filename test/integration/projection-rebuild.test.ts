@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { systemSources } from '../../src/platform/clock.js';
 import { Projector } from '../../src/projection/fold/projector.js';
-import { PostgresMessageReader } from '../../src/projection/read/postgres-message-reader.js';
+import { MessageReader } from '../../src/projection/read/message-reader.js';
 import { type RebuildPhase, rebuild } from '../../src/projection/rebuild/rebuild.js';
 import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { eventually } from '../support/eventually.js';
@@ -106,7 +106,7 @@ it('swaps under a projector and readers at work: nothing is lost, and no message
   const dataSource = await tables();
   const log = new ArrayLog();
   const { projector, announced } = run(dataSource, log);
-  const reader = new PostgresMessageReader(dataSource);
+  const reader = new MessageReader(dataSource);
   const first = uuidv7();
   await log.append(life(first));
   await eventually(() => expect(projector.health.applied).toBe(4));

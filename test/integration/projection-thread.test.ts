@@ -6,7 +6,7 @@ import { Linger } from '../../src/projection/fold/linger.js';
 import type { ProjectionStop } from '../../src/projection/fold/projector.port.js';
 import { ThreadedProjector } from '../../src/projection/fold/thread/threaded-projector.js';
 import { WantedPosition } from '../../src/projection/fold/thread/wanted-position.js';
-import { PositionTracker } from '../../src/projection/read/position-tracker.js';
+import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -24,7 +24,7 @@ let live: DataSource;
 let projector: ThreadedProjector;
 const announced: number[] = [];
 const stops: ProjectionStop[] = [];
-const tracker = new PositionTracker(async () => 0);
+const tracker = new ProjectionPosition(async () => 0);
 
 beforeAll(async () => {
   [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);

@@ -7,7 +7,7 @@ import {
   placeSql,
   spanSql,
   waitsSql,
-} from '../../src/projection/read/postgres-queue-figures.js';
+} from '../../src/projection/read/queue-figures.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 

@@ -5,18 +5,24 @@ import { chunkSubject } from '../../broker/answer-subjects.js';
 import { anyScheduleSubject } from '../../broker/schedule-subjects.js';
 import { CHUNKS_STREAM, SCHEDULES_STREAM } from '../../broker/streams.js';
 import { NATS } from '../../platform/tokens.js';
-import type { MessageRemains } from '../../projection/read/erasure.port.js';
 
 const AT_ONCE = 16;
 const WITHIN_MS = 5_000;
 
-/** Purges the subjects that a message has of its own. A schedule's purge is its end: the broker makes nothing due of it. */
+/**
+ * What messages leave in the broker outside of the log: pieces of their answers, and their schedules. Purges the subjects
+ * that a message has of its own. A schedule's purge is its end: the broker makes nothing due of it.
+ */
 @Injectable()
-export class StreamRemains implements MessageRemains {
+export class StreamRemains {
   private manager: Promise<JetStreamManager> | null = null;
 
   constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
 
+  /**
+   * Takes it away; what is not there is passed over.
+   * @throws when the broker does not confirm; some may be left
+   */
   async clear(messageIds: readonly string[]): Promise<void> {
     this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: WITHIN_MS });
     const { streams } = await this.manager;

@@ -2,8 +2,9 @@ import type { Logger } from 'pino';
 import { expire } from '../../domain/message/expire.decision.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { Sources } from '../../platform/clock.js';
-import type { ExpiredMessage, ExpiredReader } from '../../projection/read/expired-reader.port.js';
-import type { MessageReader, ProjectionPosition } from '../../projection/read/message-reader.port.js';
+import type { ExpiredMessage, ExpiredReader } from '../../projection/read/expired-reader.js';
+import type { MessageReader } from '../../projection/read/message-reader.js';
+import type { ProjectionPosition } from '../../projection/read/projection-position.js';
 import type { AnswerPublisher } from '../answers/answers.port.js';
 
 const EVERY_MS = 1_000;

@@ -5,13 +5,9 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
-import { EXPIRED_READER, type ExpiredReader } from '../../projection/read/expired-reader.port.js';
-import {
-  MESSAGE_READER,
-  type MessageReader,
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../../projection/read/message-reader.port.js';
+import { ExpiredReader } from '../../projection/read/expired-reader.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { ExpirySweep } from './expiry-sweep.js';
@@ -23,9 +19,9 @@ import { ExpirySweep } from './expiry-sweep.js';
     {
       provide: ExpirySweep,
       inject: [
-        EXPIRED_READER,
-        MESSAGE_READER,
-        PROJECTION_POSITION,
+        ExpiredReader,
+        MessageReader,
+        ProjectionPosition,
         EVENT_LOG,
         ANSWER_PUBLISHER,
         SOURCES,

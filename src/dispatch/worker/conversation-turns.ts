@@ -2,7 +2,7 @@ import type { ConversationContext } from '../../conversations/conversation-conte
 import type { Summarizer } from '../../conversations/summarizer.js';
 import type { TurnGate } from '../../conversations/turn-gate.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
-import type { ConversationReader } from '../../projection/read/conversation-reader.port.js';
+import type { ConversationReader } from '../../projection/read/conversation-reader.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { Prepared } from './prepared.js';
 import { receivedSequenceOf } from './work.js';

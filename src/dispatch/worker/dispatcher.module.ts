@@ -9,16 +9,9 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../projection/read/conversation-reader.port.js';
-import {
-  MESSAGE_READER,
-  type MessageReader,
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../../projection/read/message-reader.port.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { CancellationModule } from '../cancellations/cancellation.module.js';
@@ -67,9 +60,9 @@ const SHARE_OF_SHUTDOWN = 0.8;
         EndpointRegistry,
         ANSWER_PUBLISHER,
         CANCELLATIONS,
-        MESSAGE_READER,
-        PROJECTION_POSITION,
-        CONVERSATION_READER,
+        MessageReader,
+        ProjectionPosition,
+        ConversationReader,
         CLAIMS,
         SOURCES,
         LOGGER,

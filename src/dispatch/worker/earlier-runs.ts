@@ -3,7 +3,8 @@ import { isExpired } from '../../domain/message/expire.decision.js';
 import type { PriorityReason } from '../../domain/message/message.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { Sources } from '../../platform/clock.js';
-import type { MessageReader, ProjectionPosition } from '../../projection/read/message-reader.port.js';
+import type { MessageReader } from '../../projection/read/message-reader.js';
+import type { ProjectionPosition } from '../../projection/read/projection-position.js';
 import type { Cancellations } from '../cancellations/cancellations.port.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 
@@ -17,8 +18,8 @@ const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'r
 export class EarlierRuns {
   constructor(
     private readonly log: EventLog,
-    private readonly reader: MessageReader,
-    private readonly position: ProjectionPosition,
+    private readonly reader: Pick<MessageReader, 'state'>,
+    private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     private readonly cancellations: Cancellations,
     private readonly sources: Sources,
     private readonly maxLostCalls: number,

@@ -5,7 +5,7 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { openEventLog } from '../../log/jetstream/open-event-log.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { createLogger } from '../../platform/logging/logger.js';
-import { type EventIndex, PostgresEventIndex } from '../../projection/read/event-index.js';
+import { EventIndex } from '../../projection/read/event-index.js';
 import { ProjectedMessages } from '../../projection/read/projected-messages.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { findAddresses } from '../../projection/rebuild/rebuild-addresses.js';
@@ -48,7 +48,7 @@ export async function openStores(env: NodeJS.ProcessEnv): Promise<Stores> {
     opened.push(() => dataSource.destroy());
     const projected = new ProjectedMessages(dataSource);
     const projectedUpTo = (sequence: number) => untilProjected(projected, sequence);
-    return { log, index: new PostgresEventIndex(dataSource), projected, projectedUpTo, close };
+    return { log, index: new EventIndex(dataSource), projected, projectedUpTo, close };
   } catch (error) {
     await close();
     throw error;

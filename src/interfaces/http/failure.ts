@@ -5,7 +5,7 @@ import {
   LogOverloadedError,
   LogUnavailableError,
 } from '../../log/event-log.errors.js';
-import { InvalidCursorError } from '../../projection/read/message-reader.port.js';
+import { InvalidCursorError } from '../../projection/read/page.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { LaneFullError } from '../../submission/admission/lane-full.error.js';
 import {

@@ -5,7 +5,7 @@ import { EventLogModule } from '../../log/event-log.module.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
 import { madeAt } from '../../submission/conversations/made-conversation.js';
 import { Idempotency } from '../../submission/idempotency/idempotency.js';
 import { IdempotencyModule } from '../../submission/idempotency/idempotency.module.js';
@@ -20,7 +20,7 @@ export class IdempotentRequestsModule implements OnModuleInit {
     private readonly idempotency: Idempotency,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(MESSAGE_READER) private readonly messages: MessageReader,
+    @Inject(MessageReader) private readonly messages: MessageReader,
   ) {}
 
   onModuleInit(): void {

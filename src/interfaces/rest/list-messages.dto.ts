@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../domain/message/message.state.js';
-import type { MessageFilter } from '../../projection/read/message-reader.port.js';
+import type { MessageFilter } from '../../projection/read/message-page.js';
 import { identifier, priority, type Rule } from '../../submission/submission-rules.policy.js';
 import { instantOf } from './instant.policy.js';
 import { MayObey } from './obeys.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
-import type { MessageView } from '../../projection/read/message-reader.port.js';
+import type { MessageView } from '../../projection/read/message-view.js';
 import { Doorbell } from '../../submission/doorbell.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { type Connection, WaitingRequests } from '../../submission/waiting-requests.js';

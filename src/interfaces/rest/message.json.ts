@@ -1,5 +1,6 @@
 import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
-import type { MessageResult, MessageView, Page } from '../../projection/read/message-reader.port.js';
+import type { MessageResult, MessageView } from '../../projection/read/message-view.js';
+import type { Page } from '../../projection/read/page.js';
 import type { AcceptedMessage, Submission } from '../../submission/submission.js';
 
 /** The same with how it waits, which is asked for where one message is read. */

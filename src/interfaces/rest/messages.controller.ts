@@ -24,7 +24,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import { MessageWaits } from '../../operations/queues/message-waits.js';
-import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { RefusedError } from '../../submission/refused.error.js';
@@ -65,7 +65,7 @@ export class MessagesController {
     private readonly cancelMessage: CancelMessage,
     private readonly lookup: MessageLookup,
     private readonly longPoll: LongPoll,
-    @Inject(MESSAGE_READER) private readonly reader: MessageReader,
+    @Inject(MessageReader) private readonly reader: MessageReader,
     @Inject(MessageWaits) private readonly waits: MessageWaits,
   ) {}
 

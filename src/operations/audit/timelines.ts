@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { EVENT_INDEX, type EventIndex } from '../../projection/read/event-index.js';
+import { EventIndex } from '../../projection/read/event-index.js';
 import { readEvents } from './read-events.js';
 import { type TimelineEntry, timelineOf } from './timeline.policy.js';
 
@@ -21,7 +21,7 @@ export interface PageWish {
 @Injectable()
 export class Timelines {
   constructor(
-    @Inject(EVENT_INDEX) private readonly index: EventIndex,
+    @Inject(EventIndex) private readonly index: EventIndex,
     @Inject(EVENT_LOG) private readonly log: EventLog,
   ) {}
 

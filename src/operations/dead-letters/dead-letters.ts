@@ -8,16 +8,12 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG } from '../../platform/tokens.js';
 import {
   type AttemptView,
-  DEAD_LETTER_READER,
   type DeadLetter,
   type DeadLetterFilter,
-  type DeadLetterReader,
-} from '../../projection/read/dead-letter-reader.port.js';
-import {
-  type Page,
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../../projection/read/message-reader.port.js';
+  DeadLetterReader,
+} from '../../projection/read/dead-letter-reader.js';
+import type { Page } from '../../projection/read/page.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 
 /** Read and put back at once; each page's events share a few writes of the log. */
 const PAGE = 500;
@@ -38,8 +34,8 @@ export interface Requeued {
 @Injectable()
 export class DeadLetters {
   constructor(
-    @Inject(DEAD_LETTER_READER) private readonly reader: DeadLetterReader,
-    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(DeadLetterReader) private readonly reader: DeadLetterReader,
+    @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,

@@ -3,13 +3,13 @@ import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { QUEUE_FIGURES, type QueueFigures } from '../../projection/read/queue-figures.port.js';
+import { QueueFigures } from '../../projection/read/queue-figures.js';
 import { MessageWaits } from './message-waits.js';
 
 /** Not `QueuesModule`'s: it needs the endpoints, which a process that only projects does not have. */
 export const messageWaitsProvider = {
   provide: MessageWaits,
-  inject: [LaneLagReader, WorkersSeen, LanePauses, QUEUE_FIGURES, EndpointRegistry, SOURCES],
+  inject: [LaneLagReader, WorkersSeen, LanePauses, QueueFigures, EndpointRegistry, SOURCES],
   useFactory: (
     lag: LaneLagReader,
     workers: WorkersSeen,

@@ -1,7 +1,7 @@
 import type { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
-import type { QueueFigures } from '../../projection/read/queue-figures.port.js';
+import type { QueueFigures } from '../../projection/read/queue-figures.js';
 import { type MessageWait, messageWait, NO_WAIT } from './message-wait.policy.js';
 import { type LagReader, waitingOf } from './queue-status.js';
 

@@ -1,4 +1,4 @@
-import type { QueueFigures, SpanFigures } from '../../projection/read/queue-figures.port.js';
+import type { QueueFigures, SpanFigures } from '../../projection/read/queue-figures.js';
 import { OnceAWhile } from './once-a-while.js';
 
 export const TIME_RANGES = ['1h', '6h', '24h', '7d'] as const;

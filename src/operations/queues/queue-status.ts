@@ -2,7 +2,7 @@ import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import type { LanePauses, Pause } from '../../dispatch/lanes/lane-pauses.js';
 import type { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import type { LaneFigures, QueueFigures } from '../../projection/read/queue-figures.port.js';
+import type { LaneFigures, QueueFigures } from '../../projection/read/queue-figures.js';
 import { OnceAWhile } from './once-a-while.js';
 
 /** Of the throughput and the waits that the status tells. */

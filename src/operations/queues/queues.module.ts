@@ -5,7 +5,7 @@ import { LaneStateModule } from '../../dispatch/lanes/lane-state.module.js';
 import { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
-import { QUEUE_FIGURES, type QueueFigures } from '../../projection/read/queue-figures.port.js';
+import { QueueFigures } from '../../projection/read/queue-figures.js';
 import { QueueStats } from './queue-stats.js';
 import { QueueStatus } from './queue-status.js';
 
@@ -15,7 +15,7 @@ import { QueueStatus } from './queue-status.js';
   providers: [
     {
       provide: QueueStatus,
-      inject: [LaneLagReader, WorkersSeen, LanePauses, QUEUE_FIGURES, SOURCES],
+      inject: [LaneLagReader, WorkersSeen, LanePauses, QueueFigures, SOURCES],
       useFactory: (
         lag: LaneLagReader,
         workers: WorkersSeen,
@@ -26,7 +26,7 @@ import { QueueStatus } from './queue-status.js';
     },
     {
       provide: QueueStats,
-      inject: [QUEUE_FIGURES, SOURCES],
+      inject: [QueueFigures, SOURCES],
       useFactory: (figures: QueueFigures, sources: Sources) => new QueueStats(figures, sources.nowMs),
     },
   ],

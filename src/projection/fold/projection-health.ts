@@ -1,6 +1,8 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { EventLog } from '../../log/event-log.port.js';
-import type { Sources } from '../../platform/clock.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 
@@ -11,15 +13,16 @@ const STALLED_AFTER_MS = 15_000;
  * Whether the tables keep up with the log, seen from any process: from the checkpoint and the log's end, whoever
  * projects. Call it now and then; it compares with what it saw before.
  */
+@Injectable()
 export class ProjectionHealth {
   readonly name = 'projection';
   private applied = -1;
   private progressAt = 0;
 
   constructor(
-    private readonly dataSource: DataSource,
-    private readonly log: EventLog,
-    private readonly sources: Pick<Sources, 'nowMs'>,
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
   ) {}
 
   /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */

@@ -1,8 +1,18 @@
 import type { DataSource } from 'typeorm';
+import type { ConversationLifeState } from '../../domain/conversation/conversation.events.js';
+import type { Lane } from '../../domain/message/message.events.js';
 import { ConversationEntity } from '../tables/entities/conversation.entity.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { ConversationFilter } from './conversation-reader.port.js';
-import type { PageEnd } from './message-cursor.js';
+import type { PageEnd } from './page.js';
+
+export interface ConversationFilter {
+  readonly tenant: string;
+  readonly userId?: string;
+  readonly state?: ConversationLifeState;
+  readonly priority?: Lane;
+  /** Anywhere in the title, without regard to case. */
+  readonly title?: string;
+}
 
 /** Conversations behind a row, newest first, in the order of one of the indexes by time or by user and time. */
 export function conversationPage(

@@ -1,4 +1,5 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 
@@ -8,28 +9,22 @@ export interface MessageOwner {
   readonly conversationId: string | null;
 }
 
-/** Where events lie in the log, answered from indexes of the projection. */
-export interface EventIndex {
-  /** The sequences behind `after` of a message's events, rising, at most `limit`. */
-  ofMessage(id: string, after: number, limit: number): Promise<number[]>;
-  /** The same for a conversation: its own events and those of its messages. */
-  ofConversation(tenant: string, conversationId: string, after: number, limit: number): Promise<number[]>;
-  /** The owners of those of `ids` that the projection knows. */
-  owners(ids: readonly string[]): Promise<Map<string, MessageOwner>>;
-}
-
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export const EVENT_INDEX = Symbol('EventIndex');
+/**
+ * Where events lie in the log. Reads `message_events_pkey` (message, sequence), `message_requests_by_conversation` and `conversation_events_pkey`;
+ * never a whole table.
+ */
+@Injectable()
+export class EventIndex {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
-/** Reads `message_events_pkey` (message, sequence) `message_requests_by_conversation` and `conversation_events_pkey`; never a whole table. */
-export class PostgresEventIndex implements EventIndex {
-  constructor(private readonly dataSource: DataSource) {}
-
+  /** The sequences behind `after` of a message's events, rising, at most `limit`. */
   async ofMessage(id: string, after: number, limit: number): Promise<number[]> {
     return this.sequences(eventsOfMessageSql(this.schema), [id, after, limit]);
   }
 
+  /** The same for a conversation: its own events and those of its messages. */
   async ofConversation(
     tenant: string,
     conversationId: string,
@@ -41,6 +36,7 @@ export class PostgresEventIndex implements EventIndex {
     return this.sequences(eventsOfConversationSql(this.schema), [...owner, uuid, after, limit]);
   }
 
+  /** The owners of those of `ids` that the projection knows. */
   async owners(ids: readonly string[]): Promise<Map<string, MessageOwner>> {
     if (ids.length === 0) return new Map();
     const rows: ({ id: string } & MessageOwner)[] = await this.dataSource.query(

@@ -1,9 +1,22 @@
 import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { Lane } from '../../domain/message/message.events.js';
+import type { MessageStatus } from '../../domain/message/message.state.js';
 import { MessageEntity } from '../tables/entities/message.entity.js';
 import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { PageEnd } from './message-cursor.js';
-import type { MessageFilter } from './message-reader.port.js';
+import type { PageEnd } from './page.js';
+
+export interface MessageFilter {
+  readonly tenant: string;
+  readonly userId?: string;
+  readonly conversationId?: string;
+  readonly status?: MessageStatus;
+  readonly priority?: Lane;
+  /** Inclusive, ISO 8601. */
+  readonly createdAfter?: string;
+  /** Exclusive, ISO 8601. */
+  readonly createdBefore?: string;
+}
 
 /** The table that a page is read from, and what its columns and those of the joined one are called in the query. */
 interface PageSource {

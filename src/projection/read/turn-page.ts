@@ -1,8 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { PageOrder } from './conversation-reader.port.js';
-import { InvalidCursorError } from './message-reader.port.js';
+import { InvalidCursorError, type PageOrder } from './page.js';
 
 export interface TurnEnd {
   readonly id: string;

@@ -3,19 +3,16 @@ import type { ConversationState } from '../../domain/conversation/conversation.s
 import type { EventLog } from '../../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../projection/read/conversation-reader.port.js';
-import { PROJECTION_POSITION, type ProjectionPosition } from '../../projection/read/message-reader.port.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 
 /** Reads of single conversations that see what was written before them, in any process. */
 @Injectable()
 export class ConversationLookup {
   constructor(
-    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
-    @Inject(PROJECTION_POSITION) private readonly position: ProjectionPosition,
+    @Inject(ConversationReader) private readonly reader: ConversationReader,
+    @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}

@@ -20,11 +20,8 @@ import type { LogEvent } from '../../log/log-event.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../projection/read/conversation-reader.port.js';
-import { EVENT_INDEX, type EventIndex } from '../../projection/read/event-index.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
 import { RefusedError, unknownModel } from '../refused.error.js';
 import { ConversationLookup } from './conversation-lookup.js';
@@ -36,8 +33,8 @@ export class Conversations {
   constructor(
     private readonly lookup: ConversationLookup,
     private readonly endpoints: EndpointRegistry,
-    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
-    @Inject(EVENT_INDEX) private readonly index: EventIndex,
+    @Inject(ConversationReader) private readonly reader: ConversationReader,
+    @Inject(EventIndex) private readonly index: EventIndex,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,

@@ -6,11 +6,8 @@ import { isTerminalStatus } from '../../domain/message/message.state.js';
 import { LogUnavailableError } from '../../log/event-log.errors.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../projection/read/conversation-reader.port.js';
-import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
 import { CancelMessage } from '../cancel-message.js';
 import { RefusedError } from '../refused.error.js';
 import { ConversationLookup } from './conversation-lookup.js';
@@ -43,8 +40,8 @@ const PAGE = 100;
 @Injectable()
 export class DoubleTextingPolicy {
   constructor(
-    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
-    @Inject(MESSAGE_READER) private readonly messages: MessageReader,
+    @Inject(ConversationReader) private readonly reader: ConversationReader,
+    @Inject(MessageReader) private readonly messages: MessageReader,
     private readonly onlyOpenTurn: OnlyOpenTurn,
     private readonly lookup: ConversationLookup,
     private readonly cancelMessage: CancelMessage,

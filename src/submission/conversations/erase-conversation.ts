@@ -6,11 +6,7 @@ import { messageEvent } from '../../domain/message/message.events.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import {
-  ERASURE_READER,
-  type ErasableMessage,
-  type ErasureReader,
-} from '../../projection/read/erasure.port.js';
+import { type ErasableMessage, ErasureReader } from '../../projection/read/erasure-reader.js';
 import { ConversationLookup } from './conversation-lookup.js';
 import { Conversations } from './conversations.js';
 
@@ -25,7 +21,7 @@ export class EraseConversation {
   constructor(
     private readonly conversations: Conversations,
     private readonly lookup: ConversationLookup,
-    @Inject(ERASURE_READER) private readonly reader: ErasureReader,
+    @Inject(ErasureReader) private readonly reader: ErasureReader,
     @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,

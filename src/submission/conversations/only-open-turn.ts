@@ -5,11 +5,8 @@ import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../projection/read/conversation-reader.port.js';
-import { MESSAGE_READER, type MessageReader } from '../../projection/read/message-reader.port.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { RefusedError } from '../refused.error.js';
 import { ConversationLookup } from './conversation-lookup.js';
@@ -38,8 +35,8 @@ export interface TurnClaim {
 export class OnlyOpenTurn {
   constructor(
     @Inject(CLAIMS) private readonly claims: Claims,
-    @Inject(CONVERSATION_READER) private readonly turns: ConversationReader,
-    @Inject(MESSAGE_READER) private readonly messages: MessageReader,
+    @Inject(ConversationReader) private readonly turns: ConversationReader,
+    @Inject(MessageReader) private readonly messages: MessageReader,
     private readonly lookup: ConversationLookup,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,

@@ -5,7 +5,7 @@ import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { delayedMessage } from '../../../domain/message/requeue-due.decision.js';
 import { decodeRecord } from '../../../log/log-record.js';
 import type { Sources } from '../../../platform/clock.js';
-import type { MessageReader } from '../../../projection/read/message-reader.port.js';
+import type { MessageReader } from '../../../projection/read/message-reader.js';
 import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
 import { parseAckSubject } from './ack-subject.js';
 import { ConsumerFeed } from './consumer-feed.js';

@@ -5,7 +5,7 @@ import type { EventLog } from '../../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
-import { MESSAGE_READER, type MessageReader } from '../../../projection/read/message-reader.port.js';
+import { MessageReader } from '../../../projection/read/message-reader.js';
 import { CANCELLATIONS, type Cancellations } from '../../cancellations/cancellations.port.js';
 import { LANES_PORT, RETRY_SCHEDULES, type RetrySchedules } from '../lane.port.js';
 import { DelayScheduler } from './delay-scheduler.js';
@@ -42,7 +42,7 @@ export const jetStreamLaneProviders: Provider[] = [
   },
   {
     provide: DelayScheduler,
-    inject: [NATS, RETRY_SCHEDULES, MESSAGE_READER, SOURCES, LOGGER],
+    inject: [NATS, RETRY_SCHEDULES, MessageReader, SOURCES, LOGGER],
     useFactory: (
       nats: NatsConnection,
       schedules: RetrySchedules,

@@ -14,12 +14,9 @@ import type { EventFilter } from '../../../operations/audit/event-filter.policy.
 import { endLine, eventLine } from '../../../operations/audit/event-line.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../../platform/tokens.js';
-import { EVENT_INDEX, type EventIndex } from '../../../projection/read/event-index.js';
-import {
-  PROJECTION_POSITION,
-  type ProjectionPosition,
-} from '../../../projection/read/message-reader.port.js';
+import { EventIndex } from '../../../projection/read/event-index.js';
 import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
+import { ProjectionPosition } from '../../../projection/read/projection-position.js';
 import { type Waiting, WaitingRequests } from '../../../submission/waiting-requests.js';
 import { adminOf } from '../../http/admin-caller.js';
 import { ProblemDto } from '../message.dto.js';
@@ -37,8 +34,8 @@ export class AuditEventsController {
 
   constructor(
     @Inject(EVENT_LOG) log: EventLog,
-    @Inject(EVENT_INDEX) index: EventIndex,
-    @Inject(PROJECTION_POSITION) position: ProjectionPosition,
+    @Inject(EventIndex) index: EventIndex,
+    @Inject(ProjectionPosition) position: ProjectionPosition,
     @Inject(SERVICE_CONFIG) { projection }: ServiceConfig,
     private readonly waiting: WaitingRequests,
   ) {

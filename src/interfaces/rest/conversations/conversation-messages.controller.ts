@@ -9,10 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../../projection/read/conversation-reader.port.js';
+import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { invalidFields } from '../../../submission/refused.error.js';
 import { isObject } from '../../../submission/submission-rules.policy.js';
@@ -40,7 +37,7 @@ export class ConversationMessagesController {
   constructor(
     private readonly conversations: Conversations,
     private readonly submitOnce: SubmitOnce,
-    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(ConversationReader) private readonly reader: ConversationReader,
   ) {}
 
   @Post()

@@ -1,5 +1,5 @@
 import type { ConversationState } from '../../../domain/conversation/conversation.state.js';
-import type { Page } from '../../../projection/read/message-reader.port.js';
+import type { Page } from '../../../projection/read/page.js';
 
 /** A conversation as REST clients read it. */
 export function conversationJson(conversation: ConversationState): Record<string, unknown> {

@@ -24,10 +24,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../../projection/read/conversation-reader.port.js';
+import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { EraseConversation } from '../../../submission/conversations/erase-conversation.js';
 import { callerOf } from '../../http/admission.hook.js';
@@ -56,7 +53,7 @@ export class ConversationsController {
   constructor(
     private readonly conversations: Conversations,
     private readonly eraseConversation: EraseConversation,
-    @Inject(CONVERSATION_READER) private readonly reader: ConversationReader,
+    @Inject(ConversationReader) private readonly reader: ConversationReader,
   ) {}
 
   @Post()

@@ -4,7 +4,8 @@ import {
   type ConversationLifeState,
 } from '../../../domain/conversation/conversation.events.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
-import type { ConversationFilter, PageOrder } from '../../../projection/read/conversation-reader.port.js';
+import type { ConversationFilter } from '../../../projection/read/conversation-page.js';
+import type { PageOrder } from '../../../projection/read/page.js';
 import {
   conversationState,
   pageOrder,

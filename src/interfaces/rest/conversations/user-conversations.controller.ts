@@ -1,10 +1,7 @@
 import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import {
-  CONVERSATION_READER,
-  type ConversationReader,
-} from '../../../projection/read/conversation-reader.port.js';
+import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { invalidFields } from '../../../submission/refused.error.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { callerOf } from '../../http/admission.hook.js';
@@ -20,7 +17,7 @@ import { filterOf, ListUserConversationsDto } from './list-conversations.dto.js'
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
 @Controller('api/v1/users/:user_id/conversations')
 export class UserConversationsController {
-  constructor(@Inject(CONVERSATION_READER) private readonly reader: ConversationReader) {}
+  constructor(@Inject(ConversationReader) private readonly reader: ConversationReader) {}
 
   @Get()
   @ApiOperation({ summary: "List a user's conversations, the newest first" })

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
-import type { DeadLetterFilter } from '../../../projection/read/dead-letter-reader.port.js';
+import type { DeadLetterFilter } from '../../../projection/read/dead-letter-reader.js';
 import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
 import { instantOf } from '../instant.policy.js';
 import { cursor, DEFAULT_LIMIT, instant, limit, MAX_LIMIT } from '../list-messages.dto.js';

@@ -1,5 +1,5 @@
-import type { AttemptView, DeadLetter } from '../../../projection/read/dead-letter-reader.port.js';
-import type { Page } from '../../../projection/read/message-reader.port.js';
+import type { AttemptView, DeadLetter } from '../../../projection/read/dead-letter-reader.js';
+import type { Page } from '../../../projection/read/page.js';
 
 export function deadLetterJson(letter: DeadLetter): Record<string, unknown> {
   return {

@@ -2,7 +2,7 @@ import type { Pause } from '../../../dispatch/lanes/lane-pauses.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import type { StatsInSpan, TimeRange } from '../../../operations/queues/queue-stats.js';
 import type { LaneStatus } from '../../../operations/queues/queue-status.js';
-import type { SpanFigures } from '../../../projection/read/queue-figures.port.js';
+import type { SpanFigures } from '../../../projection/read/queue-figures.js';
 
 export function statusJson(lanes: readonly LaneStatus[], workers: number): Record<string, unknown> {
   return { data: lanes.map(laneJson), workers };

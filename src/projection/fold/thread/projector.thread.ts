@@ -3,7 +3,7 @@ import { connectNats } from '../../../broker/connect-nats.js';
 import { openEventLog } from '../../../log/jetstream/open-event-log.js';
 import { systemSources } from '../../../platform/clock.js';
 import { createLogger } from '../../../platform/logging/logger.js';
-import { PostgresHeldTurns } from '../../read/postgres-held-turns.js';
+import { HeldTurns } from '../../read/held-turns.js';
 import { openDatabase } from '../../tables/data-source.js';
 import { LINGER_MS, Linger } from '../linger.js';
 import { Projector } from '../projector.js';
@@ -33,7 +33,7 @@ const wanted = new WantedPosition();
 const projector = new Projector({
   ...{ log, dataSource, logger, sources: systemSources },
   maxBatch: config.projection.max_batch,
-  turns: new TurnRelay({ held: new PostgresHeldTurns(dataSource), log, sources: systemSources, logger }),
+  turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources: systemSources, logger }),
   linger: new Linger(LINGER_MS, wanted),
   announce: (sequence, run) => {
     wanted.reached(sequence);

@@ -1,5 +1,4 @@
 import type { ReadDemand } from '../fold/linger.js';
-import type { ProjectionPosition } from './message-reader.port.js';
 
 /** A wait that takes longer looks into PostgreSQL itself: a broadcast is not kept for those who missed it. */
 const REREAD_MS = 500;
@@ -10,12 +9,13 @@ interface Waiter {
 }
 
 /**
- * The position as far as this process has heard of it, and those who wait for it.
+ * How far the projection is, as far as this process has heard, and those who wait for it. The active projector broadcasts
+ * it; PostgreSQL is asked only where a wait takes long.
  *
  * Positions of one `run` (one projector's time of being active) only rise, so a late repetition changes nothing. A new
  * run may begin lower: PostgreSQL can forget its last commits in a crash, and then readers must wait for them again.
  */
-export class PositionTracker implements ProjectionPosition, ReadDemand {
+export class ProjectionPosition implements ReadDemand {
   private run: string | null = null;
   private position = 0;
   private readonly waiters = new Set<Waiter>();
@@ -25,6 +25,7 @@ export class PositionTracker implements ProjectionPosition, ReadDemand {
   /** @param readCheckpoint the position that the tables themselves name */
   constructor(private readonly readCheckpoint: () => Promise<number>) {}
 
+  /** The last sequence known to be applied; 0 before anything was heard. */
   get applied(): number {
     return this.position;
   }
@@ -51,6 +52,7 @@ export class PositionTracker implements ProjectionPosition, ReadDemand {
     this.wake();
   }
 
+  /** Resolves true once `sequence` is applied, false when the time is over first. */
   waitFor(sequence: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.position >= sequence) return Promise.resolve(true);
     if (timeoutMs <= 0 || signal?.aborted) return Promise.resolve(false);

@@ -1,8 +1,8 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { LaneFigures, PlaceInLane, QueueFigures, SpanFigures } from './queue-figures.port.js';
 
 /** Beyond so many messages the place is an estimate: who is ten-thousandth does not need to know it to the message. */
 const COUNTED_AHEAD = 10_000;
@@ -28,9 +28,54 @@ interface SpanRow {
   processing_p95: number | null;
 }
 
+/** What the tables know of a lane, over all tenants. */
+export interface LaneFigures {
+  /** Turns that wait for an earlier one of their conversation, outside of the lane. */
+  readonly held: number;
+  /** Messages whose time has not come. */
+  readonly scheduled: number;
+  /** Messages that were given up. */
+  readonly dead: number;
+  /** When the message that waits longest last entered its lane, ISO 8601; null where none waits. */
+  readonly oldestWaitingSince: string | null;
+  /** Completed or given up in the span asked for. */
+  readonly ended: number;
+  /** In milliseconds, of those that ended in the span; null where none did. */
+  readonly averageWaitMs: number | null;
+  readonly p95WaitMs: number | null;
+}
+
+/** What a tenant's messages of one lane, or of all, came to in a span of time. Milliseconds; null where there were none. */
+export interface SpanFigures {
+  /** Null for all lanes together. */
+  readonly priority: Lane | null;
+  readonly completed: number;
+  readonly failed: number;
+  readonly averageWaitMs: number | null;
+  readonly p95WaitMs: number | null;
+  /** From the first call to the end, of those that were completed. */
+  readonly averageProcessingMs: number | null;
+  readonly p95ProcessingMs: number | null;
+}
+
+/** Where a waiting message stands in its lane. */
+export interface PlaceInLane {
+  /** Messages of the lane that wait before it, those held for a turn left out; counted up to a limit. */
+  readonly ahead: number;
+  /** True where there are more than were counted. */
+  readonly more: boolean;
+  /** Positions in the log of this message, and of the first and the last that wait in its lane. */
+  readonly sequence: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** It waits for its turn in its conversation. */
+  readonly held: boolean;
+}
+
 /** Reads `messages_waiting`, `messages_held`, `messages_apart` and `messages_ended`; never the whole table. */
-export class PostgresQueueFigures implements QueueFigures {
-  constructor(private readonly dataSource: DataSource) {}
+@Injectable()
+export class QueueFigures {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
   async lanes(spanMs: number): Promise<ReadonlyMap<Lane, LaneFigures>> {
     const [counts, held, waits, oldest] = await Promise.all([
@@ -71,6 +116,7 @@ export class PostgresQueueFigures implements QueueFigures {
     }));
   }
 
+  /** Null for a message that does not wait in a lane (any more). */
   async place(messageId: string): Promise<PlaceInLane | null> {
     const [row] = await this.query<{
       ahead: string;

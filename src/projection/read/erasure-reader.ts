@@ -1,8 +1,9 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { QueuedErasure } from '../../domain/conversation/erasing-order.policy.js';
+import type { Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { ErasableMessage, ErasureReader, UnfinishedErasure } from './erasure.port.js';
 
 /** A message that was submitted before the erasure was known is in the log long before this. */
 const STRAYS_WITHIN = '1 day';
@@ -11,9 +12,27 @@ const REPETITIONS_WITHIN = '1 hour';
 /** Null where it is not an id: what a message says it repeats is checked by no more than the gateway. */
 const REPLAY_OF = `CASE WHEN r.replay_of ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN r.replay_of::uuid END`;
 
-export class PostgresErasureReader implements ErasureReader {
-  constructor(private readonly dataSource: DataSource) {}
+/** A message of a conversation, as far as its erasure wants to know it. */
+export interface ErasableMessage {
+  readonly id: string;
+  readonly lane: Lane;
+  /** It has not ended: it waits or runs. */
+  readonly open: boolean;
+}
 
+/** An erased conversation of which the log, or the projection, still holds something. */
+export interface UnfinishedErasure {
+  readonly conversationId: string;
+  readonly tenant: string;
+  /** Messages that came in while the conversation was being erased, and are in no erasure yet. */
+  readonly strays: readonly ErasableMessage[];
+}
+
+@Injectable()
+export class ErasureReader {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** All messages of a conversation, and those outside of it that repeat one of them: they hold the same content. */
   async messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]> {
     return this.dataSource.query(
       // A union, so that each part is found by an index of its own. Of what is erased already only repetitions are left.
@@ -33,6 +52,7 @@ export class PostgresErasureReader implements ErasureReader {
     );
   }
 
+  /** Those to go on with, at most `limit`. */
   async unfinished(limit: number): Promise<readonly UnfinishedErasure[]> {
     const rows: { id: string; tenant: string }[] = await this.dataSource.query(
       // A union for the same reason: asked each second, it must not read all conversations.

@@ -1,4 +1,17 @@
-import { InvalidCursorError } from './message-reader.port.js';
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** Opaque to clients; null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+export type PageOrder = 'newest_first' | 'oldest_first';
+
+export class InvalidCursorError extends Error {
+  readonly code = 'invalid_cursor';
+  constructor() {
+    super('The cursor is not one that this service gave out.');
+  }
+}
 
 /** The last row of a page; the next one begins behind it, wherever newer messages have come in meanwhile. */
 export interface PageEnd {

@@ -1,29 +1,52 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
+import type { ChatMessage } from '../../domain/message/message.events.js';
+import type { MessageStatus } from '../../domain/message/message.state.js';
 import { ConversationEntity } from '../tables/entities/conversation.entity.js';
 import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { conversationState } from './conversation-loader.js';
-import { conversationPage } from './conversation-page.js';
-import type {
-  ConversationFilter,
-  ConversationReader,
-  PageOrder,
-  Turn,
-  TurnsQuery,
-} from './conversation-reader.port.js';
-import { decodeCursor, encodeCursor } from './message-cursor.js';
-import type { MessageView, Page } from './message-reader.port.js';
-import { type MessageRow, messageView } from './message-view.js';
-import { joinedMessages } from './postgres-message-reader.js';
+import { type ConversationFilter, conversationPage } from './conversation-page.js';
+import { joinedMessages } from './message-reader.js';
+import { type MessageRow, type MessageView, messageView } from './message-view.js';
+import { decodeCursor, encodeCursor, type Page, type PageOrder } from './page.js';
 import { decodeTurnCursor, encodeTurnCursor, pageOfTurns, type TurnEnd } from './turn-page.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Reads the projection's tables of conversations and their messages. */
-export class PostgresConversationReader implements ConversationReader {
-  constructor(private readonly dataSource: DataSource) {}
+/** A message of a conversation, with what a model needs of it. */
+export interface Turn {
+  readonly messageId: string;
+  /** In the order of the conversation's turns: where it was received, or requeued last. */
+  readonly place: number;
+  readonly userId: string;
+  readonly status: MessageStatus;
+  /** Exactly one of the two is there. */
+  readonly content: string | null;
+  readonly messages: readonly ChatMessage[] | null;
+  /** The assistant's message in OpenAI's shape, of the answer that counts; null where there is none. */
+  readonly answer: ({ readonly content: string | null } & Record<string, unknown>) | null;
+  /** Of the answer's event (or whichever ended the turn); null while the turn is open. */
+  readonly terminalSequence: number | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+}
 
+export interface TurnsQuery {
+  /** The newest first where it is absent. */
+  readonly order?: PageOrder;
+  /** Only turns behind this place in that order. */
+  readonly behind?: number;
+  readonly limit: number;
+}
+
+/** Reads the projection's conversations. Says nothing of how far the projection is; `ProjectionPosition` does. */
+@Injectable()
+export class ConversationReader {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** Null for an unknown id and for another tenant's conversation alike; an erased one is there as its tombstone. */
   async find(tenant: string, id: string): Promise<ConversationState | null> {
     if (!UUID.test(id)) return null;
     const row = await this.dataSource
@@ -34,6 +57,10 @@ export class PostgresConversationReader implements ConversationReader {
     return row && conversationState(row);
   }
 
+  /**
+   * Newest first; erased ones are left out.
+   * @throws {InvalidCursorError} for a cursor that this service did not make
+   */
   async list(
     filter: ConversationFilter,
     limit: number,
@@ -47,6 +74,7 @@ export class PostgresConversationReader implements ConversationReader {
     return { data: page.map(conversationState), nextCursor };
   }
 
+  /** By their places. A page costs the same wherever it lies. */
   async turns(
     tenant: string,
     id: string,
@@ -57,6 +85,7 @@ export class PostgresConversationReader implements ConversationReader {
     return (await this.rows(page)).map(turnOf);
   }
 
+  /** Null for a message that is unknown, or no turn. */
   async placeOf(messageId: string): Promise<number | null> {
     const row = await this.dataSource
       .getRepository(MessageRequestEntity)
@@ -64,6 +93,10 @@ export class PostgresConversationReader implements ConversationReader {
     return row?.turnSequence == null ? null : Number(row.turnSequence);
   }
 
+  /**
+   * The same messages as clients read them.
+   * @throws {InvalidCursorError} for a cursor that this service did not make
+   */
   async messages(
     tenant: string,
     id: string,
@@ -80,6 +113,7 @@ export class PostgresConversationReader implements ConversationReader {
     return { data: (await this.rows(page)).map(messageView), nextCursor };
   }
 
+  /** How many of the user's conversations take messages, counted up to `most`. */
   async countOpen(tenant: string, userId: string, most: number): Promise<number> {
     const open = this.dataSource
       .getRepository(ConversationEntity)

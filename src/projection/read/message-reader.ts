@@ -1,4 +1,5 @@
-import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type SelectQueryBuilder } from 'typeorm';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { databaseOf } from '../tables/data-source.js';
 import { MessageEntity } from '../tables/entities/message.entity.js';
@@ -6,18 +7,19 @@ import { MessageRequestEntity } from '../tables/entities/message-request.entity.
 import { MessageResultEntity } from '../tables/entities/message-result.entity.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { loadErased } from './conversation-loader.js';
-import { decodeCursor, encodeCursor } from './message-cursor.js';
-import { pageOfIds } from './message-page.js';
-import type { MessageFilter, MessageReader, MessageView, Page } from './message-reader.port.js';
-import { type MessageRow, messageView } from './message-view.js';
+import { type MessageFilter, pageOfIds } from './message-page.js';
+import { type MessageRow, type MessageView, messageView } from './message-view.js';
+import { decodeCursor, encodeCursor, type Page } from './page.js';
 import { loadStates } from './state-loader.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Reads the projection's tables. Knows nothing of how far they are; `ProjectionPosition` does. */
-export class PostgresMessageReader implements MessageReader {
-  constructor(private readonly dataSource: DataSource) {}
+@Injectable()
+export class MessageReader {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
+  /** Null for an unknown id and for another tenant's message alike. */
   async find(tenant: string, id: string): Promise<MessageView | null> {
     if (!UUID.test(id)) return null;
     const row = await joinedMessages(this.dataSource)
@@ -26,6 +28,10 @@ export class PostgresMessageReader implements MessageReader {
     return row && messageView(row as MessageRow);
   }
 
+  /**
+   * Newest first.
+   * @throws {InvalidCursorError} for a cursor that this service did not make
+   */
   async list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
     // One more than asked for tells whether there is a next page.
@@ -36,12 +42,14 @@ export class PostgresMessageReader implements MessageReader {
     return { data: await this.views(page.map(({ id }) => id)), nextCursor };
   }
 
+  /** The fold's state, for workers; null for a message that the projection does not know. */
   async state(id: string): Promise<MessageState | null> {
     if (!UUID.test(id)) return null;
     const [state] = await loadStates(this.dataSource, databaseOf(this.dataSource).schema, [id]);
     return state ?? null;
   }
 
+  /** Whether it was erased with its conversation. */
   async isErased(id: string): Promise<boolean> {
     if (!UUID.test(id)) return false;
     return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);

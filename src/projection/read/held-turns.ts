@@ -1,6 +1,6 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { databaseOf } from '../tables/data-source.js';
-import type { HeldTurns, ReadyTurn } from './held-turns.port.js';
 
 interface ReadyRow {
   id: string;
@@ -9,14 +9,28 @@ interface ReadyRow {
   received_sequence: string;
 }
 
-/** By the partial index of held messages, which is as small as they are few. */
-export class PostgresHeldTurns implements HeldTurns {
-  constructor(private readonly dataSource: DataSource) {}
+/** A held turn whose time has come. */
+export interface ReadyTurn {
+  readonly messageId: string;
+  readonly behind: string;
+  readonly attempt: number;
+  readonly receivedSequence: number;
+}
 
+/**
+ * Held turns that may run now: the turn before them has ended, or was requeued and stands behind them. Reads the partial
+ * index of held messages, which is small.
+ */
+@Injectable()
+export class HeldTurns {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** Ready turns that are named here, or that wait for a message that is named here. */
   readyAmong(messageIds: readonly string[]): Promise<readonly ReadyTurn[]> {
     return this.ready('held.held_behind = ANY($1::uuid[]) OR held.id = ANY($1::uuid[])', [messageIds]);
   }
 
+  /** All ready turns, for a projector that begins. */
   allReady(): Promise<readonly ReadyTurn[]> {
     return this.ready('held.held_behind IS NOT NULL', []);
   }

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { decodeCursor, encodeCursor } from './message-cursor.js';
-import { InvalidCursorError } from './message-reader.port.js';
+import { decodeCursor, encodeCursor, InvalidCursorError } from './page.js';
 
 it('comes back as what it was made of', () => {
   const time = fc.date({

@@ -1,7 +1,7 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
-import type { ExpiredMessage, ExpiredReader } from './expired-reader.port.js';
 
 interface Row {
   readonly id: string;
@@ -10,10 +10,24 @@ interface Row {
   readonly deadline: Date;
 }
 
-/** Reads a partial index that holds only what has a deadline and has not ended. */
-export class PostgresExpiredReader implements ExpiredReader {
-  constructor(private readonly dataSource: DataSource) {}
+/** A message that waits past its deadline. */
+export interface ExpiredMessage {
+  readonly id: string;
+  readonly tenant: string;
+  readonly lane: Lane;
+  /** ISO 8601, UTC. */
+  readonly deadline: string;
+}
 
+/**
+ * Finds what expired while it waited, in a lane or a schedule; what a worker calls a model for is not looked at. Reads a
+ * partial index that holds only what has a deadline and has not ended.
+ */
+@Injectable()
+export class ExpiredReader {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+
+  /** Up to `limit` messages whose deadline is at or before the time (ISO 8601), the most overdue first. */
   async expired(before: string, limit: number): Promise<ExpiredMessage[]> {
     const { schema } = databaseOf(this.dataSource);
     const rows: Row[] = await this.dataSource.query(

@@ -1,17 +1,22 @@
-import type { DataSource } from 'typeorm';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import { ConversationEntity } from '../tables/entities/conversation.entity.js';
 import { MessageEntity } from '../tables/entities/message.entity.js';
 import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
 import { conversationState } from './conversation-loader.js';
-import type { IdleReader } from './idle-reader.port.js';
 
-export class PostgresIdleReader implements IdleReader {
-  constructor(private readonly dataSource: DataSource) {}
+@Injectable()
+export class IdleReader {
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
+  /**
+   * Conversations in one of the states, whose last activity is before the time (ISO 8601), and none of whose messages is
+   * open or has ended since; the longest idle first.
+   */
   async idleSince(
     time: string,
-    states: readonly string[],
+    states: readonly ('active' | 'inactive' | 'completed')[],
     limit: number,
   ): Promise<readonly ConversationState[]> {
     const query = this.dataSource.getRepository(ConversationEntity).createQueryBuilder('c');
