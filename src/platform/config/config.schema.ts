@@ -20,12 +20,12 @@ const laneLevel = (minShare: number) =>
         .max(0.99)
         .default(minShare)
         .describe(
-          'the least part of the dispatches that the lane gets while it has a backlog; all lanes together stay below 1',
+          'the least share of the dispatches that the lane gets while it has a backlog; the sum of all lanes is below 1',
         ),
       max_concurrent: count
         .nullable()
         .default(null)
-        .describe('calls of this lane at once in one worker; null: no limit but the slots'),
+        .describe('calls of this lane at once in one worker; null: limited by the slots only'),
       max_retries: z
         .number()
         .int()
@@ -33,11 +33,15 @@ const laneLevel = (minShare: number) =>
         .max(100)
         .nullable()
         .default(null)
-        .describe('attempts after the first, for messages that say none; null: queue.default_max_retries'),
+        .describe(
+          'attempts after the first, for messages that set no max_retries; null: queue.default_max_retries',
+        ),
       timeout_ms: milliseconds
         .nullable()
         .default(null)
-        .describe('for one call to a model, where the message says none; null: queue.default_timeout_ms'),
+        .describe(
+          'time limit of one call to a model, for messages that set none; null: queue.default_timeout_ms',
+        ),
       max_size: z
         .number()
         .int()
@@ -52,7 +56,7 @@ const endpoint = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .describe('a name of your own, unique'),
-  base_url: z.url({ protocol: /^https?$/ }).describe('as OpenAI SDKs write it, ending in /v1'),
+  base_url: z.url({ protocol: /^https?$/ }).describe('the base URL as OpenAI SDKs use it, ending in /v1'),
   models: z
     .array(z.string().min(1))
     .min(1)
@@ -72,16 +76,18 @@ const apiKey = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .describe('SHA-256 of the key, in lower-case hex'),
-  role: z.enum(['client', 'admin']).describe("admins may do what changes other users' work"),
+  role: z
+    .enum(['client', 'admin'])
+    .describe('admin may also use the routes under /api/v1/admin and /api/v1/audit'),
   max_priority: z
     .enum(['realtime', 'high', 'normal', 'low'])
     .optional()
-    .describe('the most urgent that this key may ask for; more is lowered to it'),
+    .describe('the highest priority that this key may ask for; a higher one is lowered to it'),
   tenant: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .default('default')
-    .describe('a key sees its own tenant only'),
+    .describe('the key sees only this tenant'),
 });
 export type ApiKeyConfig = z.infer<typeof apiKey>;
 
@@ -96,16 +102,18 @@ export const configSchema = z.strictObject({
         .string()
         .min(1)
         .default('127.0.0.1')
-        .describe('address to listen on; other than loopback needs API keys'),
-      port: port.default(8080).describe('0 takes a free port'),
-      request_timeout_ms: milliseconds.default(30_000).describe('for a client to send its whole request'),
-      max_connections: count.default(10_000).describe('open connections at once'),
+        .describe('address to listen on; any address but loopback needs API keys'),
+      port: port.default(8080).describe('port to listen on; 0 takes a free port'),
+      request_timeout_ms: milliseconds
+        .default(30_000)
+        .describe('time for a client to send its whole request'),
+      max_connections: count.default(10_000).describe('open client connections at once'),
       max_waiting_requests: count
         .default(5_000)
-        .describe('long polls and streams open at once; one more is told 503'),
+        .describe('long polls and streams open at once; further ones get 503'),
       shutdown_timeout_ms: milliseconds
         .default(30_000)
-        .describe('to finish or hand back what runs, after SIGTERM'),
+        .describe('time after SIGTERM to finish running calls or hand their messages back'),
     })
     .prefault({}),
   database: z
@@ -114,7 +122,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe('postgres://user:password@host:port/database; empty starts the embedded PostgreSQL'),
-      pool_size: count.default(10).describe('connections of one process'),
+      pool_size: count.default(10).describe('database connections of one process'),
       schema: z
         .string()
         .regex(/^[a-z_][a-z0-9_]{0,40}$/)
@@ -128,15 +136,15 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe('nats://host:port, several with commas; empty starts the embedded NATS'),
-      user: z.string().default('').describe('user, where the server asks for one'),
-      password: z.string().default('').describe('password, or the token where the user is empty'),
+      user: z.string().default('').describe('user name, if the server needs one'),
+      password: z.string().default('').describe('password, or a token if the user is empty'),
       replicas: z.number().int().min(1).max(5).default(1).describe('copies of each stream; 3 in a cluster'),
       append_timeout_ms: milliseconds
         .default(5_000)
-        .describe('for an event to be durable before the caller gets an error'),
+        .describe('time for an event to become durable; after it the caller gets an error'),
       append_buffer_bytes: bytes
         .default(64 * 1024 * 1024)
-        .describe('memory for events on their way; beyond it callers are told 503'),
+        .describe('memory for events on their way to NATS; beyond it callers get 503'),
     })
     .prefault({}),
   queue: z
@@ -144,28 +152,30 @@ export const configSchema = z.strictObject({
       default_priority: z
         .enum(['realtime', 'high', 'normal', 'low'])
         .default('normal')
-        .describe('for messages that say none'),
+        .describe('priority of messages for which nothing else decides one'),
       preprocessor: z
         .strictObject({
           default_rules: z
             .boolean()
             .default(true)
-            .describe('begin with rules for urgent words in English and Chinese'),
+            .describe('start with rules for urgent words in English and Chinese'),
           high_score: score
             .default(0.8)
-            .describe('urgency of a text, by its analysis, that makes it `high`; null: none'),
-          realtime_score: score.default(null).describe('and that makes it `realtime`; null: none'),
+            .describe('a text with at least this urgency becomes `high`; null: never'),
+          realtime_score: score
+            .default(null)
+            .describe('a text with at least this urgency becomes `realtime`; null: never'),
         })
         .prefault({}),
       max_content_bytes: bytes
         .max(4 * 1024 * 1024)
         .default(1024 * 1024)
-        .describe("of one message's content or chat, in UTF-8"),
-      default_timeout_ms: milliseconds.default(300_000).describe('for one call to a model'),
+        .describe('largest content or chat of one message, in UTF-8'),
+      default_timeout_ms: milliseconds.default(300_000).describe('time limit of one call to a model'),
       default_max_retries: z.number().int().min(0).max(100).default(3).describe('attempts after the first'),
       max_lost_calls: count
         .default(30)
-        .describe('calls whose worker died before a message is given up as poison'),
+        .describe('calls lost with their workers after which a message becomes a dead letter'),
       idempotency_ttl_ms: milliseconds
         .min(86_400_000)
         .default(86_400_000)
@@ -180,25 +190,30 @@ export const configSchema = z.strictObject({
         .prefault({}),
       worker: z
         .strictObject({
-          concurrency: count.max(10_000).default(16).describe('slots of one worker: calls to models at once'),
+          concurrency: count
+            .max(10_000)
+            .default(16)
+            .describe('slots of one worker: its calls to models at once'),
           realtime_reserve: z
             .number()
             .min(0)
             .max(0.9)
             .default(0.1)
             .describe(
-              'the part of the slots that only realtime may use; at least one of four or more slots, none where this is 0',
+              'the share of the slots that only realtime may use; at least one slot if there are four or more, none if this is 0',
             ),
           prefetch: count
             .max(1_000)
             .default(16)
             .describe(
-              'messages of each lane held ready in a worker beyond its slots; more is faster, fewer spread better over workers',
+              'messages of each lane that a worker buffers beyond its slots; more is faster, fewer are spread better over workers',
             ),
           ack_wait_ms: milliseconds
             .min(1_000)
             .default(30_000)
-            .describe("after which a silent worker's messages go to another"),
+            .describe(
+              'lease of a message: if its worker does not renew it in this time, the message goes to another one',
+            ),
         })
         .prefault({}),
       dead_letters: z
@@ -207,16 +222,16 @@ export const configSchema = z.strictObject({
             .union([z.literal(''), z.url({ protocol: /^https?$/ })])
             .default('')
             .describe(
-              'is sent each dead letter, and that the projection has stopped, by POST until it answers 2xx; empty sends none',
+              'URL that gets each alert (dead letter, stopped projection) by POST until it answers 2xx; empty: none',
             ),
           webhook_secret_env: z
             .string()
             .regex(/^([A-Z_][A-Z0-9_]*)?$/)
             .default('')
-            .describe(
-              'the environment variable with the secret that webhooks are signed with; empty signs none',
-            ),
-          webhook_timeout_ms: milliseconds.default(10_000).describe('for the receiver to answer'),
+            .describe('the environment variable with the secret that signs webhooks; empty: not signed'),
+          webhook_timeout_ms: milliseconds
+            .default(10_000)
+            .describe('time for the receiver of a webhook to answer'),
         })
         .prefault({}),
       retry: z
@@ -224,8 +239,10 @@ export const configSchema = z.strictObject({
           kind: z
             .enum(['exponential', 'fixed'])
             .default('exponential')
-            .describe('whether the delay doubles with each further attempt, or stays the same'),
-          base_delay_ms: milliseconds.default(1_000).describe('before the second attempt'),
+            .describe(
+              'whether the delay doubles with each further attempt (exponential) or stays the same (fixed)',
+            ),
+          base_delay_ms: milliseconds.default(1_000).describe('delay before the second attempt'),
           max_delay_ms: milliseconds.default(60_000).describe('the longest delay between attempts'),
         })
         .prefault({}),
@@ -236,17 +253,22 @@ export const configSchema = z.strictObject({
       strategy: z
         .enum(['least_busy', 'round_robin'])
         .default('least_busy')
-        .describe('how an endpoint is chosen among those with the model and a free place'),
-      connect_timeout_ms: milliseconds.default(10_000).describe('to connect to an endpoint'),
-      first_token_timeout_ms: milliseconds.default(120_000).describe('for an endpoint to send anything'),
+        .describe('how to choose among the endpoints that have the model and a free place'),
+      connect_timeout_ms: milliseconds.default(10_000).describe('time to connect to an endpoint'),
+      first_token_timeout_ms: milliseconds
+        .default(120_000)
+        .describe('time for an endpoint to begin its answer'),
     })
     .prefault({}),
-  endpoints: z.array(endpoint).default([]).describe('the model endpoints; none starts the demo endpoint'),
+  endpoints: z
+    .array(endpoint)
+    .default([])
+    .describe('the model endpoints; without any, the demo endpoint starts'),
   demo: z
     .strictObject({
-      enabled: z.boolean().default(true).describe('start the demo endpoint when no endpoint is configured'),
-      port: port.default(0).describe('of the demo endpoint; 0 takes a free port'),
-      tokens_per_second: count.default(50).describe('how fast it answers'),
+      enabled: z.boolean().default(true).describe('start the demo endpoint if no endpoint is configured'),
+      port: port.default(0).describe('port of the demo endpoint; 0 takes a free port'),
+      tokens_per_second: count.default(50).describe('speed of the demo endpoint'),
     })
     .prefault({}),
   conversation: z
@@ -254,59 +276,65 @@ export const configSchema = z.strictObject({
       max_context_tokens: count
         .default(8_000)
         .describe(
-          'for what a model is sent of a conversation, the new turn included; the newest turns that fit',
+          'most tokens of a conversation that a model gets: the new turn and the newest earlier turns that fit',
         ),
       summary: z
         .strictObject({
           model: z
             .string()
             .default('')
-            .describe('which sums up the older turns of long conversations; empty for no summaries'),
+            .describe('the model that sums up the older turns of long conversations; empty: no summaries'),
           after_tokens: count
             .default(4_000)
             .describe(
-              'of turns that no summary covers; beyond that the older ones are summed up, until half of it is left',
+              'most tokens of turns without a summary; beyond it the older turns are summed up, until half of it is left',
             ),
-          max_tokens: count.default(500).describe('of a summary, as the model is told'),
+          max_tokens: count.default(500).describe('length of a summary that the model is asked for'),
           timeout_ms: milliseconds
             .max(300_000)
             .default(60_000)
-            .describe('for the call of the model, and for a free place at its endpoint'),
+            .describe('time limit of the call, including the wait for a free place at an endpoint'),
           prompt: z
             .string()
             .min(1)
             .default(
               'Sum up the conversation below, for an assistant who will go on with it and will not see it. Keep names, numbers, decisions, open questions and what the user prefers. Take over what still matters of the summary so far. Answer with the summary alone, in the language of the conversation.',
             )
-            .describe('what the model is told to do'),
+            .describe('the instruction for the model that makes summaries'),
         })
         .prefault({}),
       max_idle_time_ms: longMilliseconds
         .default(30 * 60 * 1_000)
-        .describe('after which a conversation without messages becomes inactive; a message wakes it up'),
+        .describe(
+          'time without messages after which a conversation becomes inactive; the next message makes it active again',
+        ),
       conversation_ttl_ms: longMilliseconds
         .default(30 * 24 * 60 * 60 * 1_000)
         .describe(
-          'after which a conversation without messages is archived; its content stays until it is erased',
+          'time without messages after which a conversation is archived; its content stays until it is erased',
         ),
       max_per_user: count
         .default(10_000)
-        .describe('open conversations of one user, about: what comes at once may go beyond it'),
+        .describe(
+          'approximate limit of open conversations of one user; requests at the same moment may exceed it',
+        ),
       max_messages: count
         .max(1_000_000)
         .default(10_000)
-        .describe('messages of one conversation, about: what comes at once may go beyond it'),
+        .describe(
+          'approximate limit of messages in one conversation; requests at the same moment may exceed it',
+        ),
       sweep_interval_ms: milliseconds
         .default(1_000)
-        .describe('how often idle, expired and erased conversations are looked for'),
+        .describe('how often the service looks for idle, expired and erased conversations'),
     })
     .prefault({}),
   projection: z
     .strictObject({
-      max_batch: count.default(2_000).describe('events folded in one transaction'),
-      read_wait_ms: milliseconds
+      max_batch: count
         .default(2_000)
-        .describe('how long a read waits for the projection before it answers'),
+        .describe('largest number of events in one transaction of the projector'),
+      read_wait_ms: milliseconds.default(2_000).describe('longest time that a read waits for the projection'),
     })
     .prefault({}),
   logging: z
@@ -314,7 +342,7 @@ export const configSchema = z.strictObject({
       level: z
         .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
         .default('info')
-        .describe('the least severe that is logged'),
+        .describe('the least severe level that is logged'),
     })
     .prefault({}),
   metrics: z
@@ -324,7 +352,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   security: z
     .strictObject({
-      api_keys: z.array(apiKey).default([]).describe('without any, the service listens on loopback only'),
+      api_keys: z
+        .array(apiKey)
+        .default([])
+        .describe('the keys of callers; without any, the service listens on loopback only'),
     })
     .prefault({}),
 });
