@@ -1,10 +1,17 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
 import { eventually } from '../support/eventually.js';
+import { machineTool } from '../support/machine-tool.js';
 import { type RunningService, startService } from '../support/service.js';
 
-const GUIDE = resolve(import.meta.dirname, '../../docs/guide.md');
+const run = promisify(execFile);
+const PROJECT = resolve(import.meta.dirname, '../..');
+const API_DOCUMENT = join(PROJECT, 'docs/api.md');
+const README = join(PROJECT, 'README.md');
 const PLACEHOLDER = /^\{(\w+)\}$/;
 
 interface Shown {
@@ -19,14 +26,19 @@ interface Exchange {
   readonly answer: Shown;
 }
 
-/** The blocks of `http`: requests, each with its answer behind it. */
-function exchanges(): Exchange[] {
-  const blocks = readFileSync(GUIDE, 'utf8')
+/** What is between fences of a language. */
+function codeBlocks(path: string, language: string): string[] {
+  return readFileSync(path, 'utf8')
     .split(/^```/m)
     .filter((_, index) => index % 2 === 1)
-    .filter((block) => block.startsWith('http\n'))
-    .map((block) => shown(block.slice('http\n'.length)));
-  if (blocks.length % 2 !== 0) throw new Error('The guide has a request without an answer.');
+    .filter((block) => block.startsWith(`${language}\n`))
+    .map((block) => block.slice(language.length + 1));
+}
+
+/** The blocks of `http`: requests, each with its answer behind it. */
+function exchanges(): Exchange[] {
+  const blocks = codeBlocks(API_DOCUMENT, 'http').map(shown);
+  if (blocks.length % 2 !== 0) throw new Error('docs/api.md has a request without an answer.');
   return blocks.flatMap((request, at) =>
     at % 2 === 0 ? [{ title: `${at / 2 + 1}: ${request.firstLine}`, request, answer: blocks[at + 1]! }] : [],
   );
@@ -42,15 +54,16 @@ function shown(block: string): Shown {
   return { firstLine, headers, body: body.join('\n\n').trim() };
 }
 
-describe('the guide', () => {
-  let service: RunningService;
+let service: RunningService;
+
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(async () => service?.stop());
+
+describe('docs/api.md', () => {
   /** What stands for `{name}`, from where it was first told. */
   const named = new Map<string, string>();
-
-  beforeAll(async () => {
-    service = await startService();
-  });
-  afterAll(async () => service?.stop());
 
   const filled = (text: string) => text.replace(/\{(\w+)\}/g, (all, name: string) => named.get(name) ?? all);
 
@@ -92,8 +105,39 @@ describe('the guide', () => {
   }
 
   it.each(exchanges())('tells what happens to $title', async (shown) => {
-    // Lists are some milliseconds behind, as the guide says.
+    // Lists are some milliseconds behind, as the page says.
     if (shown.request.firstLine.startsWith('GET ')) await eventually(() => exchange(shown));
     else await exchange(shown);
   });
+});
+
+describe('the examples of the README', () => {
+  const ANSWER = demoAnswer([{ role: 'user', content: 'What is a queue?' }]);
+  const here = (code: string) => code.replaceAll('http://127.0.0.1:8080', service.baseUrl);
+
+  (machineTool('curl') === null ? it.skip : it)(
+    'submit a message with curl, and wait for its answer',
+    async () => {
+      const commands = codeBlocks(README, 'sh').find((block) => block.startsWith('curl '))!;
+      const [submit, wait] = here(commands).split(/^(?=curl -s ")/m);
+      const submitted = JSON.parse(await shell(submit!));
+      expect(submitted).toMatchObject({ user_id: 'ann', priority: 'high' });
+      expect(JSON.parse(await shell(`ID=${submitted.id}; ${wait}`))).toMatchObject({
+        status: 'completed',
+        result: { content: ANSWER },
+      });
+    },
+  );
+
+  it('ask with the openai package', async () => {
+    const [program] = codeBlocks(README, 'ts');
+    // It has no types, so that every Node runs it as it is.
+    const args = ['--input-type=module', '--eval', here(program!)];
+    const { stdout } = await run(process.execPath, args, { cwd: PROJECT });
+    expect(stdout.trim()).toBe(ANSWER.trim());
+  });
+
+  async function shell(command: string): Promise<string> {
+    return (await run('/bin/sh', ['-c', command])).stdout;
+  }
 });
