@@ -12,6 +12,6 @@ await exitWith(async () => {
   const { setUp } = await import('./set-up.js');
 
   const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
-  const command = inProject('dist', 'cli', 'llmq.main.js');
+  const command = inProject('dist', 'interfaces', 'cli', 'llmq.main.js');
   return await runInForeground(process.execPath, [command, ...process.argv.slice(2)], { env });
 });

@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
@@ -43,6 +46,12 @@ async function answered(content: string, user_id = 'u'): Promise<string> {
   expect((await call('GET', `messages/${id}?wait=30s`)).status).toBe('completed');
   return id;
 }
+
+it('is what `npm run llmq` starts', async () => {
+  const command = resolve(import.meta.dirname, '../../scripts/llmq.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [command, '--help']);
+  expect(stdout).toContain('Usage: llmq');
+});
 
 describe('llmq events tail', () => {
   it('tells of live events that the filter wants, until it is interrupted', async () => {
