@@ -85,6 +85,15 @@ describe('the configuration in documents', () => {
 });
 
 describe('what documents point to', () => {
+  it('the commands of package.json start files that are there', () => {
+    const commands = Object.values(JSON.parse(read('package.json')).scripts as Record<string, string>).join(
+      '\n',
+    );
+    const built = all(commands, /\bdist\/([\w./-]+)\.js\b/g).map((path) => `src/${path}.ts`);
+    const plain = all(commands, /\b((?:scripts|bench)\/[\w./-]+)/g);
+    expect([...built, ...plain].filter((path) => !existsSync(join(PROJECT, path)))).toEqual([]);
+  });
+
   it.each(DOCUMENTS)('%s names commands, files and tests that are there', (path) => {
     const text = read(path);
     const scripts = Object.keys(JSON.parse(read('package.json')).scripts as object);
@@ -97,7 +106,7 @@ describe('what documents point to', () => {
       anchor,
     }));
     expect(anchors.filter(({ document, anchor }) => !headingAnchors(document).includes(anchor!))).toEqual([]);
-    const files = all(text, /`((?:src|test|deploy|docs|migrations|bench)\/[\w./-]+)`/g);
+    const files = all(text, /`((?:src|test|deploy|docs|migrations|bench|scripts)\/[\w./-]+)`/g);
     expect(files.filter((file) => !existsSync(join(PROJECT, file)))).toEqual([]);
   });
 });
