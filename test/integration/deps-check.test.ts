@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
+
+/** The rules of the project itself, on a project small enough to be read at once. */
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+const TIDY: Readonly<Record<string, string>> = {
+  'src/domain/message.events.ts': 'export const LANE = "normal";\n',
+  'src/log/log.ts':
+    'import { z } from "zod";\nimport { LANE } from "../domain/message.events.js";\nexport const log = [LANE, z];\n',
+  'src/app/start.ts': 'import { log } from "../log/log.js";\nexport const started = [log];\n',
+};
+
+let copy: string;
+
+beforeAll(async () => {
+  copy = await makeTempDir('llmq-deps');
+  await symlink(join(PROJECT, 'node_modules'), join(copy, 'node_modules'), 'junction');
+  for (const name of ['.dependency-cruiser.cjs', 'tsconfig.json', 'scripts'])
+    await cp(join(PROJECT, name), join(copy, name), { recursive: true });
+});
+afterAll(() => removeTempDir(copy));
+
+/** Writes these files over the tidy project, and checks it. */
+async function checked(files: Readonly<Record<string, string>>, dependencies: object = { zod: '*' }) {
+  const { scripts } = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8'));
+  const manifest = { type: 'module', scripts, dependencies, unimported: { typescript: 'the check' } };
+  const devDependencies = { 'dependency-cruiser': '*', typescript: '*' };
+  const all = {
+    ...TIDY,
+    ...files,
+    'package.json': JSON.stringify({ ...manifest, devDependencies }),
+  };
+  for (const [path, content] of Object.entries(all)) {
+    await mkdir(dirname(join(copy, path)), { recursive: true });
+    await writeFile(join(copy, path), content);
+  }
+  return new Promise<{ code: number; output: string }>((done) => {
+    execFile('npm', ['run', '--silent', 'deps:check'], { cwd: copy }, (error, stdout, stderr) => {
+      for (const path of Object.keys(files)) if (!(path in TIDY)) rmSync(join(copy, path));
+      done({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
+    });
+  });
+}
+
+it('lets a tidy project pass', async () =>
+  expect(await checked({})).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('no dependency viol'),
+  }));
+
+it.each([
+  [
+    'an import of a room above',
+    'log-imports-only-from-below',
+    { 'src/log/log.ts': 'import { started } from "../app/start.js";\nexport const log = [started];\n' },
+  ],
+  [
+    'a room that nobody knows',
+    'rooms-are-known',
+    { 'src/attic/box.ts': 'import { LANE } from "../domain/message.events.js";\nexport const box = LANE;\n' },
+  ],
+  [
+    'a circle of files in one room',
+    'no-cycles',
+    {
+      'src/app/one.ts': 'import { two } from "./two.js";\nexport const one = () => two;\n',
+      'src/app/two.ts': 'import { one } from "./one.js";\nexport const two = () => one;\n',
+    },
+  ],
+  [
+    'a circle of two rooms, by four files',
+    'broker-imports-only-from-below',
+    {
+      'src/log/reader.ts': 'import { pull } from "../broker/pull.js";\nexport const reader = pull;\n',
+      'src/broker/pull.ts': 'export const pull = 1;\n',
+      'src/broker/watch.ts': 'import { end } from "../log/end.js";\nexport const watch = end;\n',
+      'src/log/end.ts': 'export const end = 1;\n',
+    },
+  ],
+])('refuses %s', async (_, rule, files) => {
+  const { code, output } = await checked(files);
+  expect([code !== 0, output]).toEqual([true, expect.stringContaining(rule)]);
+});
+
+it('refuses a package that nothing imports', async () => {
+  const { code, output } = await checked({}, { zod: '*', uuid: '*' });
+  expect([code, output]).toEqual([1, expect.stringContaining('uuid: nothing imports it')]);
+});
