@@ -5,7 +5,7 @@ import { LanePauses } from '../dispatch/lanes/lane-pauses.js';
 import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { Worker } from '../dispatch/worker/worker.js';
-import { WorkersSeen } from '../dispatch/workers/workers-seen.js';
+import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
 import type { Role } from '../platform/config/service-config.js';
 import { ProjectionHealth } from '../projection/fold/projection-health.js';
@@ -24,7 +24,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
   constructor(
     @Inject(LaneLagReader) private readonly lag: LaneLagReader,
     @Inject(LanePauses) private readonly pauses: LanePauses,
-    @Inject(WorkersSeen) private readonly workers: WorkersSeen,
+    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,

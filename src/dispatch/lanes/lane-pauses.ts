@@ -1,5 +1,6 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Lane } from '../../domain/message/message.events.js';
-import type { AdminFollower } from '../../log/admin/admin-follower.js';
+import { AdminFollower } from '../../log/admin/admin-follower.js';
 
 /** Who paused a lane, since when (ISO 8601), and why. */
 export interface Pause {
@@ -19,11 +20,12 @@ export interface PausedLanes {
  * The lanes that admins paused, folded from the log: the same in every process a moment after the change, and after
  * every restart. A paused lane still takes messages in; workers take none out of it, and calls under way go on.
  */
+@Injectable()
 export class LanePauses implements PausedLanes {
   private readonly pauses = new Map<Lane, Pause>();
   private readonly listeners = new Set<() => void>();
 
-  constructor(follower: Pick<AdminFollower, 'on'>) {
+  constructor(@Inject(AdminFollower) follower: Pick<AdminFollower, 'on'>) {
     follower.on('llmq.admin.lane-paused.v1', ({ data: { lane, by, reason }, time }) => {
       // Who paused it first is who is to be asked.
       if (!this.pauses.has(lane)) this.pauses.set(lane, { since: time, by, reason });

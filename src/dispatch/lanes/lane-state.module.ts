@@ -1,9 +1,7 @@
 import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AdminModule } from '../../log/admin/admin.module.js';
-import { AdminFollower } from '../../log/admin/admin-follower.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
 import { WorkerBeats } from '../workers/nats/worker-beats.js';
-import { WorkersSeen } from '../workers/workers-seen.js';
+import { WorkerRegistry } from '../workers/worker-registry.js';
 import { LaneLagReader } from './jetstream/lane-lag.js';
 import { laneLagProvider } from './jetstream/lane-providers.js';
 import { LanePauses } from './lane-pauses.js';
@@ -15,28 +13,15 @@ import { LanePauses } from './lane-pauses.js';
 @Global()
 @Module({
   imports: [AdminModule],
-  providers: [
-    {
-      provide: LanePauses,
-      inject: [AdminFollower],
-      useFactory: (follower: AdminFollower) => new LanePauses(follower),
-    },
-    laneLagProvider,
-    WorkerBeats,
-    {
-      provide: WorkersSeen,
-      inject: [SOURCES],
-      useFactory: (sources: Sources) => new WorkersSeen(sources.nowMs),
-    },
-  ],
-  exports: [LanePauses, LaneLagReader, WorkerBeats, WorkersSeen],
+  providers: [LanePauses, laneLagProvider, WorkerBeats, WorkerRegistry],
+  exports: [LanePauses, LaneLagReader, WorkerBeats, WorkerRegistry],
 })
 export class LaneStateModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;
 
   constructor(
     @Inject(WorkerBeats) private readonly beats: WorkerBeats,
-    @Inject(WorkersSeen) private readonly workers: WorkersSeen,
+    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
   ) {}
 
   onModuleInit(): void {

@@ -3,7 +3,7 @@ import { perLaneSchema } from '../../domain/message/per-lane.js';
 
 /** How often a worker says how it is. */
 export const WORKER_BEAT_EVERY_MS = 1_000;
-/** When other calls run than it said, it says so after this long at most: what does not run waits, for `LaneAdmission`. */
+/** After a change of what runs or may run it says so within this time. */
 export const RUNNING_TOLD_WITHIN_MS = 100;
 
 /** What a worker says of itself about once a second, to whoever wants to know the state of the queue. */
@@ -15,7 +15,7 @@ export const workerBeatSchema = z.object({
   capacity: perLaneSchema,
   /** Calls under way, by lane. */
   running: perLaneSchema,
-  /** Messages that wait, in the worker's hands, for a place at an endpoint of their model. */
+  /** Messages buffered in the worker, which wait for a place at an endpoint of their model. */
   set_aside: z.number().int().nonnegative(),
   /** Models of which no endpoint has a free place for this worker. */
   busy_models: z.array(z.string()),

@@ -1,4 +1,4 @@
-import type { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
+import type { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import type { QueueFigures } from '../../projection/read/queue-figures.js';
@@ -18,7 +18,7 @@ export interface WaitingMessage {
 export class MessageWaits {
   constructor(
     private readonly lag: LagReader,
-    private readonly workers: WorkersSeen,
+    private readonly workers: WorkerRegistry,
     private readonly pauses: { isPaused(lane: Lane): boolean },
     private readonly figures: Pick<QueueFigures, 'place'>,
     private readonly defaultModel: () => string,

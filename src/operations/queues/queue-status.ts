@@ -1,6 +1,6 @@
 import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import type { LanePauses, Pause } from '../../dispatch/lanes/lane-pauses.js';
-import type { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
+import type { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import type { LaneFigures, QueueFigures } from '../../projection/read/queue-figures.js';
 import { OnceAWhile } from './once-a-while.js';
@@ -36,7 +36,7 @@ export class QueueStatus {
 
   constructor(
     private readonly lag: LagReader,
-    private readonly workers: WorkersSeen,
+    private readonly workers: WorkerRegistry,
     private readonly pauses: LanePauses,
     private readonly figures: QueueFigures,
     private readonly nowMs: () => number,

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { LaneStateModule } from '../../dispatch/lanes/lane-state.module.js';
-import { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
+import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { QueueFigures } from '../../projection/read/queue-figures.js';
@@ -15,10 +15,10 @@ import { QueueStatus } from './queue-status.js';
   providers: [
     {
       provide: QueueStatus,
-      inject: [LaneLagReader, WorkersSeen, LanePauses, QueueFigures, SOURCES],
+      inject: [LaneLagReader, WorkerRegistry, LanePauses, QueueFigures, SOURCES],
       useFactory: (
         lag: LaneLagReader,
-        workers: WorkersSeen,
+        workers: WorkerRegistry,
         pauses: LanePauses,
         figures: QueueFigures,
         sources: Sources,

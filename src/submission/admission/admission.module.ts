@@ -2,7 +2,7 @@ import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@
 import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { LaneStateModule } from '../../dispatch/lanes/lane-state.module.js';
-import { WorkersSeen } from '../../dispatch/workers/workers-seen.js';
+import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
@@ -23,11 +23,11 @@ import { AdmissionNotes } from './nats/admission-notes.js';
     },
     {
       provide: LaneAdmission,
-      inject: [LaneLagReader, SERVICE_CONFIG, WorkersSeen, LanePauses, AdmissionPeers],
+      inject: [LaneLagReader, SERVICE_CONFIG, WorkerRegistry, LanePauses, AdmissionPeers],
       useFactory: (
         lag: LaneLagReader,
         { queue: { levels } }: ServiceConfig,
-        workers: WorkersSeen,
+        workers: WorkerRegistry,
         pauses: LanePauses,
         peers: AdmissionPeers,
       ) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WorkerBeat } from './worker-beat.js';
-import { WorkersSeen } from './workers-seen.js';
+import { WorkerRegistry } from './worker-registry.js';
 
 const NONE = { realtime: 0, high: 0, normal: 0, low: 0 };
 const beat = (more: Partial<WorkerBeat>): WorkerBeat => ({
@@ -10,7 +10,7 @@ const beat = (more: Partial<WorkerBeat>): WorkerBeat => ({
 });
 
 function startable(...beats: Partial<WorkerBeat>[]) {
-  const workers = new WorkersSeen(() => 0);
+  const workers = new WorkerRegistry({ nowMs: () => 0 });
   for (const [at, more] of beats.entries()) workers.heard(beat({ worker: `w${at}`, ...more }));
   return [workers.startable('realtime'), workers.startable('normal'), workers.startable('low')];
 }

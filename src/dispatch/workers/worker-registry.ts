@@ -1,17 +1,20 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
 import type { WorkerBeat } from './worker-beat.js';
 
 /** Three missed beats: a worker that is silent for longer is not counted, whether it died or lost its way to the broker. */
 const FORGOTTEN_AFTER_MS = 3_500;
 
-/** The workers of all processes as their beats tell of them, at most a second old; what runs, a tenth of a second. */
-export class WorkersSeen {
+/** The workers of all processes as their beats tell of them, at most a second old. */
+@Injectable()
+export class WorkerRegistry {
   private readonly beats = new Map<string, { beat: WorkerBeat; atMs: number }>();
 
-  constructor(private readonly nowMs: () => number) {}
+  constructor(@Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>) {}
 
   heard(beat: WorkerBeat): void {
-    this.beats.set(beat.worker, { beat, atMs: this.nowMs() });
+    this.beats.set(beat.worker, { beat, atMs: this.sources.nowMs() });
   }
 
   /** A worker that stops says so, and is not waited for. */
@@ -55,7 +58,7 @@ export class WorkersSeen {
   }
 
   private alive(): WorkerBeat[] {
-    const oldest = this.nowMs() - FORGOTTEN_AFTER_MS;
+    const oldest = this.sources.nowMs() - FORGOTTEN_AFTER_MS;
     for (const [worker, { atMs }] of this.beats) if (atMs < oldest) this.beats.delete(worker);
     return [...this.beats.values()].map(({ beat }) => beat);
   }
