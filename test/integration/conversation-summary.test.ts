@@ -6,7 +6,7 @@ import { Summarizer } from '../../src/conversations/summarizer.js';
 import type { WantedTurn } from '../../src/conversations/turn-gate.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
-import { summaryCalls } from '../../src/dispatch/worker/summary-calls.js';
+import { summaryCalls } from '../../src/dispatch/worker/summaries.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
 import { eventually } from '../support/eventually.js';

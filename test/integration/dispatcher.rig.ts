@@ -1,10 +1,15 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { InjectionToken } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
+import { CLAIMS, type Claims } from '../../src/conversations/claim.port.js';
 import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
+import { CANCELLATIONS, type Cancellations } from '../../src/dispatch/cancellations/cancellations.port.js';
 import { KvCancellations } from '../../src/dispatch/cancellations/nats/kv-cancellations.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type {
@@ -16,13 +21,26 @@ import { DueRelay } from '../../src/dispatch/lanes/jetstream/due-relay.js';
 import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
 import { laneConsumerName } from '../../src/dispatch/lanes/jetstream/lane-consumers.js';
 import { JetStreamRetrySchedules } from '../../src/dispatch/lanes/jetstream/schedules.js';
-import { assembleWorker, type WorkerSurroundings } from '../../src/dispatch/worker/assemble-worker.js';
-import type { Worker } from '../../src/dispatch/worker/worker.js';
+import {
+  LANES_PORT,
+  type Lanes,
+  RETRY_SCHEDULES,
+  type RetrySchedules,
+} from '../../src/dispatch/lanes/lane.port.js';
+import { LanePauses, type PausedLanes } from '../../src/dispatch/lanes/lane-pauses.js';
+import { WORKER_PROVIDERS } from '../../src/dispatch/worker/dispatcher.module.js';
+import { Worker } from '../../src/dispatch/worker/worker.js';
 import { LANES, type Lane, type MessageEventData } from '../../src/domain/message/message.events.js';
 import { receive } from '../../src/domain/message/receive.decision.js';
+import type { EventLog } from '../../src/log/event-log.port.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
-import { systemSources } from '../../src/platform/clock.js';
+import { SOURCES, systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
+import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
+import { EVENT_LOG, LOGGER } from '../../src/platform/tokens.js';
+import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
+import { MessageReader } from '../../src/projection/read/message-reader.js';
+import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -87,8 +105,21 @@ export interface Submitted extends Partial<MessageEventData['llmq.message.receiv
   readonly model?: string;
 }
 
+/** What a worker is built on here and a test may break. */
+export interface Surroundings {
+  readonly log: EventLog;
+  readonly lanes: Lanes;
+  readonly pauses: PausedLanes;
+  readonly schedules: RetrySchedules;
+  readonly answers: AnswerPublisher;
+  readonly cancellations: Cancellations;
+  readonly conversations: Pick<ConversationReader, 'find' | 'turns' | 'placeOf'>;
+  readonly claims: Claims;
+}
+
 export interface RigWorker {
   readonly worker: Worker;
+  readonly registry: EndpointRegistry;
   readonly nats: NatsConnection;
   /** As SIGKILL would: its connection is gone, and nothing that it still does reaches anybody. */
   crash(): Promise<void>;
@@ -102,7 +133,7 @@ export interface WorkerOptions {
   readonly maxLostCalls?: number;
   readonly appendTimeoutMs?: number;
   /** Replaces surroundings, to break them. */
-  readonly broken?: (around: WorkerSurroundings) => Partial<WorkerSurroundings>;
+  readonly broken?: (around: Surroundings) => Partial<Surroundings>;
 }
 
 /** Real NATS with the service's streams, a log, a fold of it, and as many workers as wanted. */
@@ -153,8 +184,9 @@ export class Rig {
     const nats = await connectTo(this.server);
     const cancellations = new KvCancellations(nats, silentLogger);
     await cancellations.start();
-    const worker = this.assemble(nats, cancellations, options);
-    const running = { worker, nats, crash: () => nats.close() };
+    const registry = new EndpointRegistry(options.endpoints);
+    const worker = await this.build(nats, cancellations, registry, options);
+    const running = { worker, registry, nats, crash: () => nats.close() };
     this.workers.push(running);
     await worker.start();
     return running;
@@ -206,7 +238,12 @@ export class Rig {
     });
   }
 
-  private assemble(nats: NatsConnection, cancellations: KvCancellations, options: WorkerOptions): Worker {
+  private async build(
+    nats: NatsConnection,
+    cancellations: KvCancellations,
+    registry: EndpointRegistry,
+    options: WorkerOptions,
+  ): Promise<Worker> {
     const { concurrency = 4, prefetch = 8, ackWaitMs = 1_500, maxLostCalls = 30 } = options;
     const config = configSchema.parse({
       queue: {
@@ -215,25 +252,34 @@ export class Rig {
         retry: { base_delay_ms: 100, max_delay_ms: 400 },
       },
     });
-    const around: WorkerSurroundings = {
-      config,
+    const sound: Surroundings = {
       log: logOn(nats, options.appendTimeoutMs),
       lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
       pauses: { isPaused: () => false, onChange: () => () => {} },
       schedules: new JetStreamRetrySchedules(nats),
-      registry: new EndpointRegistry(options.endpoints),
       answers: new NatsAnswerPublisher(nats, new ChunkShortcut()),
       cancellations,
-      reader: this.folded,
-      position: this.folded,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
       claims: new KvClaims(nats, 5_000),
-      sources: systemSources,
-      logger: silentLogger,
     };
-    return assembleWorker({ ...around, ...options.broken?.(around) });
+    const around = { ...sound, ...options.broken?.(sound) };
+    const given = [
+      ...[use(SERVICE_CONFIG, config), use(EVENT_LOG, around.log), use(LANES_PORT, around.lanes)],
+      ...[use(LanePauses, around.pauses), use(RETRY_SCHEDULES, around.schedules)],
+      ...[use(EndpointRegistry, registry), use(ANSWER_PUBLISHER, around.answers)],
+      ...[use(CANCELLATIONS, around.cancellations), use(CLAIMS, around.claims)],
+      ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
+      ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
+      use(LOGGER, silentLogger),
+    ];
+    const module = await Test.createTestingModule({ providers: [...WORKER_PROVIDERS, ...given] }).compile();
+    return module.get(Worker);
   }
+}
+
+function use(provide: InjectionToken, useValue: unknown) {
+  return { provide, useValue };
 }
 
 export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

@@ -342,7 +342,7 @@ describe('a worker in trouble', () => {
     await rig.history(id, COMPLETED);
     await rig.lanesEmpty();
     expect(endpoint.calls).toHaveLength(1);
-    expect(worker.status.counters).toMatchObject({ completed: 1, mishaps: 0 });
+    expect(worker.status.counters).toMatchObject({ completed: 1, workerErrors: 0 });
   });
 
   it('goes on after a bug, and keeps the message', async () => {
@@ -355,7 +355,7 @@ describe('a worker in trouble', () => {
     const id = await rig.submit('high', { content: 'bug' });
     const others = await Promise.all([1, 2, 3].map(() => rig.submit('low')));
     for (const other of others) await rig.history(other, COMPLETED);
-    expect(worker.status.counters).toMatchObject({ mishaps: 1, handedBack: 1, completed: 3 });
+    expect(worker.status.counters).toMatchObject({ workerErrors: 1, handedBack: 1, completed: 3 });
     broken = false;
     await rig.history(id, ['received', 'prioritized', 'dispatched', 'dispatched', 'completed']);
   });
@@ -364,12 +364,12 @@ describe('a worker in trouble', () => {
     const stuck = new TestEndpoint(never, 'stuck', ['stuck'], 1);
     const free = new TestEndpoint(atOnce, 'free', ['free'], 1);
     const { worker } = await rig.startWorker({ endpoints: [stuck, free], concurrency: 4 });
-    // More than a worker sets aside, in front of one that could go.
+    // More than a worker buffers, in front of one that could go.
     for (let index = 0; index < 25; index += 1) await rig.submit('normal', { model: 'stuck' });
     const id = await rig.submit('normal', { model: 'free' });
     await rig.history(id, COMPLETED);
     expect(stuck.calls).toHaveLength(1);
-    expect(worker.status).toMatchObject({ running: 1, setAside: 16 });
+    expect(worker.status).toMatchObject({ running: 1, buffered: 16 });
     await worker.stop(500);
     await rig.startWorker({ endpoints: [new TestEndpoint(atOnce, 'stuck', ['stuck'])] });
     await rig.lanesEmpty();
@@ -400,7 +400,7 @@ describe('a worker in trouble', () => {
     for (let index = 0; index < 10; index += 1) await rig.submit('low');
     await eventually(() => expect(worker.status.ready.low).toBeGreaterThan(2));
     // One is called; all others stay where the lane policy can still choose.
-    expect(worker.status).toMatchObject({ running: 1, setAside: 0 });
+    expect(worker.status).toMatchObject({ running: 1, buffered: 0 });
     await worker.stop(500);
     await rig.startWorker({ endpoints: [new TestEndpoint(atOnce)] });
     await rig.lanesEmpty();

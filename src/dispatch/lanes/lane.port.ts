@@ -28,6 +28,11 @@ export interface LaneDelivery {
   handBack(delayMs?: number): void;
 }
 
+/** Where its request lies: the append that received a message holds both events, the request right before the lane's. */
+export function receivedSequenceOf({ event, sequence }: LaneDelivery): number {
+  return event.data.received_sequence ?? sequence - 1;
+}
+
 /**
  * The lanes of the log as one worker reads them: some messages of each lane are held ready in memory.
  *

@@ -1,37 +1,20 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable } from '@nestjs/common';
 import { complete } from '../../domain/message/complete.decision.js';
-import { type DispatchDecision, dispatched } from '../../domain/message/dispatch.decision.js';
+import { dispatched } from '../../domain/message/dispatch.decision.js';
 import type { MessageCompleted } from '../../domain/message/message.events.js';
-import type { Sources } from '../../platform/clock.js';
-import type { AnswerPublisher } from '../answers/answers.port.js';
-import type { Cancellations } from '../cancellations/cancellations.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
+import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
-import type { DurableSteps } from './durable-steps.js';
-import type { EarlierRuns } from './earlier-runs.js';
-import { CallCancelledError, CallOverdueError, type RunningCalls } from './running-calls.js';
+import { DurableSteps } from './durable-steps.js';
+import { RedeliveryCheck } from './redelivery-check.js';
+import { CallCancelledError, CallOverdueError, RunningCalls } from './running-calls.js';
 import type { CallFailure } from './verdict.policy.js';
-import { contextNow, type Work } from './work.js';
+import { contextNow, type Outcome, type Work } from './work.js';
 
-/** Giving up is not among them: this very attempt counts as one of the lost calls until it has ended. */
-export type KnownAlready = Exclude<DispatchDecision, { kind: 'call' | 'give_up' }>;
-
-interface Delivered {
-  /** Pieces of the answer that went out to listeners. */
-  readonly chunksDelivered: number;
-}
-
-/**
- * An answer, a failure, or neither: the message is decided already, or was cancelled right before the call or while it
- * ran, or nobody can tell in time whether it may be called.
- */
-export type Outcome = Delivered &
-  (
-    | { readonly kind: 'answered'; readonly completed: MessageCompleted }
-    | { readonly kind: 'failed'; readonly failure: CallFailure }
-    | { readonly kind: 'known'; readonly decision: KnownAlready }
-    | { readonly kind: 'cancelled' }
-    | { readonly kind: 'unclear' }
-  );
+const WORKER_NAME = `${hostname()}:${process.pid}`;
 
 /**
  * Makes one attempt: the call, whose pieces go out as they come, and beside it the record that it was begun. The model
@@ -40,17 +23,17 @@ export type Outcome = Delivered &
  * A message that another worker may still have is recorded first, and called only if the log, up to that record, has not
  * ended it: the time from the first look at it to the call can be long on a busy machine. So is every turn of a
  * conversation. A process that stood still for longer than its ack deadline does not know that its first delivery went
- * to another worker too, and must not begin with a turn after the next one has run.
+ * to another worker too, and must not begin with a turn after the next one has run (ADR 7).
  */
+@Injectable()
 export class Attempts {
   constructor(
-    private readonly workerName: string,
-    private readonly steps: DurableSteps,
-    private readonly earlierRuns: EarlierRuns,
-    private readonly answers: AnswerPublisher,
-    private readonly calls: RunningCalls,
-    private readonly cancellations: Cancellations,
-    private readonly sources: Sources,
+    @Inject(DurableSteps) private readonly steps: DurableSteps,
+    @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
+    @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
+    @Inject(RunningCalls) private readonly calls: RunningCalls,
+    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(SOURCES) private readonly sources: Sources,
   ) {}
 
   /**
@@ -62,22 +45,26 @@ export class Attempts {
   async run(work: Work, lease: EndpointLease): Promise<Outcome> {
     if (this.isCancelled(work)) {
       lease.release();
-      return { kind: 'cancelled', chunksDelivered: 0 };
+      return { kind: 'cancelled' };
     }
-    if (isTurn(work) || this.earlierRuns.possible(work.delivery)) return this.runIfOpen(work, lease);
+    if (isTurn(work) || work.inDoubt) return this.recordedFirst(work, lease);
     const recorded = this.record(work, lease);
-    const called = this.call(work, lease).finally(() => lease.release());
+    const called = this.call(work, lease);
     const [record, outcome] = await Promise.allSettled([recorded, called]);
     if (record.status === 'rejected') throw record.reason;
     if (outcome.status === 'rejected') throw outcome.reason;
     return outcome.value;
   }
 
-  private async runIfOpen(work: Work, lease: EndpointLease): Promise<Outcome> {
+  /**
+   * The second look of the redelivery check, which the promises need: the first was before the record, and between the
+   * two another worker may have ended the message. Only what lies below the record in the log can have come before it.
+   */
+  private async recordedFirst(work: Work, lease: EndpointLease): Promise<Outcome> {
     try {
-      const decision = await this.earlierRuns.decideAt(work.delivery, await this.record(work, lease));
-      if (decision === null && isTurn(work)) return { kind: 'unclear', chunksDelivered: 0 };
-      if (decision !== null && isKnown(decision)) return { kind: 'known', decision, chunksDelivered: 0 };
+      const decided = await this.redelivery.ask(work.delivery, await this.record(work, lease));
+      // Where nobody can tell in time, a turn must not run; another message may run twice, but never not at all.
+      if (decided?.kind === 'known' || (decided !== null && isTurn(work))) return decided;
       return await this.call(work, lease);
     } finally {
       lease.release();
@@ -89,7 +76,7 @@ export class Attempts {
     const context = contextNow(delivery.event, this.sources);
     const event = dispatched(context, delivery.event, {
       delivery: delivery.delivery,
-      worker: this.workerName,
+      worker: WORKER_NAME,
       endpoint: lease.endpoint.name,
       model: lease.model,
       endpointReason: lease.reason,
@@ -103,11 +90,10 @@ export class Attempts {
   }
 
   private async call(work: Work, lease: EndpointLease): Promise<Outcome> {
-    // From here to the call nothing waits, so what is cancelled later finds the call and aborts it.
-    if (this.isCancelled(work)) return { kind: 'cancelled', chunksDelivered: 0 };
     const { event, delivery } = work.delivery;
-    const calledAt = new Date(this.sources.nowMs()).toISOString();
+    // From here to the call nothing waits, so what is cancelled later finds the call and aborts it.
     const running = this.calls.begin(event.subject, event.data.timeout_ms);
+    const calledAt = new Date(this.sources.nowMs()).toISOString();
     let chunks = 0;
     const call: ModelCall = {
       messageId: event.subject,
@@ -122,15 +108,17 @@ export class Attempts {
       },
     };
     try {
+      if (this.isCancelled(work)) return { kind: 'cancelled' };
       const answer = await lease.endpoint.call(call);
       const completed = this.completed(work, lease, calledAt, answer);
       return { kind: 'answered', completed, chunksDelivered: chunks };
     } catch (error) {
-      if (error instanceof CallCancelledError) return { kind: 'cancelled', chunksDelivered: chunks };
+      if (error instanceof CallCancelledError) return { kind: 'cancelled' };
       const failure = failureOf(error, lease.endpoint.name);
       return { kind: 'failed', failure, chunksDelivered: chunks };
     } finally {
       running.end();
+      lease.release();
     }
   }
 
@@ -159,8 +147,4 @@ function failureOf(error: unknown, endpoint: string): CallFailure {
 
 function isTurn({ context }: Work): boolean {
   return context !== null;
-}
-
-function isKnown(decision: DispatchDecision): decision is KnownAlready {
-  return decision.kind !== 'call' && decision.kind !== 'give_up';
 }

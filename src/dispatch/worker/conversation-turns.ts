@@ -1,31 +1,54 @@
-import type { ConversationContext } from '../../conversations/conversation-context.js';
-import type { Summarizer } from '../../conversations/summarizer.js';
-import type { TurnGate } from '../../conversations/turn-gate.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { ConversationContext } from '../../conversations/conversation-context.js';
+import { tokenCount } from '../../conversations/token-count.js';
+import { TurnGate } from '../../conversations/turn-gate.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
-import type { ConversationReader } from '../../projection/read/conversation-reader.js';
-import type { LaneDelivery } from '../lanes/lane.port.js';
-import type { Prepared } from './prepared.js';
-import { receivedSequenceOf } from './work.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
+import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
+import { Summaries } from './summaries.js';
+import type { Outcome, Work } from './work.js';
+import { WorkerStop } from './worker-stop.js';
+
+/** How long a turn keeps its slot while the projection has yet to reach it. */
+const GATE_WAIT_MS = 5_000;
+
+/** A turn that may run, with what the model is told; or why it may not. */
+export type PreparedTurn =
+  | Pick<Work, 'kind' | 'request' | 'context'>
+  | Extract<Outcome, { kind: 'held' | 'unclear' }>;
 
 /** A message that is a turn of a conversation: whether it may run now, and what the model is told of the turns before. */
+@Injectable()
 export class ConversationTurns {
-  constructor(
-    private readonly gate: TurnGate,
-    private readonly context: ConversationContext,
-    private readonly reader: Pick<ConversationReader, 'placeOf'>,
-    private readonly stopping: AbortSignal,
-    /** Null where conversations are not summed up. */
-    private readonly summarizer: Summarizer | null,
-  ) {}
+  private readonly gate: TurnGate;
+  private readonly context: ConversationContext;
 
-  async prepare(delivery: LaneDelivery, request: ModelRequest, conversationId: string): Promise<Prepared> {
+  constructor(
+    @Inject(ConversationReader)
+    private readonly reader: Pick<ConversationReader, 'find' | 'turns' | 'placeOf'>,
+    @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(SERVICE_CONFIG) { conversation }: ServiceConfig,
+    @Inject(Summaries) private readonly summaries: Summaries,
+    @Inject(WorkerStop) private readonly stop: WorkerStop,
+  ) {
+    this.gate = new TurnGate(reader, position, GATE_WAIT_MS);
+    this.context = new ConversationContext(reader, tokenCount, conversation.max_context_tokens);
+  }
+
+  async prepare(
+    delivery: LaneDelivery,
+    request: ModelRequest,
+    conversationId: string,
+  ): Promise<PreparedTurn> {
     const { tenant } = delivery.event;
     const turn = { tenant, conversationId, place: await this.placeOf(delivery) };
-    const answer = await this.gate.ask(turn, this.stopping);
-    if (answer.kind === 'unclear') return { kind: 'unclear' };
+    const answer = await this.gate.ask(turn, this.stop.signal);
+    if (answer.kind === 'unclear') return answer;
     if (answer.kind === 'behind') return { kind: 'held', behind: answer.messageId };
     const chosen = await this.context.of(turn, request, answer.earlier);
-    this.summarizer?.consider(turn, chosen);
+    this.summaries.consider(turn, chosen);
     const { messages, turns, tokens, summarizedUpTo, maxTokens } = chosen;
     const { content: _, ...rest } = request;
     const context = {
@@ -33,7 +56,7 @@ export class ConversationTurns {
       left_out: chosen.leftOut || chosen.summaryLeftOut,
       ...(summarizedUpTo === null ? {} : { summarized_up_to: summarizedUpTo }),
     };
-    return { kind: 'ready', work: { delivery, request: { ...rest, messages }, context } };
+    return { kind: 'ready', request: { ...rest, messages }, context };
   }
 
   /** One that is there for its first attempt was never requeued. Another was looked up before, so the projection has it. */

@@ -1,35 +1,43 @@
-import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
-import type { Logger } from 'pino';
-import { CLAIMS, type Claims } from '../../conversations/claim.port.js';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type Provider,
+} from '@nestjs/common';
 import { ClaimsModule } from '../../conversations/claims.module.js';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
-import type { EventLog } from '../../log/event-log.port.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
-import { ConversationReader } from '../../projection/read/conversation-reader.js';
-import { MessageReader } from '../../projection/read/message-reader.js';
-import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { AnswersModule } from '../answers/answers.module.js';
-import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { CancellationModule } from '../cancellations/cancellation.module.js';
-import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
-import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
-import { LANES_PORT, type Lanes, RETRY_SCHEDULES, type RetrySchedules } from '../lanes/lane.port.js';
-import { LanePauses } from '../lanes/lane-pauses.js';
 import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';
-import { WorkerBeats } from '../workers/nats/worker-beats.js';
-import type { WorkerBeat } from '../workers/worker-beat.js';
-import { assembleWorker } from './assemble-worker.js';
-import { Worker, type WorkerStatus } from './worker.js';
+import { Attempts } from './attempt.js';
+import { ConversationTurns } from './conversation-turns.js';
+import { DurableSteps } from './durable-steps.js';
+import { ModelBuffer } from './model-buffer.js';
+import { Preparation } from './preparation.js';
+import { RedeliveryCheck } from './redelivery-check.js';
+import { RunningCalls } from './running-calls.js';
+import { Settlement } from './settlement.js';
+import { Slots } from './slots.js';
+import { Summaries } from './summaries.js';
+import { Worker } from './worker.js';
 import { WorkerPulse } from './worker-pulse.js';
+import { WorkerStop } from './worker-stop.js';
 
 /** The part of the shutdown's time that the worker may use; the rest is for what stops after it. */
 const SHARE_OF_SHUTDOWN = 0.8;
+
+/** One worker; what it works with comes from the modules below. */
+export const WORKER_PROVIDERS: Provider[] = [
+  ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
+  ...[ModelBuffer, Attempts, RunningCalls, DurableSteps, Settlement],
+  { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
+];
 
 /**
  * The role `worker`: takes messages off the lanes, calls models, and sees each message to its next event.
@@ -48,74 +56,15 @@ const SHARE_OF_SHUTDOWN = 0.8;
     ProjectionReaderModule,
     LaneStateModule,
   ],
-  providers: [
-    {
-      provide: Worker,
-      inject: [
-        SERVICE_CONFIG,
-        EVENT_LOG,
-        LANES_PORT,
-        LanePauses,
-        RETRY_SCHEDULES,
-        EndpointRegistry,
-        ANSWER_PUBLISHER,
-        CANCELLATIONS,
-        MessageReader,
-        ProjectionPosition,
-        ConversationReader,
-        CLAIMS,
-        SOURCES,
-        LOGGER,
-      ],
-      useFactory: (
-        config: ServiceConfig,
-        log: EventLog,
-        lanes: Lanes,
-        pauses: LanePauses,
-        schedules: RetrySchedules,
-        registry: EndpointRegistry,
-        answers: AnswerPublisher,
-        cancellations: Cancellations,
-        reader: MessageReader,
-        position: ProjectionPosition,
-        conversations: ConversationReader,
-        claims: Claims,
-        sources: Sources,
-        logger: Logger,
-      ) =>
-        assembleWorker({
-          ...{
-            config,
-            log,
-            lanes,
-            pauses,
-            schedules,
-            registry,
-            answers,
-            cancellations,
-            reader,
-            position,
-            conversations,
-            claims,
-            sources,
-            logger,
-          },
-        }),
-    },
-  ],
+  providers: [...WORKER_PROVIDERS, WorkerPulse],
   exports: [Worker],
 })
 export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly pulse: WorkerPulse;
-
   constructor(
     @Inject(Worker) private readonly worker: Worker,
+    @Inject(WorkerPulse) private readonly pulse: WorkerPulse,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
-    @Inject(WorkerBeats) beats: WorkerBeats,
-    @Inject(SOURCES) sources: Sources,
-  ) {
-    this.pulse = new WorkerPulse(sources.newId(), () => beatOf(worker.status), beats);
-  }
+  ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.worker.start();
@@ -129,7 +78,20 @@ export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicati
   }
 }
 
-function beatOf(status: WorkerStatus): Omit<WorkerBeat, 'worker'> {
-  const { slots, runningByLane, capacity, setAside, busyModels } = status;
-  return { slots, capacity, running: runningByLane, set_aside: setAside, busy_models: [...busyModels] };
+function slotsOf({ queue: { levels, worker } }: ServiceConfig): Slots {
+  const { realtime, high, normal, low } = levels;
+  const minShare = {
+    realtime: realtime.min_share,
+    high: high.min_share,
+    normal: normal.min_share,
+    low: low.min_share,
+  };
+  const limits = {
+    realtime: realtime.max_concurrent,
+    high: high.max_concurrent,
+    normal: normal.max_concurrent,
+    low: low.max_concurrent,
+  };
+  const { concurrency: slots, realtime_reserve: realtimeReserve } = worker;
+  return new Slots({ slots, realtimeReserve, minShare }, limits);
 }

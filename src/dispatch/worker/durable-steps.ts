@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { MessageEvent } from '../../domain/message/message.events.js';
 import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../log/event-log.errors.js';
 import type { Appended, EventLog } from '../../log/event-log.port.js';
-import type { RetrySchedule, RetrySchedules } from '../lanes/lane.port.js';
-import { WorkerStoppingError } from './worker-stopping.error.js';
+import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { RETRY_SCHEDULES, type RetrySchedule, type RetrySchedules } from '../lanes/lane.port.js';
+import { WorkerStop, WorkerStoppingError } from './worker-stop.js';
 
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 2_000;
@@ -17,14 +19,15 @@ const WARN_EVERY_MS = 1_000;
  * An append whose outcome is unknown is repeated, so its events may be stored twice. The fold counts one of two
  * terminal events, and a second MessageDispatched counts as one call more.
  */
+@Injectable()
 export class DurableSteps {
   private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly log: EventLog,
-    private readonly schedules: RetrySchedules,
-    private readonly stopping: AbortSignal,
-    private readonly logger: Logger,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
+    @Inject(RETRY_SCHEDULES) private readonly schedules: RetrySchedules,
+    @Inject(WorkerStop) private readonly stop: WorkerStop,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
@@ -51,8 +54,8 @@ export class DurableSteps {
         if (!passes(error)) throw error;
         this.warn(error);
       }
-      await sleep(delayMs, undefined, { signal: this.stopping }).catch(() => {});
-      if (this.stopping.aborted) throw new WorkerStoppingError();
+      await sleep(delayMs, undefined, { signal: this.stop.signal }).catch(() => {});
+      if (this.stop.signal.aborted) throw new WorkerStoppingError();
     }
   }
 

@@ -1,47 +1,46 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
-import type { LaneDelivery } from '../lanes/lane.port.js';
-import type { ConversationTurns } from './conversation-turns.js';
-import type { EarlierRuns } from './earlier-runs.js';
-import type { Prepared } from './prepared.js';
-import { receivedSequenceOf, type Work } from './work.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
+import { ConversationTurns } from './conversation-turns.js';
+import { RedeliveryCheck } from './redelivery-check.js';
+import type { Outcome, Work } from './work.js';
 
 interface Request {
   readonly request: ModelRequest;
   readonly conversationId: string | null;
 }
 
+/** What has to be known of a message before an endpoint is looked for. */
+@Injectable()
 export class Preparation {
   constructor(
-    private readonly log: EventLog,
-    private readonly earlierRuns: EarlierRuns,
-    private readonly turns: ConversationTurns,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'get'>,
+    @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
+    @Inject(ConversationTurns) private readonly turns: ConversationTurns,
   ) {}
 
-  /** The usual case without waiting: a first delivery, of no conversation, that carries its request. Null for all others. */
-  atOnce(delivery: LaneDelivery): Work | null {
+  /** At once in the usual case: a first delivery, of no conversation, that carries its request. */
+  of(delivery: LaneDelivery): Work | Promise<Work | Outcome> {
+    const inDoubt = this.redelivery.isNeeded(delivery);
     const { request, conversationId } = delivery;
-    if (request === null || conversationId !== null || this.earlierRuns.possible(delivery)) return null;
-    return { delivery, request, context: null };
+    if (inDoubt || request === null || conversationId !== null) return this.lookedUp(delivery, inDoubt);
+    return { kind: 'ready', delivery, request, context: null, inDoubt };
   }
 
-  /** True when what was prepared has been cancelled or has expired since, and must be prepared again. */
-  overtaken(delivery: LaneDelivery): boolean {
-    return this.earlierRuns.overtaken(delivery);
-  }
-
-  async prepare(delivery: LaneDelivery): Promise<Prepared> {
-    if (this.earlierRuns.possible(delivery)) {
-      const decision = await this.earlierRuns.decide(delivery);
-      if (decision === null) return { kind: 'unclear' };
-      if (decision.kind !== 'call') return { kind: 'known', decision };
-    }
+  private async lookedUp(delivery: LaneDelivery, inDoubt: boolean): Promise<Work | Outcome> {
+    const decided = inDoubt ? await this.redelivery.ask(delivery) : null;
+    if (decided !== null) return decided;
     const asked = await this.requestOf(delivery);
-    if (asked === null) return { kind: 'request_missing', sequence: receivedSequenceOf(delivery) };
-    if (asked.conversationId === null) {
-      return { kind: 'ready', work: { delivery, request: asked.request, context: null } };
+    if (asked === null) {
+      const failure = { kind: 'request_missing', sequence: receivedSequenceOf(delivery) } as const;
+      return { kind: 'failed', failure, chunksDelivered: 0 };
     }
-    return this.turns.prepare(delivery, asked.request, asked.conversationId);
+    const { request, conversationId } = asked;
+    if (conversationId === null) return { kind: 'ready', delivery, request, context: null, inDoubt };
+    const turn = await this.turns.prepare(delivery, request, conversationId);
+    return turn.kind === 'ready' ? { ...turn, delivery, inDoubt } : turn;
   }
 
   private async requestOf(delivery: LaneDelivery): Promise<Request | null> {

@@ -1,4 +1,6 @@
-import { WorkerStoppingError } from './worker-stopping.error.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { WorkerStoppingError } from './worker-stop.js';
 
 /** Endpoints end their calls at the time-out themselves; this long after it somebody else must. */
 const GRACE_MS = 5_000;
@@ -32,8 +34,13 @@ interface Entry {
 }
 
 /** The calls under way, with one sweep for all their deadlines instead of a timer for each. */
+@Injectable()
 export class RunningCalls {
   private readonly entries = new Set<Entry>();
+
+  constructor(@Inject(CANCELLATIONS) cancellations: Pick<Cancellations, 'onAdded'>) {
+    cancellations.onAdded((messageId) => this.abortCancelled(messageId));
+  }
 
   get size(): number {
     return this.entries.size;
@@ -55,7 +62,7 @@ export class RunningCalls {
   }
 
   /** Looks at all of them: cancels are few, and a call is begun for every message. */
-  abortCancelled(messageId: string): void {
+  private abortCancelled(messageId: string): void {
     for (const entry of this.entries) {
       if (entry.messageId === messageId) entry.controller.abort(new CallCancelledError());
     }

@@ -1,42 +1,67 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
 import type { Backoff } from '../../domain/message/backoff.policy.js';
-import type { DispatchDecision } from '../../domain/message/dispatch.decision.js';
 import { expire } from '../../domain/message/expire.decision.js';
 import { giveUp } from '../../domain/message/give-up.decision.js';
 import { hold } from '../../domain/message/hold.decision.js';
 import type { MessageCompleted, MessageScheduled } from '../../domain/message/message.events.js';
+import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
 import { EventTooLargeError } from '../../log/event-log.errors.js';
-import type { Sources } from '../../platform/clock.js';
-import type { AnswerPublisher } from '../answers/answers.port.js';
-import type { Cancellations } from '../cancellations/cancellations.port.js';
-import type { LaneDelivery } from '../lanes/lane.port.js';
-import type { Outcome } from './attempt.js';
-import type { DurableSteps } from './durable-steps.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
+import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
+import { DurableSteps } from './durable-steps.js';
 import { type CallFailure, consequences } from './verdict.policy.js';
-import { contextNow, dueMessage } from './work.js';
-import type { WorkerCounters } from './worker-counters.js';
+import { contextNow, type Outcome, type Settled } from './work.js';
+import { WorkerStoppingError } from './worker-stop.js';
 
-/** What can be settled: of all outcomes, those that tell what becomes of the message. */
-type Decided = Exclude<Outcome, { kind: 'unclear' }>;
+/** A message of which nobody can tell whether it ran waits this long for the projection, off its slot. */
+const UNCLEAR_DELAY_MS = 5_000;
+/** After a failure of the worker itself: not at once, or a bug becomes a busy loop. */
+const WORKER_ERROR_DELAY_MS = 5_000;
 
-type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
+/** What one worker has done since its start, for metrics and health. */
+export class WorkerCounters {
+  completed = 0;
+  failedAttempts = 0;
+  retried = 0;
+  deadLettered = 0;
+  expired = 0;
+  /** Deliveries of messages that were decided already. */
+  alreadyKnown = 0;
+  /** Turns that gave their place in the lane back, behind an earlier one. */
+  held = 0;
+  /** Given back to their lanes without an outcome. */
+  handedBack = 0;
+  /** Failures of the worker itself, none of the message. */
+  workerErrors = 0;
+}
 
 /**
  * Takes messages off their lanes: first what must be durable, then the word to who waits, then the ack. A crash between
- * any two of these steps is a redelivery, which `EarlierRuns` recognises and `known` ends.
+ * any two of these steps is a redelivery, which `RedeliveryCheck` recognises and `known` ends.
  */
+@Injectable()
 export class Settlement {
-  constructor(
-    private readonly steps: DurableSteps,
-    private readonly answers: AnswerPublisher,
-    private readonly cancellations: Cancellations,
-    private readonly backoff: Backoff,
-    private readonly sources: Sources,
-    private readonly counters: WorkerCounters,
-  ) {}
+  readonly counters = new WorkerCounters();
+  private readonly backoff: Backoff;
 
-  async outcome(delivery: LaneDelivery, outcome: Decided): Promise<void> {
-    // The log has the cancellation already, and only the first end counts.
-    if (outcome.kind !== 'known' && this.isCancelled(delivery)) return this.leave(delivery);
+  constructor(
+    @Inject(DurableSteps) private readonly steps: DurableSteps,
+    @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
+    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(SERVICE_CONFIG) { queue: { retry } }: ServiceConfig,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    const { kind, base_delay_ms: baseDelayMs, max_delay_ms: maxDelayMs } = retry;
+    this.backoff = { kind, baseDelayMs, maxDelayMs };
+  }
+
+  async settle(delivery: LaneDelivery, outcome: Exclude<Outcome, { kind: 'buffered' }>): Promise<void> {
     switch (outcome.kind) {
       case 'answered':
         return this.answered(delivery, outcome.completed, outcome.chunksDelivered);
@@ -44,12 +69,46 @@ export class Settlement {
         return this.failed(delivery, outcome.failure, outcome.chunksDelivered);
       case 'cancelled':
         return this.leave(delivery);
+      case 'held':
+        return this.held(delivery, outcome.behind);
       case 'known':
         this.counters.alreadyKnown += 1;
         return this.known(delivery, outcome.decision);
+      case 'unclear':
+        return this.unclear(delivery);
+      case 'handed_back':
+        return this.handBack(delivery, outcome.delayMs);
       default:
         return assertNever(outcome);
     }
+  }
+
+  handBack(delivery: LaneDelivery, delayMs = 0): void {
+    this.counters.handedBack += 1;
+    delivery.handBack(delayMs);
+  }
+
+  /** After what is no outcome of the message: the worker stops, or has a bug. The message is not lost. */
+  handBackAfter(delivery: LaneDelivery, error: unknown): void {
+    if (error instanceof WorkerStoppingError) {
+      this.handBack(delivery);
+      return;
+    }
+    this.counters.workerErrors += 1;
+    const { subject: messageId } = delivery.event;
+    this.logger.error(
+      { err: error, messageId, sequence: delivery.sequence },
+      'the worker failed over a message',
+    );
+    this.handBack(delivery, WORKER_ERROR_DELAY_MS);
+  }
+
+  private unclear(delivery: LaneDelivery): void {
+    this.logger.warn(
+      { messageId: delivery.event.subject },
+      'a message waits for the projection to tell whether it may run',
+    );
+    this.handBack(delivery, UNCLEAR_DELAY_MS);
   }
 
   private async answered(
@@ -57,6 +116,7 @@ export class Settlement {
     completed: MessageCompleted,
     chunksDelivered: number,
   ): Promise<void> {
+    if (this.isCancelled(delivery)) return this.leave(delivery);
     try {
       const { firstSequence } = await this.steps.append([completed]);
       this.counters.completed += 1;
@@ -69,7 +129,8 @@ export class Settlement {
     }
   }
 
-  async failed(delivery: LaneDelivery, failure: CallFailure, chunksDelivered: number): Promise<void> {
+  private async failed(delivery: LaneDelivery, failure: CallFailure, chunksDelivered: number): Promise<void> {
+    if (this.isCancelled(delivery)) return this.leave(delivery);
     const { event: prioritized, delivery: count } = delivery;
     const run = { prioritized, delivery: count, chunksDelivered, failure };
     const context = contextNow(prioritized, this.sources);
@@ -83,14 +144,14 @@ export class Settlement {
   }
 
   /** Off its lane until the turn before it has ended: whoever sees that puts it back. */
-  async held(delivery: LaneDelivery, behind: string): Promise<void> {
+  private async held(delivery: LaneDelivery, behind: string): Promise<void> {
     await this.steps.append([hold(contextNow(delivery.event, this.sources), behind)]);
     this.counters.held += 1;
     delivery.ack();
   }
 
   /** For a delivery of what is decided already. */
-  async known(delivery: LaneDelivery, decision: Settled): Promise<void> {
+  private async known(delivery: LaneDelivery, decision: Settled): Promise<void> {
     switch (decision.kind) {
       case 'settled':
         // Whoever wrote the terminal event may have died before it told those who wait.
@@ -144,6 +205,7 @@ export class Settlement {
     this.leave(delivery);
   }
 
+  /** The log has the cancellation already, and only the first end counts. */
   private isCancelled({ event }: LaneDelivery): boolean {
     return this.cancellations.has(event.subject);
   }
@@ -155,6 +217,22 @@ export class Settlement {
   }
 }
 
-function assertNever(decision: never): never {
-  throw new Error(`No way to settle ${JSON.stringify(decision)}`);
+/** What the schedule of a message's next attempt must carry. */
+function dueMessage(delivery: LaneDelivery, attempt: number): DueMessage {
+  const { data } = delivery.event;
+  return {
+    priority: data.priority,
+    attempt,
+    receivedSequence: receivedSequenceOf(delivery),
+    timeoutMs: data.timeout_ms,
+    maxRetries: data.max_retries,
+    receivedAt: data.received_at,
+    deadline: data.deadline ?? null,
+    backoff: data.backoff ?? null,
+    conversationId: data.conversation_id ?? null,
+  };
+}
+
+function assertNever(unknown: never): never {
+  throw new Error(`No way to settle ${JSON.stringify(unknown)}`);
 }

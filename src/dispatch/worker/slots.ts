@@ -1,17 +1,30 @@
+import { EventEmitter } from 'node:events';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import { chooseLane, type LaneCredits, type LaneOrder, NO_CREDITS } from '../lanes/lane-order.policy.js';
+import {
+  chooseLane,
+  type LaneCredits,
+  type LaneOrder,
+  type LaneOrderOptions,
+  laneOrder,
+  NO_CREDITS,
+} from '../lanes/lane-order.policy.js';
 
 export type LaneLimits = Readonly<Record<Lane, number | null>>;
 
 /** The slots of one worker: how many each lane has taken, and whom the next free one serves. */
 export class Slots {
+  /** `changed`: another number of calls runs, or may run. */
+  readonly events = new EventEmitter<{ changed: [] }>();
+  private order: LaneOrder;
   private credits: LaneCredits = NO_CREDITS;
   private readonly taken: Record<Lane, number> = { realtime: 0, high: 0, normal: 0, low: 0 };
 
   constructor(
-    private readonly order: LaneOrder,
+    private readonly options: LaneOrderOptions,
     private readonly limits: LaneLimits,
-  ) {}
+  ) {
+    this.order = laneOrder(options);
+  }
 
   get count(): number {
     return this.order.slots;
@@ -37,6 +50,16 @@ export class Slots {
     return LANES.reduce((sum, lane) => sum + this.taken[lane], 0);
   }
 
+  /**
+   * More slots can be used at once. Fewer cut no call: those beyond the new count end, and none begins before enough of
+   * them have. What the lanes are owed stays.
+   */
+  resize(slots: number): void {
+    if (slots === this.count) return;
+    this.order = laneOrder({ ...this.options, slots });
+    this.events.emit('changed');
+  }
+
   /** The lane to take a message from now; the choice counts, so the message must be taken. */
   choose(waiting: (lane: Lane) => number): Lane | null {
     const load = (lane: Lane) => ({
@@ -58,9 +81,11 @@ export class Slots {
 
   occupy(lane: Lane): void {
     this.taken[lane] += 1;
+    this.events.emit('changed');
   }
 
   free(lane: Lane): void {
     this.taken[lane] -= 1;
+    this.events.emit('changed');
   }
 }

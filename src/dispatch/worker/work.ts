@@ -1,21 +1,49 @@
+import type { DispatchDecision } from '../../domain/message/dispatch.decision.js';
 import type {
   EventContext,
+  MessageCompleted,
   MessageEventData,
   MessagePrioritized,
   ModelRequest,
 } from '../../domain/message/message.events.js';
-import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
 import type { Sources } from '../../platform/clock.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
+import type { CallFailure } from './verdict.policy.js';
 
 /** A message that a model may be called for: nothing in the log speaks against it, and its request is at hand. */
 export interface Work {
+  readonly kind: 'ready';
   readonly delivery: LaneDelivery;
   /** What the model is sent, the history of its conversation included. */
   readonly request: ModelRequest;
   /** Which earlier turns are in it; null outside of a conversation. */
   readonly context: MessageEventData['llmq.message.dispatched.v1']['context'];
+  /** An earlier run may still have it, so the record of the call must be durable before the call. */
+  readonly inDoubt: boolean;
 }
+
+/** What the log has decided about a message already. */
+export type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
+
+/**
+ * How a message leaves this worker's slot.
+ * - `answered`, `failed`: by its call, or by what kept it from being called for good.
+ * - `cancelled`: before the call or while it ran; the log has its end already.
+ * - `held`: an earlier turn of its conversation has to end first.
+ * - `known`: the log has decided it already.
+ * - `unclear`: nobody can tell yet whether it ran, or whose turn it is; ask again later.
+ * - `buffered`: it waits in this worker for a place at an endpoint.
+ * - `handed_back`: it goes back into its lane.
+ */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly completed: MessageCompleted; readonly chunksDelivered: number }
+  | { readonly kind: 'failed'; readonly failure: CallFailure; readonly chunksDelivered: number }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'held'; readonly behind: string }
+  | { readonly kind: 'known'; readonly decision: Settled }
+  | { readonly kind: 'unclear' }
+  | { readonly kind: 'buffered' }
+  | { readonly kind: 'handed_back'; readonly delayMs: number };
 
 /** For the events that this worker appends about a message, as of now. */
 export function contextNow(event: MessagePrioritized, sources: Sources): EventContext {
@@ -26,26 +54,5 @@ export function contextNow(event: MessagePrioritized, sources: Sources): EventCo
     now: new Date(sources.nowMs()).toISOString(),
     newId: sources.newId,
     ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
-  };
-}
-
-/** The append that received a message holds both events, the request right before the lane's. */
-export function receivedSequenceOf(delivery: LaneDelivery): number {
-  return delivery.event.data.received_sequence ?? delivery.sequence - 1;
-}
-
-/** What the schedule of a message's next attempt must carry. */
-export function dueMessage(delivery: LaneDelivery, attempt: number): DueMessage {
-  const { data } = delivery.event;
-  return {
-    priority: data.priority,
-    attempt,
-    receivedSequence: receivedSequenceOf(delivery),
-    timeoutMs: data.timeout_ms,
-    maxRetries: data.max_retries,
-    receivedAt: data.received_at,
-    deadline: data.deadline ?? null,
-    backoff: data.backoff ?? null,
-    conversationId: data.conversation_id ?? null,
   };
 }

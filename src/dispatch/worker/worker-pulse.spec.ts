@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { WorkerBeat } from '../workers/worker-beat.js';
+import type { WorkerStatus } from './worker.js';
 import { WorkerPulse } from './worker-pulse.js';
 
 const IDLE = { realtime: 0, high: 0, normal: 0, low: 0 };
@@ -12,10 +14,17 @@ describe('WorkerPulse', () => {
     const told: [number, number][] = [];
     const gone: string[] = [];
     let running = IDLE;
-    const beat = () => ({ slots: 4, capacity: IDLE, running, set_aside: 0, busy_models: [] });
+    const worker = {
+      get status() {
+        const status = { slots: 4, capacity: IDLE, runningByLane: running, buffered: 0, busyModels: [] };
+        return status as unknown as WorkerStatus;
+      },
+    };
+    const slots = { events: new EventEmitter<{ changed: [] }>() };
     const start = performance.now();
     const announce = ({ running: { low } }: WorkerBeat) => void told.push([performance.now() - start, low]);
-    const pulse = new WorkerPulse('w', beat, { announce, announceLeft: (worker) => void gone.push(worker) });
+    const beats = { announce, announceLeft: (name: string) => void gone.push(name) };
+    const pulse = new WorkerPulse(worker, slots, beats, { newId: () => 'w' });
     pulse.start();
     jest.advanceTimersByTime(2_000);
     expect(told).toEqual([
@@ -23,14 +32,17 @@ describe('WorkerPulse', () => {
       [1_000, 0],
       [2_000, 0],
     ]);
-    jest.advanceTimersByTime(30);
-    running = { ...IDLE, low: 3 };
-    jest.advanceTimersByTime(1_070);
+    for (let low = 1; low <= 3; low += 1) {
+      running = { ...IDLE, low };
+      slots.events.emit('changed');
+    }
+    jest.advanceTimersByTime(1_100);
     expect(told.slice(3)).toEqual([
       [2_100, 3],
       [3_100, 3],
     ]);
     pulse.stop();
+    slots.events.emit('changed');
     jest.advanceTimersByTime(5_000);
     expect([told.length, gone]).toEqual([5, ['w']]);
   });

@@ -1,42 +1,56 @@
-import { LANES } from '../../domain/message/message.events.js';
-import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS, type WorkerBeat } from '../workers/worker-beat.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { WorkerBeats } from '../workers/nats/worker-beats.js';
+import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS } from '../workers/worker-beat.js';
+import { Slots } from './slots.js';
+import { Worker } from './worker.js';
 
-export interface BeatSink {
-  announce(beat: WorkerBeat): void;
-  announceLeft(worker: string): void;
-}
-
-/** Says once a second how the worker is, sooner when other calls run than it said, and at the end that it is gone. */
+/** Says once a second how the worker is, sooner when what runs or may run has changed, and at the end that it is gone. */
+@Injectable()
 export class WorkerPulse {
+  private readonly name: string;
   private timer: NodeJS.Timeout | null = null;
-  private told: { readonly atMs: number; readonly running: WorkerBeat['running'] } | null = null;
+  private soon = false;
 
   constructor(
-    private readonly name: string,
-    private readonly beatOf: () => Omit<WorkerBeat, 'worker'>,
-    private readonly sink: BeatSink,
-  ) {}
+    @Inject(Worker) private readonly worker: Pick<Worker, 'status'>,
+    @Inject(Slots) slots: Pick<Slots, 'events'>,
+    @Inject(WorkerBeats) private readonly beats: Pick<WorkerBeats, 'announce' | 'announceLeft'>,
+    @Inject(SOURCES) sources: Pick<Sources, 'newId'>,
+  ) {
+    this.name = sources.newId();
+    slots.events.on('changed', () => this.beatSoon());
+  }
 
   start(): void {
     this.beat();
-    this.timer = setInterval(() => this.beat(), RUNNING_TOLD_WITHIN_MS);
   }
 
   stop(): void {
     if (this.timer === null) return;
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.timer = null;
-    this.sink.announceLeft(this.name);
+    this.beats.announceLeft(this.name);
+  }
+
+  private beatSoon(): void {
+    if (this.soon || this.timer === null) return;
+    this.soon = true;
+    this.beatIn(RUNNING_TOLD_WITHIN_MS);
   }
 
   private beat(): void {
-    const beat = this.beatOf();
-    const now = performance.now();
-    if (this.told !== null && now - this.told.atMs < WORKER_BEAT_EVERY_MS) {
-      const { running } = this.told;
-      if (LANES.every((lane) => running[lane] === beat.running[lane])) return;
-    }
-    this.told = { atMs: now, running: beat.running };
-    this.sink.announce({ worker: this.name, ...beat });
+    const { slots, capacity, runningByLane, buffered, busyModels } = this.worker.status;
+    this.beats.announce({
+      ...{ worker: this.name, slots, capacity, running: runningByLane },
+      ...{ set_aside: buffered, busy_models: [...busyModels] },
+    });
+    this.soon = false;
+    this.beatIn(WORKER_BEAT_EVERY_MS);
+  }
+
+  private beatIn(ms: number): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.beat(), ms);
   }
 }

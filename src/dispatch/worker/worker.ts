@@ -1,52 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import type { Summarizer } from '../../conversations/summarizer.js';
+import { Inject, Injectable } from '@nestjs/common';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import type { EndpointLease } from '../endpoints/endpoint-registry.js';
-import type { LaneDelivery, Lanes } from '../lanes/lane.port.js';
-import type { PausedLanes } from '../lanes/lane-pauses.js';
-import type { Attempts } from './attempt.js';
-import type { EndpointPlaces } from './endpoint-places.js';
-import type { Preparation } from './preparation.js';
-import type { Prepared } from './prepared.js';
-import type { RunningCalls } from './running-calls.js';
-import type { SetAside } from './set-aside.js';
-import type { Settlement } from './settlement.js';
-import type { Slots } from './slots.js';
-import type { CallFailure } from './verdict.policy.js';
-import type { Work } from './work.js';
-import type { WorkerCounters } from './worker-counters.js';
-import { WorkerStoppingError } from './worker-stopping.error.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { LANES_PORT, type LaneDelivery, type Lanes } from '../lanes/lane.port.js';
+import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
+import { Attempts } from './attempt.js';
+import { fullBufferDelayMs, ModelBuffer } from './model-buffer.js';
+import { Preparation } from './preparation.js';
+import { RedeliveryCheck } from './redelivery-check.js';
+import { RunningCalls } from './running-calls.js';
+import { Settlement, type WorkerCounters } from './settlement.js';
+import { Slots } from './slots.js';
+import { Summaries } from './summaries.js';
+import type { Outcome, Work } from './work.js';
+import { WorkerStop } from './worker-stop.js';
 
 const SWEEP_EVERY_MS = 1_000;
-/** A message of which nobody can tell whether it ran waits this long for the projection, off its slot. */
-const UNCLEAR_DELAY_MS = 5_000;
-/** After a failure of the worker itself: not at once, or a bug becomes a busy loop. */
-const MISHAP_DELAY_MS = 5_000;
-/**
- * A message beyond the limit of those set aside goes back, for longer each time, so that the lane's messages for other
- * models get their turn behind ever more of them.
- */
-const CROWDED_DELAY_MS = 5_000;
-const LONGEST_CROWDED_DELAY_MS = 300_000;
-
-export interface WorkerParts {
-  readonly lanes: Lanes;
-  readonly pauses: PausedLanes;
-  readonly slots: Slots;
-  readonly places: EndpointPlaces;
-  readonly setAside: SetAside;
-  readonly preparation: Preparation;
-  readonly attempts: Attempts;
-  readonly settlement: Settlement;
-  readonly calls: RunningCalls;
-  readonly counters: WorkerCounters;
-  /** Null where conversations are not summed up. */
-  readonly summarizer: Summarizer | null;
-  /** Aborted by `stop` when the time to finish is over. */
-  readonly stopping: AbortController;
-  readonly logger: Logger;
-}
+/** Settling so many at once, and more with more slots, means that the log is slow: then nothing new is begun. */
+const FEWEST_SETTLING = 256;
+const SETTLING_PER_SLOT = 4;
 
 /** A snapshot; messages, not calls, but for `running`. */
 export interface WorkerStatus {
@@ -56,8 +28,9 @@ export interface WorkerStatus {
   /** The most calls of each lane that there can be at once. */
   readonly capacity: Readonly<Record<Lane, number>>;
   readonly settling: number;
-  readonly setAside: number;
-  /** Models that were found to have no free place. */
+  /** Messages that wait here for a place at an endpoint. */
+  readonly buffered: number;
+  /** Models that messages were here for and that have no free place. */
   readonly busyModels: readonly string[];
   readonly ready: Readonly<Record<Lane, number>>;
   readonly counters: Readonly<WorkerCounters>;
@@ -66,53 +39,74 @@ export interface WorkerStatus {
 /**
  * Takes messages off the lanes and sees each through one attempt.
  *
- * A message passes through: ready in a lane -> (prepared, in a slot, where the log or its conversation must be asked
- * first, and held, out of the lane, behind an earlier turn) -> placed at an
- * endpoint, or set aside while its endpoints are busy -> called, in a slot -> settled, out of the slot, since a durable
- * write must not keep an endpoint idle. At every point of this way it is held, and ends in exactly one ack or
- * hand-back; only the death of the process leaves that to the broker.
+ * A message's way is `handle`: ready in a lane -> taken, in a slot -> prepared, where the log or its conversation must be
+ * asked first -> placed at an endpoint, or out of its slot into the buffer while all endpoints of its model are busy ->
+ * called -> settled, out of its slot, since a durable write must not keep an endpoint idle. At every point of this way it
+ * is held, and ends in exactly one ack or hand-back; only the death of the process leaves that to the broker.
  *
- * The loop has no timer: it runs when a message arrives, a slot or place is freed, or a message is settled.
+ * The loop (`fill`) has no timer: it runs when a message arrives, a slot or place is free, or a message is settled.
  */
+@Injectable()
 export class Worker {
   private accepting = false;
   private woken = false;
   private settling = 0;
-  /** Messages in somebody's hands here, set aside ones not counted. */
+  /** Messages in somebody's hands here, buffered ones not counted. */
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
   private sweep: NodeJS.Timeout | null = null;
+  /** As configured, or as `resize` wants them. */
+  private wantedSlots: number;
 
   constructor(
-    private readonly parts: WorkerParts,
-    /** Settling beyond this many at once means that the log is slow: then nothing new is begun. */
-    private readonly maxSettling: number,
-  ) {}
+    @Inject(LANES_PORT) private readonly lanes: Lanes,
+    @Inject(LanePauses) private readonly pauses: PausedLanes,
+    @Inject(Slots) private readonly slots: Slots,
+    @Inject(EndpointRegistry) private readonly registry: EndpointRegistry,
+    @Inject(ModelBuffer) private readonly buffer: ModelBuffer,
+    @Inject(Preparation) private readonly preparation: Preparation,
+    @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
+    @Inject(Attempts) private readonly attempts: Attempts,
+    @Inject(Settlement) private readonly settlement: Settlement,
+    @Inject(RunningCalls) private readonly calls: RunningCalls,
+    @Inject(Summaries) private readonly summaries: Summaries,
+    @Inject(WorkerStop) private readonly stopping: WorkerStop,
+  ) {
+    this.wantedSlots = slots.count;
+  }
 
   /** @throws when the lanes can't be read */
   async start(): Promise<void> {
-    const { lanes, places, calls, pauses } = this.parts;
     this.accepting = true;
-    places.onFree(() => this.wake());
-    pauses.onChange(() => this.wake());
-    await lanes.start(() => this.wake());
-    this.sweep = setInterval(() => calls.abortOverdue(), SWEEP_EVERY_MS);
+    this.fitSlots();
+    this.registry.events.on('freed', () => this.wake());
+    this.registry.events.on('changed', () => this.fitSlots());
+    this.pauses.onChange(() => this.wake());
+    await this.lanes.start(() => this.wake());
+    this.sweep = setInterval(() => this.calls.abortOverdue(), SWEEP_EVERY_MS);
   }
 
   get status(): WorkerStatus {
-    const { lanes, slots, places, setAside, counters } = this.parts;
-    const ready = Object.fromEntries(LANES.map((lane) => [lane, lanes.ready(lane)])) as Record<Lane, number>;
+    const { slots, buffer } = this;
+    const ready = Object.fromEntries(LANES.map((lane) => [lane, this.lanes.ready(lane)]));
     return {
       slots: slots.count,
       running: slots.running,
       runningByLane: slots.runningByLane,
       capacity: slots.capacity,
       settling: this.settling,
-      setAside: setAside.size,
-      busyModels: places.busy,
-      ready,
-      counters: { ...counters },
+      buffered: buffer.size,
+      busyModels: [...new Set([...this.registry.busyModels, ...buffer.busyModels])],
+      ready: ready as Record<Lane, number>,
+      counters: { ...this.settlement.counters },
     };
+  }
+
+  /** How many messages may be called at once, from now on. More are used at once; fewer let running calls end. */
+  resize(slots: number): void {
+    if (!Number.isInteger(slots) || slots < 0) throw new RangeError(`A worker can't have ${slots} slots.`);
+    this.wantedSlots = slots;
+    this.fitSlots();
   }
 
   /**
@@ -120,18 +114,23 @@ export class Worker {
    * Resolves within about the time given.
    */
   async stop(withinMs: number): Promise<void> {
-    const { lanes, setAside, calls, stopping } = this.parts;
     const abortAt = performance.now() + withinMs * 0.8;
     this.accepting = false;
-    for (const { delivery } of setAside.takeAll()) this.handBack(delivery);
-    await lanes.stopTaking();
+    for (const { delivery } of this.buffer.takeAll()) this.settlement.handBack(delivery);
+    await this.lanes.stopTaking();
     await this.idle(abortAt - performance.now());
-    stopping.abort();
-    calls.abortAll();
+    this.stopping.now();
+    this.calls.abortAll();
     await this.idle(withinMs * 0.1);
-    await this.parts.summarizer?.idle();
+    await this.summaries.idle();
     if (this.sweep !== null) clearInterval(this.sweep);
-    await lanes.close();
+    await this.lanes.close();
+  }
+
+  /** A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint. */
+  private fitSlots(): void {
+    this.slots.resize(Math.min(this.wantedSlots, this.registry.places));
+    this.wake();
   }
 
   /** Messages that arrive together are looked at together, so that the most urgent of them goes first. */
@@ -145,158 +144,83 @@ export class Worker {
   }
 
   private fill(): void {
-    const { lanes, slots, places, setAside, pauses, preparation } = this.parts;
-    const waiting = (lane: Lane) => (pauses.isPaused(lane) ? 0 : lanes.ready(lane) + setAside.ready(lane));
-    while (this.accepting && this.settling < this.maxSettling && !places.noneFree) {
+    const { slots, registry, buffer, lanes, pauses } = this;
+    const waiting = (lane: Lane) => (pauses.isPaused(lane) ? 0 : lanes.ready(lane) + buffer.ready(lane));
+    const mostSettling = Math.max(FEWEST_SETTLING, SETTLING_PER_SLOT * slots.count);
+    while (this.accepting && this.settling < mostSettling && !registry.isFull) {
       const lane = slots.choose(waiting);
       if (lane === null) return;
-      const work = setAside.take(lane);
-      if (work === undefined) this.begin(lanes.take(lane)!);
-      else if (preparation.overtaken(work.delivery)) this.begin(work.delivery);
-      else this.place(work);
+      const buffered = buffer.take(lane);
+      if (buffered === undefined) void this.handle(lanes.take(lane)!, null);
+      else void this.handle(buffered.delivery, buffered);
     }
   }
 
-  private begin(delivery: LaneDelivery): void {
-    const work = this.parts.preparation.atOnce(delivery);
-    if (work !== null) this.place(work);
-    else void this.hold(delivery, () => this.prepare(delivery));
-  }
-
-  private async prepare(delivery: LaneDelivery): Promise<void> {
-    const { slots, preparation } = this.parts;
-    slots.occupy(delivery.lane);
-    let prepared: Prepared;
-    try {
-      prepared = await preparation.prepare(delivery);
-    } finally {
-      slots.free(delivery.lane);
-      this.wake();
-    }
-    // Without a pause since the slot was freed, so that no younger message gets it first.
-    await this.follow(delivery, prepared);
-  }
-
-  private async follow(delivery: LaneDelivery, prepared: Prepared): Promise<void> {
-    switch (prepared.kind) {
-      case 'ready':
-        this.place(prepared.work);
-        break;
-      case 'held':
-        await this.settle(() => this.parts.settlement.held(delivery, prepared.behind));
-        break;
-      case 'known':
-        this.parts.counters.alreadyKnown += 1;
-        await this.settle(() => this.parts.settlement.known(delivery, prepared.decision));
-        break;
-      case 'unclear':
-        this.unclear(delivery);
-        break;
-      case 'request_missing':
-        await this.fail(delivery, prepared);
-        break;
-      default:
-        assertNever(prepared);
-    }
-  }
-
-  private place(work: Work): void {
-    const { delivery, request } = work;
-    if (!this.accepting) {
-      this.handBack(delivery);
-      return;
-    }
-    const acquired = this.parts.places.acquire(request.model);
-    switch (acquired.kind) {
-      case 'leased':
-        void this.hold(delivery, () => this.execute(work, acquired));
-        break;
-      case 'busy':
-        this.putAside(work);
-        break;
-      case 'unknown_model': {
-        const failure = { kind: 'unknown_model', model: this.parts.places.named(request.model) } as const;
-        void this.hold(delivery, () => this.fail(delivery, failure));
-        break;
-      }
-      default:
-        assertNever(acquired);
-    }
-  }
-
-  private putAside(work: Work): void {
-    const { setAside } = this.parts;
-    if (setAside.isFull) this.handBack(work.delivery, crowdedDelayMs(work.delivery.delivery));
-    else setAside.add(work);
-  }
-
-  private async execute(work: Work, lease: EndpointLease): Promise<void> {
-    const { attempts, settlement } = this.parts;
-    const outcome = await this.inSlot(work.delivery.lane, () => attempts.run(work, lease));
-    if (outcome.kind === 'unclear') this.unclear(work.delivery);
-    else await this.settle(() => settlement.outcome(work.delivery, outcome));
-  }
-
-  private unclear(delivery: LaneDelivery): void {
-    this.parts.logger.warn(
-      { messageId: delivery.event.subject },
-      'a message waits for the projection to tell whether it may run',
-    );
-    this.handBack(delivery, UNCLEAR_DELAY_MS);
-  }
-
-  private fail(delivery: LaneDelivery, failure: CallFailure): Promise<void> {
-    return this.settle(() => this.parts.settlement.failed(delivery, failure, 0));
-  }
-
-  private async inSlot<T>(lane: Lane, task: () => Promise<T>): Promise<T> {
-    this.parts.slots.occupy(lane);
-    try {
-      return await task();
-    } finally {
-      this.parts.slots.free(lane);
-      this.wake();
-    }
-  }
-
-  private async settle(task: () => Promise<void>): Promise<void> {
-    this.settling += 1;
-    try {
-      await task();
-    } finally {
-      this.settling -= 1;
-      this.wake();
-    }
-  }
-
-  /** Runs a task that has a message in its hands. Whatever it throws, the loop goes on and the message is not lost. */
-  private async hold(delivery: LaneDelivery, task: () => Promise<void>): Promise<void> {
+  /** Whatever happens to a message on its way, the loop goes on and the message is not lost. */
+  private async handle(delivery: LaneDelivery, buffered: Work | null): Promise<void> {
     this.inFlight += 1;
     try {
-      await task();
+      const outcome = await this.inSlot(delivery, buffered);
+      if (outcome.kind !== 'buffered') await this.settle(delivery, outcome);
     } catch (error) {
-      this.mishap(delivery, error);
+      this.settlement.handBackAfter(delivery, error);
     } finally {
       this.inFlight -= 1;
       if (this.inFlight === 0) this.onIdle?.();
     }
   }
 
-  private mishap(delivery: LaneDelivery, error: unknown): void {
-    const { counters, logger } = this.parts;
-    if (error instanceof WorkerStoppingError) {
-      this.handBack(delivery);
-      return;
+  private async inSlot(delivery: LaneDelivery, buffered: Work | null): Promise<Outcome> {
+    this.slots.occupy(delivery.lane);
+    try {
+      // What was known of a buffered message counts no more when it has been cancelled or has expired since.
+      const known = buffered !== null && !this.redelivery.isOver(delivery) ? buffered : null;
+      const prepared = known ?? this.preparation.of(delivery);
+      const work = prepared instanceof Promise ? await prepared : prepared;
+      return work.kind === 'ready' ? await this.place(work) : work;
+    } finally {
+      this.slots.free(delivery.lane);
+      this.wake();
     }
-    counters.mishaps += 1;
-    const { subject: messageId } = delivery.event;
-    logger.error({ err: error, messageId, sequence: delivery.sequence }, 'the worker failed over a message');
-    this.handBack(delivery, MISHAP_DELAY_MS);
   }
 
-  private handBack(delivery: LaneDelivery, delayMs = 0): void {
-    this.parts.counters.handedBack += 1;
-    delivery.handBack(delayMs);
+  private place(work: Work): Outcome | Promise<Outcome> {
+    if (!this.accepting) return { kind: 'handed_back', delayMs: 0 };
+    const { model } = work.request;
+    const acquired = this.registry.acquire(model);
+    switch (acquired.kind) {
+      case 'leased':
+        return this.attempts.run(work, acquired);
+      case 'busy':
+        return this.keep(work);
+      case 'unknown_model': {
+        const failure = { kind: 'unknown_model', model: model ?? this.registry.defaultModel } as const;
+        return { kind: 'failed', failure, chunksDelivered: 0 };
+      }
+      default:
+        return assertNever(acquired);
+    }
+  }
+
+  private keep(work: Work): Outcome {
+    if (this.buffer.isFull) {
+      return { kind: 'handed_back', delayMs: fullBufferDelayMs(work.delivery.delivery) };
+    }
+    this.buffer.add(work);
+    return { kind: 'buffered' };
+  }
+
+  private async settle(
+    delivery: LaneDelivery,
+    outcome: Exclude<Outcome, { kind: 'buffered' }>,
+  ): Promise<void> {
+    this.settling += 1;
+    try {
+      await this.settlement.settle(delivery, outcome);
+    } finally {
+      this.settling -= 1;
+      this.wake();
+    }
   }
 
   private async idle(withinMs: number): Promise<void> {
@@ -306,10 +230,6 @@ export class Worker {
     });
     await Promise.race([idle, sleep(Math.max(0, withinMs), undefined, { ref: false })]);
   }
-}
-
-function crowdedDelayMs(delivery: number): number {
-  return Math.min(LONGEST_CROWDED_DELAY_MS, CROWDED_DELAY_MS * 2 ** (delivery - 1));
 }
 
 function assertNever(value: never): never {

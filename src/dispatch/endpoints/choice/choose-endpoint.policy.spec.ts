@@ -1,13 +1,14 @@
 import fc from 'fast-check';
-import { type Candidate, CHOICE_STRATEGIES, chooseEndpoint } from './choose-endpoint.policy.js';
+import { CHOICE_STRATEGIES, chooseEndpoint } from './choose-endpoint.policy.js';
+import type { Candidate } from './strategy.policy.js';
 
-const free: Candidate = { taken: 0, places: 4 };
-const half: Candidate = { taken: 2, places: 4 };
-const full: Candidate = { taken: 4, places: 4 };
+const free: Candidate = { taken: 0, places: 4, weight: 1 };
+const half: Candidate = { taken: 2, places: 4, weight: 1 };
+const full: Candidate = { taken: 4, places: 4, weight: 1 };
 
 const candidate = fc
   .record({ taken: fc.nat(20), places: fc.integer({ min: 1, max: 20 }) })
-  .map(({ taken, places }) => ({ taken: Math.min(taken, places), places }));
+  .map(({ taken, places }) => ({ taken: Math.min(taken, places), places, weight: 1 }));
 
 describe('chooseEndpoint', () => {
   it('gives null when every place is taken, and when there is no candidate', () => {
@@ -18,7 +19,7 @@ describe('chooseEndpoint', () => {
   });
 
   it('takes the least busy by share of places, not by number of calls', () => {
-    const roomy: Candidate = { taken: 3, places: 30 };
+    const roomy: Candidate = { taken: 3, places: 30, weight: 1 };
     expect(chooseEndpoint('least_busy', [half, roomy, full], 0)).toEqual({
       index: 1,
       reason: 'least busy of 3 (3 of 30 places taken)',

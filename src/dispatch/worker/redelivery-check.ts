@@ -1,0 +1,80 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { decideDispatch } from '../../domain/message/dispatch.decision.js';
+import { isExpired } from '../../domain/message/expire.decision.js';
+import type { PriorityReason } from '../../domain/message/message.events.js';
+import type { EventLog } from '../../log/event-log.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
+import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import type { LaneDelivery } from '../lanes/lane.port.js';
+import type { Outcome } from './work.js';
+import { WorkerStop } from './worker-stop.js';
+
+/** How long a message that may have run before waits for the projection to say what came of it. */
+const WAIT_MS = 5_000;
+
+/** Why a message is in its lane another time. One that was delayed is there for the first time. */
+const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'requeue']);
+
+/** What keeps a message from being called. */
+export type Decided = Extract<Outcome, { kind: 'known' | 'unclear' }>;
+
+/** Whether a message was in a worker's hands before, or ended while it waited, and what the log says came of that. */
+@Injectable()
+export class RedeliveryCheck {
+  constructor(
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
+    @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(WorkerStop) private readonly stop: WorkerStop,
+  ) {}
+
+  /**
+   * False for a message that nobody can have had or ended: it needs no look, and costs no read. One that came back into its
+   * lane (a retry, a turn that was held) may have ended meanwhile, through another worker that was taken for dead.
+   */
+  isNeeded(delivery: LaneDelivery): boolean {
+    const { delivery: count, inDoubtUpTo, event } = delivery;
+    return count > 1 || inDoubtUpTo !== null || RETURNED.has(event.data.reason) || this.isOver(delivery);
+  }
+
+  /** True when it was cancelled or has expired: what was known when it was taken off its lane counts no more. */
+  isOver({ event }: LaneDelivery): boolean {
+    return this.cancellations.has(event.subject) || isExpired(event.data.deadline, this.sources.nowMs());
+  }
+
+  /**
+   * Null where the message may be called. `unclear` when the projection does not catch up in time, or the worker stops.
+   *
+   * @param record where the record of the call lies, for the second look of a message that is recorded first
+   */
+  async ask(delivery: LaneDelivery, record: number | null = null): Promise<Decided | null> {
+    const upTo = record ?? (await this.doubtedUpTo(delivery));
+    if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) return { kind: 'unclear' };
+    const { event, sequence } = delivery;
+    const state = await this.reader.state(event.subject);
+    const { max_lost_calls } = this.config.queue;
+    const decision = decideDispatch(event, sequence, state, max_lost_calls, this.sources.nowMs());
+    if (decision.kind === 'call') {
+      // Only what has ended is called cancelled; a message that lives again after that has left the entry behind.
+      this.cancellations.remove(event.subject);
+      return null;
+    }
+    // The record itself counts as one of the lost calls until its call has ended.
+    if (record !== null && decision.kind === 'give_up') return null;
+    return { kind: 'known', decision };
+  }
+
+  /** The worker that had it may have written its last word at any time until now. */
+  private async doubtedUpTo(delivery: LaneDelivery): Promise<number> {
+    const { delivery: count, inDoubtUpTo, sequence } = delivery;
+    if (count > 1 || this.isOver(delivery)) return this.log.lastSequence();
+    return Math.max(inDoubtUpTo ?? 0, sequence);
+  }
+}

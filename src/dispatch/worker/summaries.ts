@@ -1,0 +1,75 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { CLAIMS, type Claims } from '../../conversations/claim.port.js';
+import { type AskForSummary, Summarizer } from '../../conversations/summarizer.js';
+import { tokenCount } from '../../conversations/token-count.js';
+import type { EventLog } from '../../log/event-log.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { ConversationReader } from '../../projection/read/conversation-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { WorkerStop } from './worker-stop.js';
+
+/** The summaries of long conversations, where they are configured; does nothing where they are not. */
+@Injectable()
+export class Summaries {
+  private readonly summarizer: Summarizer | null;
+
+  constructor(
+    @Inject(SERVICE_CONFIG) { conversation: { summary, max_context_tokens } }: ServiceConfig,
+    @Inject(ConversationReader) reader: Pick<ConversationReader, 'find' | 'turns'>,
+    @Inject(EVENT_LOG) log: Pick<EventLog, 'append'>,
+    @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(CLAIMS) claims: Claims,
+    @Inject(EndpointRegistry) registry: EndpointRegistry,
+    @Inject(WorkerStop) { signal: stopping }: WorkerStop,
+    @Inject(SOURCES) sources: Sources,
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    const settings = {
+      ...{ model: summary.model, prompt: summary.prompt, maxTokens: summary.max_tokens },
+      ...{ timeoutMs: summary.timeout_ms, afterTokens: summary.after_tokens },
+      maxInputTokens: max_context_tokens,
+    };
+    const ask = summaryCalls(registry, sources, stopping);
+    const parts = { settings, reader, log, position, claims, ask, sources, logger, stopping };
+    this.summarizer = summary.model === '' ? null : new Summarizer({ ...parts, counting: tokenCount });
+  }
+
+  /** To be told of each turn's context. Returns at once. */
+  consider(...turn: Parameters<Summarizer['consider']>): void {
+    this.summarizer?.consider(...turn);
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await this.summarizer?.idle();
+  }
+}
+
+/**
+ * Calls for summaries, which take places at the endpoints as turns do. One that finds none takes the next that is freed,
+ * before any message: on a system that is always full it would never get one otherwise.
+ */
+export function summaryCalls(
+  registry: EndpointRegistry,
+  sources: Sources,
+  stopping: AbortSignal,
+): AskForSummary {
+  return async (request, timeoutMs) => {
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]);
+    const lease = await registry.acquireNext(request.model, signal);
+    if (lease.kind === 'unknown_model') throw new Error(`No endpoint serves ${request.model}.`);
+    try {
+      const call = { messageId: sources.newId(), request, model: lease.model, timeoutMs, signal };
+      const { answer, model, usage } = await lease.endpoint.call({ ...call, onDelta: () => {} });
+      const text = answer.content?.trim() ?? '';
+      if (text === '') throw new Error(`Model ${model} was asked for a summary and gave no text.`);
+      return { text, model, endpoint: lease.endpoint.name, usage };
+    } finally {
+      lease.release();
+    }
+  };
+}
