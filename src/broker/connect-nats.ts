@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { logConnection } from './connection-log.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { NatsError } from './nats.error.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
@@ -46,7 +46,7 @@ export async function connectNats(
     await connection.close();
     throw error;
   }
-  logConnection(connection, logger);
+  ConnectionWatch.of(connection).logTo(logger);
   return connection;
 }
 

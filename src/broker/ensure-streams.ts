@@ -7,7 +7,6 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { isNameInUse, isPassing, isStreamMissing } from './api-codes.js';
-import { wantedBuckets } from './buckets.js';
 import { IncompatibleStreamError, StreamSetupError } from './stream.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
 import { type WantedStream, wantedStreams } from './streams.js';
@@ -29,7 +28,7 @@ export async function ensureStreams(
   idempotencyTtlMs = SHORTEST_IDEMPOTENCY_TTL_MS,
 ): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const wanted of [...wantedStreams(replicas), ...wantedBuckets(replicas, idempotencyTtlMs)]) {
+  for (const wanted of wantedStreams({ replicas, idempotencyTtlMs })) {
     await whenSettled(wanted.name, () => ensureStream(manager, wanted));
   }
 }

@@ -8,9 +8,11 @@ import {
 import { nanos } from '@nats-io/transport-node';
 
 export const EVENTS_STREAM = 'LLMQ_EVENTS';
-export const INTAKE_STREAM = 'LLMQ_INTAKE';
 export const SCHEDULES_STREAM = 'LLMQ_SCHEDULES';
 export const CHUNKS_STREAM = 'LLMQ_CHUNKS';
+export const CONVERSATIONS_BUCKET = 'llmq_conversations';
+export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
+export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
 
 /** What `LLMQ_EVENTS` holds; nothing else may be in it, since readers take the stream whole. */
 export const EVENTS_SUBJECTS = 'llmq.events.>';
@@ -24,74 +26,142 @@ export const DEDUPE_WINDOW_MS = 120_000;
 /** The settings of a stream that this service relies on; whatever is not named here is the operator's to choose. */
 export type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'subjects' | 'num_replicas'>;
 
-/** `replicas`: copies of each stream, 1 on a single server, 3 in a cluster. */
-export function wantedStreams(replicas: number): WantedStream[] {
-  return [events, intake, schedules, chunks].map((stream) => ({ ...stream, num_replicas: replicas }));
+export interface StreamChoices {
+  /** Copies of each stream: 1 on a single server, 3 in a cluster. */
+  readonly replicas: number;
+  readonly idempotencyTtlMs: number;
 }
 
-type Unreplicated = Omit<WantedStream, 'num_replicas'>;
+interface OwnStream {
+  readonly name: string;
+  /** The folder of `src` whose data it is: nothing else writes it. */
+  readonly room: string;
+  readonly purpose: string;
+  readonly settings: Omit<WantedStream, 'name' | 'num_replicas' | 'description'>;
+}
 
-/** The log. `deny_purge` can't be taken back by an update: no slip of an operator's empties it. */
-const events: Unreplicated = {
-  name: EVENTS_STREAM,
-  description: 'LLM Message Queue: the log of all events, the only truth',
-  subjects: [EVENTS_SUBJECTS],
-  retention: RetentionPolicy.Limits,
-  storage: StorageType.File,
-  discard: DiscardPolicy.New,
-  max_msgs_per_subject: -1,
-  duplicate_window: nanos(DEDUPE_WINDOW_MS),
-  allow_atomic: true,
-  allow_direct: true,
-  deny_purge: true,
-  // Erasure deletes single records; a stream that denies it can't be made to allow it.
-  deny_delete: false,
-  compression: StoreCompression.None,
-};
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+const MIB = 1024 * 1024;
 
-const INTAKE_MAX_BYTES = 256 * 1024 * 1024;
+/** All streams and buckets of the service. A bucket is the stream behind it, `KV_<bucket>`. */
+export function ownStreams({
+  idempotencyTtlMs,
+}: Pick<StreamChoices, 'idempotencyTtlMs'>): readonly OwnStream[] {
+  return [
+    {
+      name: EVENTS_STREAM,
+      room: 'log',
+      purpose: 'the log of all events, the only truth',
+      settings: {
+        subjects: [EVENTS_SUBJECTS],
+        retention: RetentionPolicy.Limits,
+        storage: StorageType.File,
+        discard: DiscardPolicy.New,
+        max_msgs_per_subject: -1,
+        duplicate_window: nanos(DEDUPE_WINDOW_MS),
+        allow_atomic: true,
+        allow_direct: true,
+        // Can't be taken back by an update: no slip of an operator's empties the log.
+        deny_purge: true,
+        // Erasure deletes single records; a stream that denies it can't be made to allow it.
+        deny_delete: false,
+        compression: StoreCompression.None,
+      },
+    },
+    {
+      name: SCHEDULES_STREAM,
+      room: 'dispatch',
+      purpose: 'messages that wait for their time, and those that are due',
+      // See docs/adr/0003. `discard: old` because the broker refuses schedules together with `new`; without limits
+      // nothing is ever discarded. The flag also turns roll-ups on, which the schedules themselves need.
+      settings: {
+        subjects: ['llmq.schedules.>', 'llmq.due.>'],
+        retention: RetentionPolicy.Workqueue,
+        storage: StorageType.File,
+        discard: DiscardPolicy.Old,
+        duplicate_window: nanos(DEDUPE_WINDOW_MS),
+        allow_msg_schedules: true,
+        allow_rollup_hdrs: true,
+        allow_direct: true,
+      },
+    },
+    {
+      name: CHUNKS_STREAM,
+      room: 'dispatch',
+      purpose: 'pieces of answers under way',
+      // For clients that resume. Losing them loses no answer: the log has the whole one.
+      settings: {
+        subjects: ['llmq.chunks.*'],
+        retention: RetentionPolicy.Limits,
+        storage: StorageType.Memory,
+        discard: DiscardPolicy.Old,
+        max_age: nanos(10 * MINUTE_MS),
+        max_bytes: 256 * MIB,
+        allow_direct: true,
+      },
+    },
+    bucket({
+      name: CONVERSATIONS_BUCKET,
+      room: 'conversations',
+      purpose: 'claims on conversations: who sums one up, who sends a message where no turn may be open',
+      // Longer than any claim holds.
+      maxAgeMs: 15 * MINUTE_MS,
+    }),
+    bucket({
+      name: CANCELLATIONS_BUCKET,
+      room: 'dispatch',
+      purpose: 'cancelled messages that are still in a lane, a schedule or a call',
+      // Longer than the longest delay: until its time has come, a cancelled message must be known for one.
+      maxAgeMs: 31 * DAY_MS,
+    }),
+    bucket({
+      name: IDEMPOTENCY_BUCKET,
+      room: 'submission',
+      purpose: 'the first responses of requests with an Idempotency-Key',
+      maxAgeMs: idempotencyTtlMs,
+    }),
+  ];
+}
 
-/** Bounded, and it refuses when it is full: a direct publisher is told by the broker, as an HTTP client is told by 429. */
-const intake: Unreplicated = {
-  name: INTAKE_STREAM,
-  description: 'LLM Message Queue: messages of direct NATS publishers, until the intake took them',
-  subjects: ['llmq.intake.*'],
-  retention: RetentionPolicy.Workqueue,
-  storage: StorageType.File,
-  discard: DiscardPolicy.New,
-  max_bytes: INTAKE_MAX_BYTES,
-  allow_direct: true,
-};
+interface Bucket extends Pick<OwnStream, 'name' | 'room' | 'purpose'> {
+  /** After which an entry goes by itself, in milliseconds. */
+  readonly maxAgeMs: number;
+}
 
 /**
- * Delays and retries; see docs/adr/0003. `discard: old` because the broker refuses schedules together with `new`;
- * without limits nothing is ever discarded. The flag also turns roll-ups on, which the schedules themselves need.
+ * Laid out as every NATS client expects a bucket (ADR-8 of the NATS project). Made as a stream and not through the
+ * key-value client because that one binds to an existing bucket without looking at it.
  */
-const schedules: Unreplicated = {
-  name: SCHEDULES_STREAM,
-  description: 'LLM Message Queue: messages that wait for their time, and those that are due',
-  subjects: ['llmq.schedules.>', 'llmq.due.>'],
-  retention: RetentionPolicy.Workqueue,
-  storage: StorageType.File,
-  discard: DiscardPolicy.Old,
-  duplicate_window: nanos(DEDUPE_WINDOW_MS),
-  allow_msg_schedules: true,
-  allow_rollup_hdrs: true,
-  allow_direct: true,
-};
+function bucket({ name, room, purpose, maxAgeMs }: Bucket): OwnStream {
+  return {
+    ...{ name: `KV_${name}`, room, purpose },
+    settings: {
+      subjects: [`$KV.${name}.>`],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      max_age: nanos(maxAgeMs),
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    },
+  };
+}
 
-const CHUNKS_MAX_AGE_MS = 600_000;
-const CHUNKS_MAX_BYTES = 256 * 1024 * 1024;
+export function wantedStreams({ replicas, idempotencyTtlMs }: StreamChoices): WantedStream[] {
+  return ownStreams({ idempotencyTtlMs }).map(({ name, purpose, settings }) => ({
+    ...{ name, description: `LLM Message Queue: ${purpose}` },
+    ...settings,
+    num_replicas: replicas,
+  }));
+}
 
-/** Chunks of answers, for clients that resume. Losing them loses no answer: the log has the whole one. */
-const chunks: Unreplicated = {
-  name: CHUNKS_STREAM,
-  description: 'LLM Message Queue: pieces of answers under way',
-  subjects: ['llmq.chunks.*'],
-  retention: RetentionPolicy.Limits,
-  storage: StorageType.Memory,
-  discard: DiscardPolicy.Old,
-  max_age: nanos(CHUNKS_MAX_AGE_MS),
-  max_bytes: CHUNKS_MAX_BYTES,
-  allow_direct: true,
-};
+/** Made by earlier versions, and used by none: the start takes them away where they are empty. */
+export const RETIRED_STREAMS = [
+  'LLMQ_INTAKE',
+  'KV_llmq_endpoints',
+  'KV_llmq_workers',
+  'KV_llmq_control',
+] as const;

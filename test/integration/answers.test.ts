@@ -44,7 +44,9 @@ beforeAll(async () => {
   server = await startTestNats();
   [workerSide, clientSide] = await Promise.all([connection(), connection()]);
   const manager = await jetstreamManager(workerSide);
-  const stream = wantedStreams(1).find(({ name }) => name === CHUNKS_STREAM);
+  const stream = wantedStreams({ replicas: 1, idempotencyTtlMs: 86_400_000 }).find(
+    ({ name }) => name === CHUNKS_STREAM,
+  );
   await manager.streams.add(stream!);
   publisher = new NatsAnswerPublisher(workerSide, new ChunkShortcut());
   listener = new NatsAnswerListener(clientSide, new ChunkShortcut());

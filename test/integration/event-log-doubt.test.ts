@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { ConnectionState } from '../../src/broker/connection-state.js';
+import { ConnectionWatch } from '../../src/broker/connection-watch.js';
 import { AnswerInbox } from '../../src/log/jetstream/answer-inbox.js';
 import type { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { StoredWrites } from '../../src/log/jetstream/stored-writes.js';
@@ -140,7 +140,7 @@ describe('the probe for an id', () => {
   });
 
   it('stores nothing, whether the id is known or not', async () => {
-    const inbox = new AnswerInbox(connection, new ConnectionState(connection));
+    const inbox = new AnswerInbox(connection, ConnectionWatch.of(connection));
     const stored = new StoredWrites(connection, inbox);
     const message = { subject: 'llmq.events.low.x.0', payload: Buffer.from('probe'), messageId: null };
     expect(await stored.sequenceOf(message, 'unknown')).toBeNull();

@@ -2,20 +2,19 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { CONVERSATIONS_BUCKET, wantedBuckets } from '../../src/broker/buckets.js';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { IncompatibleStreamError, StreamSetupError } from '../../src/broker/stream.errors.js';
 import {
   CHUNKS_STREAM,
+  CONVERSATIONS_BUCKET,
   EVENTS_STREAM,
-  INTAKE_STREAM,
   SCHEDULES_STREAM,
   wantedStreams,
 } from '../../src/broker/streams.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 
-const ALL = [...wantedStreams(1), ...wantedBuckets(1, 86_400_000)];
+const ALL = wantedStreams({ replicas: 1, idempotencyTtlMs: 86_400_000 });
 
 describe('the streams and buckets', () => {
   let nats: TestNats;
@@ -40,9 +39,8 @@ describe('the streams and buckets', () => {
     await ensureStreams(connection, 1);
     for (const wanted of ALL) expect(await config(wanted.name)).toMatchObject(wanted);
     expect(ALL.map(({ name }) => name)).toEqual([
-      ...[EVENTS_STREAM, INTAKE_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM],
-      ...['KV_llmq_conversations', 'KV_llmq_endpoints', 'KV_llmq_workers'],
-      ...['KV_llmq_control', 'KV_llmq_cancellations', 'KV_llmq_idempotency'],
+      ...[EVENTS_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM],
+      ...['KV_llmq_conversations', 'KV_llmq_cancellations', 'KV_llmq_idempotency'],
     ]);
   });
 
@@ -97,7 +95,7 @@ describe('the streams and buckets', () => {
   }
 
   it('are completed where they are compatible, and keep what an operator chose', async () => {
-    const [wanted] = wantedStreams(1);
+    const [wanted] = ALL;
     await manager.streams.add({
       ...wanted!,
       deny_purge: false,

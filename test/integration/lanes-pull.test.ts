@@ -1,6 +1,8 @@
 import { AckPolicy, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { Pull } from '../../src/dispatch/lanes/jetstream/pull.js';
+import { capacityLeft } from '../../src/broker/consumer-feed.js';
+import { ensureConsumer } from '../../src/broker/ensure-consumer.js';
+import { Pull } from '../../src/broker/pull.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -50,18 +52,17 @@ async function pull(connection: NatsConnection, name: string, capacity = 4) {
   const taken: Msg[] = [];
   const options = {
     stream: STREAM,
-    consumer: { durable_name: name, filter_subject: `work.${name}`, ack_policy: AckPolicy.Explicit },
-    capacity,
-    buffered: () => received.length,
+    consumer: ensureConsumer(STREAM, {
+      durable_name: name,
+      filter_subject: `work.${name}`,
+      ack_policy: AckPolicy.Explicit,
+    }),
+    wanted: (outstanding: number) => capacityLeft(capacity, received.length + outstanding),
     onMessage: (message: Msg) => void received.push(message),
   };
-  const opened = new Pull(connection, manager, options, silentLogger);
+  const opened = new Pull(connection, options, silentLogger);
   await opened.start();
-  const timer = setInterval(() => opened.watch(), 200);
-  stops.push(async () => {
-    clearInterval(timer);
-    await opened.stop();
-  });
+  stops.push(() => opened.stop());
   const take = () => {
     const message = received.shift();
     if (message === undefined) throw new Error('nothing came');

@@ -38,7 +38,9 @@ afterAll(async () => {
 
 beforeEach(async () => {
   const manager = await jetstreamManager(nats);
-  const events = wantedStreams(1).find((stream) => stream.name === EVENTS_STREAM)!;
+  const events = wantedStreams({ replicas: 1, idempotencyTtlMs: 86_400_000 }).find(
+    (stream) => stream.name === EVENTS_STREAM,
+  )!;
   // `deny_purge` is what keeps operators from it; a test starts from an empty log.
   // One that the broker did not confirm in time may not have happened, and then the log would not be empty.
   await eventually(() => manager.streams.delete(EVENTS_STREAM).catch(passOverMissing));

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { CONVERSATIONS_BUCKET } from '../../broker/buckets.js';
 import { CompareAndSetBucket } from '../../broker/compare-and-set-bucket.js';
+import { CONVERSATIONS_BUCKET } from '../../broker/streams.js';
 import { LogUnavailableError } from '../../log/event-log.errors.js';
 import { type Claim, type ClaimKind, type Claims, claimSchema, type StoredClaim } from '../claim.port.js';
 

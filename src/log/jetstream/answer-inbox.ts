@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import type { ConnectionState } from '../../broker/connection-state.js';
+import type { ConnectionWatch } from '../../broker/connection-watch.js';
 import type { Publish } from './wire.js';
 import { type WriteAnswer, writeAnswer } from './write-answer.js';
 
@@ -14,7 +14,7 @@ export class AnswerInbox {
   private readonly stopWatching: () => void;
   private next = 0;
 
-  constructor(connection: NatsConnection, state: ConnectionState) {
+  constructor(connection: NatsConnection, state: ConnectionWatch) {
     this.prefix = `${createInbox()}.`;
     this.subscription = connection.subscribe(`${this.prefix}*`, {
       callback: (error, message) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsConnection, nuid } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import type { ConnectionState } from '../../broker/connection-state.js';
+import type { ConnectionWatch } from '../../broker/connection-watch.js';
 import { DEDUPE_WINDOW_MS } from '../../broker/streams.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
@@ -22,7 +22,7 @@ const AGAIN = { baseDelayMs: 25, maxDelayMs: 1_000 };
 
 export interface BatchWriterParts {
   readonly connection: NatsConnection;
-  readonly state: ConnectionState;
+  readonly state: ConnectionWatch;
   readonly inbox: AnswerInbox;
   readonly stored: StoredWrites;
   readonly logger: Logger;

@@ -1,52 +1,74 @@
-import { setTimeout as sleep, setImmediate as turnOfTheLoop } from 'node:timers/promises';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { type Msg, type NatsConnection, nanos, nuid } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import type { ConnectionState } from '../../broker/connection-state.js';
+import type { Delivery } from '../../broker/acks.js';
+import { Pull } from '../../broker/pull.js';
+import { EVENTS_STREAM } from '../../broker/streams.js';
 import type { ReadOptions, StoredEvent } from '../event-log.port.js';
 import { streamSequenceOf } from '../log-position.js';
 import { eventsIn, inBatches } from '../log-record.js';
-import { PullSession, type RawEvent } from './pull-session.js';
+import { subjectsOf } from '../subjects.js';
 
 export interface EventReaderParts extends ReadOptions {
   readonly connection: NatsConnection;
-  readonly state: ConnectionState;
   readonly logger: Logger;
   readonly fromSequence: number;
 }
 
-const REQUEST_TIMEOUT_MS = 5_000;
-const BETWEEN_SESSIONS_MS = 200;
+/** A record before it is decoded, with the broker's sequence of it. */
+interface RawRecord {
+  readonly sequence: number;
+  readonly data: Uint8Array;
+}
+
 /** Of one pull; never less than two of the largest messages, or one of them could never be delivered. */
 const PULL_BYTES = 8 * 1024 * 1024;
+/** The broker drops the consumer of a reader that died, or that was busy for this long; a busy one makes a new one. */
+const INACTIVE_THRESHOLD_MS = 300_000;
 
 /**
- * Reads the log in order for one reader, over as many sessions as it takes. What is held is bounded: at most one
- * pull that waits to be taken while the next one is on its way, each limited in events and bytes; nothing is pulled
- * while the reader is busy with both.
+ * Reads the log in order for one reader. Each opening of its pull makes a consumer of its own, behind the last record
+ * that came; so whatever goes wrong with one (a lost connection, a gap, a broker that forgot it) is mended by the next.
+ *
+ * What is held is bounded: at most one pull that waits to be taken while the next one is on its way, each limited in
+ * records and bytes; nothing is pulled while the reader is busy with both.
  */
 export class EventReader {
-  private readonly received: RawEvent[] = [];
+  private readonly pull: Pull;
+  private readonly received: RawRecord[] = [];
   private receivedBytes = 0;
   private next: number;
-  private session: PullSession | undefined;
+  /** The consumer of the latest opening, and how many records it delivered. */
+  private consumer: string | null = null;
+  private delivered = 0;
+  private manager: JetStreamManager | null = null;
   private wake: () => void = () => undefined;
 
   constructor(private readonly use: EventReaderParts) {
     this.next = Math.max(1, streamSequenceOf(use.fromSequence));
+    const { connection, logger, maxBatch, ahead = maxBatch } = use;
+    const options = {
+      stream: EVENTS_STREAM,
+      consumer: (manager: JetStreamManager) => this.newConsumer(manager),
+      // The next pull goes out when less than one waits here.
+      wanted: (outstanding: number) =>
+        outstanding > 0 || this.received.length >= ahead || this.receivedBytes >= PULL_BYTES ? 0 : ahead,
+      maxBytes: () => Math.max(PULL_BYTES, 2 * (connection.info?.max_payload ?? 0)),
+      onMessage: (message: Msg, delivery: Delivery) => this.receive(message, delivery),
+    };
+    this.pull = new Pull(connection, options, logger);
   }
 
   async *batches(): AsyncGenerator<readonly StoredEvent[], void, undefined> {
     const { signal, maxBatch } = this.use;
-    const stop = new AbortController();
-    const over = AbortSignal.any([signal, stop.signal]);
     const onAbort = () => this.wake();
     signal.addEventListener('abort', onAbort);
-    const sessions = this.keepSessions(over);
+    this.pull.begin();
     try {
       while (!signal.aborted) {
         const raw = this.take(maxBatch);
-        this.pullAhead();
+        this.pull.demand();
         if (raw.length > 0) {
           yield* decoded(raw, this.use);
           // What is here is handed out without I/O: until it is used up, sockets and timers would wait.
@@ -55,9 +77,8 @@ export class EventReader {
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
-      stop.abort();
-      this.session?.close();
-      await sessions;
+      await this.pull.stop();
+      this.dropConsumer();
     }
   }
 
@@ -68,67 +89,58 @@ export class EventReader {
     });
   }
 
-  /** Opens one session after the other, each behind the last event received, until it is over. */
-  private async keepSessions(over: AbortSignal): Promise<void> {
-    const manager = await jetstreamManager(this.use.connection, {
-      checkAPI: false,
-      timeout: REQUEST_TIMEOUT_MS,
+  private async newConsumer(manager: JetStreamManager): Promise<string> {
+    this.manager = manager;
+    this.dropConsumer();
+    const name = `llmq_read_${nuid.next()}`;
+    const { only } = this.use;
+    // From here on, what still comes of an earlier consumer is passed over.
+    this.consumer = name;
+    this.delivered = 0;
+    await manager.consumers.add(EVENTS_STREAM, {
+      name,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: this.next,
+      ...(only === undefined ? {} : { filter_subject: subjectsOf(only) }),
+      ack_policy: AckPolicy.None,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(INACTIVE_THRESHOLD_MS),
     });
-    while (!over.aborted) {
-      const reason = await this.oneSession(manager, over);
-      if (over.aborted) break;
-      this.use.logger.warn({ next: this.next, reason }, 'reading the event log was interrupted; reading on');
-      await sleep(BETWEEN_SESSIONS_MS, undefined, { signal: over }).catch(() => undefined);
-    }
+    return name;
   }
 
-  private async oneSession(manager: JetStreamManager, over: AbortSignal): Promise<string> {
-    const { connection, state, only } = this.use;
-    await untilUp(state, over);
-    if (over.aborted) return 'closed';
-    try {
-      const onEvent = (event: RawEvent) => this.receive(event);
-      const session = await PullSession.open({ connection, manager, state, onEvent, only }, this.next);
-      session.onPullOver = () => this.pullAhead();
-      this.session = session;
-      if (over.aborted) session.close();
-      else this.pullAhead();
-      const reason = await session.broken;
-      session.close();
-      return reason;
-    } catch (error) {
-      return (error as Error).message;
-    } finally {
-      this.session = undefined;
-    }
+  /** Where the broker can't be asked, the consumer goes by itself. */
+  private dropConsumer(): void {
+    const { consumer } = this;
+    this.consumer = null;
+    if (consumer === null || this.use.connection.isClosed()) return;
+    this.manager?.consumers.delete(EVENTS_STREAM, consumer).catch(() => undefined);
   }
 
-  private receive(event: RawEvent): void {
-    this.received.push(event);
-    this.receivedBytes += event.data.length;
-    this.next = event.sequence + 1;
+  private receive({ data }: Msg, { consumer, streamSequence, consumerSequence }: Delivery): void {
+    if (consumer !== this.consumer) return;
+    if (consumerSequence !== this.delivered + 1) {
+      this.pull.reopen(`delivery ${this.delivered + 1} is missing`);
+      return;
+    }
+    this.delivered += 1;
+    this.received.push({ sequence: streamSequence, data });
+    this.receivedBytes += data.length;
+    this.next = streamSequence + 1;
     this.wake();
   }
 
-  private take(maxBatch: number): RawEvent[] {
+  private take(maxBatch: number): RawRecord[] {
     const raw = this.received.splice(0, maxBatch);
     for (const { data } of raw) this.receivedBytes -= data.length;
     return raw;
-  }
-
-  /** The next pull goes out when less than one waits here. */
-  private pullAhead(): void {
-    const { session } = this;
-    if (session === undefined || session.pulling) return;
-    const { maxBatch, ahead = maxBatch } = this.use;
-    if (this.received.length >= ahead || this.receivedBytes >= PULL_BYTES) return;
-    session.pull(ahead, Math.max(PULL_BYTES, 2 * (this.use.connection.info?.max_payload ?? 0)));
   }
 }
 
 /** What precedes a malformed event is handed out first, so that the reader knows how far it came. */
 function* decoded(
-  raw: readonly RawEvent[],
+  raw: readonly RawRecord[],
   { fromSequence, maxBatch }: EventReaderParts,
 ): Generator<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
@@ -141,18 +153,4 @@ function* decoded(
     }
   }
   yield* inBatches(events, maxBatch);
-}
-
-async function untilUp(state: ConnectionState, over: AbortSignal): Promise<void> {
-  while (!state.up && !over.aborted) {
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        stopWatching();
-        over.removeEventListener('abort', end);
-        resolve();
-      };
-      const stopWatching = state.onUp(end);
-      over.addEventListener('abort', end);
-    });
-  }
 }

@@ -1,4 +1,4 @@
-import type { ConnectionState } from '../../broker/connection-state.js';
+import type { ConnectionWatch } from '../../broker/connection-watch.js';
 import { LogOverloadedError } from '../event-log.errors.js';
 import type { AppendPart } from './append-part.js';
 import type { BatchWriter } from './batch-writer.js';
@@ -40,7 +40,7 @@ export class GroupCommit {
 
   constructor(
     private readonly writer: BatchWriter,
-    private readonly state: ConnectionState,
+    private readonly state: ConnectionWatch,
     private readonly bufferBytes: number,
   ) {
     this.stopWatching = state.onUp(() => this.schedule());

@@ -4,7 +4,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
-import { ConnectionState } from '../../broker/connection-state.js';
+import { ConnectionWatch } from '../../broker/connection-watch.js';
 import { EVENTS_STREAM } from '../../broker/streams.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import {
@@ -42,7 +42,7 @@ const ERASED_AT_ONCE = 8;
 
 /** The log in JetStream's stream `LLMQ_EVENTS`, which `ensureStreams` has made before. */
 export class JetStreamEventLog implements EventLog {
-  private readonly state: ConnectionState;
+  private readonly state: ConnectionWatch;
   private readonly inbox: AnswerInbox;
   private readonly groups: GroupCommit;
   private manager: Promise<JetStreamManager> | undefined;
@@ -54,7 +54,7 @@ export class JetStreamEventLog implements EventLog {
     private readonly logger: Logger,
     private readonly options: JetStreamEventLogOptions,
   ) {
-    this.state = new ConnectionState(connection);
+    this.state = ConnectionWatch.of(connection);
     this.inbox = new AnswerInbox(connection, this.state);
     const stored = new StoredWrites(connection, this.inbox);
     const writer = new BatchWriter({ connection, state: this.state, inbox: this.inbox, stored, logger });
@@ -112,10 +112,10 @@ export class JetStreamEventLog implements EventLog {
   }
 
   read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]> {
-    const { connection, state, logger } = this;
+    const { connection, logger } = this;
     return {
       [Symbol.asyncIterator]: () =>
-        new EventReader({ connection, state, logger, fromSequence, ...options }).batches(),
+        new EventReader({ connection, logger, fromSequence, ...options }).batches(),
     };
   }
 

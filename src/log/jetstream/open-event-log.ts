@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { ensureStreams } from '../../broker/ensure-streams.js';
+import { retireStreams } from '../../broker/retire-streams.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { JetStreamEventLog } from './jetstream-event-log.js';
 
@@ -14,6 +15,7 @@ export async function openEventLog(
   logger: Logger,
 ): Promise<JetStreamEventLog> {
   await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
+  await retireStreams(connection, logger);
   return new JetStreamEventLog(connection, logger, {
     appendTimeoutMs: nats.append_timeout_ms,
     appendBufferBytes: nats.append_buffer_bytes,

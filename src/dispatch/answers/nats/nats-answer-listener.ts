@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { chunkSubject, doneSubject } from '../../../broker/answer-subjects.js';
+import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
@@ -13,15 +14,13 @@ import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
 export class NatsAnswerListener implements AnswerListener {
   private readonly notices: CompletionNotices;
   private readonly sources: Omit<ChunkSources, 'subject'>;
+  private readonly stopWatching: () => void;
   private readonly feeds = new Set<ChunkFeed>();
 
-  constructor(
-    @Inject(NATS) private readonly nats: NatsConnection,
-    shortcut: ChunkShortcut,
-  ) {
+  constructor(@Inject(NATS) nats: NatsConnection, shortcut: ChunkShortcut) {
     this.notices = new CompletionNotices(nats);
     this.sources = { nats, shortcut, history: new ChunkHistory(nats) };
-    void this.watchConnection();
+    this.stopWatching = ConnectionWatch.of(nats).onUp(() => this.connectionWasAway());
   }
 
   async completion(messageId: string, options: NoticeOptions): Promise<CompletionNotice | null> {
@@ -37,14 +36,12 @@ export class NatsAnswerListener implements AnswerListener {
   }
 
   close(): void {
+    this.stopWatching();
     this.notices.close();
   }
 
-  private async watchConnection(): Promise<void> {
-    for await (const { type } of this.nats.status()) {
-      if (type !== 'reconnect') continue;
-      this.notices.connectionWasAway();
-      for (const feed of [...this.feeds]) feed.connectionWasAway();
-    }
+  private connectionWasAway(): void {
+    this.notices.connectionWasAway();
+    for (const feed of [...this.feeds]) feed.connectionWasAway();
   }
 }

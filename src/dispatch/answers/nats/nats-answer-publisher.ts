@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { chunkSubject, doneSubject } from '../../../broker/answer-subjects.js';
+import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerPublisher, CompletionNotice } from '../answers.port.js';
 import { encodeChunk, encodeNotice } from './answer-codec.js';
@@ -23,7 +24,9 @@ export class NatsAnswerPublisher implements AnswerPublisher {
     @Inject(NATS) private readonly nats: NatsConnection,
     private readonly shortcut: ChunkShortcut,
   ) {
-    void this.repeatAfterReconnects();
+    ConnectionWatch.of(nats).onUp(() => {
+      for (const notice of this.notices) this.announce(notice);
+    });
   }
 
   chunk(messageId: string, chunk: AnswerChunk): void {
@@ -36,12 +39,6 @@ export class NatsAnswerPublisher implements AnswerPublisher {
     this.notices[this.next] = notice;
     this.next = (this.next + 1) % KEPT_NOTICES;
     this.announce(notice);
-  }
-
-  private async repeatAfterReconnects(): Promise<void> {
-    for await (const { type } of this.nats.status()) {
-      if (type === 'reconnect') for (const notice of this.notices) this.announce(notice);
-    }
   }
 
   private announce(notice: CompletionNotice): void {

@@ -1,7 +1,8 @@
 import { type KV, Kvm } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { CANCELLATIONS_BUCKET } from '../../../broker/buckets.js';
+import { ConnectionWatch } from '../../../broker/connection-watch.js';
+import { CANCELLATIONS_BUCKET } from '../../../broker/streams.js';
 import type { Cancellations } from '../cancellations.port.js';
 
 const SUBJECT = `$KV.${CANCELLATIONS_BUCKET}.`;
@@ -19,6 +20,7 @@ export class KvCancellations implements Cancellations {
   private readonly listeners = new Set<(messageId: string) => void>();
   private bucket: Promise<KV> | null = null;
   private subscription: Subscription | null = null;
+  private stopWatching: (() => void) | null = null;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -33,10 +35,11 @@ export class KvCancellations implements Cancellations {
       },
     });
     await this.read();
-    void this.watchConnection();
+    this.stopWatching = ConnectionWatch.of(this.nats).onUp(() => this.readAgain());
   }
 
   stop(): void {
+    this.stopWatching?.();
     this.subscription?.unsubscribe();
     this.subscription = null;
   }
@@ -81,16 +84,10 @@ export class KvCancellations implements Cancellations {
     for await (const messageId of await bucket.keys()) this.added(messageId);
   }
 
-  private async watchConnection(): Promise<void> {
-    for await (const { type } of this.nats.status()) {
-      if (type !== 'reconnect' || this.subscription === null) continue;
-      await this.read().catch((error: unknown) =>
-        this.logger.warn(
-          { err: error },
-          'cancellations made while the connection was away are not known yet',
-        ),
-      );
-    }
+  private readAgain(): void {
+    this.read().catch((error: unknown) =>
+      this.logger.warn({ err: error }, 'cancellations made while the connection was away are not known yet'),
+    );
   }
 
   /** Made by the event log's set-up, so that it is only bound here. */

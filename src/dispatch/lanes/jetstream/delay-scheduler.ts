@@ -1,15 +1,14 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { ACK, type AckReply, type Delivery, handBackReply } from '../../../broker/acks.js';
+import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { delayedMessage } from '../../../domain/message/requeue-due.decision.js';
 import { decodeRecord } from '../../../log/log-record.js';
 import type { Sources } from '../../../platform/clock.js';
 import type { MessageReader } from '../../../projection/read/message-reader.js';
 import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
-import { parseAckSubject } from './ack-subject.js';
-import { ConsumerFeed } from './consumer-feed.js';
-import { handBackReply } from './held-delivery.js';
 
 export const DELAYS_CONSUMER = 'delays';
 const IN_FLIGHT = 500;
@@ -29,15 +28,13 @@ interface Delayed {
  * when its schedule is durable: a crash at any point between the client's 202 and the schedule delays the message, and
  * loses nothing. Retries are scheduled by the worker that holds the message, and only passed over here.
  */
-export class DelayScheduler {
-  private readonly feed: ConsumerFeed;
-
+export class DelayScheduler extends ConsumerFeed {
   constructor(
     nats: NatsConnection,
     private readonly schedules: RetrySchedules,
     private readonly reader: Pick<MessageReader, 'state'>,
     private readonly sources: Sources,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
     const consumer = {
       durable_name: DELAYS_CONSUMER,
@@ -46,44 +43,27 @@ export class DelayScheduler {
       deliver_policy: DeliverPolicy.All,
       ack_wait: nanos(ACK_WAIT_MS),
     };
-    const handle = (message: Msg) => this.schedule(message);
-    this.feed = new ConsumerFeed(
-      nats,
-      { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT, handle },
-      logger,
-    );
+    super(nats, { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT }, logger);
   }
 
-  /** @throws when the consumer can't be created */
-  async start(): Promise<void> {
-    await this.feed.start();
-  }
-
-  /** Takes no more, and resolves when the schedules under way are set or were handed back. */
-  async stop(): Promise<void> {
-    await this.feed.stop();
-  }
-
-  /** Never rejects. */
-  private async schedule(message: Msg): Promise<void> {
+  protected async handle(message: Msg, { streamSequence }: Delivery): Promise<AckReply> {
     try {
-      const delayed = this.decode(message);
+      const delayed = this.decode(message.data, streamSequence);
       if (delayed !== null && (await this.isWanted(delayed))) await this.schedules.set(delayed.schedule);
-      this.feed.respond(message, '+ACK');
+      return ACK;
     } catch (error) {
       this.logger.warn(
         { err: error, subject: message.subject },
         'a delay is not scheduled yet; trying again',
       );
-      this.feed.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+      return handBackReply(TRY_AGAIN_AFTER_MS);
     }
   }
 
   /** Null for a retry, and for what no version understands: readers of the whole log stop at that and say so. */
-  private decode(message: Msg): Delayed | null {
-    const { sequence } = parseAckSubject(message.reply ?? '');
+  private decode(data: Uint8Array, sequence: number): Delayed | null {
     try {
-      return delayedIn(message.data, sequence);
+      return delayedIn(data, sequence);
     } catch (error) {
       this.logger.error({ err: error, sequence }, 'passed over an undecodable schedule');
       return null;

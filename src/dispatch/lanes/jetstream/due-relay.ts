@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { ACK, type AckReply, handBackReply, UNDECODABLE } from '../../../broker/acks.js';
+import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
 import { requeueDue } from '../../../domain/message/requeue-due.decision.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import type { Sources } from '../../../platform/clock.js';
 import type { Cancellations } from '../../cancellations/cancellations.port.js';
-import { ConsumerFeed } from './consumer-feed.js';
 import { decodeDue } from './due-message.codec.js';
-import { handBackReply } from './held-delivery.js';
 
 export const DUE_CONSUMER = 'due';
 /** Due messages held for the rest of their time, or on their way into the log, whose writes they share. */
@@ -30,8 +30,7 @@ const TRY_AGAIN_AFTER_MS = 1_000;
  * A crash between the append and the ack repeats the append; within the log's dedupe window that stores nothing, and
  * later the second entry in the lane is one call more, of which one answer counts.
  */
-export class DueRelay {
-  private readonly feed: ConsumerFeed;
+export class DueRelay extends ConsumerFeed {
   private readonly stopping = new AbortController();
 
   constructor(
@@ -39,10 +38,8 @@ export class DueRelay {
     private readonly log: EventLog,
     private readonly cancellations: Cancellations,
     private readonly sources: Sources,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
-    // Every held message listens to it: thousands are no leak.
-    setMaxListeners(0, this.stopping.signal);
     const consumer = {
       durable_name: DUE_CONSUMER,
       filter_subject: 'llmq.due.>',
@@ -51,35 +48,25 @@ export class DueRelay {
       ack_wait: nanos(ACK_WAIT_MS),
       max_ack_pending: MAX_ACK_PENDING,
     };
-    const handle = (message: Msg) => this.requeue(message);
-    this.feed = new ConsumerFeed(
-      nats,
-      { stream: SCHEDULES_STREAM, consumer, capacity: IN_FLIGHT, handle },
-      logger,
-    );
-  }
-
-  /** @throws when the consumer can't be created */
-  async start(): Promise<void> {
-    await this.feed.start();
+    super(nats, { stream: SCHEDULES_STREAM, consumer, capacity: IN_FLIGHT }, logger);
+    // Every held message listens to it: thousands are no leak.
+    setMaxListeners(0, this.stopping.signal);
   }
 
   /** Takes no more, and resolves when what is on its way into the log is there or was handed back. */
-  async stop(): Promise<void> {
-    await this.feed.stopTaking();
+  override async stop(): Promise<void> {
     this.stopping.abort();
-    await this.feed.idle();
+    await super.stop();
   }
 
-  /** Never rejects. */
-  private async requeue(message: Msg): Promise<void> {
+  protected async handle(message: Msg): Promise<AckReply> {
     const due = this.decode(message);
-    if (due === null) return;
+    if (due === null) return UNDECODABLE;
     const { messageId, tenant, traceparent } = due;
-    if (!(await this.untilDue(due.dueAt))) return this.feed.respond(message, handBackReply(0));
+    if (!(await this.untilDue(due.dueAt))) return handBackReply(0);
     if (this.cancellations.has(messageId)) {
       this.cancellations.remove(messageId);
-      return this.feed.respond(message, '+ACK');
+      return ACK;
     }
     const now = new Date(this.sources.nowMs()).toISOString();
     const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
@@ -87,10 +74,10 @@ export class DueRelay {
       await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, due.message)], {
         dedupeKey: `${messageId}:${due.message.attempt}`,
       });
-      this.feed.respond(message, '+ACK');
+      return ACK;
     } catch (error) {
       this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
-      this.feed.respond(message, handBackReply(TRY_AGAIN_AFTER_MS));
+      return handBackReply(TRY_AGAIN_AFTER_MS);
     }
   }
 
@@ -111,7 +98,6 @@ export class DueRelay {
       return decodeDue(message.string());
     } catch (error) {
       this.logger.error({ err: error, subject: message.subject }, 'took an undecodable due message away');
-      this.feed.respond(message, '+TERM undecodable');
       return null;
     }
   }

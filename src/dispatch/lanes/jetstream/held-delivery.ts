@@ -1,19 +1,13 @@
+import { ACK, type AckReply, handBackReply, IN_PROGRESS } from '../../../broker/acks.js';
 import type { Lane, MessagePrioritized, ModelRequest } from '../../../domain/message/message.events.js';
 import type { LaneDelivery } from '../lane.port.js';
 import type { LaneRecord } from './lane-record.js';
-
-const ACK = new TextEncoder().encode('+ACK');
-const IN_PROGRESS = new TextEncoder().encode('+WPI');
-
-export function handBackReply(delayMs: number): string {
-  return delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs) * 1_000_000}}` : '-NAK';
-}
 
 /** What a held delivery needs of the feed that holds it. */
 export interface Holder {
   release(sequence: number): void;
   /** Never throws. */
-  respond(reply: string, payload: Uint8Array | string): void;
+  respond(reply: string, payload: AckReply): void;
 }
 
 /** A delivery between its arrival and its ack or hand-back, and the extension of its deadline. */
@@ -70,7 +64,7 @@ export class HeldDelivery implements LaneDelivery {
     this.isDue = true;
   }
 
-  private end(payload: Uint8Array | string): void {
+  private end(payload: AckReply): void {
     if (!this.isHeld) return;
     this.isHeld = false;
     this.holder.release(this.streamSequence);

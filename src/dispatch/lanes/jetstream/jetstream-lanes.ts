@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import type { LaneDelivery, Lanes } from '../lane.port.js';
 import { LaneFeed } from './lane-feed.js';
-import { watchConnection } from './watch-connection.js';
 
 export interface JetStreamLanesOptions {
   /** Messages of each lane held ready. */
@@ -13,15 +11,14 @@ export interface JetStreamLanesOptions {
   readonly ackWaitMs: number;
 }
 
-const WATCH_EVERY_MS = 1_000;
 /** A deadline is extended when a third to two thirds of it are over, so that one late round does no harm. */
 const EXTENSIONS_PER_ACK_WAIT = 3;
 const FLUSH_TIMEOUT_MS = 1_000;
 
-/** The four lanes of one worker on a JetStream connection, with one timer for all deadlines and one for all pulls. */
+/** The four lanes of one worker on a JetStream connection, with one timer for all ack deadlines. */
 export class JetStreamLanes implements Lanes {
   private feeds: Readonly<Record<Lane, LaneFeed>> | null = null;
-  private timers: NodeJS.Timeout[] = [];
+  private extensions: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -30,9 +27,8 @@ export class JetStreamLanes implements Lanes {
   ) {}
 
   async start(onReady: () => void): Promise<void> {
-    const manager = await jetstreamManager(this.nats, { checkAPI: false });
     const options = { ...this.options, onReady };
-    const feed = (lane: Lane) => new LaneFeed(lane, this.nats, manager, options, this.logger);
+    const feed = (lane: Lane) => new LaneFeed(lane, this.nats, options, this.logger);
     this.feeds = {
       realtime: feed('realtime'),
       high: feed('high'),
@@ -40,15 +36,10 @@ export class JetStreamLanes implements Lanes {
       low: feed('low'),
     };
     await Promise.all(this.all().map((feed) => feed.start()));
-    void watchConnection(this.nats, {
-      connectionLost: () => this.each((feed) => feed.connectionLost()),
-      connectionBack: () => this.each((feed) => feed.connectionBack()),
-    });
     const extendEveryMs = this.options.ackWaitMs / EXTENSIONS_PER_ACK_WAIT;
-    this.timers = [
-      setInterval(() => this.each((feed) => feed.watch()), WATCH_EVERY_MS),
-      setInterval(() => this.each((feed) => feed.extendDeadlines()), extendEveryMs),
-    ];
+    this.extensions = setInterval(() => {
+      for (const feed of this.all()) feed.extendDeadlines();
+    }, extendEveryMs);
   }
 
   ready(lane: Lane): number {
@@ -69,8 +60,7 @@ export class JetStreamLanes implements Lanes {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.timers) clearInterval(timer);
-    this.timers = [];
+    clearInterval(this.extensions);
     // Without a connection there is nobody to tell, and the broker finds out by the ack deadlines.
     const flushed = this.nats.isClosed() ? Promise.resolve() : this.nats.flush().catch(() => {});
     await Promise.race([flushed, sleep(FLUSH_TIMEOUT_MS, undefined, { ref: false })]);
@@ -79,9 +69,5 @@ export class JetStreamLanes implements Lanes {
   private all(): LaneFeed[] {
     const { feeds } = this;
     return feeds === null ? [] : LANES.map((lane) => feeds[lane]);
-  }
-
-  private each(action: (feed: LaneFeed) => void): void {
-    for (const feed of this.all()) action(feed);
   }
 }

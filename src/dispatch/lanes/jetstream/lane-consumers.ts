@@ -1,8 +1,8 @@
 import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import type { DurableConsumer } from '../../../broker/ensure-consumer.js';
 import type { Lane } from '../../../domain/message/message.events.js';
 import { laneSubject } from '../../../log/subjects.js';
-import type { DurableConsumer } from './ensure-consumer.js';
 
 /**
  * How many messages of a lane all workers together may hold. Generous, because messages handed back with a delay count

@@ -1,15 +1,17 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { type AckReply, type Delivery, handBackReply, UNDECODABLE } from '../../../broker/acks.js';
+import { capacityLeft } from '../../../broker/consumer-feed.js';
+import { ensureConsumer } from '../../../broker/ensure-consumer.js';
+import { Pull } from '../../../broker/pull.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import type { Lane } from '../../../domain/message/message.events.js';
 import { positionOf } from '../../../log/log-position.js';
 import type { LaneDelivery } from '../lane.port.js';
-import { type DeliveryInfo, parseAckSubject } from './ack-subject.js';
-import { HeldDelivery, handBackReply } from './held-delivery.js';
+import { HeldDelivery } from './held-delivery.js';
 import { laneConsumer } from './lane-consumers.js';
 import { type LaneRecord, laneRecord } from './lane-record.js';
-import { Pull } from './pull.js';
 
 export interface LaneFeedOptions {
   readonly prefetch: number;
@@ -34,19 +36,21 @@ export class LaneFeed {
   constructor(
     readonly lane: Lane,
     private readonly nats: NatsConnection,
-    private readonly manager: JetStreamManager,
     private readonly options: LaneFeedOptions,
     private readonly logger: Logger,
   ) {
+    const ensure = ensureConsumer(EVENTS_STREAM, laneConsumer(lane, options.ackWaitMs));
     const pullOptions = {
       stream: EVENTS_STREAM,
-      consumer: laneConsumer(lane, options.ackWaitMs),
-      capacity: options.prefetch,
-      buffered: () => this.waiting.length,
-      beforeOpen: () => this.noteWhatIsInDoubt(),
-      onMessage: (message: Msg) => this.received(message),
+      consumer: async (manager: JetStreamManager) => {
+        const name = await ensure(manager);
+        await this.noteWhatIsInDoubt(manager);
+        return name;
+      },
+      wanted: (outstanding: number) => capacityLeft(options.prefetch, this.waiting.length + outstanding),
+      onMessage: (message: Msg, delivery: Delivery) => this.received(message, delivery),
     };
-    this.pull = new Pull(nats, manager, pullOptions, logger);
+    this.pull = new Pull(nats, pullOptions, logger);
   }
 
   start(): Promise<void> {
@@ -67,18 +71,6 @@ export class LaneFeed {
     for (const delivery of this.held.values()) delivery.extendDeadline();
   }
 
-  watch(): void {
-    this.pull.watch();
-  }
-
-  connectionLost(): void {
-    this.pull.connectionLost();
-  }
-
-  connectionBack(): void {
-    this.pull.connectionBack();
-  }
-
   async stopTaking(): Promise<void> {
     this.stopped = true;
     for (const delivery of this.waiting.splice(0)) delivery.handBack();
@@ -89,7 +81,7 @@ export class LaneFeed {
     this.held.delete(sequence);
   }
 
-  respond(reply: string, payload: Uint8Array | string): void {
+  respond(reply: string, payload: AckReply): void {
     try {
       this.nats.publish(reply, payload);
     } catch (error) {
@@ -103,20 +95,19 @@ export class LaneFeed {
    * consumer had to be created again, hands out as new what was called and acked before. Nothing that is stored after
    * this moment can be meant.
    */
-  private async noteWhatIsInDoubt(): Promise<void> {
-    this.inDoubtUpTo = positionOf((await this.manager.streams.info(EVENTS_STREAM)).state.last_seq);
+  private async noteWhatIsInDoubt({ streams }: JetStreamManager): Promise<void> {
+    this.inDoubtUpTo = positionOf((await streams.info(EVENTS_STREAM)).state.last_seq);
   }
 
-  private received(message: Msg): void {
+  private received(message: Msg, delivery: Delivery): void {
     const reply = message.reply ?? '';
-    const info = parseAckSubject(reply);
-    const known = this.held.get(info.sequence);
+    const known = this.held.get(delivery.streamSequence);
     if (known !== undefined) known.redelivered(reply);
     else if (this.stopped) this.respond(reply, handBackReply(0));
-    else this.hold(message, reply, info);
+    else this.hold(message, reply, delivery);
   }
 
-  private hold(message: Msg, reply: string, { sequence, delivery }: DeliveryInfo): void {
+  private hold(message: Msg, reply: string, { streamSequence: sequence, delivery }: Delivery): void {
     const record = this.decode(message, reply, sequence);
     if (record === null) return;
     const inDoubtUpTo = delivery === 1 && positionOf(sequence) <= this.inDoubtUpTo ? this.inDoubtUpTo : null;
@@ -136,7 +127,7 @@ export class LaneFeed {
         { err: error, lane: this.lane, sequence },
         'took an undecodable message off its lane',
       );
-      this.respond(reply, '+TERM undecodable');
+      this.respond(reply, UNDECODABLE);
       return null;
     }
   }

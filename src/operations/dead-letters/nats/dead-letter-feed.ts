@@ -1,10 +1,9 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { ACK, type AckReply, type Delivery, handBackReply } from '../../../broker/acks.js';
+import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import { parseAckSubject } from '../../../dispatch/lanes/jetstream/ack-subject.js';
-import { ConsumerFeed } from '../../../dispatch/lanes/jetstream/consumer-feed.js';
-import { handBackReply } from '../../../dispatch/lanes/jetstream/held-delivery.js';
 import { backoffDelayMs } from '../../../domain/message/backoff.policy.js';
 import type { MessageDeadLettered } from '../../../domain/message/message.events.js';
 import { decodeRecord } from '../../../log/log-record.js';
@@ -28,13 +27,11 @@ export interface DeadLetterFeedOptions {
  * Hands each dead letter of the log from the first start on to `deliver`, until it succeeds. The broker keeps the place,
  * over restarts and for all processes together, so that an alert is delivered at least once.
  */
-export class DeadLetterFeed {
-  private readonly feed: ConsumerFeed;
-
+export class DeadLetterFeed extends ConsumerFeed {
   constructor(
     nats: NatsConnection,
     private readonly options: DeadLetterFeedOptions,
-    private readonly logger: Logger,
+    logger: Logger,
   ) {
     const consumer = {
       durable_name: options.name,
@@ -44,31 +41,14 @@ export class DeadLetterFeed {
       ack_wait: nanos(options.ackWaitMs),
       max_ack_pending: MAX_ACK_PENDING,
     };
-    const handle = (message: Msg) => this.handle(message);
-    this.feed = new ConsumerFeed(
-      nats,
-      { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT, handle },
-      logger,
-    );
+    super(nats, { stream: EVENTS_STREAM, consumer, capacity: IN_FLIGHT }, logger);
   }
 
-  /** @throws when the consumer can't be created */
-  async start(): Promise<void> {
-    await this.feed.start();
-  }
-
-  /** Takes no more, and resolves when what is under way is delivered or handed back. */
-  async stop(): Promise<void> {
-    await this.feed.stop();
-  }
-
-  /** Never rejects. */
-  private async handle(message: Msg): Promise<void> {
-    const { sequence, delivery } = parseAckSubject(message.reply ?? '');
+  protected async handle({ data }: Msg, { streamSequence, delivery }: Delivery): Promise<AckReply> {
     try {
-      const last = decodeRecord(message.data, sequence).at(-1)?.event;
+      const last = decodeRecord(data, streamSequence).at(-1)?.event;
       if (last?.type === 'llmq.message.dead-lettered.v1') await this.options.deliver(last);
-      this.feed.respond(message, '+ACK');
+      return ACK;
     } catch (error) {
       const delayMs = backoffDelayMs(delivery, this.options.retry, Math.random());
       const { name } = this.options;
@@ -76,7 +56,7 @@ export class DeadLetterFeed {
         { err: error, feed: name, delivery, nextInMs: Math.round(delayMs) },
         'an alert was not delivered; trying again',
       );
-      this.feed.respond(message, handBackReply(delayMs));
+      return handBackReply(delayMs);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { NATS } from '../../../platform/tokens.js';
 
@@ -37,19 +38,17 @@ export class PositionChannel {
    * @returns ends the listening
    */
   listen(heard: (applied: number, run: string) => void, missed: () => void): () => void {
-    void this.watchConnection(missed);
+    const stopWatching = ConnectionWatch.of(this.nats).onUp(missed);
     const subscription = this.nats.subscribe(SUBJECT, {
       callback: (error, message) => {
         const position = error === null ? decode(message.data) : null;
         if (position?.schema === this.schema) heard(position.applied, position.run);
       },
     });
-    return () => subscription.unsubscribe();
-  }
-
-  /** Ends with the connection. */
-  private async watchConnection(missed: () => void): Promise<void> {
-    for await (const { type } of this.nats.status()) if (type === 'reconnect') missed();
+    return () => {
+      stopWatching();
+      subscription.unsubscribe();
+    };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { IDEMPOTENCY_BUCKET } from '../../../broker/buckets.js';
 import { CompareAndSetBucket } from '../../../broker/compare-and-set-bucket.js';
+import { IDEMPOTENCY_BUCKET } from '../../../broker/streams.js';
 import { LogUnavailableError } from '../../../log/event-log.errors.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { NATS } from '../../../platform/tokens.js';

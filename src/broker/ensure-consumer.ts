@@ -13,22 +13,22 @@ const CONSUMER_EXISTS = 10148;
 
 /**
  * Creates the consumer, or brings the one that is there to these settings: a changed `ack_wait` in the configuration
- * must not keep a worker from starting, nor cost the consumer its place in the stream.
+ * must not keep a worker from starting, nor cost the consumer its place in the stream. Resolves with its name.
  *
  * @throws {JetStreamApiError} for settings that the server does not let change (ack and deliver policy), or no stream
  */
-export async function ensureConsumer(
-  manager: JetStreamManager,
-  stream: string,
-  wanted: DurableConsumer,
-): Promise<void> {
-  if (await updated(manager, stream, wanted)) return;
-  try {
-    await manager.consumers.add(stream, wanted);
-  } catch (error) {
-    // Another worker was faster, with other settings.
-    if (!hasCode(error, CONSUMER_EXISTS) || !(await updated(manager, stream, wanted))) throw error;
-  }
+export function ensureConsumer(stream: string, wanted: DurableConsumer) {
+  return async (manager: JetStreamManager): Promise<string> => {
+    const { durable_name: name } = wanted;
+    if (await updated(manager, stream, wanted)) return name;
+    try {
+      await manager.consumers.add(stream, wanted);
+    } catch (error) {
+      // Another worker was faster, with other settings.
+      if (!hasCode(error, CONSUMER_EXISTS) || !(await updated(manager, stream, wanted))) throw error;
+    }
+    return name;
+  };
 }
 
 /** False when there is no such consumer. */

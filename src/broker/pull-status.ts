@@ -1,16 +1,17 @@
 /**
- * What the broker says of a pull, instead of an event.
+ * What the broker says of a request for messages, instead of a message.
  * - `alive`: a heartbeat.
- * - `completed`: all events asked for were sent. It can come when the next pull is under way already.
- * - `over`: the pull has ended before that, as pulls do: its time is over, or the next event does not fit into its bytes.
- * - `broken`: anything else, such as a consumer that is gone.
+ * - `completed`: all that was asked for was sent. It can come when the next request is out already.
+ * - `over`: the request has ended before that, as requests do: its time is over, or the next message does not fit into
+ *   its bytes. How many messages are left of it stands in the header `Nats-Pending-Messages`.
+ * - `broken`: anything else, such as a consumer that is gone, or a server whose JetStream is not up yet (503).
  */
 export type PullStatus = 'alive' | 'completed' | 'over' | 'broken';
 
 /**
  * `code` and `description` are those of the status line, as in HTTP. The server uses 409 for many things that only
  * their texts tell apart (nats-server 2.15, `consumer.go`); an unknown text is taken for a broken pull, which costs a
- * new one and no event.
+ * new one and no message.
  */
 export function pullStatus(code: number, description: string): PullStatus {
   const text = description.toLowerCase();

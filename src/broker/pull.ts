@@ -1,0 +1,271 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import {
+  createInbox,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  nanos,
+  type Subscription,
+} from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { type Delivery, parseAckSubject } from './acks.js';
+import { ConnectionWatch } from './connection-watch.js';
+import { pullStatus } from './pull-status.js';
+
+/** The server ends a request after this time; the next one follows at once. */
+const EXPIRES_MS = 30_000;
+/** The server speaks at least this often while a request is open. */
+const HEARTBEAT_MS = 2_000;
+const TICK_MS = 1_000;
+/**
+ * Nothing heard for so many ticks: the request is gone, or the way to it. Ticks and not time: a process that was busy for
+ * long has not read what came meanwhile, and has ticked only once.
+ */
+const DEAF_TICKS = 5;
+/** Heartbeats but no message for so many ticks: worth asking whether there are any. */
+const SILENT_TICKS = 10;
+const API_TIMEOUT_MS = 5_000;
+/** The first is that of the very first opening; a server that refuses each request must not be asked in a tight loop. */
+const OPEN_DELAYS_MS = [0, 100, 250, 500, 1_000] as const;
+/** About every ten seconds, and not for what is over in less. */
+const WARN_EVERY_ATTEMPTS = 10;
+const DRAIN_TIMEOUT_MS = 1_000;
+
+export interface PullOptions {
+  readonly stream: string;
+  /**
+   * Makes sure of the consumer, and resolves with its name. Called at each opening, before the first request: what must
+   * be known before the first message is found out here, too.
+   */
+  readonly consumer: (manager: JetStreamManager) => Promise<string>;
+  /** How many messages to ask for now, while so many are asked for that have not come; 0 for none. */
+  readonly wanted: (outstanding: number) => number;
+  /** The most bytes of one request. With a limit, ask for nothing while anything is outstanding. */
+  readonly maxBytes?: () => number;
+  /** Called for each message as it arrives; must not throw. */
+  readonly onMessage: (message: Msg, delivery: Delivery) => void;
+}
+
+/**
+ * Keeps asking a consumer for as many messages as its owner has room for (docs/adr/0004).
+ *
+ * The client's own `consume` is not used: with a callback it asks for more as soon as messages arrive, whether or not
+ * anybody took them, so a backlog would end up in one process's memory.
+ *
+ * States: closed -> opening (the consumer is made sure of) -> open (requests are out or wanted) -> and back to opening
+ * whenever the requests that are out can no longer be trusted: the connection or the consumer was gone, heartbeats
+ * stopped, or the server is silent though messages wait. Messages of requests given up may come after all; for a durable
+ * consumer they are welcome, and the owner of another knows them by the consumer's name.
+ */
+export class Pull {
+  private readonly inbox = createInbox();
+  private readonly stopping = new AbortController();
+  private readonly watch: ConnectionWatch;
+  private readonly stopWatching: (() => void)[] = [];
+  private subscription: Subscription | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private manager: Promise<JetStreamManager> | null = null;
+  private consumer = '';
+  private connectionIsBack: () => void = () => undefined;
+  private isOpen = false;
+  private opening = false;
+  /** Names the requests of one opening, so that what the server says of earlier ones is not mixed in. */
+  private session = 0;
+  /** Messages asked for that have not come. */
+  private outstanding = 0;
+  private received = 0;
+  /** Since anything was heard, and since a message came. */
+  private quietTicks = 0;
+  private emptyTicks = 0;
+
+  constructor(
+    private readonly nats: NatsConnection,
+    private readonly options: PullOptions,
+    private readonly logger: Logger,
+  ) {
+    this.watch = ConnectionWatch.of(nats);
+  }
+
+  /** @throws when the consumer can't be made sure of; nothing is left running then but what `stop` ends */
+  async start(): Promise<void> {
+    this.listen();
+    this.opening = true;
+    await this.open().finally(() => {
+      this.opening = false;
+    });
+  }
+
+  /** As `start`, but opens as soon as the broker lets it. */
+  begin(): void {
+    this.listen();
+    this.openAgain(0);
+  }
+
+  /** To be called when messages were taken. */
+  demand(): void {
+    if (!this.isOpen) return;
+    const batch = this.options.wanted(this.outstanding);
+    if (batch <= 0) return;
+    if (this.outstanding === 0) {
+      this.quietTicks = 0;
+      this.emptyTicks = 0;
+    }
+    this.request(batch);
+  }
+
+  /** Gives up the requests that are out, and opens again. */
+  reopen(reason: string): void {
+    this.isOpen = false;
+    if (this.opening || this.stopping.signal.aborted) return;
+    this.logger.info({ consumer: this.consumer, reason }, 'opening the pull again');
+    this.openAgain(1);
+  }
+
+  /** No message arrives after this has resolved, and none that was sent before is dropped. */
+  async stop(): Promise<void> {
+    this.isOpen = false;
+    this.stopping.abort();
+    this.connectionIsBack();
+    if (this.timer !== null) clearInterval(this.timer);
+    for (const stop of this.stopWatching.splice(0)) stop();
+    const { subscription } = this;
+    // Without a connection nothing can arrive.
+    if (!this.watch.up) subscription?.unsubscribe();
+    // The server answers a drain when it has sent everything.
+    else
+      await Promise.race([
+        subscription?.drain().catch(() => {}),
+        sleep(DRAIN_TIMEOUT_MS, undefined, { ref: false }),
+      ]);
+  }
+
+  private listen(): void {
+    this.subscription = this.nats.subscribe(`${this.inbox}.*`, {
+      callback: (error, message) => {
+        if (error) this.reopen(error.message);
+        else this.heard(message);
+      },
+    });
+    this.stopWatching.push(
+      this.watch.onDown(() => {
+        this.isOpen = false;
+      }),
+      this.watch.onUp(() => {
+        this.connectionIsBack();
+        this.reopen('the connection was lost');
+      }),
+    );
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  private async open(): Promise<void> {
+    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
+    this.consumer = await this.options.consumer(await this.manager);
+    if (this.stopping.signal.aborted) return;
+    this.session += 1;
+    this.outstanding = 0;
+    this.isOpen = true;
+    this.demand();
+  }
+
+  private openAgain(firstDelay: number): void {
+    this.opening = true;
+    void this.openUntilDone(firstDelay).finally(() => {
+      this.opening = false;
+    });
+  }
+
+  private async openUntilDone(firstDelay: number): Promise<void> {
+    for (let attempt = firstDelay; !this.stopping.signal.aborted; attempt += 1) {
+      const delayMs = OPEN_DELAYS_MS[Math.min(attempt, OPEN_DELAYS_MS.length - 1)];
+      if (delayMs) await sleep(delayMs, undefined, { signal: this.stopping.signal }).catch(() => {});
+      // A request now would only run into its time-out, and hold up the opening after the connection is back.
+      if (!this.watch.up) {
+        await new Promise<void>((resolve) => {
+          this.connectionIsBack = resolve;
+        });
+        attempt = 0;
+        continue;
+      }
+      try {
+        return await this.open();
+      } catch (error) {
+        const level = attempt % WARN_EVERY_ATTEMPTS === WARN_EVERY_ATTEMPTS - 1 ? 'warn' : 'debug';
+        this.logger[level]({ err: error, stream: this.options.stream }, 'no pull yet');
+      }
+    }
+  }
+
+  private request(batch: number): void {
+    const { stream, maxBytes } = this.options;
+    const body = {
+      ...{ batch, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) },
+      ...(maxBytes === undefined ? {} : { max_bytes: maxBytes() }),
+    };
+    this.outstanding += batch;
+    try {
+      this.nats.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.consumer}`, JSON.stringify(body), {
+        reply: `${this.inbox}.${this.session}`,
+      });
+    } catch (error) {
+      // Closing for good; a connection that is merely away buffers or drops.
+      this.logger.debug({ err: error }, 'the pull request was not sent');
+    }
+  }
+
+  private heard(message: Msg): void {
+    this.quietTicks = 0;
+    // Asked first, and not for the status, because that would decode the headers of every message.
+    const delivery = parseAckSubject(message.reply ?? '');
+    if (delivery !== null) {
+      this.outstanding = Math.max(0, this.outstanding - 1);
+      this.received += 1;
+      this.emptyTicks = 0;
+      this.options.onMessage(message, delivery);
+      this.demand();
+    } else if (message.headers !== undefined && message.subject === `${this.inbox}.${this.session}`) {
+      this.told(message.headers);
+    }
+  }
+
+  private told(status: MsgHdrs): void {
+    const { code, description } = status;
+    const meaning = pullStatus(code, description);
+    if (meaning === 'alive' || meaning === 'completed') return;
+    const left = Number(status.get('Nats-Pending-Messages') || Number.NaN);
+    if (meaning === 'over' && left >= 0) {
+      this.outstanding = Math.max(0, this.outstanding - left);
+      this.demand();
+    } else if (this.isOpen) {
+      this.reopen(`the server said ${code} ${description}`);
+    }
+  }
+
+  private tick(): void {
+    if (!this.isOpen || this.outstanding === 0) return;
+    this.quietTicks += 1;
+    this.emptyTicks += 1;
+    if (this.quietTicks > DEAF_TICKS) this.reopen('no heartbeat came');
+    else if (this.emptyTicks > SILENT_TICKS) {
+      this.emptyTicks = 0;
+      void this.askWhetherSilenceIsRight();
+    }
+  }
+
+  /** Pulls have been seen open but silent while messages waited (heartbeats and all); asking again wakes them. */
+  private async askWhetherSilenceIsRight(): Promise<void> {
+    const { session, received } = this;
+    try {
+      const info = await (await this.manager!).consumers.info(this.options.stream, this.consumer);
+      const limit = info.config.max_ack_pending ?? 0;
+      const mayDeliver = limit <= 0 || info.num_ack_pending < limit;
+      const stillSilent = session === this.session && received === this.received;
+      if (info.num_pending > 0 && mayDeliver && stillSilent && this.outstanding > 0) {
+        this.reopen(`${info.num_pending} messages wait but none was delivered`);
+      }
+    } catch (error) {
+      if (this.isOpen) this.reopen((error as Error).message);
+    }
+  }
+}
