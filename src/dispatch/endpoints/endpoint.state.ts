@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 /** What an endpoint offers. All of it can change while calls run. */
 export interface EndpointSettings {
   readonly models: readonly string[];
@@ -70,8 +71,4 @@ export function placesOffered({ phase, places }: EndpointState): number {
 /** Nothing of it is left to wait for. */
 export function isGone({ phase, taken }: EndpointState): boolean {
   return phase === 'removing' && taken === 0;
-}
-
-function assertNever(change: never): never {
-  throw new Error(`No rule for the change ${JSON.stringify(change)}`);
 }

@@ -1,11 +1,18 @@
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import type { Logger } from 'pino';
 import { expire } from '../../domain/message/expire.decision.js';
 import type { EventLog } from '../../log/event-log.port.js';
-import type { Sources } from '../../platform/clock.js';
-import type { ExpiredMessage, ExpiredReader } from '../../projection/read/expired-reader.js';
-import type { MessageReader } from '../../projection/read/message-reader.js';
-import type { ProjectionPosition } from '../../projection/read/projection-position.js';
-import type { AnswerPublisher } from '../answers/answers.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { type ExpiredMessage, ExpiredReader } from '../../projection/read/expired-reader.js';
+import { MessageReader } from '../../projection/read/message-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
+import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 
 const EVERY_MS = 1_000;
 /** So much behind the deadline, a message that a worker took in time is known to be processed. */
@@ -13,29 +20,28 @@ const GRACE_MS = 1_000;
 const AT_ONCE = 500;
 const COUNTED_WITHIN_MS = 5_000;
 
-export interface ExpirySurroundings {
-  readonly expired: ExpiredReader;
-  readonly reader: Pick<MessageReader, 'state'>;
-  readonly position: ProjectionPosition;
-  readonly log: EventLog;
-  readonly answers: AnswerPublisher;
-  readonly sources: Sources;
-  readonly logger: Logger;
-}
-
 /**
  * Ends messages whose deadline passes while they wait: those behind a long backlog, and those not due before it. Workers
  * look at the deadline by themselves before each call, so this is for who waits for the answer, and for the lists.
  *
  * Any number of processes may sweep: an append repeated by another is stored once, and a message has one end that counts.
  */
-export class ExpirySweep {
+@Injectable()
+export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | null = null;
   private sweeping: Promise<void> | null = null;
 
-  constructor(private readonly around: ExpirySurroundings) {}
+  constructor(
+    @Inject(ExpiredReader) private readonly expired: Pick<ExpiredReader, 'expired'>,
+    @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
+    @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
 
-  start(): void {
+  onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.sweeping ??= this.sweep().finally(() => {
         this.sweeping = null;
@@ -44,40 +50,37 @@ export class ExpirySweep {
   }
 
   /** Resolves when nothing is under way any more. */
-  async stop(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     if (this.timer !== null) clearInterval(this.timer);
     await this.sweeping;
   }
 
   /** Never rejects: what is away now may be back in a second. */
   private async sweep(): Promise<void> {
-    const { expired, sources, logger } = this.around;
     try {
-      const before = new Date(sources.nowMs() - GRACE_MS).toISOString();
-      const found = await expired.expired(before, AT_ONCE);
+      const before = new Date(this.sources.nowMs() - GRACE_MS).toISOString();
+      const found = await this.expired.expired(before, AT_ONCE);
       const sequences = await Promise.all(found.map((message) => this.append(message)));
       await this.tell(found, Math.max(0, ...sequences));
     } catch (error) {
-      logger.debug({ err: error }, 'could not look for expired messages; trying again');
+      this.logger.debug({ err: error }, 'could not look for expired messages; trying again');
     }
   }
 
   /** @returns the event's sequence */
   private async append({ id, tenant, lane, deadline }: ExpiredMessage): Promise<number> {
-    const { sources, log } = this.around;
-    const now = new Date(sources.nowMs()).toISOString();
-    const context = { messageId: id, tenant, lane, now, newId: sources.newId };
+    const now = new Date(this.sources.nowMs()).toISOString();
+    const context = { messageId: id, tenant, lane, now, newId: this.sources.newId };
     const event = expire(context, deadline, 'waiting');
-    return (await log.append([event], { dedupeKey: `expired:${id}` })).firstSequence;
+    return (await this.log.append([event], { dedupeKey: `expired:${id}` })).firstSequence;
   }
 
   /** Tells who waits of the end that counts, which may be another if it came at the same moment. */
   private async tell(found: readonly ExpiredMessage[], sequence: number): Promise<void> {
-    const { position, reader, answers } = this.around;
-    if (found.length === 0 || !(await position.waitFor(sequence, COUNTED_WITHIN_MS))) return;
+    if (found.length === 0 || !(await this.position.waitFor(sequence, COUNTED_WITHIN_MS))) return;
     for (const { id: messageId } of found) {
-      const end = (await reader.state(messageId))?.terminalSequence ?? null;
-      if (end !== null) answers.completed({ messageId, sequence: end });
+      const end = (await this.reader.state(messageId))?.terminalSequence ?? null;
+      if (end !== null) this.answers.completed({ messageId, sequence: end });
     }
   }
 }

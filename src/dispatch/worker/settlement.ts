@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { assertNever } from '../../domain/assert-never.js';
 import type { Backoff } from '../../domain/message/backoff.policy.js';
 import { expire } from '../../domain/message/expire.decision.js';
 import { giveUp } from '../../domain/message/give-up.decision.js';
@@ -231,8 +232,4 @@ function dueMessage(delivery: LaneDelivery, attempt: number): DueMessage {
     backoff: data.backoff ?? null,
     conversationId: data.conversation_id ?? null,
   };
-}
-
-function assertNever(unknown: never): never {
-  throw new Error(`No way to settle ${JSON.stringify(unknown)}`);
 }

@@ -4,10 +4,9 @@ import { slotsHeldBackForRealtime } from '../lanes/lane-order.policy.js';
 import { Slots } from './slots.js';
 
 const NO_LIMITS = { realtime: null, high: null, normal: null, low: null };
-const RESERVE = 0.1;
-const order = (slots: number) => ({
+const order = (slots: number, realtimeReserve = 0.1) => ({
   slots,
-  realtimeReserve: RESERVE,
+  realtimeReserve,
   minShare: { realtime: 0, high: 0.2, normal: 0.1, low: 0.05 },
 });
 const all = () => 1;
@@ -68,13 +67,13 @@ describe('Slots', () => {
 
   it('keeps, in whatever order it is resized and used, to its size and to what is held back for realtime', () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('resize' as const), slots: fc.nat(30) }),
+      fc.record({ kind: fc.constant('resize' as const), slots: fc.nat(12) }),
       fc.record({ kind: fc.constant('begin' as const), waiting: fc.subarray([...LANES]) }),
       fc.record({ kind: fc.constant('end' as const), lane: fc.constantFrom(...LANES) }),
     );
     fc.assert(
-      fc.property(fc.nat(30), fc.array(step, { maxLength: 200 }), (size, steps) => {
-        const slots = new Slots(order(size), NO_LIMITS);
+      fc.property(fc.nat(12), fc.array(step, { maxLength: 200 }), (size, steps) => {
+        const slots = new Slots(order(size, 0.4), NO_LIMITS);
         let changes = 0;
         slots.events.on('changed', () => {
           changes += 1;
@@ -91,7 +90,7 @@ describe('Slots', () => {
             if (runningByLane[each.lane] > 0) slots.free(each.lane);
           } else {
             const lane = slots.choose((one) => (each.waiting.includes(one) ? 1 : 0));
-            const ordinaryMayGo = ordinary < count - slotsHeldBackForRealtime(count, RESERVE);
+            const ordinaryMayGo = ordinary < count - slotsHeldBackForRealtime(count, 0.4);
             const mayGo = each.waiting.filter((one) => one === 'realtime' || ordinaryMayGo);
             expect(lane !== null).toBe(running < count && mayGo.length > 0);
             if (lane === null) continue;

@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 import { type Backoff, backoffOf } from '../../domain/message/backoff.policy.js';
 import { fail } from '../../domain/message/fail.decision.js';
 import type { AttemptError, EventContext, MessagePrioritized } from '../../domain/message/message.events.js';
@@ -96,8 +97,4 @@ function retryable(code: string, message: string): AttemptError {
 
 function final(code: string, message: string): AttemptError {
   return { code, message, retryable: false, status: null };
-}
-
-function assertNever(failure: never): never {
-  throw new Error(`No verdict for ${JSON.stringify(failure)}`);
 }

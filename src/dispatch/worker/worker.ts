@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { assertNever } from '../../domain/assert-never.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { LANES_PORT, type LaneDelivery, type Lanes } from '../lanes/lane.port.js';
@@ -230,8 +231,4 @@ export class Worker {
     });
     await Promise.race([idle, sleep(Math.max(0, withinMs), undefined, { ref: false })]);
   }
-}
-
-function assertNever(value: never): never {
-  throw new Error(`Not a case of the worker's: ${JSON.stringify(value)}`);
 }
