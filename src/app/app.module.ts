@@ -10,7 +10,7 @@ import { DeadLettersModule } from '../interfaces/rest/dead-letters/dead-letters.
 import { QueuesApiModule } from '../interfaces/rest/queues/queues-api.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
 import { ProjectionAlarmModule } from '../operations/alerts/projection-alarm.js';
-import { DeadLetterAlertsModule } from '../operations/dead-letters/dead-letter-alerts.module.js';
+import { DeadLetterAlertsModule } from '../operations/dead-letters/nats/dead-letter-alerts.js';
 import type { Role } from '../platform/config/service-config.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { HealthModule } from './health/health.module.js';

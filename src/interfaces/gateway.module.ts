@@ -4,7 +4,7 @@ import { AnswersModule } from '../dispatch/answers/answers.module.js';
 import { CancellationModule } from '../dispatch/cancellations/cancellation.module.js';
 import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
-import { messageWaitsProvider } from '../operations/queues/message-waits.provider.js';
+import { MessageWaits } from '../operations/queues/message-waits.js';
 import { QueuesModule } from '../operations/queues/queues.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { AdmissionModule } from '../submission/admission/admission.module.js';
@@ -77,7 +77,7 @@ import { MessagesController } from './rest/messages.controller.js';
     SubmitOnce,
     CancelMessage,
     MessageLookup,
-    messageWaitsProvider,
+    MessageWaits,
     WaitingRequests,
     LongPoll,
     AnswerWait,

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
 import type { MessageEvent } from '../../src/domain/message/message.events.js';
-import { verifyLog } from '../../src/operations/audit/verify-log.js';
+import { verifyLog } from '../../src/operations/verify/verify-log.js';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import {
   EventIndex,

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { LOG_EVENT_TYPES } from '../../log/log-event.events.js';
-import { type EventFilter, typesNamed } from '../../operations/audit/event-filter.policy.js';
+import { type EventFilter, typesNamed } from '../../operations/timeline/event-filter.policy.js';
 import { instantOf } from '../rest/instant.policy.js';
 
 export interface EventOptions {

@@ -1,5 +1,4 @@
-import { eventFeed } from '../../operations/audit/event-feed.js';
-import { eventLine } from '../../operations/audit/event-line.js';
+import { eventFeed, eventLine } from '../../operations/timeline/event-feed.js';
 import { type EventOptions, eventFilterFrom } from './event-options.js';
 import { LineOutput } from './line-output.js';
 import type { Stores } from './stores.js';

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import { isBroken, RULES, type Rule } from '../../operations/audit/findings.policy.js';
-import { type VerifyReport, verifyLog } from '../../operations/audit/verify-log.js';
+import { isBroken, RULES, type Rule } from '../../operations/verify/findings.policy.js';
+import { type VerifyReport, verifyLog } from '../../operations/verify/verify-log.js';
 import { PROJECTION_WAIT_MS, type Stores } from './stores.js';
 import { table } from './table.policy.js';
 

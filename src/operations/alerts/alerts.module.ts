@@ -2,8 +2,8 @@ import { Module } from '@nestjs/common';
 import { SOURCES } from '../../platform/clock.js';
 import { SERVICE_CONFIG } from '../../platform/config/service-config.js';
 import { NATS } from '../../platform/tokens.js';
-import { ALERT_RECEIVERS } from './alert-receivers.js';
-import { alertReceivers } from './nats/alert-receivers-of.js';
+import { ALERT_RECEIVERS } from './alert.port.js';
+import { alertReceivers } from './nats/alert-receivers.js';
 
 /** Where alerts go: a subject of NATS, and the webhook where one is configured. Left out: who raises them, and when again. */
 @Module({

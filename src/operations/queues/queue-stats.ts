@@ -1,5 +1,7 @@
-import type { QueueFigures, SpanFigures } from '../../projection/read/queue-figures.js';
-import { OnceAWhile } from './once-a-while.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { QueueFigures, type SpanFigures } from '../../projection/read/queue-figures.js';
 
 export const TIME_RANGES = ['1h', '6h', '24h', '7d'] as const;
 export type TimeRange = (typeof TIME_RANGES)[number];
@@ -20,24 +22,33 @@ export interface StatsInSpan {
   readonly figures: readonly SpanFigures[];
 }
 
-/** What a tenant's messages came to in a span that ends now, read at most once in a while however many ask. */
-export class QueueStats {
-  private readonly kept: OnceAWhile<StatsInSpan>;
+interface Wanted {
+  readonly tenant: string;
+  readonly spanMs: number;
+}
 
-  constructor(
-    private readonly figures: QueueFigures,
-    private readonly nowMs: () => number,
-  ) {
-    this.kept = new OnceAWhile(nowMs);
+/** Tenants and ranges whose statistics are kept at one time. */
+const MOST_KEPT = 4_000;
+
+/** What a tenant's messages came to in a span that ends now, read at most once in a while however many ask. */
+@Injectable()
+export class QueueStats {
+  private readonly cache: LRUCache<string, StatsInSpan, Wanted>;
+
+  constructor(@Inject(QueueFigures) figures: QueueFigures, @Inject(SOURCES) sources: Sources) {
+    this.cache = new LRUCache({
+      max: MOST_KEPT,
+      fetchMethod: async (_key, _stale, { context: { tenant, spanMs } }) => {
+        const toMs = sources.nowMs();
+        const span = await figures.span(tenant, spanMs);
+        return { from: isoTime(toMs - spanMs), to: isoTime(toMs), figures: span };
+      },
+    });
   }
 
   of(tenant: string, range: TimeRange): Promise<StatsInSpan> {
     const { spanMs, keptMs } = SPANS[range];
-    return this.kept.get(`${range} ${tenant}`, keptMs, async () => {
-      const toMs = this.nowMs();
-      const figures = await this.figures.span(tenant, spanMs);
-      return { from: isoTime(toMs - spanMs), to: isoTime(toMs), figures };
-    });
+    return this.cache.forceFetch(`${range} ${tenant}`, { ttl: keptMs, context: { tenant, spanMs } });
   }
 }
 

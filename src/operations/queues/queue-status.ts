@@ -1,9 +1,11 @@
-import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
-import type { LanePauses, Pause } from '../../dispatch/lanes/lane-pauses.js';
-import type { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
+import { LanePauses, type Pause } from '../../dispatch/lanes/lane-pauses.js';
+import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import type { LaneFigures, QueueFigures } from '../../projection/read/queue-figures.js';
-import { OnceAWhile } from './once-a-while.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { type LaneFigures, QueueFigures } from '../../projection/read/queue-figures.js';
 
 /** Of the throughput and the waits that the status tells. */
 export const STATUS_SPAN_MS = 60_000;
@@ -26,29 +28,24 @@ export interface LaneStatus {
   readonly pause: Pause | null;
 }
 
-export interface LagReader {
-  read(): Promise<ReadonlyMap<Lane, LaneLag>>;
-}
-
 /** The state of the lanes over all processes and tenants, at most about a second old. */
+@Injectable()
 export class QueueStatus {
-  private readonly kept: OnceAWhile<ReadonlyMap<Lane, LaneFigures>>;
+  private readonly cache: LRUCache<'lanes', ReadonlyMap<Lane, LaneFigures>>;
 
   constructor(
-    private readonly lag: LagReader,
-    private readonly workers: WorkerRegistry,
-    private readonly pauses: LanePauses,
-    private readonly figures: QueueFigures,
-    private readonly nowMs: () => number,
+    @Inject(LaneLagReader) private readonly lag: LaneLagReader,
+    @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Inject(LanePauses) private readonly pauses: LanePauses,
+    @Inject(QueueFigures) figures: QueueFigures,
+    @Inject(SOURCES) private readonly sources: Sources,
   ) {
-    this.kept = new OnceAWhile(nowMs);
+    const fetchMethod = () => figures.lanes(STATUS_SPAN_MS);
+    this.cache = new LRUCache({ max: 1, ttl: FIGURES_FOR_MS, fetchMethod });
   }
 
   async lanes(): Promise<LaneStatus[]> {
-    const [lag, figures] = await Promise.all([
-      this.lag.read(),
-      this.kept.get('lanes', FIGURES_FOR_MS, () => this.figures.lanes(STATUS_SPAN_MS)),
-    ]);
+    const [lag, figures] = await Promise.all([this.lag.read(), this.cache.forceFetch('lanes')]);
     return LANES.map((lane) => this.status(lane, lag.get(lane), figures.get(lane)));
   }
 
@@ -66,7 +63,8 @@ export class QueueStatus {
       held: figures?.held ?? 0,
       scheduled: figures?.scheduled ?? 0,
       dead: figures?.dead ?? 0,
-      oldestAgeSeconds: since === null ? null : Math.max(0, (this.nowMs() - Date.parse(since)) / 1_000),
+      oldestAgeSeconds:
+        since === null ? null : Math.max(0, (this.sources.nowMs() - Date.parse(since)) / 1_000),
       capacity: workers.capacity(lane),
       throughput: (figures?.ended ?? 0) / (STATUS_SPAN_MS / 1_000),
       averageWaitMs: figures?.averageWaitMs ?? null,

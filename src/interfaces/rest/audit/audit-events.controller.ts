@@ -9,9 +9,8 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { EventLog } from '../../../log/event-log.port.js';
-import { eventFeed, type FeedSource } from '../../../operations/audit/event-feed.js';
-import type { EventFilter } from '../../../operations/audit/event-filter.policy.js';
-import { endLine, eventLine } from '../../../operations/audit/event-line.js';
+import { endLine, eventFeed, eventLine, type FeedSource } from '../../../operations/timeline/event-feed.js';
+import type { EventFilter } from '../../../operations/timeline/event-filter.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../../platform/tokens.js';
 import { EventIndex } from '../../../projection/read/event-index.js';

@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { LOG_EVENT_TYPES } from '../../../log/log-event.events.js';
-import { type EventFilter, typesNamed } from '../../../operations/audit/event-filter.policy.js';
+import { type EventFilter, typesNamed } from '../../../operations/timeline/event-filter.policy.js';
 import { identifier, messageId, priority, type Rule } from '../../../submission/submission-rules.policy.js';
 import { instantOf } from '../instant.policy.js';
 import { MayObey } from '../obeys.js';

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventLogModule } from '../../../log/event-log.module.js';
-import { Timelines } from '../../../operations/audit/timelines.js';
+import { Timelines } from '../../../operations/timeline/timelines.js';
 import { ProjectionReaderModule } from '../../../projection/projection.module.js';
 import { GatewayModule } from '../../gateway.module.js';
 import { HttpModule } from '../../http/http.module.js';

@@ -1,7 +1,7 @@
 import { Controller, Get, Param, Query, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { Timelines } from '../../../operations/audit/timelines.js';
+import { Timelines } from '../../../operations/timeline/timelines.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError } from '../../../submission/refused.error.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { PageWish } from '../../../operations/audit/timelines.js';
+import type { PageWish } from '../../../operations/timeline/timelines.js';
 import type { Rule } from '../../../submission/submission-rules.policy.js';
 import { MayObey } from '../obeys.js';
 

@@ -1,4 +1,4 @@
-import type { TimelinePage } from '../../../operations/audit/timelines.js';
+import type { TimelinePage } from '../../../operations/timeline/timelines.js';
 
 export function timelineJson({ entries, nextAfter }: TimelinePage): Record<string, unknown> {
   return {

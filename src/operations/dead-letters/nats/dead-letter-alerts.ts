@@ -1,9 +1,17 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Inject, Injectable } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import type { Logger } from 'pino';
+import type { MessageDeadLettered } from '../../../domain/message/message.events.js';
+import { EventLogModule } from '../../../log/event-log.module.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
-import { ALERT_RECEIVERS, type AlertReceiver } from '../../alerts/alert-receivers.js';
-import { alertOf } from '../dead-letter-alert.js';
+import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from '../../alerts/alert.port.js';
+import { AlertsModule } from '../../alerts/alerts.module.js';
 import { DeadLetterFeed } from './dead-letter-feed.js';
 
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 300_000 };
@@ -12,12 +20,25 @@ const ACK_SLACK_MS = 20_000;
 /** Of the durable consumers. */
 const FEEDS = { subject: 'dead-letter-alerts', webhook: 'dead-letter-webhook' } as const;
 
+/** What webhooks and the subject `llmq.alerts.dead-letter` carry. Not the request or the answer: those are to be read over REST. */
+export interface DeadLetterAlert extends Alert {
+  readonly type: 'dead_letter';
+  readonly message_id: string;
+  readonly tenant: string;
+  readonly priority: string;
+  readonly reason: string;
+  readonly attempt: number;
+  readonly error: { readonly code: string; readonly message: string; readonly status: number | null };
+  /** ISO 8601, UTC. */
+  readonly failed_at: string;
+}
+
 /**
  * A feed for each receiver, with a place of its own in the log. A receiver that is down keeps neither the other nor any
  * worker waiting.
  */
 @Injectable()
-export class DeadLetterAlerts {
+export class DeadLetterAlerts implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly feeds: readonly DeadLetterFeed[];
 
   constructor(
@@ -39,11 +60,30 @@ export class DeadLetterAlerts {
   }
 
   /** @throws when a consumer can't be created */
-  async start(): Promise<void> {
+  async onApplicationBootstrap(): Promise<void> {
     await Promise.all(this.feeds.map((feed) => feed.start()));
   }
 
-  async stop(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await Promise.all(this.feeds.map((feed) => feed.stop()));
   }
 }
+
+function alertOf({ id, subject, tenant, lane, time, data }: MessageDeadLettered): DeadLetterAlert {
+  const { code, message, status } = data.error;
+  return {
+    type: 'dead_letter',
+    id,
+    message_id: subject,
+    tenant,
+    priority: lane,
+    reason: data.reason,
+    attempt: data.attempt,
+    error: { code, message, status },
+    failed_at: time,
+  };
+}
+
+/** Tells of dead letters by the subject `llmq.alerts.dead-letter`, and by a webhook where one is configured. */
+@Module({ imports: [EventLogModule, AlertsModule], providers: [DeadLetterAlerts] })
+export class DeadLetterAlertsModule {}

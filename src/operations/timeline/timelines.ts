@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { EventIndex } from '../../projection/read/event-index.js';
-import { readEvents } from './read-events.js';
+import { readEvents } from './log-reads.js';
 import { type TimelineEntry, timelineOf } from './timeline.policy.js';
 
 export interface TimelinePage {

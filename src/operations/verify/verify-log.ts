@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import { isConversationEvent } from '../../log/log-event.events.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import type { ProjectedMessages } from '../../projection/read/projected-messages.js';
+import { lastEventUpTo, readEvents } from '../timeline/log-reads.js';
 import { type Finding, isBroken, type Rule } from './findings.policy.js';
 import { LogCheck } from './log-check.js';
-import { lastEventUpTo } from './log-end.js';
-import { readEvents } from './read-events.js';
 import { RowComparison } from './row-comparison.js';
 
 export interface VerifyOptions {
@@ -37,8 +37,6 @@ export interface VerifyReport {
 const MAX_BATCH = 1_000;
 const SHOWN_PER_RULE = 100;
 const MOST_EVENTS_RECALLED = 10_000;
-const PAGE_OF_ROWS = 1_000;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const BETWEEN_LOOKS_MS = 100;
 const HEARING_MS = 10_000;
 
@@ -54,19 +52,19 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const lastSequence = await log.lastSequence();
   const target = await lastEventUpTo(log, lastSequence);
   const applied = await reachedBy(options, target);
-  const rows = new RowComparison(projected, applied, report.found);
+  const rows = new RowComparison(log, projected, applied, report.found);
   const check = new LogCheck({
     found: report.found,
     settled: (message) => rows.add(message),
     recall: (id, before) => recall(options, id, before),
-    wasErased: async (id) => UUID.test(id) && (await projected.wasErased(id)),
+    wasErased: async (id) => isUuid(id) && (await projected.wasErased(id)),
   });
   await walk(options, check, rows, target);
   if (check.lacks(lastSequence)) await hearOfErasures(options, check, target);
   check.end(lastSequence);
   await rows.compare();
   if (applied < target) report.found(behind(applied, target));
-  else await compareCounts(options, check, target, report.found);
+  else await rows.compareCounts(check, target, options.signal);
   return report.of(check, lastSequence, Math.min(applied, target));
 }
 
@@ -129,7 +127,7 @@ async function reachedBy({ projected, projectionWaitMs }: VerifyOptions, target:
 }
 
 async function recall({ index, log }: VerifyOptions, id: string, before: number): Promise<StoredEvent[]> {
-  if (!UUID.test(id)) return [];
+  if (!isUuid(id)) return [];
   const sequences = await index.ofMessage(id, 0, MOST_EVENTS_RECALLED);
   return readEvents(
     log,
@@ -140,46 +138,6 @@ async function recall({ index, log }: VerifyOptions, id: string, before: number)
 function behind(applied: number, target: number): Finding {
   const detail = `the projection is at sequence ${applied}, the log's last event is at ${target}`;
   return { rule: 'projection_behind', sequence: applied, subject: null, detail };
-}
-
-async function compareCounts(
-  { log, projected, signal }: VerifyOptions,
-  check: LogCheck,
-  target: number,
-  found: (finding: Finding) => void,
-): Promise<void> {
-  const counts = await projected.counts(target);
-  // While an erasure is under way, the log still holds events that the index has no longer.
-  if (counts.events !== check.messageEvents && !(await projected.erasing(target))) {
-    const detail = `${counts.events} events of messages in PostgreSQL, ${check.messageEvents} in the log`;
-    found({ rule: 'index_differs', sequence: null, subject: null, detail });
-  }
-  // Looking each up takes long, and can only find something where there are too many.
-  if (counts.messages <= check.messages) return;
-  let after: string | null = null;
-  do {
-    signal.throwIfAborted();
-    const page = await projected.receptions(after, target, PAGE_OF_ROWS);
-    await findStrangers(log, page, found);
-    after = page.length < PAGE_OF_ROWS ? null : page[page.length - 1]!.id;
-  } while (after !== null);
-}
-
-async function findStrangers(
-  log: EventLog,
-  page: readonly { readonly id: string; readonly sequence: number }[],
-  found: (finding: Finding) => void,
-): Promise<void> {
-  const stored = await readEvents(
-    log,
-    page.map(({ sequence }) => sequence),
-  );
-  const received = new Set(stored.map(({ event }) => event.subject));
-  for (const { id, sequence } of page) {
-    if (received.has(id)) continue;
-    const detail = `PostgreSQL says that it was received at sequence ${sequence}`;
-    found({ rule: 'row_without_event', sequence, subject: id, detail });
-  }
 }
 
 /** Counts all findings and keeps the first of each rule. */

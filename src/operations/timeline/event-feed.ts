@@ -2,10 +2,8 @@ import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import { isMessageEvent, type LogEvent } from '../../log/log-event.events.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import { type EventFilter, matches, matchesOwner } from './event-filter.policy.js';
-import { sequenceAtTime, TIME_SLACK_MS } from './first-at-time.js';
-import { lastEventUpTo } from './log-end.js';
+import { lastEventUpTo, readEvents, sequenceAtTime, TIME_SLACK_MS } from './log-reads.js';
 import { MessageOwners } from './message-owners.js';
-import { readEvents } from './read-events.js';
 
 export interface FeedSource {
   readonly log: EventLog;
@@ -115,4 +113,14 @@ async function* ofOneMessage(
     if (sequences.length < MAX_BATCH || range.signal.aborted) return;
     after = upTo;
   }
+}
+
+/** One line of NDJSON: `{"sequence":7,"event":{...}}`, the event as CloudEvents writes it. */
+export function eventLine({ sequence, event }: StoredEvent): string {
+  return `${JSON.stringify({ sequence, event })}\n`;
+}
+
+/** The last line, which tells where to go on: `{"end":{"after":9}}`. */
+export function endLine(after: number): string {
+  return `${JSON.stringify({ end: { after } })}\n`;
 }

@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 import type {
   ConversationEvent,
   ConversationEventData,
@@ -30,8 +31,4 @@ function summarizedWords(data: ConversationEventData['llmq.conversation.summariz
   const { turns, model, up_to_message_id: upTo, up_to_sequence: place } = data;
   const what = turns == null ? '' : ` (${counted(turns, 'turn')} more)`;
   return `Summed up by model ${model} as far as ${upTo == null ? `sequence ${place}` : `message ${upTo}`}${what}.`;
-}
-
-function assertNever(event: never): never {
-  throw new Error(`No words for event ${JSON.stringify(event)}`);
 }

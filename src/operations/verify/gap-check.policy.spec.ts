@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { gapBetween, inBoth, inFirstOnly, type RecordRange, rangeFinding } from './gap-check.policy.js';
-import { RecordList } from './record-list.js';
+import {
+  gapBetween,
+  inBoth,
+  inFirstOnly,
+  RecordList,
+  type RecordRange,
+  rangeFinding,
+} from './gap-check.policy.js';
 
 const LAST = 40;
 

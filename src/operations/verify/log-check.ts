@@ -6,9 +6,15 @@ import { isConversationEvent, isMessageEvent } from '../../log/log-event.events.
 import { streamSequenceOf } from '../../log/log-position.js';
 import { ErasuresSeen } from './erasures-seen.js';
 import type { Finding } from './findings.policy.js';
-import { gapBetween, inBoth, inFirstOnly, type RecordRange, rangeFinding } from './gap-check.policy.js';
+import {
+  gapBetween,
+  inBoth,
+  inFirstOnly,
+  RecordList,
+  type RecordRange,
+  rangeFinding,
+} from './gap-check.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
-import { RecordList } from './record-list.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
 

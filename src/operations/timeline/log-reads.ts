@@ -1,5 +1,38 @@
 import { MalformedEventError } from '../../log/event-log.errors.js';
-import type { EventLog } from '../../log/event-log.port.js';
+import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+
+/** Requests of one reader on their way to the broker at once: a page takes a few round trips, not one for each event. */
+const AT_ONCE = 32;
+
+/** The events at these places of the log, in their order; those that were erased are left out. */
+export async function readEvents(log: EventLog, sequences: readonly number[]): Promise<StoredEvent[]> {
+  const found = new Array<StoredEvent | null>(sequences.length).fill(null);
+  let next = 0;
+  const readOn = async () => {
+    while (next < sequences.length) {
+      const index = next++;
+      found[index] = await log.get(sequences[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, sequences.length) }, readOn));
+  return found.filter((stored) => stored !== null);
+}
+
+/**
+ * The last place up to `sequence` at which there is something, readable or not; 0 where there is nothing. Places before
+ * the end can be empty: erased, or the gap of a record with one event.
+ */
+export async function lastEventUpTo(log: EventLog, sequence: number): Promise<number> {
+  for (let at = sequence; at > 0; at -= 1) {
+    try {
+      if ((await log.get(at)) !== null) return at;
+    } catch (error) {
+      if (error instanceof MalformedEventError) return at;
+      throw error;
+    }
+  }
+  return 0;
+}
 
 /** How far an event's time can lie before the times of events stored earlier: clocks differ, and appends are tried again. */
 export const TIME_SLACK_MS = 60_000;

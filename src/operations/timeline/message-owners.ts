@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
+import { isUuid } from '../../domain/uuid.policy.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
 import { isMessageEvent } from '../../log/log-event.events.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import type { Owner } from './event-filter.policy.js';
 
 const REMEMBERED = 50_000;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whose messages are, from their first events where those go by, else from the projection. */
 export class MessageOwners {
@@ -26,7 +26,7 @@ export class MessageOwners {
       if (event.type === 'llmq.message.received.v1') this.learn(event.subject, event.data);
       const owner = this.known.get(event.subject);
       if (owner !== undefined) owners.set(event.subject, owner);
-      else if (UUID.test(event.subject)) missing.add(event.subject);
+      else if (isUuid(event.subject)) missing.add(event.subject);
     }
     if (missing.size > 0) await this.lookUp([...missing], events[events.length - 1]!.sequence, owners);
     return owners;

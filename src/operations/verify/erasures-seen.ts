@@ -1,6 +1,6 @@
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
 import { streamSequenceOf } from '../../log/log-position.js';
-import { RecordList } from './record-list.js';
+import { RecordList } from './gap-check.policy.js';
 
 /** One announcement of an erasure, and how far its end reaches so far. */
 interface Announced {

@@ -1,7 +1,7 @@
 import type { AdminEvent } from '../../domain/admin/admin.events.js';
+import { assertNever } from '../../domain/assert-never.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
-import { adminWords } from './admin-words.policy.js';
 import { conversationWords } from './conversation-words.policy.js';
 import { messageWords } from './message-words.policy.js';
 import { NOT_WAITING, type Waiting, waitingAfter } from './waiting.policy.js';
@@ -67,4 +67,24 @@ function lateness({ ended }: Story, event: MessageEvent): string {
   return ended && !COUNTS_AFTER_THE_END.includes(event.type)
     ? ' This came after the end and does not count.'
     : '';
+}
+
+/** What an admin changed, in a sentence for people. */
+function adminWords(event: AdminEvent): string {
+  switch (event.type) {
+    case 'llmq.admin.priority-rule-set.v1':
+      return `Rule ${event.data.rule.id} set by ${event.data.by}: priority ${event.data.rule.priority}.`;
+    case 'llmq.admin.priority-rule-removed.v1':
+      return `Rule ${event.subject} removed by ${event.data.by}.`;
+    case 'llmq.admin.user-priority-set.v1':
+      return `Priority ${event.data.priority} set for user ${event.data.user_id} by ${event.data.by}.`;
+    case 'llmq.admin.user-priority-removed.v1':
+      return `Priority of user ${event.data.user_id} removed by ${event.data.by}.`;
+    case 'llmq.admin.lane-paused.v1':
+      return `Lane ${event.data.lane} paused by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.admin.lane-resumed.v1':
+      return `Lane ${event.data.lane} resumed by ${event.data.by}: ${event.data.reason}.`;
+    default:
+      return assertNever(event);
+  }
 }

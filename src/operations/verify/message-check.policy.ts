@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 import {
   isTerminal,
   type MessageDispatched,
@@ -131,8 +132,4 @@ function callOf({
   readonly data: { readonly attempt: number; readonly delivery: number };
 }): string {
   return `${data.attempt}/${data.delivery}`;
-}
-
-function assertNever(event: never): never {
-  throw new Error(`No check for event ${JSON.stringify(event)}`);
 }

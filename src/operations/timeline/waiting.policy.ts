@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 import type { MessageEvent } from '../../domain/message/message.events.js';
 import { durationWords } from './words.policy.js';
 
@@ -63,8 +64,4 @@ function waitsNowFor(event: MessageEvent): string | null {
     default:
       return assertNever(event);
   }
-}
-
-function assertNever(event: never): never {
-  throw new Error(`Nothing is known about waiting after ${JSON.stringify(event)}`);
 }

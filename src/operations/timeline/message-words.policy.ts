@@ -1,3 +1,4 @@
+import { assertNever } from '../../domain/assert-never.js';
 import type {
   Analysis,
   MessageAttemptFailed,
@@ -160,8 +161,4 @@ function deadLetteredWords({ data }: MessageDeadLettered): string {
 
 function sentence(parts: readonly (string | null)[]): string {
   return `${parts.filter((part) => part !== null).join(', ')}.`;
-}
-
-function assertNever(event: never): never {
-  throw new Error(`No words for event ${JSON.stringify(event)}`);
 }

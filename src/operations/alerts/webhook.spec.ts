@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { webhookHeaders } from './webhook-signature.js';
+import { webhookHeaders } from './webhook.js';
 
 describe('webhookHeaders', () => {
   // The example of the specification (standard-webhooks/standard-webhooks, its libraries' tests).

@@ -1,9 +1,8 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Sources } from '../../../platform/clock.js';
 import type { ServiceConfig } from '../../../platform/config/service-config.js';
-import type { AlertReceiver } from '../alert-receivers.js';
+import type { Alert, AlertReceiver } from '../alert.port.js';
 import { Webhook } from '../webhook.js';
-import { publishAlert } from './alert-subject.js';
 
 /** @throws {Error} for a secret that is named and missing: it must not turn into unsigned webhooks */
 export function alertReceivers(
@@ -35,4 +34,15 @@ function secretOf(name: string): string | null {
     throw new Error(`queue.dead_letters.webhook_secret_env names ${name}, which is not set.`);
   }
   return secret;
+}
+
+/** `llmq.alerts.dead-letter`, `llmq.alerts.projection-stopped`: captured by no stream, for who listens. */
+function alertSubject({ type }: Alert): string {
+  return `llmq.alerts.${type.replaceAll('_', '-')}`;
+}
+
+/** Tells whoever subscribes. Resolves when the server has it. */
+async function publishAlert(nats: NatsConnection, alert: Alert): Promise<void> {
+  nats.publish(alertSubject(alert), JSON.stringify(alert));
+  await nats.flush();
 }

@@ -1,4 +1,9 @@
-import type { Alert } from './alert.js';
+/** Something that a person should hear of. What else it has, its kind says. */
+export interface Alert {
+  readonly type: 'dead_letter' | 'projection_stopped';
+  /** The same for every delivery of this alert. */
+  readonly id: string;
+}
 
 /** Where an alert goes. Each way succeeds or fails on its own, so that one that is down does not hold up the other. */
 export interface AlertReceiver {
