@@ -6,7 +6,7 @@ import { EVENT_LOG } from '../platform/tokens.js';
 import { ProjectionHealth } from '../projection/fold/projection-health.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
-import { HEALTH_CHECKS, type HealthCheck } from './health/health-check.js';
+import { HEALTH_CHECKS, type HealthCheck } from './health/readiness.js';
 
 /**
  * What "ready" means for a process of any role: the log answers, and the projection is there and moves, in whichever

@@ -1,4 +1,4 @@
-import { isLoopback } from './loopback.js';
+import { isIPv4 } from 'node:net';
 import { ROLES, type ServiceConfig } from './service-config.js';
 
 /** A problem stops the start; a warning does not. */
@@ -183,4 +183,10 @@ export function crossChecks(config: ServiceConfig, env: NodeJS.ProcessEnv): Find
     problems: PROBLEMS.flatMap((check) => check(config, env)),
     warnings: WARNINGS.flatMap((check) => check(config, env)),
   };
+}
+
+/** True for addresses that only this machine can reach: 127.0.0.0/8, ::1 and localhost. */
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return bare === 'localhost' || bare === '::1' || (isIPv4(bare) && bare.startsWith('127.'));
 }

@@ -3,11 +3,10 @@ import { resolve } from 'node:path';
 import { ConfigError } from './config.error.js';
 import { type ConfigFile, readConfigFile } from './config-file.js';
 import { crossChecks } from './cross-checks.js';
-import { deepFreeze } from './deep-freeze.js';
+import { suggestion } from './did-you-mean.js';
 import { envNearMisses, envOverrides } from './env-overrides.js';
 import { rawConfig } from './raw-config.js';
-import { parseRoles } from './roles.js';
-import type { ServiceConfig } from './service-config.js';
+import { ROLES, type Role, type ServiceConfig } from './service-config.js';
 import { validateConfig } from './validate-config.js';
 
 function toStderr(warning: string): void {
@@ -23,6 +22,34 @@ function openFile(env: NodeJS.ProcessEnv, cwd: string): ConfigFile | null {
 function unreadFile(env: NodeJS.ProcessEnv, cwd: string): string[] {
   const ignored = !env['LLMQ_CONFIG'] && existsSync(resolve(cwd, 'config.yaml'));
   return ignored ? ['config.yaml is here but is not read; set LLMQ_CONFIG=config.yaml to use it.'] : [];
+}
+
+function isRole(name: string): name is Role {
+  return (ROLES as readonly string[]).includes(name);
+}
+
+/** `LLMQ_ROLES`: a list with commas; empty, absent or `all` is every role. */
+function parseRoles(text: string | undefined): { roles: ReadonlySet<Role> } | { problems: string[] } {
+  const names = (text ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0 || names.includes('all')) return { roles: new Set(ROLES) };
+  const problems = names
+    .filter((name) => !isRole(name))
+    .map(
+      (name) =>
+        `${JSON.stringify(name)} (from the environment variable LLMQ_ROLES) is not a role.${suggestion(name, ROLES)} Roles are ${ROLES.join(', ')}, and all; several with commas between.`,
+    );
+  return problems.length > 0 ? { problems } : { roles: new Set(names.filter(isRole)) };
+}
+
+/** Freezes plain objects and lists all the way down and returns them. A `Set` is frozen only by its read-only type. */
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !Object.isFrozen(inner)) deepFreeze(inner);
+  }
+  return Object.freeze(value);
 }
 
 /**

@@ -4,12 +4,10 @@ import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
-import { isLoopbackPortFree } from './free-loopback-port.js';
-import { natsServerConfig } from './nats-config.js';
+import { isLoopbackPortFree, startOnFreePort } from './loopback-port.js';
 import { probeNats } from './nats-login-probe.js';
 import { writePrivateFile } from './private-file.js';
 import { ServerLog } from './server-log.js';
-import { startOnFreePort } from './server-port.js';
 import type { ServerProgram } from './server-program.js';
 import { readServerRecord } from './server-record.js';
 import { SupervisedServer } from './supervised-server.js';
@@ -19,6 +17,9 @@ export const NATS_END_STEPS: readonly EndStep[] = [
   { signal: 'SIGTERM', waitMs: 15_000 },
   { signal: 'SIGKILL', waitMs: 10_000 },
 ];
+
+/** A message's content may be 4 MiB, and its event carries more than the content. */
+const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
 export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server.pid');
 
@@ -97,4 +98,30 @@ function natsProgram(
       return { command: binary, args: ['--config', configPath], cwd: folder.nats };
     },
   };
+}
+
+interface NatsServerSettings {
+  readonly port: number;
+  readonly login: Login;
+  readonly storeDir: string;
+  readonly pidFile: string;
+  /** fsync before every acknowledgement. Off only where a test asks for speed. */
+  readonly syncAlways: boolean;
+}
+
+/** The text of the server's configuration file. Its format is a superset of JSON, and JSON quotes paths safely. */
+function natsServerConfig(settings: NatsServerSettings): string {
+  const config = {
+    server_name: 'llmq-embedded',
+    host: '127.0.0.1',
+    port: settings.port,
+    pid_file: settings.pidFile,
+    max_payload: MAX_PAYLOAD_BYTES,
+    authorization: settings.login,
+    jetstream: {
+      store_dir: settings.storeDir,
+      ...(settings.syncAlways ? { sync_interval: 'always' } : {}),
+    },
+  };
+  return `# Written by llm-message-queue at every start: changes are lost.\n${JSON.stringify(config, null, 2)}\n`;
 }

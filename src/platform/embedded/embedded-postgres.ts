@@ -8,6 +8,7 @@ import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
+import { startOnFreePort } from './loopback-port.js';
 import { findPostgresBinaries } from './postgres-binaries.js';
 import {
   clusterAccess,
@@ -21,7 +22,6 @@ import { type PostgresSettings, postgresAccessRules, postgresConfig } from './po
 import { postgresSystemUser } from './postgres-system-user.js';
 import { writePrivateFile } from './private-file.js';
 import { ServerLog } from './server-log.js';
-import { startOnFreePort } from './server-port.js';
 import type { ServerProgram } from './server-program.js';
 import { readServerRecord } from './server-record.js';
 import { SupervisedServer } from './supervised-server.js';

@@ -8,8 +8,8 @@ import { processIdentity } from './process-identity.js';
 import { consecutiveEnds, restartDelayMs } from './restart-backoff.policy.js';
 import type { ServerLog } from './server-log.js';
 import type { ServerProgram } from './server-program.js';
+import { behindGate, openGate } from './server-program.js';
 import { writeServerRecord } from './server-record.js';
-import { behindGate, openGate } from './start-gate.js';
 
 /** Recovering a large store after a crash takes minutes; only a server that does nothing at all gets this far. */
 const READY_LIMIT_MS = 10 * 60_000;

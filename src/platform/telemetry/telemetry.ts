@@ -5,23 +5,18 @@ import type { ServiceConfig } from '../config/service-config.js';
 export interface Telemetry {
   /** Serves the metrics over a route of ours; null where `metrics.enabled` is false. */
   readonly prometheus: PrometheusExporter | null;
-  /** Sends what is left, then stops. Never rejects: telemetry must not spoil a shutdown. */
+  /** Never rejects: telemetry must not spoil a shutdown. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Starts OpenTelemetry before anything creates an instrument. Metrics are pulled from `/metrics`; traces and logs
- * leave the process only where the operator names a collector by OpenTelemetry's own variables
- * (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_EXPORTER`, ...), since the SDK's default is a collector on this machine
- * that is rarely there.
+ * Starts OpenTelemetry's metrics before anything creates an instrument; they are read from `/metrics`. The service makes
+ * neither spans nor log records of OpenTelemetry, so that the SDK starts no exporter for them. A caller's `traceparent`
+ * is kept with the message and goes on to the endpoint.
  */
 export function startTelemetry(config: ServiceConfig, env: NodeJS.ProcessEnv): Telemetry {
-  const collector = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'];
-  if (collector === undefined) {
-    env['OTEL_TRACES_EXPORTER'] ??= 'none';
-    env['OTEL_LOGS_EXPORTER'] ??= 'none';
-    env['OTEL_METRICS_EXPORTER'] ??= 'none';
-  }
+  env['OTEL_TRACES_EXPORTER'] ??= 'none';
+  env['OTEL_LOGS_EXPORTER'] ??= 'none';
   const prometheus = config.metrics.enabled
     ? new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true, withoutTargetInfo: true })
     : null;
