@@ -1,8 +1,11 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { eventually } from '../support/eventually.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
+import { serviceAddresses } from '../support/service-addresses.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 import { type FixtureContents, layOutDataFolder, readContents } from '../support/upgrade-fixture.js';
 
@@ -17,23 +20,37 @@ let dataDir: string;
 let service: RunningService;
 let before: FixtureContents;
 
-beforeAll(async () => {
+const CONFIG = {
+  queue: { retry: { max_delay_ms: 20 * DAY_MS } },
+  // However old the fixture is, its conversations are not idle.
+  conversation: { max_idle_time_ms: 36_500 * DAY_MS, conversation_ttl_ms: 36_500 * DAY_MS },
+};
+
+async function start(...beforeEnd: [] | [Parameters<typeof layOutDataFolder>[2]]): Promise<void> {
   before = await readContents(FIXTURE);
   dataDir = await makeTempDir('llmq-upgrade');
-  await layOutDataFolder(FIXTURE, dataDir);
-  service = await startService({
-    dataDir,
-    config: {
-      queue: { retry: { max_delay_ms: 20 * DAY_MS } },
-      // However old the fixture is, its conversations are not idle.
-      conversation: { max_idle_time_ms: 36_500 * DAY_MS, conversation_ttl_ms: 36_500 * DAY_MS },
-    },
-  });
-});
-afterAll(async () => {
+  await layOutDataFolder(FIXTURE, dataDir, ...beforeEnd);
+  service = await startService({ dataDir, config: CONFIG });
+}
+
+async function stop(): Promise<void> {
   await service?.stop();
   if (dataDir !== undefined) await removeTempDir(dataDir);
-});
+}
+
+/** How many messages each stream of the running service holds. */
+async function streams(): Promise<Record<string, number>> {
+  const { url, user, password } = (await serviceAddresses(dataDir)).nats;
+  const nats = await connect({ servers: url, user, pass: password });
+  try {
+    const manager = await jetstreamManager(nats);
+    const found: Record<string, number> = {};
+    for await (const { config, state } of manager.streams.list()) found[config.name] = state.messages;
+    return found;
+  } finally {
+    await nats.close();
+  }
+}
 
 async function call(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
   const response = await fetch(`${service.baseUrl}/api/v1${path}`, {
@@ -54,6 +71,9 @@ const turnsOf = async (conversation: string) =>
   (await get(`/conversations/${conversation}/messages?order=oldest_first`)).data;
 
 describe('a start on the data folder of an earlier version', () => {
+  beforeAll(() => start());
+  afterAll(stop);
+
   it('finds every message that had ended, as it was, with its timeline', async () => {
     expect(ended().length).toBeGreaterThan(10);
     for (const message of ended()) {
@@ -154,5 +174,26 @@ describe('a start on the data folder of an earlier version', () => {
       // That the turn of a conversation was erased is all that there is to tell.
       expect([code, ok, findings.map(({ rule }: Json) => rule)]).toEqual([0, true, ['erased']]);
     });
+  });
+  it('has taken away the stream that nobody reads', async () => {
+    expect(Object.keys(await streams())).toContain('LLMQ_EVENTS');
+    expect(Object.keys(await streams())).not.toContain('LLMQ_INTAKE');
+    expect(service.logs()).not.toContain('The stream LLMQ_INTAKE');
+  });
+});
+
+describe('a start on one whose stream for direct publishers holds messages', () => {
+  beforeAll(() =>
+    start(async (nats) => {
+      for (const text of ['one', 'two']) await jetstream(nats).publish('llmq.intake.normal', text);
+    }),
+  );
+  afterAll(stop);
+
+  it('keeps them, says where they are, and works', async () => {
+    expect((await streams())['LLMQ_INTAKE']).toBe(2);
+    expect(service.logs()).toContain('The stream LLMQ_INTAKE is used no more, but holds 2 messages');
+    const { json } = await call('POST', '/messages', { user_id: 'u', content: 'New. [[demo:rate 0]]' });
+    expect((await get(`/messages/${json.id}?wait=60s`)).status).toBe('completed');
   });
 });
