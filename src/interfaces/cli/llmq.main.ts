@@ -26,12 +26,12 @@ async function withStores<T>(use: (stores: Stores) => Promise<T>): Promise<T> {
   }
 }
 
-const program = new Command('llmq').description('What happened in the queue, and doing it again.');
+const program = new Command('llmq').description('Reads, checks and replays what happened in the queue.');
 const events = program.command('events').description('the log of events, read from its servers');
 
 withEventOptions(events.command('export').description('writes events as NDJSON'))
   .option('-o, --output <file>', 'to this file instead of standard output')
-  .option('--append', 'goes on with the file instead of replacing it')
+  .option('--append', 'appends to the file instead of replacing it')
   .action((options: ExportOptions) => withStores((stores) => exportEvents(stores, options, stopping.signal)));
 
 withEventOptions(

@@ -49,17 +49,20 @@ export function addReplay(program: Command, signal: AbortSignal): void {
       gather,
       [],
     )
-    .option('--model <name>', 'with this model instead')
-    .addOption(new Option('--priority <lane>', 'in this lane instead').choices(LANES))
-    .option('--dry-run', 'only tells what would be sent')
+    .option('--model <name>', 'use this model instead')
+    .addOption(new Option('--priority <lane>', 'use this lane instead').choices(LANES))
+    .option('--dry-run', 'only shows what would be sent')
     .option('--json', 'one line of JSON for each message')
     .addOption(
-      new Option('--url <address>', 'of the service; by default the configured port here').env('LLMQ_URL'),
+      new Option(
+        '--url <address>',
+        'address of the service; by default this machine at the configured port',
+      ).env('LLMQ_URL'),
     )
-    .addOption(new Option('--api-key <key>', 'where keys are configured').env('LLMQ_KEY'))
-    .option('--at-once <number>', 'messages under way at once', wholeNumber, 8)
-    .option('--timeout <seconds>', 'for one answer', wholeNumber, 600)
-    .option('--price <model=prompt/completion>', 'of a million tokens; repeatable', price, [])
+    .addOption(new Option('--api-key <key>', 'API key, if keys are configured').env('LLMQ_KEY'))
+    .option('--at-once <number>', 'messages in progress at once', wholeNumber, 8)
+    .option('--timeout <seconds>', 'time limit of one answer, in seconds', wholeNumber, 600)
+    .option('--price <model=prompt/completion>', 'price of a million tokens; repeatable', price, [])
     .action(async (options: ReplayOptions) => {
       process.exitCode = await replay(options, signal);
     });

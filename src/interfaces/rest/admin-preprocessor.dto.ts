@@ -24,7 +24,7 @@ const keywords: rules.Rule = (value) => {
   if (value.length > MAX_KEYWORDS) return `must have at most ${MAX_KEYWORDS} keywords`;
   const wrong = value.findIndex((keyword) => !isKeyword(keyword));
   if (wrong === -1) return null;
-  return `must hold strings of 1 to ${MAX_KEYWORD_LENGTH} characters that are not all spaces; the one at index ${wrong} is none`;
+  return `must hold strings of 1 to ${MAX_KEYWORD_LENGTH} characters that are not all spaces; the one at index ${wrong} is not`;
 };
 
 function isKeyword(value: unknown): boolean {
@@ -60,7 +60,7 @@ export class ChangeRuleDto {
 
   @ApiPropertyOptional({
     type: [String],
-    description: 'For `keywords`: any of them, as words of their own, without regard to case',
+    description: 'For `keywords`: whole words, upper or lower case. One match is enough',
     example: ['urgent', '紧急'],
   })
   @MayObey(keywords)
@@ -92,7 +92,7 @@ export class ChangeRuleDto {
 }
 
 export class NewRuleDto extends ChangeRuleDto {
-  @ApiPropertyOptional({ type: String, description: 'A name of your own; made up when absent' })
+  @ApiPropertyOptional({ type: String, description: 'An id of your choice; generated when absent' })
   @MayObey(ruleId)
   id?: string | null;
 }
@@ -103,7 +103,10 @@ export class TryRulesDto {
   @Obeys(trialContent)
   content!: string;
 
-  @ApiPropertyOptional({ type: String, description: "Whose default counts; nobody's when absent" })
+  @ApiPropertyOptional({
+    type: String,
+    description: 'The user whose default priority counts; none when absent',
+  })
   @MayObey(rules.identifier)
   user_id?: string | null;
 
@@ -117,7 +120,8 @@ export class TryRulesDto {
 
   @ApiPropertyOptional({
     type: NewRuleDto,
-    description: 'A rule that is not stored, tried beside those that are, or in place of the one of its id',
+    description:
+      'A rule that is not stored. It is tried together with the stored rules, in place of the one with its id',
   })
   @MayObey((value) => (rules.isObject(value) ? null : 'must be an object'))
   rule?: object | null;
@@ -137,7 +141,7 @@ export class RuleDto {
   @ApiProperty({ enum: LANES }) priority!: string;
   @ApiProperty() weight!: number;
   @ApiProperty() description!: string;
-  @ApiProperty({ description: 'Delivered with the service, and as it was delivered' }) builtin!: boolean;
+  @ApiProperty({ description: 'Delivered with the service, and unchanged' }) builtin!: boolean;
   @ApiProperty({ type: String, nullable: true }) updated_by!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) updated_at!: string | null;
 }

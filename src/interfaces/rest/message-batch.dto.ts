@@ -32,7 +32,7 @@ class BatchItemDto {
   @ApiProperty({ description: 'Which of the messages, from 0' }) index!: number;
   @ApiProperty({ description: 'What a request of its own would have been answered: 202, 422, ...' })
   status!: number;
-  @ApiPropertyOptional({ format: 'uuid', description: 'Of an accepted message' }) id?: string;
+  @ApiPropertyOptional({ format: 'uuid', description: 'The id of an accepted message' }) id?: string;
   @ApiPropertyOptional({ enum: LANES }) priority?: string;
   @ApiPropertyOptional({ example: 'explicit' }) priority_reason?: string;
   @ApiPropertyOptional({ format: 'date-time' }) created_at?: string;
@@ -42,6 +42,6 @@ class BatchItemDto {
 export class BatchResultDto {
   @ApiProperty() accepted!: number;
   @ApiProperty() rejected!: number;
-  @ApiProperty({ type: [BatchItemDto], description: 'One for each message, in their order' })
+  @ApiProperty({ type: [BatchItemDto], description: 'One result for each message, in their order' })
   results!: BatchItemDto[];
 }

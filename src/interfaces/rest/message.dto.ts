@@ -12,7 +12,11 @@ class UsageDto {
 
 class ResultDto {
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
-  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'Where the model made some' })
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'object' },
+    description: 'The calls of tools, if the model made any',
+  })
   tool_calls?: object[];
   @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
   @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
@@ -48,10 +52,10 @@ export class AcceptedMessageDto {
   @ApiProperty(time) created_at!: string;
   @ApiProperty({
     ...laterTime,
-    description: 'When it is due, or its next attempt; null while it waits for no time',
+    description: 'When the message or its next attempt is due; null while it waits for no time',
   })
   scheduled_at!: string | null;
-  @ApiProperty({ ...laterTime, description: 'Past it no model is called' }) deadline!: string | null;
+  @ApiProperty({ ...laterTime, description: 'After it no model is called' }) deadline!: string | null;
 }
 
 export class MessageDto extends AcceptedMessageDto {
@@ -59,7 +63,7 @@ export class MessageDto extends AcceptedMessageDto {
   @ApiPropertyOptional({
     type: 'array',
     items: { type: 'object' },
-    description: 'Where a chat was submitted',
+    description: 'If a chat was submitted',
   })
   messages?: object[];
   @ApiProperty({
@@ -75,7 +79,7 @@ export class MessageDto extends AcceptedMessageDto {
   @ApiProperty(laterTime) started_at!: string | null;
   @ApiProperty(laterTime) completed_at!: string | null;
   @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: object;
-  @ApiProperty({ type: AnalysisDto, nullable: true, description: 'What was found in the content' })
+  @ApiProperty({ type: AnalysisDto, nullable: true, description: 'The analysis of the content' })
   analysis!: AnalysisDto | null;
   @ApiProperty({ type: ResultDto, nullable: true }) result!: ResultDto | null;
   @ApiProperty({ type: MessageErrorDto, nullable: true }) error!: MessageErrorDto | null;
@@ -87,7 +91,7 @@ export class WaitingMessageDto extends MessageDto {
     description: 'Its place among those that wait in its lane, from 1; exact to 10,000, an estimate beyond',
   })
   position!: number | null;
-  @ApiProperty({ type: Number, nullable: true, description: 'Until it is likely to be called' })
+  @ApiProperty({ type: Number, nullable: true, description: 'The estimated time until it is called' })
   eta_seconds!: number | null;
   @ApiProperty({ enum: WAITS_FOR, nullable: true, description: 'Null while it does not wait' })
   waiting_for!: string | null;

@@ -22,7 +22,7 @@ const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as cons
 /** The body of `POST /api/v1/messages`. Exactly one of `content` and `messages` is there. */
 export class SubmitMessageDto {
   @ApiProperty({
-    description: 'Whose message it is',
+    description: 'The user that the message belongs to',
     minLength: 1,
     maxLength: rules.MAX_IDENTIFIER_LENGTH,
     example: 'user123',
@@ -73,7 +73,7 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: true,
-    description: 'Yours; it comes back as it is. A `user_priority` in it that is a priority counts as one',
+    description: 'Your own data, returned unchanged. A valid `user_priority` in it sets the priority',
   })
   @MayObey(rules.metadata)
   metadata?: Record<string, unknown> | null;
@@ -94,7 +94,7 @@ export class SubmitMessageDto {
     type: Number,
     minimum: 1,
     maximum: rules.MAX_TIMEOUT_MS,
-    description: 'For one call to the model',
+    description: 'The time limit of one call to the model',
   })
   @MayObey(rules.wholeNumber(1, rules.MAX_TIMEOUT_MS))
   timeout_ms?: number | null;
@@ -106,14 +106,14 @@ export class SubmitMessageDto {
       base_delay_ms: { type: 'integer', minimum: 1, maximum: rules.MAX_BASE_DELAY_MS },
     },
     required: ['kind', 'base_delay_ms'],
-    description: "How long it waits between attempts; the service's own when absent",
+    description: "The wait between attempts; the service's setting when absent",
   })
   @MayObey(rules.retryBackoff)
   retry_backoff?: BackoffChoice | null;
 
   @ApiPropertyOptional({
     ...DURATION,
-    description: 'Not before this time from now, up to 30 days: seconds, or a duration with its unit',
+    description: 'The message starts after this time, at most 30 days: seconds, or a duration with its unit',
     example: '90s',
   })
   @MayObey(duration)
@@ -122,14 +122,14 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({
     type: String,
     format: 'date-time',
-    description: 'In place of `delay`: not before this time. A time that is past means at once',
+    description: 'In place of `delay`: the message starts at this time. A time in the past means at once',
   })
   @MayObey(instant)
   scheduled_at?: string | null;
 
   @ApiPropertyOptional({
     ...DURATION,
-    description: 'After this time from now no model is called any more, and the message expires',
+    description: 'After this time no model is called any more, and the message expires',
     example: '5m',
   })
   @MayObey(duration)
@@ -142,7 +142,7 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: true,
-    description: 'Handed to the model as they are',
+    description: 'Passed to the model unchanged',
     example: { temperature: 0.2, max_tokens: 200 },
   })
   @MayObey(rules.parameters)

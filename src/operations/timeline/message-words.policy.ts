@@ -35,7 +35,7 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
     case 'llmq.message.requeued.v1':
       return `Requeued by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.dead-letter-discarded.v1':
-      return `Taken off the dead letters by ${event.data.by}: ${event.data.reason}.`;
+      return `Removed from the dead letters by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.cancelled.v1':
       return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.expired.v1':
@@ -67,10 +67,10 @@ function receivedWords({ data }: MessageReceived): string {
 const PRIORITY_REASONS: Readonly<Record<string, string>> = {
   explicit: 'the client asked for it',
   metadata: 'the client asked for it in the metadata (user_priority)',
-  conversation: 'it is that of its conversation',
+  conversation: 'its conversation has this priority',
   user_default: "it is this user's default",
   default: "it is the service's default",
-  analysis: 'its content asks for it',
+  analysis: 'its content is urgent',
   requeue: 'it was requeued',
   turn_ready: 'the turn before it has ended',
 };
@@ -117,7 +117,7 @@ function historyWords({ data: { context } }: MessageDispatched): string {
   ];
   return [
     sent.length === 0 ? '' : ` It was sent with ${sent.join(' and ')}.`,
-    context.left_out ? ` What is older did not fit into ${counted(most ?? 0, 'token')}.` : '',
+    context.left_out ? ` Older turns did not fit into ${counted(most ?? 0, 'token')}.` : '',
     most != null && tokens > most
       ? ` With the system prompt it is ${tokens} tokens, more than the ${most} of conversation.max_context_tokens; neither is cut.`
       : '',
@@ -142,7 +142,7 @@ function attemptFailedWords({ data }: MessageAttemptFailed): string {
 function completedWords({ data }: MessageCompleted): string {
   const tokens =
     data.usage === null
-      ? 'no usage told'
+      ? 'no usage reported'
       : `${counted(data.usage.prompt_tokens, 'token')} asked and ${data.usage.completion_tokens} answered`;
   const first =
     data.first_token_ms === null ? '' : `, the first token after ${durationWords(data.first_token_ms)}`;
@@ -151,8 +151,8 @@ function completedWords({ data }: MessageCompleted): string {
 
 const DEAD_LETTER_REASONS: Readonly<Record<MessageDeadLettered['data']['reason'], string>> = {
   retries_exhausted: 'all attempts failed',
-  not_retryable: 'its error would come again',
-  lost_workers: 'too many workers died over it',
+  not_retryable: 'another attempt would fail again',
+  lost_workers: 'too many workers died while they ran it',
 };
 
 function deadLetteredWords({ data }: MessageDeadLettered): string {

@@ -102,10 +102,10 @@ it('says what of the conversation was sent, and what did not fit', () => {
   const whole = { turns: ['t1', 't2'], tokens: 90, max_tokens: 100, left_out: false };
   expect(sentWith(whole)).toMatch(/in all\. It was sent with 2 earlier turns\.$/);
   expect(sentWith({ ...whole, summarized_up_to: 5, left_out: true })).toMatch(
-    /It was sent with a summary and 2 earlier turns\. What is older did not fit into 100 tokens\.$/,
+    /It was sent with a summary and 2 earlier turns\. Older turns did not fit into 100 tokens\.$/,
   );
   expect(sentWith({ ...whole, turns: [], tokens: 130, left_out: true })).toMatch(
-    /in all\. What is older did not fit into 100 tokens\. With the system prompt it is 130 tokens, more than the 100 of conversation\.max_context_tokens; neither is cut\.$/,
+    /in all\. Older turns did not fit into 100 tokens\. With the system prompt it is 130 tokens, more than the 100 of conversation\.max_context_tokens; neither is cut\.$/,
   );
 });
 

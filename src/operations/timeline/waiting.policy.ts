@@ -47,11 +47,11 @@ function waitsNowFor(event: MessageEvent): string | null {
     case 'llmq.message.prioritized.v1':
       return `for a free place in lane ${event.data.priority}`;
     case 'llmq.message.scheduled.v1':
-      return event.data.reason === 'retry' ? 'until its next attempt was due' : 'until its time had come';
+      return event.data.reason === 'retry' ? 'until its next attempt was due' : 'until it was due';
     case 'llmq.message.held.v1':
       return `for turn ${event.data.behind} to end`;
     case 'llmq.message.attempt-failed.v1':
-      return 'for what follows the failure';
+      return 'for the next step after the failure';
     case 'llmq.message.requeued.v1':
       return 'to be put back into its lane';
     case 'llmq.message.dispatched.v1':

@@ -3,29 +3,29 @@
  * an auditor may want to know: at-least-once execution makes late answers, erasure makes gaps.
  */
 export const RULES = {
-  gap: 'The log has no record where one must be, and no erasure has named it.',
-  erased: 'The log has no record there, and an erasure says that it took it out.',
-  not_erased: 'An erasure says that it has taken this out of the log, and it is there.',
+  gap: 'A record is missing from the log, and no erasure names it.',
+  erased: 'A record is missing from the log, and an erasure names it.',
+  not_erased: 'A record is still in the log, although an erasure that has ended names it.',
   malformed: 'A record is not an event that this version understands.',
-  orphan: 'An event of a message that was never received.',
-  tenant_changed: 'An event names another tenant than the message it belongs to.',
+  orphan: 'An event belongs to a message that was never received.',
+  tenant_changed: 'An event names another tenant than its message.',
   second_answer: 'One call of one message has two answers in the log.',
   not_in_lane:
-    'A message was dispatched that no lane held: it was never put into one, or waited for its time.',
-  attempt_skipped: 'A call of an attempt that was never put into a lane.',
-  end_without_call: 'A call has an outcome and no beginning.',
-  requeued_alive: 'A message was requeued that had not ended.',
+    'A message was dispatched although it was in no lane: it was never put into one, or was not due yet.',
+  attempt_skipped: 'An attempt was called that was never put into a lane.',
+  end_without_call: 'A call has an outcome but no start.',
+  requeued_alive: 'A message was requeued before it had ended.',
   turn_overtaken: 'A turn was dispatched before an earlier turn of its conversation had ended.',
   summary_ahead: 'A summary covers a turn that had not ended.',
   late_end: 'A further terminal event; the first one counts.',
   late_event: 'An event of a message that had ended; it changes nothing.',
   received_again: 'A message was received again under the same id; the first one counts.',
   row_missing: 'A message of the log is not in PostgreSQL.',
-  row_differs: 'A message is not in PostgreSQL as the log tells it.',
+  row_differs: 'A message in PostgreSQL differs from the log.',
   result_differs: 'The answer in PostgreSQL is not the one that counts in the log.',
   row_without_event: 'A message is in PostgreSQL but not in the log.',
-  index_differs: "PostgreSQL's index of events has not as many events as the log.",
-  projection_behind: 'The projection is behind the log; what it lacks was not compared.',
+  index_differs: "PostgreSQL's index of events has another number of events than the log.",
+  projection_behind: 'The projection is behind the log; the events that it lacks were not compared.',
 } as const;
 
 export type Rule = keyof typeof RULES;

@@ -42,7 +42,7 @@ export class ProjectionHealth {
     if (stalledMs < STALLED_AFTER_MS) return { ok: true, detail: behind(lag) };
     return {
       ok: false,
-      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector gets on. Where one runs, its log says why`,
+      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector makes progress. If one runs, its log says why`,
     };
   }
 

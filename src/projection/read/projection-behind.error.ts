@@ -3,7 +3,7 @@ export class ProjectionBehindError extends Error {
   readonly code = 'projection_behind';
   constructor(sequence: number) {
     super(
-      `The projection has not come to sequence ${sequence} in time, and only it knows what was asked for. Try again later; a stream of events goes on behind the last one that you have.`,
+      `The projection has not reached sequence ${sequence} in time, and the answer depends on it. Try again later; a stream of events continues after the last one that you have.`,
     );
   }
 }

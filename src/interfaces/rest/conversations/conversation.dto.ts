@@ -20,11 +20,11 @@ class ConversationSettingsDto {
   @MayObey(conversation.systemPrompt)
   context?: string | null;
 
-  @ApiPropertyOptional({ enum: LANES, nullable: true, description: 'For its messages that name none' })
+  @ApiPropertyOptional({ enum: LANES, nullable: true, description: 'For its messages that set none' })
   @MayObey(rules.priority)
   priority?: Lane | null;
 
-  @ApiPropertyOptional({ type: String, nullable: true, description: 'For its messages that name none' })
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'For its messages that set none' })
   @MayObey(rules.identifier)
   model?: string | null;
 
@@ -65,7 +65,7 @@ const time = { type: String, format: 'date-time' } as const;
 
 export class ConversationSummaryDto {
   @ApiProperty() content!: string;
-  @ApiProperty({ description: 'Which made it' }) model!: string;
+  @ApiProperty({ description: 'The model that made it' }) model!: string;
   @ApiProperty({ type: String, nullable: true, description: 'The last turn that it covers' })
   up_to_message_id!: string | null;
 }
@@ -86,7 +86,7 @@ export class ConversationDto {
   @ApiProperty({ ...time, nullable: true }) last_message_at!: string | null;
   @ApiProperty({
     ...{ type: ConversationSummaryDto, nullable: true },
-    description: 'What models are sent in place of the older turns (`conversation.summary`)',
+    description: 'What models get in place of the older turns (`conversation.summary`)',
   })
   summary!: ConversationSummaryDto | null;
 }
@@ -100,5 +100,5 @@ export class ConversationPageDto {
 export class ErasedConversationDto {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiProperty({ example: 'erased' }) state!: string;
-  @ApiProperty({ description: 'Messages that went with it' }) messages!: number;
+  @ApiProperty({ description: 'The number of messages that were erased with it' }) messages!: number;
 }

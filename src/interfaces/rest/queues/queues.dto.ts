@@ -23,7 +23,7 @@ export class QueueStatsQueryDto {
 
 /** The body of a pause or a resume; it may be left out. */
 export class PauseDto {
-  @ApiPropertyOptional({ description: 'For those who wonder', maxLength: MAX_REASON_LENGTH })
+  @ApiPropertyOptional({ description: 'Why; the status of the lanes shows it', maxLength: MAX_REASON_LENGTH })
   @MayObey(reason)
   reason?: string;
 }
@@ -42,20 +42,23 @@ export class LanePauseDto {
 
 export class LaneStatusDto {
   @ApiProperty({ enum: LANES }) priority!: string;
-  @ApiProperty({ ...nullableNumber, description: 'In the lane, also those that workers hold ready' })
-  waiting!: number | null;
-  @ApiProperty({ description: 'Calls under way' }) running!: number;
   @ApiProperty({
-    description: 'Turns that wait for an earlier one of their conversation, outside of the lane',
+    ...nullableNumber,
+    description: 'Messages in the lane, including those that workers buffer',
+  })
+  waiting!: number | null;
+  @ApiProperty({ description: 'Running calls' }) running!: number;
+  @ApiProperty({
+    description: 'Turns that wait, outside of the lane, for an earlier turn of their conversation',
   })
   held!: number;
-  @ApiProperty({ description: 'Not due yet, retries among them' }) scheduled!: number;
-  @ApiProperty({ description: 'Given up' }) dead!: number;
-  @ApiProperty({ ...nullableNumber, description: 'How long the first of the lane has been in it' })
+  @ApiProperty({ description: 'Messages that are not due yet, including retries' }) scheduled!: number;
+  @ApiProperty({ description: 'Dead letters' }) dead!: number;
+  @ApiProperty({ ...nullableNumber, description: 'How long the oldest message has been in the lane' })
   oldest_age_seconds!: number | null;
   @ApiProperty({ description: 'The most calls at once, over all workers' }) capacity!: number;
   @ApiProperty({ description: 'Messages per second that ended, over the last minute' }) throughput!: number;
-  @ApiProperty({ ...nullableNumber, description: 'Of those that ended in the last minute' })
+  @ApiProperty({ ...nullableNumber, description: 'Of the messages that ended in the last minute' })
   average_wait_ms!: number | null;
   @ApiProperty(nullableNumber) p95_wait_ms!: number | null;
   @ApiProperty() paused!: boolean;
