@@ -22,8 +22,9 @@ export async function startChild(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   pattern: RegExp,
+  nodeArgs: readonly string[] = [],
 ): Promise<BenchChild> {
-  const child = spawn(process.execPath, [resolve(ROOT, script), ...args], {
+  const child = spawn(process.execPath, [...nodeArgs, resolve(ROOT, script), ...args], {
     env: serviceEnvironment({ ...process.env, ...env }),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -61,12 +62,17 @@ function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
   });
 }
 
-/** A process of the service; `env` says its roles and what it rests on. */
-export function startServiceChild(env: NodeJS.ProcessEnv): Promise<BenchChild> {
-  return startChild(
-    'src/main.js',
-    [],
-    { SERVER_PORT: '0', LOGGING_LEVEL: 'error', ...env },
-    /ready at (http:\/\/\S+)/,
-  );
+/**
+ * A process of the service; `env` says its roles and what it rests on.
+ *
+ * @param main its compiled entry; another checkout's, to compare with that
+ * @param nodeArgs for Node itself, such as `--cpu-prof`
+ */
+export function startServiceChild(
+  env: NodeJS.ProcessEnv,
+  main = 'src/main.js',
+  nodeArgs: readonly string[] = [],
+): Promise<BenchChild> {
+  const quiet = { SERVER_PORT: '0', LOGGING_LEVEL: 'error', ...env };
+  return startChild(main, [], quiet, /ready at (http:\/\/\S+)/, nodeArgs);
 }

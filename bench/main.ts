@@ -3,6 +3,7 @@ import { findNatsServer } from '../scripts/nats-server-binary.js';
 import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
+import { benchChat } from './chat.bench.js';
 import { benchDelays } from './delays.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
@@ -22,6 +23,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   batch: benchBatch,
   backlog: benchBacklog,
   path: benchWholePath,
+  chat: benchChat,
   'first-chunk': benchFirstChunk,
   delays: benchDelays,
   lanes: benchLanes,

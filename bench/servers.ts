@@ -11,6 +11,9 @@ export interface BenchServers {
   /** What a process of the service needs to use them. */
   readonly env: Record<string, string>;
   readonly databaseUrl: string;
+  readonly natsPid: number;
+  /** The postmaster's. */
+  readonly postgresPid: number;
   stop(): Promise<void>;
 }
 
@@ -26,6 +29,8 @@ export async function startBenchServers(): Promise<BenchServers> {
       DATABASE_URL: postgres.url,
     },
     databaseUrl: postgres.url,
+    natsPid: nats.pid,
+    postgresPid: postgres.pid,
     stop: async () => {
       await nats.stop();
       await postgres.stop();
