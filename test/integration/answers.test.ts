@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { CHUNKS_STREAM, wantedStreams } from '../../src/broker/streams.js';
 import type { AnswerChunk, CompletionNotice } from '../../src/dispatch/answers/answers.port.js';
-import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
+import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
 import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
 import { eventually } from '../support/eventually.js';
@@ -48,8 +48,8 @@ beforeAll(async () => {
     ({ name }) => name === CHUNKS_STREAM,
   );
   await manager.streams.add(stream!);
-  publisher = new NatsAnswerPublisher(workerSide, new ChunkShortcut());
-  listener = new NatsAnswerListener(clientSide, new ChunkShortcut());
+  publisher = new NatsAnswerPublisher(workerSide, new InProcessChunks());
+  listener = new NatsAnswerListener(clientSide, new InProcessChunks());
 });
 afterAll(async () => {
   listener.close();
@@ -68,7 +68,7 @@ function collect(id: string, signal: AbortSignal): { got: AnswerChunk[]; ended: 
 }
 
 function publish(id: string, each: readonly AnswerChunk[]): void {
-  for (const one of each) publisher.chunk(id, one);
+  for (const one of each) publisher.chunk(id, one, true);
 }
 
 /** Cuts the connection, and resolves when it is away; it comes back by itself. */
@@ -136,7 +136,7 @@ describe('chunks', () => {
     const listeners = [collect(id, stop.signal), collect(id, stop.signal)];
     await clientSide.flush();
     publish(id, chunks(1, 500));
-    publisher.chunk(newId(), chunk(1));
+    publisher.chunk(newId(), chunk(1), true);
     for (const { got } of listeners) await eventually(() => expect(got).toEqual(chunks(1, 500)));
     stop.abort();
     await Promise.all(listeners.map(({ ended }) => ended));
@@ -194,6 +194,64 @@ describe('chunks', () => {
     await eventually(() => expect(got.slice(-2)).toEqual(newest));
     expect(got).not.toContainEqual(chunk(3));
     stop.abort();
+  });
+
+  it('that come close together are few publishes, of which the first is the first chunk alone', async () => {
+    const id = newId();
+    const payloads: string[] = [];
+    const subscription = clientSide.subscribe(`llmq.chunks.${id}`, {
+      callback: (_, message) => void payloads.push(message.string()),
+    });
+    const stop = new AbortController();
+    const { got } = collect(id, stop.signal);
+    await clientSide.flush();
+    publish(id, chunks(1, 100));
+    await eventually(() => expect(got).toEqual(chunks(1, 100)));
+    expect(JSON.parse(payloads[0]!)).toEqual(chunk(1));
+    expect(payloads.length).toBeLessThan(20);
+    subscription.unsubscribe();
+    stop.abort();
+  });
+
+  it('are all out before their message is told to be completed', async () => {
+    const id = newId();
+    const told: string[] = [];
+    const hear = { callback: (_: unknown, { subject }: { subject: string }) => void told.push(subject) };
+    const subscriptions = [`llmq.chunks.${id}`, `llmq.done.${id}`].map((subject) =>
+      clientSide.subscribe(subject, hear),
+    );
+    await clientSide.flush();
+    publish(id, chunks(1, 3));
+    publisher.completed({ messageId: id, sequence: 1 });
+    await eventually(() => expect(told.at(-1)).toBe(`llmq.done.${id}`));
+    await sleep(50);
+    expect(told.at(-1)).toBe(`llmq.done.${id}`);
+    for (const subscription of subscriptions) subscription.unsubscribe();
+  });
+
+  it('of a message that is not streamed go out only while somebody of the process listens', async () => {
+    const inProcess = new InProcessChunks();
+    const here = new NatsAnswerPublisher(workerSide, inProcess);
+    const payloads: string[] = [];
+    const subscription = clientSide.subscribe('llmq.chunks.*', {
+      callback: (_, message) => void payloads.push(message.subject),
+    });
+    await clientSide.flush();
+    const [unheard, heard] = [newId(), newId()];
+    const got: AnswerChunk[] = [];
+    const leave = inProcess.listen(`llmq.chunks.${heard}`, (each) => void got.push(...each));
+    for (const each of chunks(1, 3)) {
+      here.chunk(unheard, each, false);
+      here.chunk(heard, each, false);
+    }
+    await eventually(() => expect(got).toEqual(chunks(1, 3)));
+    leave();
+    here.chunk(heard, chunk(4), false);
+    await workerSide.flush();
+    await clientSide.flush();
+    expect(new Set(payloads)).toEqual(new Set([`llmq.chunks.${heard}`]));
+    expect(got).toEqual(chunks(1, 3));
+    subscription.unsubscribe();
   });
 
   it('that are none are passed over', async () => {
@@ -276,7 +334,7 @@ describe('a completion', () => {
   it('that came before the first wait of all makes the listener uncertain', async () => {
     const nats = await connection();
     try {
-      const fresh = new NatsAnswerListener(nats, new ChunkShortcut());
+      const fresh = new NatsAnswerListener(nats, new InProcessChunks());
       const waiting = wait(fresh, newId());
       await eventually(() => expect(waiting.doubts()).toBe(1));
       waiting.stop.abort();
@@ -299,7 +357,7 @@ describe('a completion', () => {
     const wire = await startWire(server.port);
     const nats = await connection(wire.port);
     try {
-      const distant = new NatsAnswerPublisher(nats, new ChunkShortcut());
+      const distant = new NatsAnswerPublisher(nats, new InProcessChunks());
       const id = newId();
       const waiting = wait(listener, id);
       await clientSide.flush();

@@ -1,4 +1,4 @@
-import { ChunkShortcut } from '../../src/dispatch/answers/nats/chunk-shortcut.js';
+import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
 import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
 import { ModelCallError } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import type { LaneDelivery, Lanes } from '../../src/dispatch/lanes/lane.port.js';
@@ -45,7 +45,7 @@ function only<T extends MessageEventType>(id: string, type: T): MessageEventOf<T
 }
 
 async function completionOf(id: string): Promise<number | undefined> {
-  const listener = new NatsAnswerListener(rig.nats, new ChunkShortcut());
+  const listener = new NatsAnswerListener(rig.nats, new InProcessChunks());
   const ended = AbortSignal.timeout(30_000);
   const notice = await listener.completion(id, { signal: ended, onUncertain: () => {} });
   listener.close();
@@ -90,9 +90,9 @@ describe('a message on its way', () => {
       for (const content of ['a', 'b', 'c']) call.onDelta({ content });
       return after(50)(call, count);
     });
-    const listener = new NatsAnswerListener(rig.nats, new ChunkShortcut());
+    const listener = new NatsAnswerListener(rig.nats, new InProcessChunks());
     const over = new AbortController();
-    const id = await rig.submit('high');
+    const id = await rig.submit('high', { stream: true });
     const pieces = listener.chunks(id, over.signal)[Symbol.asyncIterator]();
     await rig.startWorker({ endpoints: [endpoint] });
     const seen = [(await pieces.next()).value, (await pieces.next()).value, (await pieces.next()).value];
@@ -104,6 +104,27 @@ describe('a message on its way', () => {
     over.abort();
     listener.close();
     await rig.history(id, COMPLETED);
+  });
+
+  it('streams at every attempt, and sends no pieces of a message whose client did not ask for them', async () => {
+    const endpoint = new TestEndpoint(async (call, count) => {
+      if (count > 2) return atOnce(call, count);
+      call.onDelta({ content: 'lost' });
+      return failing(true)(call, count);
+    });
+    const sent: { subject: string; attempt: number }[] = [];
+    const subscription = rig.nats.subscribe('llmq.chunks.*', {
+      callback: (_, message) => {
+        sent.push({ subject: message.subject, attempt: message.json<{ attempt: number }>().attempt });
+      },
+    });
+    const [whole, streamed] = [await rig.submit('high'), await rig.submit('high', { stream: true })];
+    await rig.startWorker({ endpoints: [endpoint] });
+    const retried = ['received', 'prioritized', 'dispatched', 'attempt-failed', 'scheduled'];
+    for (const id of [whole, streamed]) await rig.history(id, [...retried, ...COMPLETED.slice(1)]);
+    const subject = `llmq.chunks.${streamed}`;
+    await eventually(() => expect(sent).toEqual([1, 2].map((attempt) => ({ subject, attempt }))));
+    subscription.unsubscribe();
   });
 
   it('has its large request read from the log', async () => {
@@ -449,6 +470,7 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
     event: delivery.event,
     request: delivery.request,
     conversationId: delivery.conversationId,
+    streamed: delivery.streamed,
     delivery: delivery.delivery,
     inDoubtUpTo: delivery.inDoubtUpTo,
     ack: () => {},

@@ -45,7 +45,7 @@ export class HandWorker {
   }
 
   piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1): void {
-    this.answers.chunk(id, { seq, attempt, delta });
+    this.answers.chunk(id, { seq, attempt, delta }, true);
   }
 
   async complete(message: MessageReceived, answer: { content: string | null } & Record<string, unknown>) {

@@ -20,7 +20,14 @@ export interface CompletionNotice {
 
 /** The worker's side. Nothing here is durable: the log is. Neither call waits for the network. */
 export interface AnswerPublisher {
-  chunk(messageId: string, chunk: AnswerChunk): void;
+  /**
+   * The first chunk goes out at once, what follows within some 10 ms goes together.
+   *
+   * @param streamed the message was submitted with `stream: true`; the chunks of another go out only while somebody in
+   *   this process listens to them
+   */
+  chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void;
+  /** What is still held of the message's chunks goes out before the notice. */
   completed(notice: CompletionNotice): void;
 }
 

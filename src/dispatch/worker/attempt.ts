@@ -104,7 +104,8 @@ export class Attempts {
       ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
       onDelta: (delta) => {
         chunks += 1;
-        this.answers.chunk(event.subject, { seq: chunks, attempt: event.data.attempt, delivery, delta });
+        const chunk = { seq: chunks, attempt: event.data.attempt, delivery, delta };
+        this.answers.chunk(event.subject, chunk, work.streamed);
       },
     };
     try {

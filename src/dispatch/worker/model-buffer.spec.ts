@@ -22,7 +22,7 @@ function endpoint(name: string, models: string[], maxConcurrency = 1): ModelEndp
 function work(sequence: number, model: string | null, lane: Lane = 'normal'): Work {
   const delivery = { lane, sequence } as LaneDelivery;
   const request = { content: 'x', model, parameters: {} };
-  return { kind: 'ready', delivery, request, context: null, inDoubt: false };
+  return { kind: 'ready', delivery, request, streamed: false, context: null, inDoubt: false };
 }
 
 describe('ModelBuffer', () => {

@@ -10,6 +10,7 @@ import type { Outcome, Work } from './work.js';
 interface Request {
   readonly request: ModelRequest;
   readonly conversationId: string | null;
+  readonly streamed: boolean;
 }
 
 /** What has to be known of a message before an endpoint is looked for. */
@@ -24,9 +25,10 @@ export class Preparation {
   /** At once in the usual case: a first delivery, of no conversation, that carries its request. */
   of(delivery: LaneDelivery): Work | Promise<Work | Outcome> {
     const inDoubt = this.redelivery.isNeeded(delivery);
-    const { request, conversationId } = delivery;
-    if (inDoubt || request === null || conversationId !== null) return this.lookedUp(delivery, inDoubt);
-    return { kind: 'ready', delivery, request, context: null, inDoubt };
+    const asked = delivered(delivery);
+    if (inDoubt || asked === null || asked.conversationId !== null) return this.lookedUp(delivery, inDoubt);
+    const { request, streamed } = asked;
+    return { kind: 'ready', delivery, request, streamed, context: null, inDoubt };
   }
 
   private async lookedUp(delivery: LaneDelivery, inDoubt: boolean): Promise<Work | Outcome> {
@@ -37,19 +39,25 @@ export class Preparation {
       const failure = { kind: 'request_missing', sequence: receivedSequenceOf(delivery) } as const;
       return { kind: 'failed', failure, chunksDelivered: 0 };
     }
-    const { request, conversationId } = asked;
-    if (conversationId === null) return { kind: 'ready', delivery, request, context: null, inDoubt };
+    const { request, conversationId, streamed } = asked;
+    if (conversationId === null)
+      return { kind: 'ready', delivery, request, streamed, context: null, inDoubt };
     const turn = await this.turns.prepare(delivery, request, conversationId);
-    return turn.kind === 'ready' ? { ...turn, delivery, inDoubt } : turn;
+    return turn.kind === 'ready' ? { ...turn, delivery, streamed, inDoubt } : turn;
   }
 
   private async requestOf(delivery: LaneDelivery): Promise<Request | null> {
-    const { request, conversationId } = delivery;
-    if (request !== null) return { request, conversationId };
+    const asked = delivered(delivery);
+    if (asked !== null) return asked;
     const sequence = receivedSequenceOf(delivery);
     const received = sequence > 0 ? (await this.log.get(sequence))?.event : undefined;
     if (received?.type !== 'llmq.message.received.v1' || received.subject !== delivery.event.subject)
       return null;
-    return { request: received.data.request, conversationId: received.data.conversation_id };
+    const { request, conversation_id: conversationId, stream: streamed } = received.data;
+    return { request, conversationId, streamed };
   }
+}
+
+function delivered({ request, conversationId, streamed }: LaneDelivery): Request | null {
+  return request === null ? null : { request, conversationId, streamed: streamed === true };
 }

@@ -18,6 +18,8 @@ export interface Work {
   readonly request: ModelRequest;
   /** Which earlier turns are in it; null outside of a conversation. */
   readonly context: MessageEventData['llmq.message.dispatched.v1']['context'];
+  /** Its client wants the answer as a stream. */
+  readonly streamed: boolean;
   /** An earlier run may still have it, so the record of the call must be durable before the call. */
   readonly inDoubt: boolean;
 }

@@ -3,22 +3,65 @@ import type { AnswerChunk, CompletionNotice } from '../answers.port.js';
 
 const decoder = new TextDecoder();
 
-const chunkSchema = z.object({
+/** Of the deltas in one publish, in UTF-16 units: under what the server takes (1 MiB), however they are encoded. */
+const MOST_IN_ONE = 256 * 1024;
+
+const delta = z.record(z.string(), z.unknown());
+
+/**
+ * One or more chunks of a run, whose sequence numbers follow each other from `seq`. A listener of a version that doesn't
+ * know `more` reads the first of them, misses the others, and gets the rest with the whole answer.
+ */
+const chunksSchema = z.object({
   seq: z.number().int().positive(),
   attempt: z.number().int().positive(),
   delivery: z.number().int().positive().optional(),
-  delta: z.record(z.string(), z.unknown()),
+  delta,
+  more: z.array(delta).optional(),
 });
 
 const noticeSchema = z.object({ sequence: z.number().int().positive() });
 
-export function encodeChunk({ seq, attempt, delivery, delta }: AnswerChunk): string {
-  return JSON.stringify({ seq, attempt, delivery, delta });
+/** Each text is one publish: chunks of another run, or behind a gap, begin a new one, and so does one that would be too large. */
+export function encodeChunks(chunks: readonly AnswerChunk[]): string[] {
+  const texts: string[] = [];
+  let first: AnswerChunk | undefined;
+  let deltas: string[] = [];
+  let size = 0;
+  const finish = () => {
+    if (first !== undefined) texts.push(encodeGroup(first, deltas));
+  };
+  for (const chunk of chunks) {
+    const text = JSON.stringify(chunk.delta);
+    if (first === undefined || !follows(first, deltas.length, chunk) || size + text.length > MOST_IN_ONE) {
+      finish();
+      first = chunk;
+      deltas = [];
+      size = 0;
+    }
+    deltas.push(text);
+    size += text.length;
+  }
+  finish();
+  return texts;
 }
 
-/** Null for what is no chunk: it may come from anyone who may publish, and must not end anyone's stream. */
-export function decodeChunk(bytes: Uint8Array): AnswerChunk | null {
-  return chunkSchema.safeParse(parsed(bytes)).data ?? null;
+/** Empty for what holds no chunk: it may come from anyone who may publish, and must not end anyone's stream. */
+export function decodeChunks(bytes: Uint8Array): AnswerChunk[] {
+  const group = chunksSchema.safeParse(parsed(bytes)).data;
+  if (group === undefined) return [];
+  const { seq, more = [], delta: first, ...run } = group;
+  return [first, ...more].map((each, index) => ({ ...run, seq: seq + index, delta: each }));
+}
+
+function follows(first: AnswerChunk, count: number, { seq, attempt, delivery }: AnswerChunk): boolean {
+  return seq === first.seq + count && attempt === first.attempt && delivery === first.delivery;
+}
+
+function encodeGroup({ seq, attempt, delivery }: AnswerChunk, [first, ...more]: readonly string[]): string {
+  const run = delivery === undefined ? '' : `"delivery":${delivery},`;
+  const rest = more.length === 0 ? '' : `,"more":[${more.join()}]`;
+  return `{"seq":${seq},"attempt":${attempt},${run}"delta":${first}${rest}}`;
 }
 
 export function encodeNotice({ sequence }: CompletionNotice): string {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import type { AnswerChunk } from '../answers.port.js';
-import { decodeChunk } from './answer-codec.js';
+import { decodeChunks } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
-import type { ChunkShortcut } from './chunk-shortcut.js';
+import type { InProcessChunks } from './in-process-chunks.js';
 
 /** Pauses before each read of the stream for a gap: it stores a chunk a moment after listeners get it. */
 const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
@@ -12,7 +12,7 @@ const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
 /** Where the chunks of one message come from. */
 export interface ChunkSources {
   readonly nats: NatsConnection;
-  readonly shortcut: ChunkShortcut;
+  readonly inProcess: InProcessChunks;
   readonly history: ChunkHistory;
   readonly subject: string;
 }
@@ -33,7 +33,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   private filling = false;
   private fillAgain = false;
   private readonly subscription: Subscription;
-  private readonly leaveShortcut: () => void;
+  private readonly leaveInProcess: () => void;
   private readonly end = () => this.close();
 
   /** @param onEnd called once, when the feed needs nothing of the connection any more */
@@ -42,12 +42,11 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     private readonly signal: AbortSignal,
     private readonly onEnd: (feed: ChunkFeed) => void,
   ) {
-    const { nats, shortcut, subject } = sources;
-    this.leaveShortcut = shortcut.listen(subject, (chunk) => this.take(chunk));
+    const { nats, inProcess, subject } = sources;
+    this.leaveInProcess = inProcess.listen(subject, (chunks) => this.take(chunks));
     this.subscription = nats.subscribe(subject, {
       callback: (error, message) => {
-        const chunk = error === null ? decodeChunk(message.data) : null;
-        if (chunk !== null) this.take(chunk);
+        if (error === null) this.take(decodeChunks(message.data));
       },
     });
     signal.addEventListener('abort', this.end, { once: true });
@@ -79,12 +78,14 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     void this.fill();
   }
 
-  private take(chunk: AnswerChunk): void {
+  private take(chunks: readonly AnswerChunk[]): void {
     if (this.ended) return;
-    const { ready, restarted } = this.order.take(chunk);
-    // What was not yet read of an older run is of no use any more.
-    if (restarted) this.ready = [];
-    this.ready.push(...ready);
+    for (const chunk of chunks) {
+      const { ready, restarted } = this.order.take(chunk);
+      // What was not yet read of an older run is of no use any more.
+      if (restarted) this.ready = [];
+      this.ready.push(...ready);
+    }
     if (this.ready.length > 0) this.wake();
     if (this.order.hasGap && !this.filling) void this.fill();
   }
@@ -106,8 +107,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
       await sleep(pauseMs);
       if (this.ended) return;
       // A read that fails is one that found nothing: the next one, or the message's completion, ends the wait.
-      const chunks = await history.read(subject).catch(() => []);
-      for (const chunk of chunks) this.take(chunk);
+      this.take(await history.read(subject).catch(() => []));
       if (!this.order.hasGap) return;
     }
     this.order.giveUp();
@@ -118,7 +118,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     this.ended = true;
     this.signal.removeEventListener('abort', this.end);
     this.subscription.unsubscribe();
-    this.leaveShortcut();
+    this.leaveInProcess();
     this.ready = [];
     this.wake();
     this.onEnd(this);

@@ -2,7 +2,7 @@ import { type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-i
 import type { NatsConnection } from '@nats-io/transport-node';
 import { CHUNKS_STREAM } from '../../../broker/streams.js';
 import type { AnswerChunk } from '../answers.port.js';
-import { decodeChunk } from './answer-codec.js';
+import { decodeChunks } from './answer-codec.js';
 
 const BATCH = 500;
 const READ_TIMEOUT_MS = 5_000;
@@ -22,10 +22,7 @@ export class ChunkHistory {
     const chunks: AnswerChunk[] = [];
     for (let from = 1; ; ) {
       const batch = await this.readBatch(subject, from);
-      for (const { data } of batch) {
-        const chunk = decodeChunk(data);
-        if (chunk !== null) chunks.push(chunk);
-      }
+      for (const { data } of batch) chunks.push(...decodeChunks(data));
       if (batch.length < BATCH) return chunks;
       from = batch.at(-1)!.seq + 1;
     }

@@ -6,8 +6,8 @@ import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
 import { ChunkHistory } from './chunk-history.js';
-import { ChunkShortcut } from './chunk-shortcut.js';
 import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
+import { InProcessChunks } from './in-process-chunks.js';
 
 /** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
 @Injectable()
@@ -17,9 +17,9 @@ export class NatsAnswerListener implements AnswerListener {
   private readonly stopWatching: () => void;
   private readonly feeds = new Set<ChunkFeed>();
 
-  constructor(@Inject(NATS) nats: NatsConnection, shortcut: ChunkShortcut) {
+  constructor(@Inject(NATS) nats: NatsConnection, @Inject(InProcessChunks) inProcess: InProcessChunks) {
     this.notices = new CompletionNotices(nats);
-    this.sources = { nats, shortcut, history: new ChunkHistory(nats) };
+    this.sources = { nats, inProcess, history: new ChunkHistory(nats) };
     this.stopWatching = ConnectionWatch.of(nats).onUp(() => this.connectionWasAway());
   }
 

@@ -4,8 +4,9 @@ import { chunkSubject, doneSubject } from '../../../broker/answer-subjects.js';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerPublisher, CompletionNotice } from '../answers.port.js';
-import { encodeChunk, encodeNotice } from './answer-codec.js';
-import { ChunkShortcut } from './chunk-shortcut.js';
+import { encodeChunks, encodeNotice } from './answer-codec.js';
+import { ChunkBuffer, GROUP_MS, piecesWanted } from './chunk-buffer.js';
+import { InProcessChunks } from './in-process-chunks.js';
 
 /** How many of the last notices are kept, for the time that a lost connection takes to be noticed. */
 const KEPT_NOTICES = 1_000;
@@ -19,26 +20,43 @@ const KEPT_NOTICES = 1_000;
 export class NatsAnswerPublisher implements AnswerPublisher {
   private readonly notices: CompletionNotice[] = [];
   private next = 0;
+  private readonly buffer = new ChunkBuffer();
+  /** One for all messages, and only while the buffer has something to do. */
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
-    private readonly shortcut: ChunkShortcut,
+    @Inject(InProcessChunks) private readonly inProcess: InProcessChunks,
   ) {
     ConnectionWatch.of(nats).onUp(() => {
       for (const notice of this.notices) this.announce(notice);
     });
   }
 
-  chunk(messageId: string, chunk: AnswerChunk): void {
-    const subject = chunkSubject(messageId);
-    this.publish(subject, encodeChunk(chunk));
-    this.shortcut.give(subject, chunk);
+  chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void {
+    const listenedTo = this.inProcess.hasListener(chunkSubject(messageId));
+    if (!piecesWanted({ streamed, listenedTo })) return;
+    this.send(messageId, this.buffer.add(messageId, chunk, performance.now()));
+    this.timer ??= setTimeout(() => this.sendDue(), GROUP_MS);
   }
 
   completed(notice: CompletionNotice): void {
+    this.send(notice.messageId, this.buffer.end(notice.messageId));
     this.notices[this.next] = notice;
     this.next = (this.next + 1) % KEPT_NOTICES;
     this.announce(notice);
+  }
+
+  private sendDue(): void {
+    for (const { messageId, chunks } of this.buffer.due(performance.now())) this.send(messageId, chunks);
+    this.timer = this.buffer.isEmpty ? null : setTimeout(() => this.sendDue(), GROUP_MS);
+  }
+
+  private send(messageId: string, chunks: readonly AnswerChunk[]): void {
+    if (chunks.length === 0) return;
+    const subject = chunkSubject(messageId);
+    for (const payload of encodeChunks(chunks)) this.publish(subject, payload);
+    this.inProcess.deliver(subject, chunks);
   }
 
   private announce(notice: CompletionNotice): void {

@@ -46,6 +46,10 @@ export class HeldDelivery implements LaneDelivery {
     return this.content.conversationId;
   }
 
+  get streamed(): boolean | null {
+    return this.content.streamed;
+  }
+
   ack(): void {
     this.end(ACK);
   }

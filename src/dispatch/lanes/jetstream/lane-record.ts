@@ -9,6 +9,7 @@ export interface LaneRecord {
   readonly event: MessagePrioritized;
   readonly request: ModelRequest | null;
   readonly conversationId: string | null;
+  readonly streamed: boolean | null;
 }
 
 /**
@@ -29,5 +30,6 @@ export function laneRecord(bytes: Uint8Array, streamSequence: number): LaneRecor
     event,
     request: received?.request ?? null,
     conversationId: received?.conversation_id ?? null,
+    streamed: received?.stream ?? null,
   };
 }
