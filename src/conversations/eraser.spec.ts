@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { QueuedErasure } from '../domain/conversation/erasing-order.policy.js';
+import type { LogEvent } from '../domain/log-event.events.js';
 import type { EventLog } from '../log/event-log.port.js';
-import type { LogEvent } from '../log/log-event.events.js';
 import { Eraser } from './eraser.js';
 
 /** Erasures that are queued, and a log that can be told not to erase. */

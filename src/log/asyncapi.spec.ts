@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
+import { LOG_EVENT_TYPES } from '../domain/log-event.events.js';
 import { asyncApiDocument, asyncApiYaml } from './asyncapi.js';
-import { LOG_EVENT_TYPES } from './log-event.events.js';
 
 const FILE = join(resolve(import.meta.dirname, '../..'), 'docs/asyncapi.yaml');
 

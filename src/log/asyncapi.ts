@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from '../domain/log-event.events.js';
 import { LANES } from '../domain/message/message.events.js';
 import { eventSchema } from './cloud-event.codec.js';
-import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from './log-event.events.js';
 import { eventName, SHARDS } from './subjects.js';
 
 const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: changes are lost.\n';

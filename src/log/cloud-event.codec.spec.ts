@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { LogEvent } from '../domain/log-event.events.js';
 import {
   LANES,
   MESSAGE_EVENT_TYPES,
@@ -9,7 +10,6 @@ import {
 } from '../domain/message/message.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
-import type { LogEvent } from './log-event.events.js';
 import { encodeRecord } from './log-record.js';
 
 const encodeEvent = (event: LogEvent) => encodeRecord([event]);

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { LANES } from '../domain/message/message.events.js';
-import { MalformedEventError } from './event-log.errors.js';
 import {
   isMessageEventType,
   LOG_EVENT_TYPES,
   type LogEvent,
   type LogEventType,
   logEventSchemas,
-} from './log-event.events.js';
+} from '../domain/log-event.events.js';
+import { LANES } from '../domain/message/message.events.js';
+import { MalformedEventError } from './event-log.errors.js';
 import { type Predicate, predicateOf } from './schema-predicate.js';
 import { UPCASTS, upcast } from './upcast.js';
 

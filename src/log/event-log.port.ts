@@ -1,4 +1,4 @@
-import type { LogEvent } from './log-event.events.js';
+import type { LogEvent } from '../domain/log-event.events.js';
 
 /** The most events of one append, in every adapter: it is the broker's limit for what is stored all or none. */
 export const MAX_EVENTS_PER_APPEND = 1_000;

@@ -1,7 +1,7 @@
+import type { LogEvent } from '../domain/log-event.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
 import type { StoredEvent } from './event-log.port.js';
-import type { LogEvent } from './log-event.events.js';
 import { EVENTS_PER_RECORD, positionOf, streamSequenceOf } from './log-position.js';
 import { UPCASTS, type Upcast } from './upcast.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
+import { LOG_EVENT_TYPES } from '../domain/log-event.events.js';
 import { eventSchema } from './cloud-event.codec.js';
-import { LOG_EVENT_TYPES } from './log-event.events.js';
 import { predicateOf } from './schema-predicate.js';
 
 /** Values near to what events hold, so that some fit a schema and most fail it in one place. */

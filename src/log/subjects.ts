@@ -1,6 +1,11 @@
+import {
+  isAdminEvent,
+  isConversationEvent,
+  type LogEvent,
+  type LogEventType,
+} from '../domain/log-event.events.js';
 import type { Lane } from '../domain/message/message.events.js';
 import type { EventKind } from './event-log.port.js';
-import { isAdminEvent, isConversationEvent, type LogEvent, type LogEventType } from './log-event.events.js';
 
 /** Shards exist so that tenants can later be served fairly without a new subject layout. */
 export const SHARDS = 16;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { LOG_EVENT_TYPES } from '../domain/log-event.events.js';
 import { type MessageEvent, messageEvent } from '../domain/message/message.events.js';
 import { evolve, type MessageState } from '../domain/message/message.state.js';
 import { MalformedEventError } from './event-log.errors.js';
-import { LOG_EVENT_TYPES } from './log-event.events.js';
 import { decodeRecord } from './log-record.js';
 import { UPCASTS, type Upcast, upcast } from './upcast.js';
 

@@ -1,9 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { isMessageEvent } from '../../src/domain/log-event.events.js';
 import { isTerminal, type MessageEvent } from '../../src/domain/message/message.events.js';
 import { evolve, type MessageState } from '../../src/domain/message/message.state.js';
 import type { StoredEvent } from '../../src/log/event-log.port.js';
-import { isMessageEvent } from '../../src/log/log-event.events.js';
 import { decodeRecord } from '../../src/log/log-record.js';
 import { queryPostgres } from '../support/server-clients.js';
 import type { ServiceAddresses } from '../support/service-addresses.js';

@@ -1,7 +1,7 @@
+import { isMessageEvent } from '../../src/domain/log-event.events.js';
 import type { MessageEvent } from '../../src/domain/message/message.events.js';
 import { evolve, type MessageState } from '../../src/domain/message/message.state.js';
 import type { EventLog, StoredEvent } from '../../src/log/event-log.port.js';
-import { isMessageEvent } from '../../src/log/log-event.events.js';
 import type { MessageReader } from '../../src/projection/read/message-reader.js';
 import type { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 

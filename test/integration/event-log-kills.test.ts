@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { LogEvent } from '../../src/domain/log-event.events.js';
 import type { LogUnavailableError } from '../../src/log/event-log.errors.js';
 import type { Appended, StoredEvent } from '../../src/log/event-log.port.js';
 import type { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
-import type { LogEvent } from '../../src/log/log-event.events.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { readUpTo } from './event-log.conformance.js';
 import { accepted, cancelled, positions, positionsOf } from './event-log.samples.js';

@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { cloudEvent } from '../../src/domain/cloud-event.events.js';
+import type { LogEvent } from '../../src/domain/log-event.events.js';
 import {
   type EventContext,
   type Lane,
   type MessageEvent,
   messageEvent,
 } from '../../src/domain/message/message.events.js';
-import type { LogEvent } from '../../src/log/log-event.events.js';
 
 export interface SampleOptions {
   readonly content?: string;

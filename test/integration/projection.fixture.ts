@@ -5,13 +5,13 @@ import {
   type ConversationEventType,
   conversationEvent,
 } from '../../src/domain/conversation/conversation.events.js';
+import type { LogEvent } from '../../src/domain/log-event.events.js';
 import {
   type EventContext,
   type MessageEvent,
   messageEvent,
 } from '../../src/domain/message/message.events.js';
 import type { EventLog, ReadOptions, StoredEvent } from '../../src/log/event-log.port.js';
-import type { LogEvent } from '../../src/log/log-event.events.js';
 
 /**
  * A log for tests of what reads one: an array. It behaves like the port says where a projector can tell the

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import type { MessageEvent } from './message.events.js';
-import { messageEvent } from './message.events.js';
+import { type MessageEvent, messageEvent } from './message.events.js';
 import { type ProjectedRows, project, type SequencedEvent } from './message.projection.js';
 import { OrphanEventError } from './message.state.js';
 

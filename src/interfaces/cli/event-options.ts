@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { LOG_EVENT_TYPES } from '../../domain/log-event.events.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import { LOG_EVENT_TYPES } from '../../log/log-event.events.js';
 import { type EventFilter, typesNamed } from '../../operations/timeline/event-filter.policy.js';
 import { instantOf } from '../rest/instant.policy.js';
 

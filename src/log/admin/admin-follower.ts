@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AdminEvent, AdminEventType } from '../../domain/admin/admin.events.js';
+import { isAdminEvent } from '../../domain/log-event.events.js';
 import { MalformedEventError } from '../event-log.errors.js';
 import type { EventLog } from '../event-log.port.js';
-import { isAdminEvent } from '../log-event.events.js';
 
 type Fold<T extends AdminEventType> = (event: Extract<AdminEvent, { type: T }>) => void;
 

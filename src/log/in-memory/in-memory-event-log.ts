@@ -1,3 +1,4 @@
+import type { LogEvent } from '../../domain/log-event.events.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import {
   type Appended,
@@ -8,7 +9,6 @@ import {
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
-import type { LogEvent } from '../log-event.events.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, eventsIn, inBatches, toRecords } from '../log-record.js';
 

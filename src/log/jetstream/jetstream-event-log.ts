@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
 import { ConnectionWatch } from '../../broker/connection-watch.js';
 import { EVENTS_STREAM } from '../../broker/streams.js';
+import type { LogEvent } from '../../domain/log-event.events.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import {
   type Appended,
@@ -16,7 +17,6 @@ import {
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
-import type { LogEvent } from '../log-event.events.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf, subjectsOf } from '../subjects.js';

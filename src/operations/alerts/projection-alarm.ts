@@ -8,8 +8,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { PROJECTION_STOPS, type ProjectionStop } from '../../projection/fold/projector.port.js';
 import { ProjectorModule } from '../../projection/projection.module.js';
-import type { Alert } from './alert.port.js';
-import { ALERT_RECEIVERS, type AlertReceiver } from './alert.port.js';
+import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
 import { AlertsModule } from './alerts.module.js';
 
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };

@@ -1,5 +1,5 @@
+import { isMessageEvent, type LogEvent } from '../../domain/log-event.events.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
-import { isMessageEvent, type LogEvent } from '../../log/log-event.events.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import { type EventFilter, matches, matchesOwner } from './event-filter.policy.js';
 import { lastEventUpTo, readEvents, sequenceAtTime, TIME_SLACK_MS } from './log-reads.js';

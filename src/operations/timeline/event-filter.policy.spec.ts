@@ -1,7 +1,7 @@
 import { cloudEvent } from '../../domain/cloud-event.events.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import { LOG_EVENT_TYPES } from '../../domain/log-event.events.js';
 import { messageEvent } from '../../domain/message/message.events.js';
-import { LOG_EVENT_TYPES } from '../../log/log-event.events.js';
 import { type EventFilter, matches, matchesOwner, typesNamed } from './event-filter.policy.js';
 
 const NOW = '2026-01-01T12:00:00.000Z';

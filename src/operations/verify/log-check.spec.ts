@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { cloudEvent } from '../../domain/cloud-event.events.js';
 import type { ConversationEventOf } from '../../domain/conversation/conversation.events.js';
+import type { LogEvent } from '../../domain/log-event.events.js';
 import {
   type EventContext,
   type MessageEvent,
   type MessageEventData,
   messageEvent,
 } from '../../domain/message/message.events.js';
-import type { LogEvent } from '../../log/log-event.events.js';
 import type { Finding } from './findings.policy.js';
 import { LogCheck } from './log-check.js';
 import type { ExpectedMessage } from './row-check.policy.js';

@@ -1,8 +1,8 @@
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import { isConversationEvent, isMessageEvent } from '../../domain/log-event.events.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
-import { isConversationEvent, isMessageEvent } from '../../log/log-event.events.js';
 import { streamSequenceOf } from '../../log/log-position.js';
 import { ErasuresSeen } from './erasures-seen.js';
 import type { Finding } from './findings.policy.js';

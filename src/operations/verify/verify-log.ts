@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isConversationEvent } from '../../domain/log-event.events.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
-import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
-import { isConversationEvent } from '../../log/log-event.events.js';
-import type { EventIndex } from '../../projection/read/event-index.js';
-import type { ProjectedMessages } from '../../projection/read/projected-messages.js';
+import { type EventLog, type StoredEvent } from '../../log/event-log.port.js';
+import { type EventIndex } from '../../projection/read/event-index.js';
+import { type ProjectedMessages } from '../../projection/read/projected-messages.js';
 import { lastEventUpTo, readEvents } from '../timeline/log-reads.js';
 import { type Finding, isBroken, type Rule } from './findings.policy.js';
 import { LogCheck } from './log-check.js';

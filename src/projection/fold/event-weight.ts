@@ -1,4 +1,4 @@
-import type { LogEvent } from '../../log/log-event.events.js';
+import type { LogEvent } from '../../domain/log-event.events.js';
 
 const ENVELOPE = 500;
 

@@ -6,11 +6,11 @@ import {
   type SequencedConversationEvent,
 } from '../../domain/conversation/conversation.projection.js';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
+import { isConversationEvent, isMessageEvent } from '../../domain/log-event.events.js';
 import { type ProjectedRows, project, type SequencedEvent } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
-import { isConversationEvent, isMessageEvent } from '../../log/log-event.events.js';
 import { loadConversations, loadErased } from '../read/conversation-loader.js';
 import { loadStates } from '../read/state-loader.js';
 import { HotStates } from './hot-states.js';

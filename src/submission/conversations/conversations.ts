@@ -15,8 +15,8 @@ import {
   createConversation,
   type NewConversation,
 } from '../../domain/conversation/create-conversation.decision.js';
+import type { LogEvent } from '../../domain/log-event.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
-import type { LogEvent } from '../../log/log-event.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';

@@ -1,16 +1,12 @@
-import { type AdminEvent, type AdminEventType, adminEventSchemas } from '../domain/admin/admin.events.js';
+import { type AdminEvent, type AdminEventType, adminEventSchemas } from './admin/admin.events.js';
 import {
   type ConversationEvent,
   type ConversationEventType,
   conversationEventSchemas,
-} from '../domain/conversation/conversation.events.js';
-import {
-  type MessageEvent,
-  type MessageEventType,
-  messageEventSchemas,
-} from '../domain/message/message.events.js';
+} from './conversation/conversation.events.js';
+import { type MessageEvent, type MessageEventType, messageEventSchemas } from './message/message.events.js';
 
-/** Everything that the log can hold. */
+/** Every event that the log can hold: the union lies with the events, so that the log imports none of its users. */
 export type LogEvent = MessageEvent | ConversationEvent | AdminEvent;
 export type LogEventType = MessageEventType | ConversationEventType | AdminEventType;
 
