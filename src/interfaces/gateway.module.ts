@@ -18,7 +18,6 @@ import { OnlyOpenTurn } from '../submission/conversations/only-open-turn.js';
 import { MessageLookup } from '../submission/message-lookup.js';
 import { PreprocessorModule } from '../submission/preprocessor/preprocessor.module.js';
 import { SubmitMessage } from '../submission/submit-message.js';
-import { SubmitOnce } from '../submission/submit-once.js';
 import { WaitingRequests } from '../submission/waiting-requests.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
@@ -74,7 +73,6 @@ import { MessagesController } from './rest/messages.controller.js';
     OnlyOpenTurn,
     EraseConversation,
     SubmitMessage,
-    SubmitOnce,
     CancelMessage,
     MessageLookup,
     MessageWaits,

@@ -7,7 +7,7 @@ import { MessageReader } from '../projection/read/message-reader.js';
 import type { MessageView } from '../projection/read/message-view.js';
 import { ProjectionBehindError } from '../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../projection/read/projection-position.js';
-import { IdempotencyInProgressError } from './idempotency/idempotency.errors.js';
+import { idempotencyInProgress } from './refusal.js';
 
 /** Reads of single messages that see what was written before them. */
 @Injectable()
@@ -68,12 +68,12 @@ export class MessageLookup {
   /**
    * Those of these messages that the log holds now.
    *
-   * @throws {IdempotencyInProgressError} when the projection does not catch up in time
+   * @throws {RefusedError} `idempotency_in_progress` when the projection does not catch up in time
    */
   async stored(ids: readonly string[]): Promise<ReadonlyMap<string, MessageState>> {
     const sequence = await this.log.lastSequence();
     if (!(await this.position.waitFor(sequence, this.config.projection.read_wait_ms))) {
-      throw new IdempotencyInProgressError();
+      throw idempotencyInProgress();
     }
     const found = new Map<string, MessageState>();
     for (const id of ids) {

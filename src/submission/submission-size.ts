@@ -1,4 +1,4 @@
-import { RefusedError } from './refused.error.js';
+import { RefusedError } from './refusal.js';
 import type { Submission } from './submission.js';
 
 /**
@@ -45,5 +45,9 @@ function refuseTooLong(field: string, text: string, limit: number, how = ''): vo
   const bytes = Buffer.byteLength(text);
   if (bytes <= limit) return;
   const reason = `has ${bytes} bytes${how}, and at most ${limit} are accepted`;
-  throw new RefusedError('content_too_large', `${field} ${reason}`, [{ field, reason }]);
+  throw new RefusedError({
+    code: 'content_too_large',
+    message: `${field} ${reason}`,
+    problems: [{ field, reason }],
+  });
 }

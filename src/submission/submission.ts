@@ -36,6 +36,11 @@ export interface Submission {
   readonly source: (typeof SOURCES)[number];
 }
 
+/** Tells a submission from what already became of one. */
+export function isSubmission(item: object): item is Submission {
+  return 'requestedPriority' in item;
+}
+
 /** What the service has accepted: it is durable. */
 export interface AcceptedMessage {
   readonly id: string;

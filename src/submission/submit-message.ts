@@ -1,64 +1,55 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
 import type { Caller } from '../domain/caller.js';
 import type { EventContext, Lane, MessageEvent, MessageEventData } from '../domain/message/message.events.js';
+import type { MessageState } from '../domain/message/message.state.js';
 import { receive } from '../domain/message/receive.decision.js';
 import { type Timing, type TimingRequest, timing } from '../domain/message/schedule.decision.js';
-import { EventTooLargeError } from '../log/event-log.errors.js';
-import { type EventLog, MAX_EVENTS_PER_APPEND } from '../log/event-log.port.js';
+import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
-import { EVENT_LOG } from '../platform/tokens.js';
+import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { LaneAdmission } from './admission/lane-admission.js';
-import { appendGroups } from './append-groups.policy.js';
+import { appendMessages } from './append-messages.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
 import { DoubleTextingPolicy, type NewTurn } from './conversations/double-texting.js';
-import { inSlices } from './in-slices.js';
+import type { Execution } from './idempotency/execution.js';
+import { MessageLookup } from './message-lookup.js';
 import { Prioritizer } from './preprocessor/prioritizer.js';
-import { invalidFields, RefusedError, unknownModel } from './refused.error.js';
-import type { AcceptedMessage, Submission } from './submission.js';
+import { invalidFields, mayBeDone, RefusedError, unknownModel } from './refusal.js';
+import { type AcceptedMessage, isSubmission, type Submission } from './submission.js';
 import { refuseTooLarge } from './submission-size.js';
 
 export interface SubmitOptions {
-  /** An id made beforehand, for who must listen for the answer before the message exists. */
+  readonly traceparent?: string;
+  /** An id made beforehand for a single message, for a client that listens for its answer before the message exists. */
   readonly messageId?: string;
-  readonly traceparent?: string;
-  /** Stored at most once per key within the log's dedupe window, for who may come back after an unknown outcome. */
-  readonly dedupeKey?: string;
+  /** Of the request's `Idempotency-Key`. Carried out again, it finds what an earlier run has stored. */
+  readonly execution?: Execution | null;
 }
 
-export interface SubmitManyOptions {
-  readonly traceparent?: string;
-  /** The id of the message at this index; new ones where absent. */
-  readonly idAt?: (index: number) => string;
-  /** Appends then carry keys made of this and their first message's index. */
-  readonly dedupeKey?: string;
-  /** Those that an earlier run has stored, by their index: they are accepted already. */
-  readonly stored?: ReadonlyMap<number, AcceptedMessage>;
-}
-
-/** What became of one of many: accepted and durable, or refused or failed with the error. */
-export type SubmitResult = AcceptedMessage | Error;
+/** What became of one submission: accepted and durable, or not. */
+export type SubmitResult = AcceptedMessage | RefusedError;
 
 /** A submission that passed every check, and the events that will be its life's beginning. */
 interface Prepared {
   readonly index: number;
   readonly accepted: AcceptedMessage;
-  readonly events: readonly MessageEvent[];
+  /** Null for a message that is not due yet: it waits in no lane, and finds a place there when it is due. */
+  readonly lane: Lane | null;
   /** Null outside of a conversation. */
   readonly turn: NewTurn | null;
+  readonly events: readonly MessageEvent[];
 }
 
-interface NotStored {
+interface Identity {
   readonly index: number;
-  readonly error: Error;
+  readonly messageId: string;
+  readonly traceparent: string | undefined;
 }
 
-/** A message that is not due yet waits in no lane, and finds a place there when it is due. */
-const laneOf = ({ dueAt, priority }: AcceptedMessage) => (dueAt === null ? priority : null);
-const turnOf = ({ turn }: Prepared) => turn;
-
-/** The one way in: every intake's checked submission becomes events in the log, or is refused and leaves nothing. */
+/** The one way in: every intake's checked submissions become events in the log, or are refused and leave nothing. */
 @Injectable()
 export class SubmitMessage {
   constructor(
@@ -67,111 +58,123 @@ export class SubmitMessage {
     private readonly prioritizer: Prioritizer,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
-    @Inject(LaneAdmission) private readonly admission: LaneAdmission,
+    private readonly admission: LaneAdmission,
     private readonly conversations: ConversationAdmission,
     private readonly doubleTexting: DoubleTextingPolicy,
+    private readonly lookup: MessageLookup,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
    * Resolves when the message is durable.
    *
-   * @throws {RefusedError} `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
-   *   `conversation_full`, `turn_open`, and `invalid_fields` for times that can't be kept
-   * @throws {LaneFullError} when the lane has reached its `max_size`
-   * @throws what `EventLog.append` throws; only after a `LogUnavailableError` can the message exist all the same
+   * @throws {RefusedError} for what `submitMany` has as a result
+   * @throws what `submitMany` throws
    */
-  async submit(
-    caller: Caller,
-    submission: Submission,
-    options: SubmitOptions = {},
-  ): Promise<AcceptedMessage> {
-    const { messageId, traceparent, dedupeKey } = options;
-    const admitted =
-      submission.conversationId === null ? submission : await this.conversations.admit(caller, submission);
-    const { accepted, events, turn } = await this.prepare(caller, admitted, { messageId, traceparent });
-    const append = () => this.log.append(events, { dedupeKey });
-    const store = () => this.admission.through(laneOf(accepted), append);
-    if (turn === null) await store();
-    else await this.doubleTexting.through(caller, turn, store);
-    return accepted;
+  async submit(caller: Caller, submission: Submission, options?: SubmitOptions): Promise<AcceptedMessage> {
+    const [result] = (await this.submitMany(caller, [submission], options)) as [SubmitResult];
+    if (result instanceof RefusedError) throw result;
+    return result;
   }
 
   /**
-   * Resolves when all that can be accepted is durable, with a result for each submission, in their order. An error in
+   * Resolves when all that can be accepted is durable, with a result for each submission, in their order. A refusal in
    * place of a submission is its result. The messages are stored in as few appends as the log allows (500 messages in
    * each), and each append whole or not at all: when the log fails in between, some are accepted and some are not.
+   *
+   * Results are `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
+   * `conversation_full`, `turn_open`, `queue_full`, `invalid_fields` for times that can't be kept, and what
+   * `EventLog.append` fails with. Only after a `log_unavailable` can the message exist all the same.
+   *
+   * @throws {RefusedError} `idempotency_in_progress`
+   * @throws {ProjectionBehindError} when nobody can tell in time whether a conversation is there; nothing was stored
    */
   async submitMany(
     caller: Caller,
     submissions: readonly (Submission | RefusedError)[],
-    options: SubmitManyOptions = {},
+    options: SubmitOptions = {},
   ): Promise<SubmitResult[]> {
-    const { traceparent, idAt, dedupeKey, stored } = options;
-    const turns = await this.conversations.admitMany(caller, submissions);
-    const attempts = await Promise.all(
-      turns.map((submission, index) => {
-        const options = { messageId: idAt?.(index), traceparent };
-        return stored?.get(index) ?? this.attempt(index, caller, submission, options);
-      }),
-    );
-    const prepared = attempts.filter((item) => 'events' in item);
-    const results: SubmitResult[] = attempts.map((item) => ('events' in item ? item.accepted : item));
-    const { admitted, refused, release } = await this.admission.admit(prepared, ({ accepted }) =>
-      laneOf(accepted),
-    );
-    const turnsLetIn = await this.doubleTexting.letIn(caller, admitted, turnOf);
-    const groups = appendGroups(turnsLetIn.admitted, MAX_EVENTS_PER_APPEND);
-    // One after the other on their way, each some milliseconds of encoding, and none waiting for the one before.
-    const appends = await inSlices(groups, 1, (group) => [this.appendGroup(group, dedupeKey)]);
-    const failed = await Promise.all(appends.flat());
-    release();
-    for (const { index, error } of failed.flat()) results[index] = error;
-    for (const { item, error } of [...refused, ...turnsLetIn.refused]) results[item.index] = error;
-    await turnsLetIn.settle(({ index }) => (results[index] instanceof Error ? results[index] : null));
+    const items = await this.prepareAll(caller, submissions, options);
+    const results = items.map((item) => ('events' in item ? item.accepted : item));
+    const placed = items.filter((item) => 'events' in item && this.place(item, results)) as Prepared[];
+    const inConversations = placed.some(({ turn }) => turn !== null);
+    const turns = inConversations ? await this.doubleTexting.letIn(caller, placed) : null;
+    for (const { item, error } of turns?.refused ?? []) results[item.index] = error;
+    const dedupeKey = options.execution?.dedupeKey;
+    const notStored = await appendMessages(this.log, turns?.admitted ?? placed, dedupeKey);
+    for (const { index, error } of notStored) results[index] = this.told(error);
+    for (const { lane, index } of placed) {
+      if (lane !== null) this.admission.settle(lane, mayBeStored(results[index]));
+    }
+    await turns?.settle(({ index }) => refusalIn(results[index]));
     return results;
   }
 
-  private async attempt(
-    index: number,
+  /** What passes every check, or what is its result already. Nothing is stored yet. */
+  private async prepareAll(
     caller: Caller,
-    submission: Submission | RefusedError,
-    options: SubmitOptions,
+    submissions: readonly (Submission | RefusedError)[],
+    { messageId, execution, traceparent }: SubmitOptions,
+  ): Promise<(Prepared | SubmitResult)[]> {
+    const idAt = (index: number) => execution?.idAt(index) ?? messageId ?? this.sources.newId();
+    let items: readonly (Submission | SubmitResult)[] = submissions;
+    if (execution?.again) items = await this.storedOr(items, idAt);
+    if (items.some((item) => isSubmission(item) && item.conversationId !== null)) {
+      items = await this.conversations.admit(caller, items);
+    }
+    return Promise.all(
+      items.map((item, index) =>
+        isSubmission(item)
+          ? this.attempt(caller, item, { index, messageId: idAt(index), traceparent })
+          : item,
+      ),
+    );
+  }
+
+  /** Each submission, or the message that an earlier run has made of it. */
+  private async storedOr(
+    items: readonly (Submission | SubmitResult)[],
+    idAt: (index: number) => string,
+  ): Promise<(Submission | SubmitResult)[]> {
+    const ids = items.map((_, index) => idAt(index));
+    const stored = await this.lookup.stored(ids);
+    return items.map((item, index) => {
+      const state = stored.get(ids[index] ?? '');
+      return state === undefined ? item : acceptedOf(state);
+    });
+  }
+
+  /** False for one whose lane is full, which is then its result. */
+  private place({ lane, index }: Prepared, results: SubmitResult[]): boolean {
+    const full = lane === null ? null : this.admission.admit(lane);
+    if (full !== null) results[index] = new RefusedError(full);
+    return full === null;
+  }
+
+  private told(error: RefusedError): RefusedError {
+    if (error.code === 'internal') this.logger.error({ err: error.cause }, 'a message was not stored');
+    return error;
+  }
+
+  private async attempt(
+    caller: Caller,
+    submission: Submission,
+    identity: Identity,
   ): Promise<Prepared | RefusedError> {
-    if (submission instanceof RefusedError) return submission;
     try {
-      return { index, ...(await this.prepare(caller, submission, options)) };
+      return await this.prepare(caller, submission, identity);
     } catch (error) {
       if (error instanceof RefusedError) return error;
       throw error;
     }
   }
 
-  /** Never rejects. Returns those that were not stored, or of which nobody knows. */
-  private async appendGroup(group: readonly Prepared[], dedupeKey?: string): Promise<NotStored[]> {
-    const events = group.flatMap((item) => item.events);
-    const key = dedupeKey === undefined ? undefined : `${dedupeKey}:${group[0]?.index}`;
-    try {
-      await this.log.append(events, { dedupeKey: key });
-      return [];
-    } catch (error) {
-      // The broker takes less in one message than we do: only those that are too large must fail for it.
-      if (error instanceof EventTooLargeError && group.length > 1) return this.appendHalves(group, dedupeKey);
-      return group.map(({ index }) => ({ index, error: error as Error }));
-    }
-  }
-
-  private async appendHalves(group: readonly Prepared[], dedupeKey?: string): Promise<NotStored[]> {
-    const middle = Math.ceil(group.length / 2);
-    const halves = [group.slice(0, middle), group.slice(middle)];
-    return (await Promise.all(halves.map((half) => this.appendGroup(half, dedupeKey)))).flat();
-  }
-
-  /** All checks and decisions of one submission; nothing is stored yet. */
+  /** All checks and decisions of one submission. */
   private async prepare(
     caller: Caller,
     submission: Submission,
-    { messageId, traceparent }: SubmitOptions,
-  ): Promise<Omit<Prepared, 'index'>> {
+    { index, messageId, traceparent }: Identity,
+  ): Promise<Prepared> {
     this.refuseUnknownModel(submission);
     refuseTooLarge(submission, this.config.queue.max_content_bytes);
     const { tenant, mostUrgent } = caller;
@@ -188,7 +191,7 @@ export class SubmitMessage {
     const nowMs = this.sources.nowMs();
     const when = timingOf(submission.timing, nowMs);
     const context: EventContext = {
-      messageId: messageId ?? this.sources.newId(),
+      messageId,
       tenant: caller.tenant,
       lane: prioritization.priority,
       now: new Date(nowMs).toISOString(),
@@ -198,9 +201,11 @@ export class SubmitMessage {
     const { priority, reason: priorityReason } = prioritization;
     const { conversationId, doubleTexting: mode = 'enqueue' } = submission;
     return {
-      turn: conversationId === null ? null : { messageId: context.messageId, conversationId, mode },
+      index,
+      lane: when.dueAt === null ? priority : null,
+      turn: conversationId === null ? null : { messageId, conversationId, mode },
       accepted: {
-        ...{ id: context.messageId, priority, priorityReason, createdAt: context.now, ...when },
+        ...{ id: messageId, priority, priorityReason, createdAt: context.now, ...when },
         model: request.model,
       },
       events: receive(context, this.received(submission, priority, when), prioritization),
@@ -246,4 +251,19 @@ function timingOf(request: TimingRequest | undefined, nowMs: number): Timing {
   const when = timing(request, nowMs);
   if ('field' in when) throw invalidFields([{ field: TIMING_FIELDS[when.field], reason: when.reason }]);
   return when;
+}
+
+function acceptedOf(state: MessageState): AcceptedMessage {
+  const { id, priority, priorityReason, model, createdAt, deadline, attempts } = state;
+  const dueAt = attempts === 0 ? state.scheduledAt : null;
+  return { id, model, priority, priorityReason, createdAt, deadline, dueAt };
+}
+
+function refusalIn(result: SubmitResult | undefined): RefusedError | null {
+  return result instanceof RefusedError ? result : null;
+}
+
+function mayBeStored(result: SubmitResult | undefined): boolean {
+  const refused = refusalIn(result);
+  return refused === null || mayBeDone(refused.refusal);
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/caller.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { RefusedError } from '../../submission/refusal.js';
 import { callerOf } from './admission.hook.js';
 
 /**
@@ -10,8 +10,8 @@ import { callerOf } from './admission.hook.js';
 export function adminOf(request: FastifyRequest): Caller {
   const caller = callerOf(request);
   if (caller.role === 'admin') return caller;
-  throw new RefusedError(
-    'forbidden',
-    `The API key ${caller.name} has the role client; this needs an admin's.`,
-  );
+  throw new RefusedError({
+    code: 'forbidden',
+    message: `The API key ${caller.name} has the role client; this needs an admin's.`,
+  });
 }

@@ -3,7 +3,7 @@ import { type Caller, LOCAL_CALLER } from '../../domain/caller.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { ApiKeyRing } from '../../platform/security/api-key-ring.js';
 import { judgeOrigin } from '../../platform/security/local-origin.policy.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { RefusedError } from '../../submission/refusal.js';
 
 const CALLER = Symbol('caller');
 type Admitted = FastifyRequest & { [CALLER]?: Caller };
@@ -45,12 +45,13 @@ function admitted(request: FastifyRequest, ring: ApiKeyRing, configuredHost: str
 function keyHolder(request: FastifyRequest, ring: ApiKeyRing): Caller {
   const caller = ring.callerOf(request.headers.authorization);
   if (caller !== null) return caller;
-  throw new RefusedError(
-    'unauthorized',
-    request.headers.authorization === undefined
-      ? 'Send an API key as the header `Authorization: Bearer <key>`.'
-      : 'This API key is not known.',
-  );
+  throw new RefusedError({
+    code: 'unauthorized',
+    message:
+      request.headers.authorization === undefined
+        ? 'Send an API key as the header `Authorization: Bearer <key>`.'
+        : 'This API key is not known.',
+  });
 }
 
 function local(request: FastifyRequest, configuredHost: string): Caller {
@@ -59,14 +60,14 @@ function local(request: FastifyRequest, configuredHost: string): Caller {
     case 'ok':
       return LOCAL_CALLER;
     case 'foreign_host':
-      throw new RefusedError(
-        'foreign_host',
-        `Without API keys the service answers to its loopback names only, not to the Host ${JSON.stringify(host)}. Set security.api_keys to serve other names.`,
-      );
+      throw new RefusedError({
+        code: 'foreign_host',
+        message: `Without API keys the service answers to its loopback names only, not to the Host ${JSON.stringify(host)}. Set security.api_keys to serve other names.`,
+      });
     case 'foreign_origin':
-      throw new RefusedError(
-        'foreign_origin',
-        'Without API keys the service takes no requests from web pages of another origin.',
-      );
+      throw new RefusedError({
+        code: 'foreign_origin',
+        message: 'Without API keys the service takes no requests from web pages of another origin.',
+      });
   }
 }

@@ -2,9 +2,10 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Injectable } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { LOGGER } from '../../platform/tokens.js';
+import { RefusedError } from '../../submission/refusal.js';
 import { openAiStatus, toOpenAiError } from '../openai/openai-error.js';
 import { PROBLEM_TYPE, toProblem } from '../rest/problem.js';
-import { describeFailure, type Failure } from './failure.js';
+import { type Failure, failureHeaders, failureOf } from './failure.js';
 
 /**
  * Every failed request ends here, also those that Fastify refuses before a controller is chosen. The address decides
@@ -18,8 +19,9 @@ export class ErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const failure = describeFailure(error);
-    if (failure.unexpected) {
+    const failure = failureOf(error);
+    // A refusal's maker has told of it already.
+    if (failure.code === 'internal' && !(error instanceof RefusedError)) {
       this.logger.error({ err: error, method: request.method, path: request.url }, 'request failed');
     }
     // Headers that are out can't be taken back; the connection's end tells the client that something broke.
@@ -33,13 +35,11 @@ function isOpenAiPath(url: string): boolean {
 }
 
 export function sendFailure(reply: FastifyReply, failure: Failure, url: string): void {
-  reply.headers(failure.headers);
+  reply.headers(failureHeaders(failure));
   if (isOpenAiPath(url)) {
     reply.code(openAiStatus(failure)).type('application/json; charset=utf-8').send(toOpenAiError(failure));
   } else {
-    reply
-      .code(failure.status)
-      .type(PROBLEM_TYPE)
-      .send(JSON.stringify(toProblem(failure)));
+    const problem = toProblem(failure);
+    reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   }
 }

@@ -5,7 +5,7 @@ import type { FastifyError, FastifyServerOptions } from 'fastify';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { PROBLEM_TYPE } from '../rest/problem.js';
 import { sendFailure } from './error.filter.js';
-import { describeFailure } from './failure.js';
+import { failureOf } from './failure.js';
 
 /** JSON writes one byte of content as six at most: a control character becomes `\u0001`. */
 const JSON_GROWTH = 6;
@@ -43,7 +43,7 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
     clientErrorHandler: answerClientError,
     // The router refuses an address that it can't decode before any hook or filter; tell it in the same form.
     frameworkErrors: (error, request, reply) => {
-      sendFailure(reply, describeFailure(frameworkException(error)), request.url);
+      sendFailure(reply, failureOf(frameworkException(error)), request.url);
     },
   };
 }

@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { digestOf, fingerprintOf } from '../../submission/idempotency/digest.js';
 import type { Execution } from '../../submission/idempotency/execution.js';
-import { InvalidIdempotencyKeyError } from '../../submission/idempotency/idempotency.errors.js';
 import type { Idempotency, KeyedRequest } from '../../submission/idempotency/idempotency.js';
-import { isIdempotencyKey } from '../../submission/idempotency/idempotency-key.policy.js';
+import { isIdempotencyKey, MAX_KEY_LENGTH } from '../../submission/idempotency/idempotency-key.policy.js';
 import type { StoredResponse } from '../../submission/idempotency/reservation.policy.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { RefusedError } from '../../submission/refusal.js';
 import { callerOf } from './admission.hook.js';
 
 const EXECUTION = Symbol('execution');
@@ -40,12 +39,12 @@ export function keepPlaceOnly(request: FastifyRequest, sequence: number): void {
  * What an `Idempotency-Key` belongs to: the caller's tenant, the method and the path, and this body (with `more` that
  * counts). Null for a request without a key.
  *
- * @throws {InvalidIdempotencyKeyError}
+ * @throws {RefusedError} `invalid_idempotency_key`
  */
 export function keyedRequest(request: FastifyRequest, more: unknown = null): KeyedRequest | null {
   const header = request.headers['idempotency-key'];
   if (header === undefined) return null;
-  if (!isIdempotencyKey(header)) throw new InvalidIdempotencyKeyError();
+  if (!isIdempotencyKey(header)) throw invalidKey();
   const [path = '', query = ''] = request.url.split('?', 2);
   return {
     key: digestOf([callerOf(request).tenant, request.method, path, header]),
@@ -99,7 +98,7 @@ async function begin(
   const erased = messageId !== undefined && (await isErased(messageId));
   const told = toldFrom === undefined ? body : await retell(toldFrom);
   if (erased || told === null)
-    throw new RefusedError('not_found', 'What this Idempotency-Key made was erased.');
+    throw new RefusedError({ code: 'not_found', message: 'What this Idempotency-Key made was erased.' });
   reply.code(status).headers(headers).send(told);
   return true;
 }
@@ -127,4 +126,9 @@ function responseOf(reply: FastifyReply, status: number, body: string): StoredRe
     if (value !== undefined) headers[name] = String(value);
   }
   return { status, headers, body };
+}
+
+function invalidKey(): RefusedError {
+  const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`;
+  return new RefusedError({ code: 'invalid_idempotency_key', message });
 }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
 import type { ChatMessage, Lane } from '../../domain/message/message.events.js';
-import { type FieldProblem, invalidFields } from '../../submission/refused.error.js';
+import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { laneOfTier, SERVICE_TIERS } from './service-tier.policy.js';

@@ -5,10 +5,9 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import type { Execution } from '../../submission/idempotency/execution.js';
 import { Idempotency, type KeyedRequest } from '../../submission/idempotency/idempotency.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { AcceptedMessage } from '../../submission/submission.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
-import { SubmitOnce } from '../../submission/submit-once.js';
 import { tellIdempotency } from '../http/idempotency.hook.js';
 import type { ChatRequest } from './chat-request.js';
 
@@ -35,7 +34,6 @@ export interface SubmittedChat<L> {
 export class ChatSubmission {
   constructor(
     private readonly submitMessage: SubmitMessage,
-    private readonly submitOnce: SubmitOnce,
     private readonly idempotency: Idempotency,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
@@ -84,11 +82,12 @@ export class ChatSubmission {
 
   private async carryOut({ caller, chat, traceparent }: ChatOrder, execution: Execution) {
     try {
-      const accepted = await this.submitOnce.submit(caller, chat.submission, traceparent, execution);
+      const accepted = await this.submitMessage.submit(caller, chat.submission, { traceparent, execution });
       await execution.done({ status: 200, headers: {}, body: JSON.stringify(accepted) });
       return accepted;
     } catch (error) {
-      await (error instanceof RefusedError ? execution.refused() : execution.uncertain());
+      const refused = error instanceof RefusedError && !isFailure(error.refusal);
+      await (refused ? execution.refused() : execution.uncertain());
       throw error;
     }
   }

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { unknownModel } from '../../submission/refused.error.js';
+import { unknownModel } from '../../submission/refusal.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()

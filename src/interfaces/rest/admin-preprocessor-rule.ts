@@ -1,6 +1,6 @@
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
 import { compileRule, InvalidPatternError } from '../../submission/preprocessor/compiled-rule.js';
-import { type FieldProblem, invalidFields } from '../../submission/refused.error.js';
+import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
 import type { ChangeRuleDto } from './admin-preprocessor.dto.js';
 
 const DEFAULT_WEIGHT = 1;

@@ -29,7 +29,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import { Prioritizer } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule } from '../../submission/preprocessor/tenant-settings.state.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { RefusedError } from '../../submission/refusal.js';
 import { adminOf } from '../http/admin-caller.js';
 import {
   ChangeRuleDto,
@@ -83,10 +83,10 @@ export class AdminPreprocessorRulesController {
     const admin = adminOf(request);
     const rule = ruleOf(dto.id ?? this.sources.newId(), dto, null);
     if (this.rules(admin).has(rule.id)) {
-      throw new RefusedError(
-        'already_exists',
-        `There is a rule ${rule.id} already; PUT or PATCH changes it.`,
-      );
+      throw new RefusedError({
+        code: 'already_exists',
+        message: `There is a rule ${rule.id} already; PUT or PATCH changes it.`,
+      });
     }
     return this.set(admin, rule);
   }
@@ -168,7 +168,7 @@ export class AdminPreprocessorRulesController {
   private known(admin: Caller, id: string): StoredRule {
     const stored = this.rules(admin).get(id);
     if (stored === undefined)
-      throw new RefusedError('not_found', `There is no priority rule ${id.slice(0, 64)}.`);
+      throw new RefusedError({ code: 'not_found', message: `There is no priority rule ${id.slice(0, 64)}.` });
     return stored;
   }
 
@@ -186,14 +186,17 @@ export class AdminPreprocessorRulesController {
   private refuseTooMany(admin: Caller, added: PriorityRule): void {
     const others = [...this.rules(admin).values()].filter(({ rule }) => rule.id !== added.id);
     if (others.length >= MAX_RULES) {
-      throw new RefusedError('limit_reached', `There are ${MAX_RULES} rules already, the most there can be.`);
+      throw new RefusedError({
+        code: 'limit_reached',
+        message: `There are ${MAX_RULES} rules already, the most there can be.`,
+      });
     }
     const patterns = others.filter(({ rule }) => rule.kind === 'pattern').length;
     if (added.kind === 'pattern' && patterns >= MAX_PATTERNS) {
-      throw new RefusedError(
-        'limit_reached',
-        `There are ${MAX_PATTERNS} rules with patterns, the most there can be.`,
-      );
+      throw new RefusedError({
+        code: 'limit_reached',
+        message: `There are ${MAX_PATTERNS} rules with patterns, the most there can be.`,
+      });
     }
   }
 }

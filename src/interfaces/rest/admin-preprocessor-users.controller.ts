@@ -13,7 +13,7 @@ import type { Caller } from '../../domain/caller.js';
 import { AdminChanges } from '../../log/admin/admin-changes.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import type { UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
-import { invalidFields, RefusedError } from '../../submission/refused.error.js';
+import { invalidFields, RefusedError } from '../../submission/refusal.js';
 import { identifier } from '../../submission/submission-rules.policy.js';
 import { adminOf } from '../http/admin-caller.js';
 import { SetUserPriorityDto, UserPriorityDto, UserPriorityListDto } from './admin-preprocessor.dto.js';
@@ -55,7 +55,10 @@ export class AdminPreprocessorUsersController {
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
     const users = this.users(admin);
     if (!users.has(userId) && users.size >= MAX_USERS) {
-      throw new RefusedError('limit_reached', `${MAX_USERS} users have a default, the most that can.`);
+      throw new RefusedError({
+        code: 'limit_reached',
+        message: `${MAX_USERS} users have a default, the most that can.`,
+      });
     }
     const by = admin.name;
     const data = { user_id: userId, priority, by };
@@ -70,7 +73,10 @@ export class AdminPreprocessorUsersController {
   async remove(@Param('user_id') userId: string, @Req() request: FastifyRequest): Promise<void> {
     const admin = adminOf(request);
     if (!this.users(admin).has(userId)) {
-      throw new RefusedError('not_found', `The user ${userId.slice(0, 64)} has no default priority.`);
+      throw new RefusedError({
+        code: 'not_found',
+        message: `The user ${userId.slice(0, 64)} has no default priority.`,
+      });
     }
     const data = { user_id: userId, by: admin.name };
     await this.changes.record(admin.tenant, userId, 'llmq.admin.user-priority-removed.v1', data);

@@ -8,15 +8,13 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { LaneFullError } from '../../submission/admission/lane-full.error.js';
-import { inSlices } from '../../submission/in-slices.js';
-import { RefusedError } from '../../submission/refused.error.js';
+import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
-import type { SubmitResult } from '../../submission/submit-message.js';
-import { SubmitOnce } from '../../submission/submit-once.js';
+import { SubmitMessage, type SubmitResult } from '../../submission/submit-message.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
+import { inSlices } from './in-slices.js';
 import { ApiLaneFull } from './lane-full.response.js';
 import { ProblemDto } from './message.dto.js';
 import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
@@ -35,7 +33,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
 @Controller('api/v1/messages/batch')
 export class MessageBatchController {
-  constructor(private readonly submitOnce: SubmitOnce) {}
+  constructor(private readonly submitMessage: SubmitMessage) {}
 
   @Post()
   @HttpCode(200)
@@ -52,10 +50,10 @@ export class MessageBatchController {
     const items = await inSlices(validBatch.transform(body).messages, CHECKED_AT_ONCE, submissionIn);
     const traceparent = traceparentOf(request.headers['traceparent']);
     const execution = executionOf(request);
-    const results = await this.submitOnce.submitMany(callerOf(request), items, traceparent, execution);
+    const results = await this.submitMessage.submitMany(callerOf(request), items, { traceparent, execution });
     refuseWhatFailedWhole(results);
     // Another try under the same key must then do the rest, and not be told the same again.
-    if (results.some(isFailure)) await execution?.uncertain();
+    if (results.some(hasFailed)) await execution?.uncertain();
     return batchJson(results);
   }
 }
@@ -76,12 +74,12 @@ function submissionIn(message: unknown): Submission | RefusedError {
  * @throws that failure
  */
 function refuseWhatFailedWhole(results: readonly SubmitResult[]): void {
-  if (!results.every((result) => result instanceof Error)) return;
-  const failure = results.find((result) => isFailure(result) && !(result instanceof LaneFullError));
+  if (!results.every((result) => result instanceof RefusedError)) return;
+  const failure = results.find((result) => hasFailed(result) && result.code !== 'queue_full');
   if (failure !== undefined) throw failure;
-  if (results.every(isFailure)) throw results[0];
+  if (results.every(hasFailed)) throw results[0];
 }
 
-function isFailure(result: SubmitResult): result is Error {
-  return result instanceof Error && !(result instanceof RefusedError);
+function hasFailed(result: SubmitResult): result is RefusedError {
+  return result instanceof RefusedError && isFailure(result.refusal);
 }

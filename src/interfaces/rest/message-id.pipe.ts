@@ -1,5 +1,5 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { RefusedError } from '../../submission/refused.error.js';
+import { RefusedError } from '../../submission/refusal.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -10,6 +10,10 @@ export class MessageIdPipe implements PipeTransform<string, string> {
   transform(value: string): string {
     if (UUID.test(value)) return value.toLowerCase();
     const reason = 'is not a message id; ids are UUIDs, as POST /api/v1/messages gives them out';
-    throw new RefusedError('malformed_id', `id ${reason}`, [{ field: 'id', reason }]);
+    throw new RefusedError({
+      code: 'malformed_id',
+      message: `id ${reason}`,
+      problems: [{ field: 'id', reason }],
+    });
   }
 }

@@ -27,8 +27,8 @@ import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
-import { RefusedError } from '../../submission/refused.error.js';
-import { SubmitOnce } from '../../submission/submit-once.js';
+import { RefusedError } from '../../submission/refusal.js';
+import { SubmitMessage } from '../../submission/submit-message.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
 import { callerOf } from '../http/admission.hook.js';
 import { executionOf } from '../http/idempotency.hook.js';
@@ -61,7 +61,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 @Controller('api/v1/messages')
 export class MessagesController {
   constructor(
-    private readonly submitOnce: SubmitOnce,
+    private readonly submitMessage: SubmitMessage,
     private readonly cancelMessage: CancelMessage,
     private readonly lookup: MessageLookup,
     private readonly longPoll: LongPoll,
@@ -87,13 +87,10 @@ export class MessagesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
     const submission = submissionOf(validSubmission.transform(body));
-    const traceparent = traceparentOf(request.headers['traceparent']);
-    const accepted = await this.submitOnce.submit(
-      callerOf(request),
-      submission,
-      traceparent,
-      executionOf(request),
-    );
+    const accepted = await this.submitMessage.submit(callerOf(request), submission, {
+      traceparent: traceparentOf(request.headers['traceparent']),
+      execution: executionOf(request),
+    });
     reply.header('location', `/api/v1/messages/${accepted.id}`);
     return acceptedJson(accepted, submission);
   }
@@ -116,7 +113,7 @@ export class MessagesController {
       waitMs > 0
         ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
-    if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
     // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.
     if (waitMs > 0 && !isTerminalStatus(view.status)) reply.header('connection', 'close');
     return waitingMessageJson(view, await this.waits.of(view));

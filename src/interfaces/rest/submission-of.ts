@@ -1,6 +1,6 @@
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { TimingRequest } from '../../domain/message/schedule.decision.js';
-import { invalidFields } from '../../submission/refused.error.js';
+import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import { durationMs } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';

@@ -1,244 +1,224 @@
-import { RUNNING_TOLD_WITHIN_MS } from '../../dispatch/workers/worker-beat.js';
+import fc from 'fast-check';
+import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import type { Lane } from '../../domain/message/message.events.js';
-import { type LagSource, LaneAdmission, type Peers } from './lane-admission.js';
-import { LaneFullError } from './lane-full.error.js';
+import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { LaneAdmission } from './lane-admission.js';
 
-const LIMITS = { realtime: 0, high: 0, normal: 0, low: 10 };
+const LIMIT = 10;
 
-const ALONE: Peers = { processes: 1, notCounted: () => 0, asked: () => {}, changed: () => {} };
+interface Truth {
+  waiting: number;
+  held: number;
+  running: number;
+  startable: number;
+  drainRate: number | null;
+}
 
-/** A lane whose true size a test knows; it is read when the test says, and where the admission needs it fresher. */
-function lane({
-  waiting = 0,
-  held = 0,
-  drainRate = null as number | null,
-  running = 0,
-  /** Of workers that run nothing else: what they hold runs, or can at once. */
-  slots = 0,
-  limit = LIMITS.low,
-} = {}) {
-  const truth = { waiting, held, drainRate, running };
-  const listeners: (() => void)[] = [];
-  let reading = { at: performance.now(), lag: new Map([['low' as Lane, { ...truth }]]) };
-  const ask = () => {
-    for (const listener of listeners) listener();
-    reading = { at: performance.now(), lag: new Map([['low' as Lane, { ...truth }]]) };
-  };
+/** The admission of one process, whose readings come in the three steps of a real one, when the test says so. */
+function process(truth: Truth, { limit = LIMIT, paused = false } = {}) {
+  let asked: () => (lags: ReadonlyMap<Lane, LaneLag>) => void = () => () => {};
+  let answer: ((lags: ReadonlyMap<Lane, LaneLag>) => void) | null = null;
+  let counted: ReadonlyMap<Lane, LaneLag> | null = null;
+  const rereads: number[] = [];
+  const level = { max_size: 0 };
+  const levels = { realtime: level, high: level, normal: level, low: { max_size: limit } };
   const admission = new LaneAdmission(
     {
-      read: async (freshForMs = Number.POSITIVE_INFINITY) => {
-        if (performance.now() - reading.at >= freshForMs) ask();
-        return reading.lag;
+      read: async (freshForMs = 0) => {
+        rereads.push(freshForMs);
+        return new Map();
       },
       onAsk: (listener) => {
-        listeners.push(listener);
+        asked = listener;
         return () => {};
       },
     },
-    { ...LIMITS, low: limit },
-    () => Math.max(truth.running, slots),
-    ALONE,
+    { running: () => truth.running, startable: () => truth.startable },
+    { isPaused: () => paused },
+    { queue: { levels } } as unknown as ServiceConfig,
   );
-  const store = async () => {
-    truth.waiting += 1;
+  const steps = {
+    ask: () => {
+      if (answer === null) answer = asked();
+    },
+    /** False where the broker was not asked, or has counted already. */
+    count: () => {
+      if (answer === null || counted !== null) return false;
+      const { waiting, held, drainRate } = truth;
+      counted = new Map([['low' as Lane, { waiting, held, drainRate }]]);
+      return true;
+    },
+    /** False where there is no answer yet. */
+    answer: () => {
+      if (counted === null) return false;
+      answer?.(counted);
+      answer = counted = null;
+      return true;
+    },
   };
-  return { truth, admission, ask, store };
+  const read = () => {
+    steps.ask();
+    steps.count();
+    steps.answer();
+  };
+  /** Stores one message at once, if the lane has room. */
+  const submit = () => {
+    const full = admission.admit('low');
+    if (full !== null) return full;
+    truth.waiting += 1;
+    admission.settle('low', true);
+    return null;
+  };
+  read();
+  return { admission, submit, read, rereads, ...steps };
 }
 
-const refused = (error: unknown) => error instanceof LaneFullError;
+const lane = (more: Partial<Truth> = {}): Truth => ({
+  ...{ waiting: 0, held: 0, running: 0, startable: 0, drainRate: null },
+  ...more,
+});
+const accepted = (of: readonly unknown[]) => of.filter((full) => full === null).length;
+const times = <T>(count: number, of: () => T): T[] => Array.from({ length: count }, of);
 
 describe('LaneAdmission', () => {
-  it('lets in as many at once as there is room for, and refuses the rest without storing', async () => {
-    const { truth, admission, store } = lane({ waiting: 4 });
-    const all = await Promise.allSettled(Array.from({ length: 30 }, () => admission.through('low', store)));
-    expect(truth.waiting).toBe(10);
-    const reasons = all.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
-    expect(reasons).toHaveLength(24);
-    expect(reasons.every(refused)).toBe(true);
+  it('lets in as many as there is room for, and refuses the rest at once', () => {
+    const truth = lane({ waiting: 4 });
+    const { submit } = process(truth);
+    const all = times(30, submit);
+    expect(all.map((full) => full === null)).toEqual([...times(6, () => true), ...times(24, () => false)]);
+    expect(truth.waiting).toBe(LIMIT);
+    expect(all[29]).toMatchObject({ code: 'queue_full', lane: 'low', limit: LIMIT });
   });
 
-  it('counts what is held ready as waiting, and what runs as not', async () => {
-    const { truth, admission, store } = lane({ waiting: 5, held: 7, running: 3 });
-    await admission.through('low', store);
-    expect(truth.waiting).toBe(6);
-    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
+  it('counts what is held ready as waiting, and what runs as not', () => {
+    const { submit } = process(lane({ waiting: 5, held: 7, running: 3 }));
+    expect(accepted(times(5, submit))).toBe(1);
   });
 
-  it('never exceeds the limit across readings, also those taken while messages are on their way', async () => {
-    const { truth, admission, ask } = lane();
-    for (let round = 0; round < 20; round += 1) {
-      const gates: (() => void)[] = [];
-      const slow = () =>
-        new Promise<void>((resolve) => {
-          gates.push(() => {
-            truth.waiting += 1;
-            resolve();
-          });
-        });
-      const tries = Array.from({ length: 4 }, () => admission.through('low', slow).catch(() => {}));
-      await new Promise(setImmediate);
-      ask();
-      for (const open of gates) open();
-      await Promise.all(tries);
-      expect(truth.waiting).toBeLessThanOrEqual(10);
-    }
-    expect(truth.waiting).toBe(10);
+  it('has room for what can run at once beside what may wait, but not while the lane is paused', () => {
+    const slots = { startable: 16 };
+    expect(accepted(times(40, process(lane(slots)).submit))).toBe(26);
+    expect(accepted(times(40, process(lane(slots), { paused: true }).submit))).toBe(10);
   });
 
-  it('has room again after the next reading', async () => {
-    const { truth, admission, ask, store } = lane({ waiting: 10 });
-    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
+  it('counts what is on its way', () => {
+    const { admission } = process(lane());
+    expect(accepted(times(30, () => admission.admit('low')))).toBe(LIMIT);
+  });
+
+  it('forgets what was not stored, and counts what may be', () => {
+    const { admission } = process(lane({ waiting: 9 }));
+    expect(admission.admit('low')).toBeNull();
+    admission.settle('low', false);
+    expect(admission.admit('low')).toBeNull();
+    admission.settle('low', true);
+    expect(admission.admit('low')).not.toBeNull();
+  });
+
+  it('has room again after the next reading', () => {
+    const truth = lane({ waiting: 10 });
+    const { submit, read } = process(truth);
+    expect(submit()).not.toBeNull();
     truth.waiting = 9;
-    ask();
-    await admission.through('low', store);
-    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
+    read();
+    expect([submit(), submit()]).toMatchObject([null, { code: 'queue_full' }]);
   });
 
-  it('asks the broker whether a message whose append failed is there', async () => {
-    const noAnswer = () => Promise.reject(new Error('no answer'));
-    const lost = lane({ waiting: 9 });
-    await expect(lost.admission.through('low', noAnswer)).rejects.toThrow('no answer');
-    await lost.admission.through('low', lost.store);
-    const stored = lane({ waiting: 9 });
-    await expect(stored.admission.through('low', () => stored.store().then(noAnswer))).rejects.toThrow(
-      'no answer',
-    );
-    await expect(stored.admission.through('low', stored.store)).rejects.toBeInstanceOf(LaneFullError);
+  it('asks for a fresher reading before the lane seems full, and once it does', () => {
+    const { submit, rereads } = process(lane());
+    times(5, submit);
+    expect(rereads).toEqual([]);
+    submit();
+    expect(rereads).toHaveLength(1);
+    times(10, submit);
+    expect(rereads.length).toBeGreaterThan(5);
   });
 
-  it('refuses nobody for messages that have left the lane since it was read', async () => {
-    const { truth, admission } = lane();
-    const runsAtOnce = async () => {};
-    for (let at = 0; at < 5; at += 1) {
-      await Promise.all(Array.from({ length: 10 }, () => admission.through('low', runsAtOnce)));
+  it('lets in all that workers keep up with, where readings come in time', () => {
+    const truth = lane({ startable: 32 });
+    const { submit, read } = process(truth);
+    for (let at = 0; at < 1_000; at += 1) {
+      expect(submit()).toBeNull();
+      truth.waiting = 0;
+      if (at % 20 === 0) read();
     }
-    expect(truth.waiting).toBe(0);
   });
 
-  it.each([
-    [10, 32, 100, 150],
-    [2, 16, 60, 100],
-  ])(
-    'with a limit of %i lets in all that its %i slots keep up with, calls of %i ms at %i a second',
-    async (limit, slots, callMs, perSecond) => {
-      const { truth, admission } = lane({ slots, limit });
-      const call = async () => {
-        truth.held += 1;
-        setTimeout(() => {
-          truth.held -= 1;
-        }, callMs);
-      };
-      const waits: number[] = [];
-      const tries: Promise<void>[] = [];
-      for (let at = 0; at < 1.5 * perSecond; at += 1) {
-        const cameAt = performance.now();
-        tries.push(admission.through('low', call).then(() => void waits.push(performance.now() - cameAt)));
-        await new Promise((resolve) => setTimeout(resolve, 1_000 / perSecond));
-      }
-      await Promise.all(tries);
-      waits.sort((one, other) => one - other);
-      expect(waits[Math.floor(0.95 * waits.length)]).toBeLessThan(200);
-    },
-  );
-
-  it('has room for what can run at once beside what may wait', async () => {
-    const { truth, admission } = lane({ slots: 16, limit: 10 });
-    const store = async () => {
-      truth.held += 1;
-    };
-    const { admitted, release } = await admission.admit(Array<Lane>(40).fill('low'), (only) => only);
-    expect(admitted).toHaveLength(26);
-    for (const _ of admitted) await store();
-    release();
-    await expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
+  it('never counts beside a reading what was counted for a later one', () => {
+    const truth = lane();
+    const { submit, ask, count, answer } = process(truth);
+    expect(accepted(times(10, submit))).toBe(10);
+    // Asked anew, but without an answer yet: the old reading and all since then stand.
+    ask();
+    expect(submit()).not.toBeNull();
+    count();
+    answer();
+    expect(submit()).not.toBeNull();
   });
 
-  it('refuses nobody for messages that run, though their worker says so a little later', async () => {
-    const { truth, admission } = lane();
-    const taken = async () => {
-      truth.held += 1;
-      setTimeout(() => {
-        truth.running += 1;
-      }, RUNNING_TOLD_WITHIN_MS);
-    };
-    await Promise.all(Array.from({ length: 10 }, () => admission.through('low', taken)));
-    await admission.through('low', taken);
-    expect(truth.held).toBe(11);
+  it('tells when to try again by the rate at which the lane drains', () => {
+    const { submit } = process(lane({ waiting: 109, drainRate: 10 }));
+    expect(submit()).toMatchObject({ code: 'queue_full', retryAfterSeconds: 10 });
   });
 
-  it('never counts beside a reading what was counted for a later one', async () => {
-    const listeners: (() => void)[] = [];
-    const answers: ((waiting: number) => void)[] = [];
-    /** As the broker's reader does it: whoever asks, all are told, and all who read get that answer. */
-    const askedBySomebody = () => {
-      for (const listener of listeners) listener();
-      latest = new Promise((answer) => {
-        answers.push((waiting) => answer(new Map([['low' as Lane, { waiting, held: 0, drainRate: null }]])));
-      });
-    };
-    let latest: ReturnType<LagSource['read']>;
-    const admission = new LaneAdmission(
-      {
-        read: (freshForMs) => {
-          if (latest === undefined || (freshForMs ?? 0) < 1_000) askedBySomebody();
-          return latest;
-        },
-        onAsk: (listener) => {
-          listeners.push(listener);
-          return () => {};
-        },
-      },
-      LIMITS,
-      () => 0,
-      ALONE,
-    );
-    let stored = 0;
-    const store = async () => {
-      stored += 1;
-    };
-    const first = Array.from({ length: 10 }, () => admission.through('low', store));
-    answers.shift()!(0);
-    await Promise.all(first);
-    // What was stored is in no answer that is known, and an older one may still come.
-    askedBySomebody();
-    const refused = expect(admission.through('low', store)).rejects.toBeInstanceOf(LaneFullError);
-    askedBySomebody();
-    answers.shift()!(0);
-    const answering = setInterval(() => answers.shift()?.(10), 1);
-    await refused;
-    clearInterval(answering);
-    expect(stored).toBe(10);
+  it('limits no lane without a limit, nor one that the broker does not tell of', () => {
+    const { admission } = process(lane());
+    expect(accepted(times(1_000, () => admission.admit('normal')))).toBe(1_000);
+    expect(accepted(times(1_000, process(lane({ waiting: 99 }), { limit: 0 }).submit))).toBe(1_000);
   });
 
-  it('neither limits nor counts what enters no lane yet', async () => {
-    const { truth, admission } = lane({ waiting: 9 });
-    const later = async () => {};
-    for (let at = 0; at < 20; at += 1) await admission.through(null, later);
-    await admission.through('low', later);
-    const { admitted } = await lane({ waiting: 10 }).admission.admit([null, null], (only) => only);
-    expect(admitted).toHaveLength(2);
-    expect(truth.waiting).toBe(9);
+  it('takes a reading before it begins, and only where a lane has a limit', async () => {
+    const { admission, rereads } = process(lane());
+    await admission.onApplicationBootstrap();
+    admission.onModuleDestroy();
+    expect(rereads).toHaveLength(1);
+    const unlimited = process(lane(), { limit: 0 });
+    await unlimited.admission.onApplicationBootstrap();
+    expect(unlimited.rereads).toEqual([]);
   });
 
-  it('takes of many as many as fit, in their order, and all of other lanes', async () => {
-    const { admission } = lane({ waiting: 8 });
-    const items = ['low', 'normal', 'low', 'low', 'normal', 'low'].map((of, at) => ({ of: of as Lane, at }));
-    const { admitted, refused } = await admission.admit(items, ({ of }) => of);
-    expect(admitted.map(({ at }) => at)).toEqual([0, 1, 2, 4]);
-    expect(refused.map(({ item }) => item.at)).toEqual([3, 5]);
-  });
-
-  it('tells when to try again by the rate at which the lane drains', async () => {
-    const { admission, store } = lane({ waiting: 109, drainRate: 10 });
-    await expect(admission.through('low', store)).rejects.toMatchObject({
-      code: 'queue_full',
-      retryAfterSeconds: 10,
+  it('lets a lane hold no more than its limit and what others put in since the last reading', () => {
+    const step = fc.record({
+      of: fc.nat({ max: 2 }),
+      what: fc.constantFrom('admit', 'admit', 'admit', 'store', 'lose', 'ask', 'count', 'answer', 'drain'),
     });
-  });
-
-  it('limits no lane without a limit', async () => {
-    const { admission } = lane();
-    const items = Array.from({ length: 1_000 }, () => 'normal' as Lane);
-    expect((await admission.admit(items, (only) => only)).refused).toEqual([]);
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 300, size: 'max' }),
+        fc.integer({ min: 1, max: 3 }),
+        (steps, processes) => {
+          const truth = lane();
+          const all = times(processes, () => ({
+            ...process(truth),
+            ...{ onTheirWay: 0, othersWhenRead: 0, othersWhenCounted: 0 },
+          }));
+          const storedBy = all.map(() => 0);
+          const storedByOthers = (of: number) =>
+            storedBy.reduce((sum, n, at) => sum + (at === of ? 0 : n), 0);
+          for (const { of: any, what } of steps) {
+            const of = any % processes;
+            const one = all[of]!;
+            if (what === 'admit' && one.admission.admit('low') === null) {
+              one.onTheirWay += 1;
+              const byOthersSince = storedByOthers(of) - one.othersWhenRead;
+              expect(truth.waiting + one.onTheirWay).toBeLessThanOrEqual(LIMIT + byOthersSince);
+            }
+            if ((what === 'store' || what === 'lose') && one.onTheirWay > 0) {
+              one.onTheirWay -= 1;
+              if (what === 'store') {
+                truth.waiting += 1;
+                storedBy[of]! += 1;
+              }
+              one.admission.settle('low', what === 'store');
+            }
+            if (what === 'ask') one.ask();
+            if (what === 'count' && one.count()) one.othersWhenCounted = storedByOthers(of);
+            if (what === 'answer' && one.answer()) one.othersWhenRead = one.othersWhenCounted;
+            if (what === 'drain') truth.waiting = Math.max(0, truth.waiting - 1);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });

@@ -6,8 +6,8 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { RefusedError } from '../refused.error.js';
-import type { Submission } from '../submission.js';
+import { RefusedError } from '../refusal.js';
+import { isSubmission, type Submission } from '../submission.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
 /** Lets messages into conversations: into those that are there, take messages and have room. */
@@ -21,38 +21,36 @@ export class ConversationAdmission {
   ) {}
 
   /**
-   * The submission with what it leaves to its conversation: priority, model, and the user where it names none. A
-   * conversation that went to sleep is awake again when this resolves.
+   * Each submission with what it leaves to its conversation: priority, model, and the user where it names none. In place
+   * of one that is not let in stands its refusal: `unknown_conversation`, `conversation_closed` or `conversation_full`.
+   * What is no submission, or is in no conversation, stays as it is. Each conversation is read once, and one that went
+   * to sleep is awake again when this resolves.
    *
-   * @throws {RefusedError} `unknown_conversation`, `conversation_closed`, `conversation_full`
+   * @throws {ProjectionBehindError} and what `EventLog.append` throws; then nothing was let in
    */
-  async admit(caller: Caller, submission: Submission): Promise<Submission> {
-    return this.into(await this.open(caller, submission), submission);
-  }
-
-  /** The same for many, with the refusal in place of each that is not let in. Each conversation is read once. */
-  async admitMany(
+  async admit<T extends object>(
     caller: Caller,
-    submissions: readonly (Submission | RefusedError)[],
-  ): Promise<(Submission | RefusedError)[]> {
+    items: readonly (Submission | T)[],
+  ): Promise<(Submission | RefusedError | T)[]> {
     const known = new Map<string, ConversationState>();
-    const results: (Submission | RefusedError)[] = [];
-    for (const submission of submissions) {
-      results.push(await this.admitNext(caller, submission, known));
+    const results: (Submission | RefusedError | T)[] = [];
+    for (const item of items) {
+      const isTurn = isSubmission(item) && item.conversationId !== null;
+      results.push(isTurn ? await this.admitNext(caller, item, known) : item);
     }
     return results;
   }
 
   private async admitNext(
     caller: Caller,
-    submission: Submission | RefusedError,
+    submission: Submission,
     known: Map<string, ConversationState>,
   ): Promise<Submission | RefusedError> {
-    if (submission instanceof RefusedError || submission.conversationId === null) return submission;
+    const id = submission.conversationId?.toLowerCase() ?? '';
     try {
-      const before = known.get(submission.conversationId) ?? (await this.open(caller, submission));
+      const before = known.get(id) ?? (await this.open(caller, submission));
       const admitted = this.into(before, submission);
-      known.set(submission.conversationId, { ...before, messageCount: before.messageCount + 1 });
+      known.set(id, { ...before, messageCount: before.messageCount + 1 });
       return admitted;
     } catch (error) {
       if (error instanceof RefusedError) return error;
@@ -97,16 +95,24 @@ export class ConversationAdmission {
 export function unknownConversation(id: string): RefusedError {
   const reason = 'is not a conversation that there is';
   const message = `There is no conversation ${JSON.stringify(id)}; POST /api/v1/conversations makes one.`;
-  return new RefusedError('unknown_conversation', message, [{ field: 'conversation_id', reason }]);
+  return new RefusedError({
+    code: 'unknown_conversation',
+    message,
+    problems: [{ field: 'conversation_id', reason }],
+  });
 }
 
 function closed({ id, state }: ConversationState): RefusedError {
   const reason = `is of a conversation that is ${state}`;
   const message = `The conversation ${id} is ${state} and takes no messages.`;
-  return new RefusedError('conversation_closed', message, [{ field: 'conversation_id', reason }]);
+  return new RefusedError({
+    code: 'conversation_closed',
+    message,
+    problems: [{ field: 'conversation_id', reason }],
+  });
 }
 
 function full({ id }: ConversationState, most: number): RefusedError {
   const message = `The conversation ${id} has ${most} messages, and takes no more (conversation.max_messages).`;
-  return new RefusedError('conversation_full', message);
+  return new RefusedError({ code: 'conversation_full', message });
 }

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import type { Caller } from '../../domain/caller.js';
 import type { DoubleTexting } from '../../domain/conversation/conversation.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
-import { LogUnavailableError } from '../../log/event-log.errors.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { CancelMessage } from '../cancel-message.js';
-import { RefusedError } from '../refused.error.js';
+import { mayBeDone, RefusedError } from '../refusal.js';
+import { refusedBy } from '../refusal-of.js';
 import { ConversationLookup } from './conversation-lookup.js';
 import { OnlyOpenTurn, type TurnClaim, turnOpen } from './only-open-turn.js';
 
@@ -20,12 +20,17 @@ export interface NewTurn {
   readonly mode: DoubleTexting;
 }
 
+interface Item {
+  /** Null outside of a conversation. */
+  readonly turn: NewTurn | null;
+}
+
 /** Which of several messages may be sent, in their order. */
 export interface LetIn<T> {
   readonly admitted: readonly T[];
-  readonly refused: readonly { readonly item: T; readonly error: Error }[];
+  readonly refused: readonly { readonly item: T; readonly error: RefusedError }[];
   /** To be called once it is known what became of each of them: null, or why it was not stored. */
-  settle(errorOf: (item: T) => Error | null): Promise<void>;
+  settle(errorOf: (item: T) => RefusedError | null): Promise<void>;
 }
 
 const PAGE = 100;
@@ -50,46 +55,35 @@ export class DoubleTextingPolicy {
   ) {}
 
   /**
-   * @param store makes the new turn durable
-   * @throws {RefusedError} `turn_open` for `reject`
-   * @throws {ProjectionBehindError} for `reject`, when nobody can tell in time whether a turn is open
-   * @throws what `store` throws
+   * Never rejects. What comes later among the items finds what came before it open. Refusals: `turn_open`, and
+   * `projection_behind` or `log_unavailable` where nobody can tell in time whether a turn is open.
    */
-  async through(caller: Caller, turn: NewTurn, store: () => Promise<unknown>): Promise<void> {
-    const { refused, settle } = await this.letIn(caller, [turn], (only) => only);
-    if (refused[0] !== undefined) throw refused[0].error;
-    const error = await store().then(
-      () => null,
-      (failure: Error) => failure,
-    );
-    await settle(() => error);
-    if (error !== null) throw error;
-  }
-
-  /** The same for many that are stored together: what comes later in a batch finds what came before it open. */
-  async letIn<T>(
-    caller: Caller,
-    items: readonly T[],
-    turnOf: (item: T) => NewTurn | null,
-  ): Promise<LetIn<T>> {
+  async letIn<T extends Item>(caller: Caller, items: readonly T[]): Promise<LetIn<T>> {
     const admitted: T[] = [];
-    const refused: { item: T; error: Error }[] = [];
+    const refused: { item: T; error: RefusedError }[] = [];
     const claims = new Map<T, TurnClaim>();
     const open = new Map<string, string>();
     for (const item of items) {
-      const turn = turnOf(item);
+      const { turn } = item;
       try {
         if (turn?.mode === 'reject') claims.set(item, await this.claim(caller, turn, open));
         if (turn !== null) open.set(turn.conversationId, turn.messageId);
         admitted.push(item);
       } catch (error) {
-        refused.push({ item, error: error as Error });
+        refused.push({ item, error: refusedBy(error) });
       }
     }
-    const settle = async (errorOf: (item: T) => Error | null) => {
-      for (const [item, claim] of claims) if (neverComes(errorOf(item))) await claim.giveBack();
+    const settle = async (errorOf: (item: T) => RefusedError | null) => {
+      for (const [item, claim] of claims) {
+        const error = errorOf(item);
+        // Where nobody knows whether it was stored, the claim holds until it is certain.
+        if (error !== null && !mayBeDone(error.refusal)) await claim.giveBack();
+      }
       const stored = admitted.filter((item) => errorOf(item) === null);
-      await this.interruptFor(caller, stored.map(turnOf));
+      await this.interruptFor(
+        caller,
+        stored.map(({ turn }) => turn),
+      );
     };
     return { admitted, refused, settle };
   }
@@ -134,9 +128,4 @@ export class DoubleTextingPolicy {
       if (!(error instanceof RefusedError && error.code === 'already_terminal')) throw error;
     }
   }
-}
-
-/** Where nobody knows whether it was stored, the claim holds until it is certain. */
-function neverComes(error: Error | null): boolean {
-  return error !== null && !(error instanceof LogUnavailableError && error.outcome === 'unknown');
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { idempotencyInProgress, RefusedError } from '../refusal.js';
 import { Execution } from './execution.js';
-import { IdempotencyInProgressError, IdempotencyKeyReusedError } from './idempotency.errors.js';
 import type { ReservationStore } from './nats/reservation-store.js';
 import { type Judgement, judge, type StoredResponse } from './reservation.policy.js';
 
@@ -49,8 +49,8 @@ export class Idempotency {
   /**
    * Either the response that was given already, or the right to carry the request out; it must then be ended.
    *
-   * @throws {IdempotencyKeyReusedError}
-   * @throws {IdempotencyInProgressError} when the first one is still running after a while
+   * @throws {RefusedError} `idempotency_key_reused`; `idempotency_in_progress` when the first one is still running after
+   *   a while
    * @throws {LogUnavailableError} when the broker does not answer; nothing was begun
    */
   async begin(request: KeyedRequest): Promise<Begun> {
@@ -60,7 +60,7 @@ export class Idempotency {
       if (other === undefined) return this.lead(request, deadline);
       const leftMs = deadline - performance.now();
       const over = await Promise.race([other, sleep(leftMs, 'late' as const, { ref: false })]);
-      if (over === 'late') throw new IdempotencyInProgressError();
+      if (over === 'late') throw idempotencyInProgress();
     }
   }
 
@@ -97,13 +97,13 @@ export class Idempotency {
         stored === null
           ? { kind: 'take', seed: null }
           : judge(stored.reservation, request.fingerprint, now - seen.at, this.options.leaseMs);
-      if (judgement.kind === 'reused') throw new IdempotencyKeyReusedError();
+      if (judgement.kind === 'reused') throw keyReused();
       if (judgement.kind === 'replay') return judgement;
       if (judgement.kind === 'take') {
         const taken = await this.take(request, judgement.seed, revision, onEnd);
         if (taken !== null) return taken;
       }
-      if (performance.now() >= deadline) throw new IdempotencyInProgressError();
+      if (performance.now() >= deadline) throw idempotencyInProgress();
       await sleep(pollMs);
     }
   }
@@ -122,4 +122,11 @@ export class Idempotency {
     const beatMs = this.options.leaseMs / BEATS_PER_LEASE;
     return { kind: 'execute', execution: new Execution(this.store, claim, beatMs, onEnd, this.logger) };
   }
+}
+
+function keyReused(): RefusedError {
+  return new RefusedError({
+    code: 'idempotency_key_reused',
+    message: 'This Idempotency-Key was used for another request; use a new key for a new request.',
+  });
 }

@@ -24,6 +24,8 @@ export interface LaneLag {
   readonly drainRate: number | null;
 }
 
+type AskListener = () => (lag: ReadonlyMap<Lane, LaneLag>) => void;
+
 const FRESH_FOR_MS = 1_000;
 const TIMEOUT_MS = 2_000;
 
@@ -34,7 +36,7 @@ const TIMEOUT_MS = 2_000;
 export class LaneLagReader {
   private manager: Promise<JetStreamManager> | null = null;
   private readonly settled = new Map<Lane, readonly SettledAt[]>();
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<AskListener>();
   private latest: { at: number; answered: boolean; lag: Promise<ReadonlyMap<Lane, LaneLag>> } | null = null;
 
   constructor(
@@ -43,10 +45,10 @@ export class LaneLagReader {
   ) {}
 
   /**
-   * Calls the listener just before the broker is asked: what is stored from then on, the next reading may not count.
-   * Returns the way to stop listening.
+   * Calls the listener just before the broker is asked: what is stored from then on, the answer may not count. What the
+   * listener returns gets the answer. Returns the way to stop listening.
    */
-  onAsk(listener: () => void): () => void {
+  onAsk(listener: AskListener): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
@@ -58,10 +60,11 @@ export class LaneLagReader {
   read(freshForMs: number = FRESH_FOR_MS): Promise<ReadonlyMap<Lane, LaneLag>> {
     const now = this.nowMs();
     if (this.latest === null || (this.latest.answered && now - this.latest.at >= freshForMs)) {
-      for (const listener of this.listeners) listener();
+      const told = [...this.listeners].map((asked) => asked());
       const latest = { at: now, answered: false, lag: this.ask() };
-      void latest.lag.then(() => {
+      void latest.lag.then((lag) => {
         latest.answered = true;
+        for (const answered of told) answered(lag);
       });
       this.latest = latest;
     }

@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags
 import type { FastifyRequest } from 'fastify';
 import { Timelines } from '../../../operations/timeline/timelines.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
-import { invalidFields, RefusedError } from '../../../submission/refused.error.js';
+import { invalidFields, RefusedError } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { callerOf } from '../../http/admission.hook.js';
 import { ProblemDto } from '../message.dto.js';
@@ -31,7 +31,7 @@ export class TimelineController {
     @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const view = await this.lookup.find(callerOf(request).tenant, id);
-    if (view === null) throw new RefusedError('not_found', `There is no message ${id}.`);
+    if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
     return timelineJson(await this.timelines.ofMessage(id, pageWish(query)));
   }
 
@@ -46,7 +46,8 @@ export class TimelineController {
     const problem = identifier(id);
     if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
     const page = await this.timelines.ofConversation(callerOf(request).tenant, id, pageWish(query));
-    if (page === null) throw new RefusedError('not_found', `There is no conversation ${id}.`);
+    if (page === null)
+      throw new RefusedError({ code: 'not_found', message: `There is no conversation ${id}.` });
     return timelineJson(page);
   }
 }

@@ -11,9 +11,9 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
-import { invalidFields } from '../../../submission/refused.error.js';
+import { invalidFields } from '../../../submission/refusal.js';
 import { isObject } from '../../../submission/submission-rules.policy.js';
-import { SubmitOnce } from '../../../submission/submit-once.js';
+import { SubmitMessage } from '../../../submission/submit-message.js';
 import { traceparentOf } from '../../../submission/trace-parent.policy.js';
 import { callerOf } from '../../http/admission.hook.js';
 import { executionOf } from '../../http/idempotency.hook.js';
@@ -36,7 +36,7 @@ const validSubmission = new ValidRequest(SubmitMessageDto);
 export class ConversationMessagesController {
   constructor(
     private readonly conversations: Conversations,
-    private readonly submitOnce: SubmitOnce,
+    private readonly submitMessage: SubmitMessage,
     @Inject(ConversationReader) private readonly reader: ConversationReader,
   ) {}
 
@@ -61,8 +61,10 @@ export class ConversationMessagesController {
     refuseOther(body['conversation_id'], id);
     const { userId: user_id } = await this.conversations.get(caller, id);
     const submission = submissionOf(validSubmission.transform({ user_id, ...body, conversation_id: id }));
-    const traceparent = traceparentOf(request.headers['traceparent']);
-    const accepted = await this.submitOnce.submit(caller, submission, traceparent, executionOf(request));
+    const accepted = await this.submitMessage.submit(caller, submission, {
+      traceparent: traceparentOf(request.headers['traceparent']),
+      execution: executionOf(request),
+    });
     reply.header('location', `/api/v1/messages/${accepted.id}`);
     return acceptedJson(accepted, submission);
   }

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
-import { invalidFields } from '../../../submission/refused.error.js';
+import { invalidFields } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { callerOf } from '../../http/admission.hook.js';
 import { limitOf } from '../list-messages.dto.js';

@@ -11,7 +11,7 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
-import { invalidFields, RefusedError } from '../../../submission/refused.error.js';
+import { invalidFields, RefusedError } from '../../../submission/refusal.js';
 import { adminOf } from '../../http/admin-caller.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
@@ -111,7 +111,10 @@ export class DeadLettersController {
     const requeued = await this.deadLetters.requeue(adminOf(request), id, reason ?? DEFAULT_REASON);
     if (requeued === 'gone') throw notFound(id);
     if (requeued === 'past_deadline') {
-      throw new RefusedError('deadline_passed', `The deadline of message ${id} has passed: it would expire.`);
+      throw new RefusedError({
+        code: 'deadline_passed',
+        message: `The deadline of message ${id} has passed: it would expire.`,
+      });
     }
     return { requeued: 1, past_deadline: 0, more: false };
   }
@@ -134,5 +137,5 @@ function refuseUnlessMeant(all: boolean, filtered: boolean): void {
 }
 
 function notFound(id: string): RefusedError {
-  return new RefusedError('not_found', `There is no dead letter ${id}.`);
+  return new RefusedError({ code: 'not_found', message: `There is no dead letter ${id}.` });
 }

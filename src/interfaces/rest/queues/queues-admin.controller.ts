@@ -12,7 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { LanePauses } from '../../../dispatch/lanes/lane-pauses.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { AdminChanges } from '../../../log/admin/admin-changes.js';
-import { RefusedError } from '../../../submission/refused.error.js';
+import { RefusedError } from '../../../submission/refusal.js';
 import { adminOf } from '../../http/admin-caller.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -76,10 +76,10 @@ export class QueuesAdminController {
     const { tenant, name: by } = adminOf(request);
     const lane = LANES.find((known) => known === priority);
     if (lane === undefined) {
-      throw new RefusedError(
-        'not_found',
-        `There is no lane ${JSON.stringify(priority)}; there are ${LANES.join(', ')}.`,
-      );
+      throw new RefusedError({
+        code: 'not_found',
+        message: `There is no lane ${JSON.stringify(priority)}; there are ${LANES.join(', ')}.`,
+      });
     }
     const { reason = '' } = validPause.transform(body ?? {}) as PauseDto;
     return { lane: lane as Lane, tenant, data: { by, reason } };

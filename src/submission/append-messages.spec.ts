@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { appendGroups } from './append-groups.policy.js';
+import { appendGroups } from './append-messages.js';
 
 const items = (...sizes: number[]) =>
   sizes.map((size, at) => ({ at, events: Array.from({ length: size }, () => at) }));

@@ -1,0 +1,159 @@
+import type { Lane } from '../domain/message/message.events.js';
+
+/** One thing wrong with a request. `field` is a path as clients write it: `metadata.tags[3]`, `priority`, `limit`. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly reason: string;
+}
+
+interface Told<Code extends string> {
+  /** What is wrong, in a word that programs may rely on. */
+  readonly code: Code;
+  /** For people. */
+  readonly message: string;
+}
+
+type PlainCode =
+  // The caller
+  | 'unauthorized'
+  | 'forbidden'
+  | 'foreign_host'
+  | 'foreign_origin'
+  // The request
+  | 'invalid_json'
+  | 'not_found'
+  | 'already_exists'
+  | 'limit_reached'
+  | 'conversation_full'
+  | 'turn_open'
+  | 'already_terminal'
+  | 'deadline_passed'
+  | 'too_many_conversations'
+  | 'invalid_idempotency_key'
+  | 'idempotency_key_reused'
+  // The service, now
+  | 'idempotency_in_progress'
+  | 'too_many_waiting'
+  | 'outcome_unknown'
+  | 'service_stopping'
+  | 'log_overloaded'
+  | 'log_full'
+  | 'projection_behind'
+  | 'projection_unavailable'
+  | 'internal';
+
+type FieldCode =
+  | 'invalid_fields'
+  | 'malformed_id'
+  | 'invalid_cursor'
+  | 'unknown_model'
+  | 'unknown_conversation'
+  | 'conversation_closed'
+  | 'content_too_large'
+  | 'wrong_state_change';
+
+/** The lane has as many messages waiting as `queue.levels.<lane>.max_size` allows. Nothing was stored. */
+export interface QueueFull extends Told<'queue_full'> {
+  readonly lane: Lane;
+  readonly limit: number;
+  /** Whole seconds after which there is likely to be room. */
+  readonly retryAfterSeconds: number;
+}
+
+/** The broker did not confirm in time. */
+interface LogUnavailable extends Told<'log_unavailable'> {
+  /** Whether the events can have been stored all the same. */
+  readonly outcome: 'not_stored' | 'unknown';
+}
+
+interface EventTooLarge extends Told<'event_too_large'> {
+  readonly bytes: number;
+  readonly limitBytes: number;
+}
+
+/**
+ * Every way in which a request is not served, for whatever protocol it came by. Each protocol maps all of them to its
+ * own form in one function, which the compiler keeps complete.
+ */
+export type Refusal =
+  | Told<PlainCode>
+  | (Told<FieldCode> & { readonly problems: readonly FieldProblem[] })
+  | QueueFull
+  | LogUnavailable
+  | EventTooLarge;
+
+/**
+ * A refusal on its way to whoever asked: thrown, or the result of one message of many. Whoever makes one has stored
+ * nothing, unless its code says that nobody knows.
+ */
+export class RefusedError extends Error {
+  constructor(
+    readonly refusal: Refusal,
+    options?: ErrorOptions,
+  ) {
+    super(refusal.message, options);
+  }
+
+  get code(): Refusal['code'] {
+    return this.refusal.code;
+  }
+}
+
+const SOON_S = 1;
+const LATER_S = 5;
+
+/** After how many seconds the same request may be served; null where that is not a matter of time. */
+export function retryAfterSeconds(refusal: Refusal): number | null {
+  switch (refusal.code) {
+    case 'queue_full':
+      return refusal.retryAfterSeconds;
+    case 'log_full':
+      return LATER_S;
+    case 'idempotency_in_progress':
+    case 'too_many_waiting':
+    case 'outcome_unknown':
+    case 'service_stopping':
+    case 'log_overloaded':
+    case 'log_unavailable':
+    case 'projection_behind':
+    case 'projection_unavailable':
+      return SOON_S;
+    default:
+      return null;
+  }
+}
+
+/** True where it is not the request that is wrong: the service, or what it stands on, could not do it. */
+export function isFailure(refusal: Refusal): boolean {
+  return (
+    retryAfterSeconds(refusal) !== null || refusal.code === 'event_too_large' || refusal.code === 'internal'
+  );
+}
+
+/** True where nobody knows whether it was done all the same. */
+export function mayBeDone(refusal: Refusal): boolean {
+  return refusal.code === 'internal' || (refusal.code === 'log_unavailable' && refusal.outcome === 'unknown');
+}
+
+/** The refusal for fields that break their rules; its message is made of the first one. */
+export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
+  const [first] = problems;
+  const message = first ? `${first.field} ${first.reason}` : 'invalid';
+  return new RefusedError({ code: 'invalid_fields', message, problems });
+}
+
+export function unknownModel(model: string): RefusedError {
+  return new RefusedError({
+    code: 'unknown_model',
+    message: `The model ${JSON.stringify(model)} is not served here; GET /v1/models lists those that are.`,
+    problems: [{ field: 'model', reason: 'is not served here' }],
+  });
+}
+
+/** The first request with this key has no answer yet, or nobody can tell yet what came of it. Nothing was done now. */
+export function idempotencyInProgress(): RefusedError {
+  return new RefusedError({
+    code: 'idempotency_in_progress',
+    message: 'The first request with this Idempotency-Key is not finished; try again shortly.',
+  });
+}
