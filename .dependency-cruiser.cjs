@@ -71,7 +71,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(broker/|.*/(jetstream|nats)/|app/platform\\.module|platform/embedded/nats-)',
+        pathNot:
+          '^src/(broker/|.*/(jetstream|nats)/|app/platform\\.module|platform/embedded/nats-)|\\.spec\\.ts$',
       },
       to: { path: '^node_modules/@nats-io/' },
     },
@@ -81,6 +82,16 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(projection|platform|app)/' },
       to: { path: '^node_modules/(typeorm|pg|@nestjs/typeorm)/' },
+    },
+    {
+      name: 'http-stays-in-interfaces',
+      comment:
+        'Submission and all below it serve every protocol: they know no Fastify and no description of REST.',
+      severity: 'error',
+      from: {
+        path: '^src/(operations|submission|dispatch|conversations|projection|log|broker|platform|domain)/',
+      },
+      to: { path: '^node_modules/(fastify|@fastify|@nestjs/(platform-fastify|swagger))/' },
     },
     {
       name: 'source-does-not-import-tests',

@@ -1,26 +1,35 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { admit } from './admission.hook.js';
+import { CallerProof } from '../../platform/security/caller-proof.js';
+import { CallerGuard } from '../caller.guard.js';
+import { admitBeforeBody } from './admission.hook.js';
 import { ErrorFilter } from './error.filter.js';
 import { acceptJsonOnly } from './json-body.js';
 
 /**
- * What holds for every HTTP request of a process, whatever its roles: who is admitted, which bodies are read, and how
+ * What holds for every request of a process, whatever its roles: who is admitted, which bodies are read, and how
  * failures are told. Leaves out all routes.
  */
-@Module({ providers: [{ provide: APP_FILTER, useClass: ErrorFilter }] })
+@Module({
+  providers: [
+    CallerProof,
+    { provide: APP_GUARD, useClass: CallerGuard },
+    { provide: APP_FILTER, useClass: ErrorFilter },
+  ],
+})
 export class HttpModule implements OnModuleInit {
   constructor(
     private readonly host: HttpAdapterHost,
+    private readonly proof: CallerProof,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
   /** Nest has its routes and parsers set by now, and Fastify is not ready yet: hooks still reach every route. */
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    admit(fastify, this.config);
+    admitBeforeBody(fastify, this.proof);
     acceptJsonOnly(fastify);
     fastify.server.maxConnections = this.config.server.max_connections;
   }

@@ -5,7 +5,7 @@ import type { Idempotency, KeyedRequest } from '../../submission/idempotency/ide
 import { isIdempotencyKey, MAX_KEY_LENGTH } from '../../submission/idempotency/idempotency-key.policy.js';
 import type { StoredResponse } from '../../submission/idempotency/reservation.policy.js';
 import { RefusedError } from '../../submission/refusal.js';
-import { callerOf } from './admission.hook.js';
+import { callerOf } from '../caller.guard.js';
 
 const EXECUTION = Symbol('execution');
 const TOLD_FROM = Symbol('toldFrom');

@@ -3,7 +3,7 @@ import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestj
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LANES } from '../../domain/message/message.events.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
-import { callerOf } from '../http/admission.hook.js';
+import { callerOf } from '../caller.guard.js';
 import { keyedRequest } from '../http/idempotency.hook.js';
 import { ChatCompletions } from './chat-completions.js';
 import { chatRequestOf } from './chat-request.js';

@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Inject,
-  Param,
-  Patch,
-  Post,
-  Put,
-  Req,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Put } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -21,7 +9,6 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
 import type { Caller } from '../../domain/caller.js';
 import { AdminChanges } from '../../log/admin/admin-changes.js';
@@ -30,7 +17,7 @@ import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor
 import { Prioritizer } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule } from '../../submission/preprocessor/tenant-settings.state.js';
 import { RefusedError } from '../../submission/refusal.js';
-import { adminOf } from '../http/admin-caller.js';
+import { AdminOnly, CallerOf } from '../caller.guard.js';
 import {
   ChangeRuleDto,
   NewRuleDto,
@@ -53,6 +40,7 @@ const validDraft = new ValidRequest(NewRuleDto);
 @ApiTags('preprocessor')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@AdminOnly()
 @Controller('api/v1/admin/preprocessor/rules')
 export class AdminPreprocessorRulesController {
   constructor(
@@ -65,8 +53,8 @@ export class AdminPreprocessorRulesController {
   @Get()
   @ApiOperation({ summary: 'List the priority rules' })
   @ApiOkResponse({ type: RuleListDto })
-  list(@Req() request: FastifyRequest): Record<string, unknown> {
-    return { data: [...this.rules(adminOf(request)).values()].map(ruleJson) };
+  list(@CallerOf() caller: Caller): Record<string, unknown> {
+    return { data: [...this.rules(caller).values()].map(ruleJson) };
   }
 
   @Post()
@@ -78,9 +66,8 @@ export class AdminPreprocessorRulesController {
   @ApiCreatedResponse({ type: RuleDto })
   async add(
     @Body(new ValidRequest(NewRuleDto)) dto: NewRuleDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() admin: Caller,
   ): Promise<Record<string, unknown>> {
-    const admin = adminOf(request);
     const rule = ruleOf(dto.id ?? this.sources.newId(), dto, null);
     if (this.rules(admin).has(rule.id)) {
       throw new RefusedError({
@@ -94,8 +81,8 @@ export class AdminPreprocessorRulesController {
   @Get(':id')
   @ApiOperation({ summary: 'Read a priority rule' })
   @ApiOkResponse({ type: RuleDto })
-  find(@Param('id') id: string, @Req() request: FastifyRequest): Record<string, unknown> {
-    return ruleJson(this.known(adminOf(request), id));
+  find(@Param('id') id: string, @CallerOf() caller: Caller): Record<string, unknown> {
+    return ruleJson(this.known(caller, id));
   }
 
   @Put(':id')
@@ -105,9 +92,8 @@ export class AdminPreprocessorRulesController {
   async replace(
     @Param('id') id: string,
     @Body(new ValidRequest(ChangeRuleDto)) dto: ChangeRuleDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() admin: Caller,
   ): Promise<Record<string, unknown>> {
-    const admin = adminOf(request);
     this.known(admin, id);
     return this.set(admin, ruleOf(id, dto, null));
   }
@@ -119,9 +105,8 @@ export class AdminPreprocessorRulesController {
   async change(
     @Param('id') id: string,
     @Body(new ValidRequest(ChangeRuleDto)) dto: ChangeRuleDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() admin: Caller,
   ): Promise<Record<string, unknown>> {
-    const admin = adminOf(request);
     return this.set(admin, ruleOf(id, dto, this.known(admin, id).rule));
   }
 
@@ -129,8 +114,7 @@ export class AdminPreprocessorRulesController {
   @HttpCode(204)
   @ApiOperation({ summary: 'Remove a priority rule' })
   @ApiNoContentResponse()
-  async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
-    const admin = adminOf(request);
+  async remove(@Param('id') id: string, @CallerOf() admin: Caller): Promise<void> {
     this.known(admin, id);
     await this.changes.record(admin.tenant, id, 'llmq.admin.priority-rule-removed.v1', { by: admin.name });
   }
@@ -146,9 +130,8 @@ export class AdminPreprocessorRulesController {
   @ApiOkResponse({ type: TrialDto })
   async tryOut(
     @Body(new ValidRequest(TryRulesDto)) dto: TryRulesDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() { tenant, mostUrgent }: Caller,
   ): Promise<Record<string, unknown>> {
-    const { tenant, mostUrgent } = adminOf(request);
     const trial = await this.prioritizer.try(
       {
         ...{ tenant, mostUrgent, userId: dto.user_id ?? '' },

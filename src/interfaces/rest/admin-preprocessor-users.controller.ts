@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Put, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -8,14 +8,13 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/caller.js';
 import { AdminChanges } from '../../log/admin/admin-changes.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import type { UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
 import { invalidFields, RefusedError } from '../../submission/refusal.js';
 import { identifier } from '../../submission/submission-rules.policy.js';
-import { adminOf } from '../http/admin-caller.js';
+import { AdminOnly, CallerOf } from '../caller.guard.js';
 import { SetUserPriorityDto, UserPriorityDto, UserPriorityListDto } from './admin-preprocessor.dto.js';
 import { userPriorityJson } from './admin-preprocessor.json.js';
 import { ProblemDto } from './message.dto.js';
@@ -27,6 +26,7 @@ const MAX_USERS = 10_000;
 @ApiTags('preprocessor')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@AdminOnly()
 @Controller('api/v1/admin/preprocessor/user-priorities')
 export class AdminPreprocessorUsersController {
   constructor(
@@ -37,8 +37,8 @@ export class AdminPreprocessorUsersController {
   @Get()
   @ApiOperation({ summary: "List users' default priorities" })
   @ApiOkResponse({ type: UserPriorityListDto })
-  list(@Req() request: FastifyRequest): Record<string, unknown> {
-    return { data: [...this.users(adminOf(request)).values()].map(userPriorityJson) };
+  list(@CallerOf() caller: Caller): Record<string, unknown> {
+    return { data: [...this.users(caller).values()].map(userPriorityJson) };
   }
 
   @Put(':user_id')
@@ -48,9 +48,8 @@ export class AdminPreprocessorUsersController {
   async set(
     @Param('user_id') userId: string,
     @Body(new ValidRequest(SetUserPriorityDto)) { priority }: SetUserPriorityDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() admin: Caller,
   ): Promise<Record<string, unknown>> {
-    const admin = adminOf(request);
     const reason = identifier(userId);
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
     const users = this.users(admin);
@@ -70,8 +69,7 @@ export class AdminPreprocessorUsersController {
   @HttpCode(204)
   @ApiOperation({ summary: "Remove a user's default priority" })
   @ApiNoContentResponse()
-  async remove(@Param('user_id') userId: string, @Req() request: FastifyRequest): Promise<void> {
-    const admin = adminOf(request);
+  async remove(@Param('user_id') userId: string, @CallerOf() admin: Caller): Promise<void> {
     if (!this.users(admin).has(userId)) {
       throw new RefusedError({
         code: 'not_found',

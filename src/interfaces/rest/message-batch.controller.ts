@@ -12,7 +12,7 @@ import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import { SubmitMessage, type SubmitResult } from '../../submission/submit-message.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
-import { callerOf } from '../http/admission.hook.js';
+import { callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { inSlices } from './in-slices.js';
 import { ApiLaneFull } from './lane-full.response.js';

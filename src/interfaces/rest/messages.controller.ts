@@ -22,6 +22,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../domain/caller.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
@@ -30,7 +31,7 @@ import { MessageLookup } from '../../submission/message-lookup.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
-import { callerOf } from '../http/admission.hook.js';
+import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { FindMessageDto } from './find-message.dto.js';
 import { ApiLaneFull } from './lane-full.response.js';
@@ -104,10 +105,10 @@ export class MessagesController {
   async find(
     @Param('id', MessageIdPipe) id: string,
     @Query(new ValidRequest(FindMessageDto)) query: FindMessageDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Record<string, unknown>> {
-    const { tenant } = callerOf(request);
+    const { tenant } = caller;
     const waitMs = query.wait === undefined ? 0 : (waitDuration(query.wait) ?? 0);
     const view =
       waitMs > 0
@@ -128,9 +129,9 @@ export class MessagesController {
   @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
   async remove(
     @Param('id', MessageIdPipe) id: string,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
+    return messageJson(await this.cancelMessage.cancel(caller, id, BY_CLIENT));
   }
 
   @Post(':id/cancel')
@@ -140,9 +141,9 @@ export class MessagesController {
   @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
   async cancel(
     @Param('id', MessageIdPipe) id: string,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return messageJson(await this.cancelMessage.cancel(callerOf(request), id, BY_CLIENT));
+    return messageJson(await this.cancelMessage.cancel(caller, id, BY_CLIENT));
   }
 
   @Get()
@@ -150,9 +151,9 @@ export class MessagesController {
   @ApiOkResponse({ type: MessagePageDto })
   async list(
     @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const filter = filterOf(callerOf(request).tenant, query);
+    const filter = filterOf(caller.tenant, query);
     const limit = limitOf(query);
     return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
   }

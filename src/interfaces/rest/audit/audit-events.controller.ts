@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiDefaultResponse,
@@ -7,7 +7,8 @@ import {
   ApiProduces,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { endLine, eventFeed, eventLine, type FeedSource } from '../../../operations/timeline/event-feed.js';
 import type { EventFilter } from '../../../operations/timeline/event-filter.policy.js';
@@ -17,7 +18,7 @@ import { EventIndex } from '../../../projection/read/event-index.js';
 import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
 import { type Waiting, WaitingRequests } from '../../../submission/waiting-requests.js';
-import { adminOf } from '../../http/admin-caller.js';
+import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
@@ -27,6 +28,7 @@ import { LineStream } from './line-stream.js';
 @ApiTags('audit')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@AdminOnly()
 @Controller('api/v1/audit')
 export class AuditEventsController {
   private readonly source: FeedSource;
@@ -55,10 +57,9 @@ export class AuditEventsController {
   @ApiOkResponse({ schema: { type: 'string' } })
   async events(
     @Query(new ValidRequest(AuditEventsDto)) query: AuditEventsDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const caller = adminOf(request);
     const waiting = this.waiting.enter(reply.raw);
     try {
       await this.stream(reply, eventFilterOf(caller.tenant, query), Number(query.after ?? 0), waiting);

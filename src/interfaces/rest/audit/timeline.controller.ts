@@ -1,11 +1,11 @@
-import { Controller, Get, Param, Query, Req } from '@nestjs/common';
+import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { Timelines } from '../../../operations/timeline/timelines.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
-import { callerOf } from '../../http/admission.hook.js';
+import { CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { MessageIdPipe } from '../message-id.pipe.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -28,9 +28,9 @@ export class TimelineController {
   async ofMessage(
     @Param('id', MessageIdPipe) id: string,
     @Query(new ValidRequest(TimelineQueryDto)) query: TimelineQueryDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const view = await this.lookup.find(callerOf(request).tenant, id);
+    const view = await this.lookup.find(caller.tenant, id);
     if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
     return timelineJson(await this.timelines.ofMessage(id, pageWish(query)));
   }
@@ -41,11 +41,11 @@ export class TimelineController {
   async ofConversation(
     @Param('id') id: string,
     @Query(new ValidRequest(TimelineQueryDto)) query: TimelineQueryDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const problem = identifier(id);
     if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
-    const page = await this.timelines.ofConversation(callerOf(request).tenant, id, pageWish(query));
+    const page = await this.timelines.ofConversation(caller.tenant, id, pageWish(query));
     if (page === null)
       throw new RefusedError({ code: 'not_found', message: `There is no conversation ${id}.` });
     return timelineJson(page);

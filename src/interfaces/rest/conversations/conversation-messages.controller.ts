@@ -9,13 +9,14 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { invalidFields } from '../../../submission/refusal.js';
 import { isObject } from '../../../submission/submission-rules.policy.js';
 import { SubmitMessage } from '../../../submission/submit-message.js';
 import { traceparentOf } from '../../../submission/trace-parent.policy.js';
-import { callerOf } from '../../http/admission.hook.js';
+import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
 import { ApiLaneFull } from '../lane-full.response.js';
 import { limitOf } from '../list-messages.dto.js';
@@ -77,9 +78,8 @@ export class ConversationMessagesController {
   async list(
     @Param('id', ConversationIdPipe) id: string,
     @Query(new ValidRequest(ListTurnsDto)) query: ListTurnsDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const caller = callerOf(request);
     await this.conversations.get(caller, id);
     const order = query.order ?? 'newest_first';
     const { tenant } = caller;

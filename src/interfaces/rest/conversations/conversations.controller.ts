@@ -24,10 +24,11 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { EraseConversation } from '../../../submission/conversations/erase-conversation.js';
-import { callerOf } from '../../http/admission.hook.js';
+import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
@@ -78,9 +79,9 @@ export class ConversationsController {
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
     @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const filter = filterOf(callerOf(request).tenant, query);
+    const filter = filterOf(caller.tenant, query);
     return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
   }
 
@@ -89,9 +90,9 @@ export class ConversationsController {
   @ApiOkResponse({ type: ConversationDto })
   async find(
     @Param('id', ConversationIdPipe) id: string,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return conversationJson(await this.conversations.get(callerOf(request), id));
+    return conversationJson(await this.conversations.get(caller, id));
   }
 
   @Patch(':id')
@@ -104,9 +105,9 @@ export class ConversationsController {
   async change(
     @Param('id', ConversationIdPipe) id: string,
     @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return conversationJson(await this.conversations.change(callerOf(request), id, changeOf(body)));
+    return conversationJson(await this.conversations.change(caller, id, changeOf(body)));
   }
 
   @Put(':id')
@@ -116,9 +117,9 @@ export class ConversationsController {
   put(
     @Param('id', ConversationIdPipe) id: string,
     @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return this.change(id, body, request);
+    return this.change(id, body, caller);
   }
 
   @Put(':id/state')
@@ -131,9 +132,9 @@ export class ConversationsController {
   async move(
     @Param('id', ConversationIdPipe) id: string,
     @Body(new ValidRequest(MoveConversationDto)) { state }: MoveConversationDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const moved = await this.conversations.change(callerOf(request), id, { changes: {}, state });
+    const moved = await this.conversations.change(caller, id, { changes: {}, state });
     return conversationJson(moved);
   }
 
@@ -148,9 +149,9 @@ export class ConversationsController {
   @ApiAcceptedResponse({ type: ErasedConversationDto })
   async erase(
     @Param('id', ConversationIdPipe) id: string,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const messages = await this.eraseConversation.erase(callerOf(request), id);
+    const messages = await this.eraseConversation.erase(caller, id);
     return { id, state: 'erased', messages };
   }
 }

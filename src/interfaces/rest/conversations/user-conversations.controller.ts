@@ -1,10 +1,10 @@
-import { Controller, Get, Inject, Param, Query, Req } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { invalidFields } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
-import { callerOf } from '../../http/admission.hook.js';
+import { CallerOf } from '../../caller.guard.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -25,11 +25,11 @@ export class UserConversationsController {
   async list(
     @Param('user_id') userId: string,
     @Query(new ValidRequest(ListUserConversationsDto)) query: ListUserConversationsDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const reason = identifier(userId);
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
-    const filter = filterOf(callerOf(request).tenant, { ...query, user_id: userId });
+    const filter = filterOf(caller.tenant, { ...query, user_id: userId });
     return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
   }
 }

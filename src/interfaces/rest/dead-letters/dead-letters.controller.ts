@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -8,11 +8,11 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError } from '../../../submission/refusal.js';
-import { adminOf } from '../../http/admin-caller.js';
+import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
 import { messageJson } from '../message.json.js';
@@ -36,6 +36,7 @@ const validOne = new ValidRequest(RequeueOneDto);
 @ApiTags('dead letters')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@AdminOnly()
 @Controller('api/v1/admin/dead-letters')
 export class DeadLettersController {
   constructor(
@@ -48,9 +49,9 @@ export class DeadLettersController {
   @ApiOkResponse({ type: DeadLetterPageDto })
   async list(
     @Query(new ValidRequest(ListDeadLettersDto)) query: ListDeadLettersDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const filter = filterOf(adminOf(request).tenant, query);
+    const filter = filterOf(caller.tenant, query);
     const limit = limitOf(query);
     return deadLetterPageJson(await this.deadLetters.list(filter, limit, query.cursor ?? null));
   }
@@ -60,9 +61,9 @@ export class DeadLettersController {
   @ApiOkResponse({ type: DeadLetterDetailDto })
   async find(
     @Param('id', MessageIdPipe) id: string,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const { tenant } = adminOf(request);
+    const { tenant } = caller;
     const letter = await this.deadLetters.find(tenant, id);
     const view = letter && (await this.lookup.find(tenant, id));
     if (letter === null || view === null) throw notFound(id);
@@ -82,9 +83,8 @@ export class DeadLettersController {
   @ApiOkResponse({ type: RequeuedDto })
   async requeueAll(
     @Body(new ValidRequest(RequeueDto)) body: RequeueDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const caller = adminOf(request);
     const filter = filterOf(caller.tenant, body);
     const { all, limit, reason } = body;
     refuseUnlessMeant(all === true, Object.values(filter).filter((value) => value !== undefined).length > 1);
@@ -105,10 +105,10 @@ export class DeadLettersController {
   async requeue(
     @Param('id', MessageIdPipe) id: string,
     @Body() body: unknown,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const { reason } = validOne.transform(body ?? {});
-    const requeued = await this.deadLetters.requeue(adminOf(request), id, reason ?? DEFAULT_REASON);
+    const requeued = await this.deadLetters.requeue(caller, id, reason ?? DEFAULT_REASON);
     if (requeued === 'gone') throw notFound(id);
     if (requeued === 'past_deadline') {
       throw new RefusedError({
@@ -123,8 +123,8 @@ export class DeadLettersController {
   @HttpCode(204)
   @ApiOperation({ summary: 'Take a dead letter off the list; the message stays readable' })
   @ApiNoContentResponse()
-  async discard(@Param('id', MessageIdPipe) id: string, @Req() request: FastifyRequest): Promise<void> {
-    if (!(await this.deadLetters.discard(adminOf(request), id, DEFAULT_REASON))) throw notFound(id);
+  async discard(@Param('id', MessageIdPipe) id: string, @CallerOf() caller: Caller): Promise<void> {
+    if (!(await this.deadLetters.discard(caller, id, DEFAULT_REASON))) throw notFound(id);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -8,12 +8,12 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
 import { LanePauses } from '../../../dispatch/lanes/lane-pauses.js';
+import type { Caller } from '../../../domain/caller.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { AdminChanges } from '../../../log/admin/admin-changes.js';
 import { RefusedError } from '../../../submission/refusal.js';
-import { adminOf } from '../../http/admin-caller.js';
+import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { LanePauseDto, PauseDto } from './queues.dto.js';
@@ -25,6 +25,7 @@ const validPause = new ValidRequest(PauseDto);
 @ApiTags('admin')
 @ApiBearerAuth()
 @ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@AdminOnly()
 @Controller('api/v1/admin/queues')
 export class QueuesAdminController {
   constructor(
@@ -45,9 +46,9 @@ export class QueuesAdminController {
   async pause(
     @Param('priority') priority: string,
     @Body() body: unknown,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const { lane, ...event } = this.change(request, priority, body);
+    const { lane, ...event } = this.change(caller, priority, body);
     if (!this.pauses.isPaused(lane)) {
       await this.changes.record(event.tenant, lane, 'llmq.admin.lane-paused.v1', { lane, ...event.data });
     }
@@ -63,17 +64,16 @@ export class QueuesAdminController {
   async resume(
     @Param('priority') priority: string,
     @Body() body: unknown,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const { lane, ...event } = this.change(request, priority, body);
+    const { lane, ...event } = this.change(caller, priority, body);
     if (this.pauses.isPaused(lane)) {
       await this.changes.record(event.tenant, lane, 'llmq.admin.lane-resumed.v1', { lane, ...event.data });
     }
     return pauseJson(lane, this.pauses.pauseOf(lane));
   }
 
-  private change(request: FastifyRequest, priority: string, body: unknown) {
-    const { tenant, name: by } = adminOf(request);
+  private change({ tenant, name: by }: Caller, priority: string, body: unknown) {
     const lane = LANES.find((known) => known === priority);
     if (lane === undefined) {
       throw new RefusedError({

@@ -1,9 +1,9 @@
-import { Controller, Get, Query, Req } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../../domain/caller.js';
 import { QueueStats } from '../../../operations/queues/queue-stats.js';
 import { QueueStatus } from '../../../operations/queues/queue-status.js';
-import { callerOf } from '../../http/admission.hook.js';
+import { CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto } from './queues.dto.js';
@@ -36,9 +36,9 @@ export class QueuesController {
   @ApiOkResponse({ type: QueueStatsDto })
   async inSpan(
     @Query(new ValidRequest(QueueStatsQueryDto)) query: QueueStatsQueryDto,
-    @Req() request: FastifyRequest,
+    @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const range = query.time_range ?? '1h';
-    return statsJson(range, await this.stats.of(callerOf(request).tenant, range));
+    return statsJson(range, await this.stats.of(caller.tenant, range));
   }
 }
