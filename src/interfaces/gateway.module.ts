@@ -18,20 +18,19 @@ import { OnlyOpenTurn } from '../submission/conversations/only-open-turn.js';
 import { MessageLookup } from '../submission/message-lookup.js';
 import { PreprocessorModule } from '../submission/preprocessor/preprocessor.module.js';
 import { SubmitMessage } from '../submission/submit-message.js';
-import { WaitingRequests } from '../submission/waiting-requests.js';
+import { AnswerWait } from '../submission/waiting/answer-wait.js';
+import { SubmitAndListen } from '../submission/waiting/submit-and-listen.js';
+import { WaitingRequests } from '../submission/waiting/waiting-requests.js';
 import { HttpModule } from './http/http.module.js';
 import { IdempotentRequestsModule } from './http/idempotent-requests.module.js';
-import { AnswerWait } from './openai/answer-wait.js';
 import { ChatCompletionsController } from './openai/chat-completions.controller.js';
 import { ChatCompletions } from './openai/chat-completions.js';
-import { ChatSubmission } from './openai/chat-submission.js';
 import { ModelsController } from './openai/models.controller.js';
 import { AdminPreprocessorRulesController } from './rest/admin-preprocessor-rules.controller.js';
 import { AdminPreprocessorUsersController } from './rest/admin-preprocessor-users.controller.js';
 import { ConversationMessagesController } from './rest/conversations/conversation-messages.controller.js';
 import { ConversationsController } from './rest/conversations/conversations.controller.js';
 import { UserConversationsController } from './rest/conversations/user-conversations.controller.js';
-import { LongPoll } from './rest/long-poll.js';
 import { MessageBatchController } from './rest/message-batch.controller.js';
 import { MessagesController } from './rest/messages.controller.js';
 
@@ -77,10 +76,9 @@ import { MessagesController } from './rest/messages.controller.js';
     MessageLookup,
     MessageWaits,
     WaitingRequests,
-    LongPoll,
     AnswerWait,
     ChatCompletions,
-    ChatSubmission,
+    SubmitAndListen,
   ],
   exports: [SubmitMessage, MessageLookup, WaitingRequests],
 })

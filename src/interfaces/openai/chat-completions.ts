@@ -2,16 +2,22 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
-import { Doorbell } from '../../submission/doorbell.js';
-import { type Waiting, WaitingRequests } from '../../submission/waiting-requests.js';
-import { AnswerWait } from './answer-wait.js';
+import { AnswerWait } from '../../submission/waiting/answer-wait.js';
+import { type Order, SubmitAndListen, type Submitted } from '../../submission/waiting/submit-and-listen.js';
+import { type Waiting, WaitingRequests } from '../../submission/waiting/waiting-requests.js';
+import { tellIdempotency } from '../http/idempotency.hook.js';
+import type { ChatRequest } from './chat-request.js';
 import { ChatStream, type StreamEnd } from './chat-stream.js';
-import { type ChatOrder, ChatSubmission } from './chat-submission.js';
 import { completionFrame, completionJson } from './completion.json.js';
 import { EventStream } from './event-stream.js';
 import { type FailedAnswer, failedAnswer } from './failed-answer.policy.js';
 import { openAiErrorType } from './openai-error.js';
+
+export interface ChatOrder extends Omit<Order, 'submission'> {
+  readonly chat: ChatRequest;
+}
 
 /** Under the idle time-outs of common proxies (30 s and more). */
 const HEARTBEAT_MS = 15_000;
@@ -23,10 +29,11 @@ const HEARTBEAT_MS = 15_000;
 @Injectable()
 export class ChatCompletions {
   constructor(
-    private readonly submissions: ChatSubmission,
+    private readonly submitAndListen: SubmitAndListen,
     private readonly waitingRequests: WaitingRequests,
     private readonly answerWait: AnswerWait,
     @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -41,12 +48,9 @@ export class ChatCompletions {
   }
 
   private async whole(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
-    // Listening begins before the message exists: whatever is said of it is then heard.
-    const listen = (id: string) => new Doorbell(this.answers, id, waiting.signal);
-    const { accepted, listening: doorbell, isNew } = await this.submissions.submit(order, reply, listen);
+    const { accepted, completion } = await this.submit(order, reply, waiting, () => null);
     const messageId = accepted.id;
-    if (!isNew) doorbell.doubt();
-    const end = await this.answerWait.ended(messageId, doorbell, waiting.signal);
+    const end = await this.answerWait.ended(completion);
     if (end?.type === 'llmq.message.completed.v1') {
       const frame = completionFrame(accepted, end.data.model);
       void reply.send(completionJson(frame, end));
@@ -59,14 +63,9 @@ export class ChatCompletions {
   private async stream(order: ChatOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
     const { signal } = waiting;
     const { chat } = order;
-    const listen = (id: string) => ({
-      doorbell: new Doorbell(this.answers, id, signal),
-      chunks: this.answers.chunks(id, signal),
-    });
-    const { accepted, listening, isNew } = await this.submissions.submit(order, reply, listen);
-    const { doorbell, chunks } = listening;
+    const listen = (id: string) => this.answers.chunks(id, signal);
+    const { accepted, completion, listening: chunks } = await this.submit(order, reply, waiting, listen);
     const messageId = accepted.id;
-    if (!isNew) doorbell.doubt();
     const out = new EventStream(reply.raw, headersSoFar(reply));
     const stream = new ChatStream(out, {
       frame: completionFrame(accepted, chat.submission.request.model ?? ''),
@@ -75,12 +74,30 @@ export class ChatCompletions {
       onBegun: () => waiting.begun(),
       onPiecesLost: (error) => this.logger.warn({ err: error, messageId }, 'lost the pieces of an answer'),
     });
-    const end = await stream.run(chunks, this.answerWait.ended(messageId, doorbell, signal), signal);
+    const end = await stream.run(chunks, this.answerWait.ended(completion), signal);
     const failed = streamFailure(end, messageId, waiting);
     if (out.begun) reply.hijack();
     if (failed === null) return;
     if (out.begun) out.fail(errorBody(messageId, failed));
     else refuse(reply, messageId, failed);
+  }
+
+  private async submit<L>(
+    { caller, chat, traceparent, keyed }: ChatOrder,
+    reply: FastifyReply,
+    { signal }: Waiting,
+    listen: (messageId: string) => L,
+  ): Promise<Submitted<L>> {
+    const { submission } = chat;
+    const submitted = await this.submitAndListen.submit(
+      { caller, submission, traceparent, keyed },
+      {
+        ...{ signal, listen },
+        onKey: (replayed) => tellIdempotency(reply, replayed, this.config.queue.idempotency_ttl_ms),
+      },
+    );
+    reply.header('x-llmq-message-id', submitted.accepted.id);
+    return submitted;
   }
 }
 

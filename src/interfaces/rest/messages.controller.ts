@@ -31,12 +31,12 @@ import { MessageLookup } from '../../submission/message-lookup.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
 import { traceparentOf } from '../../submission/trace-parent.policy.js';
+import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { FindMessageDto } from './find-message.dto.js';
 import { ApiLaneFull } from './lane-full.response.js';
 import { filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
-import { LongPoll } from './long-poll.js';
 import {
   AcceptedMessageDto,
   MessageDto,
@@ -65,7 +65,7 @@ export class MessagesController {
     private readonly submitMessage: SubmitMessage,
     private readonly cancelMessage: CancelMessage,
     private readonly lookup: MessageLookup,
-    private readonly longPoll: LongPoll,
+    private readonly answerWait: AnswerWait,
     @Inject(MessageReader) private readonly reader: MessageReader,
     @Inject(MessageWaits) private readonly waits: MessageWaits,
   ) {}
@@ -112,7 +112,7 @@ export class MessagesController {
     const waitMs = query.wait === undefined ? 0 : (waitDuration(query.wait) ?? 0);
     const view =
       waitMs > 0
-        ? await this.longPoll.find(tenant, id, waitMs, reply.raw)
+        ? await this.answerWait.find(tenant, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
     if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
     // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.

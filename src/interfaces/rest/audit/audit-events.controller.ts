@@ -17,7 +17,7 @@ import { EVENT_LOG } from '../../../platform/tokens.js';
 import { EventIndex } from '../../../projection/read/event-index.js';
 import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
-import { type Waiting, WaitingRequests } from '../../../submission/waiting-requests.js';
+import { type Waiting, WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';

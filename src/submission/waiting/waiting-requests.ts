@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
-import { RefusedError } from './refusal.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { RefusedError } from '../refusal.js';
 
 /** The part of the shutdown limit that answers under way may take; the rest is for the worker and the connections. */
 const GRACE_SHARE = 1 / 3;

@@ -1,4 +1,4 @@
-import type { AnswerListener, CompletionNotice } from '../dispatch/answers/answers.port.js';
+import type { AnswerListener, CompletionNotice } from '../../dispatch/answers/answers.port.js';
 
 /**
  * - a notice: the message has ended, and its terminal event lies there.
@@ -7,15 +7,23 @@ import type { AnswerListener, CompletionNotice } from '../dispatch/answers/answe
  */
 export type Woken = CompletionNotice | 'uncertain' | 'over';
 
-/** Rings when there is reason to look: the notice, a connection that may have lost it, or the end of the wait. */
-export class Doorbell {
+/**
+ * Wakes whoever waits for the end of one message: by the notice, by doubt whether one was lost (the connection was away,
+ * or the message was there before anybody listened), or by the end of the wait.
+ */
+export class CompletionSignal {
   /** Resolves null when the signal aborts first. */
   readonly notice: Promise<CompletionNotice | null>;
   private isUncertain = false;
   private wake: () => void = () => undefined;
 
   /** @param after the end of an earlier life of a message that was requeued: it is not told again */
-  constructor(answers: AnswerListener, messageId: string, signal: AbortSignal, after = 0) {
+  constructor(
+    answers: AnswerListener,
+    readonly messageId: string,
+    readonly signal: AbortSignal,
+    after = 0,
+  ) {
     this.notice = answers.completion(messageId, {
       ...{ signal, after },
       onUncertain: () => this.doubt(),
@@ -30,7 +38,7 @@ export class Doorbell {
     this.wake();
   }
 
-  /** Resolves when there was uncertainty since the last time; for one who waits at a time. */
+  /** Resolves when there was uncertainty since the last time. One caller waits at a time. */
   async uncertain(): Promise<'uncertain'> {
     const woken = new Promise<void>((resolve) => {
       this.wake = resolve;
@@ -40,7 +48,7 @@ export class Doorbell {
     return 'uncertain';
   }
 
-  ring(): Promise<Woken> {
+  next(): Promise<Woken> {
     return Promise.race([this.notice.then((notice): Woken => notice ?? 'over'), this.uncertain()]);
   }
 }
