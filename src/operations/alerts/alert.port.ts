@@ -1,11 +1,11 @@
-/** Something that a person should hear of. What else it has, its kind says. */
+/** Something that a person should know. Each type has further fields. */
 export interface Alert {
   readonly type: 'dead_letter' | 'projection_stopped';
   /** The same for every delivery of this alert. */
   readonly id: string;
 }
 
-/** Where an alert goes. Each way succeeds or fails on its own, so that one that is down does not hold up the other. */
+/** Where an alert goes. Each receiver succeeds or fails on its own: one that is down does not delay the other. */
 export interface AlertReceiver {
   readonly name: 'subject' | 'webhook';
   /** How long `deliver` may take, in milliseconds. */

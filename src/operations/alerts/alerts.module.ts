@@ -5,7 +5,7 @@ import { NATS } from '../../platform/tokens.js';
 import { ALERT_RECEIVERS } from './alert.port.js';
 import { alertReceivers } from './nats/alert-receivers.js';
 
-/** Where alerts go: a subject of NATS, and the webhook where one is configured. Left out: who raises them, and when again. */
+/** Where alerts go: a subject of NATS, and the webhook where one is configured. Leaves out what raises alerts and retries them. */
 @Module({
   providers: [
     { provide: ALERT_RECEIVERS, inject: [NATS, SERVICE_CONFIG, SOURCES], useFactory: alertReceivers },

@@ -23,8 +23,8 @@ export interface ProjectionStoppedAlert extends Alert {
 }
 
 /**
- * Tells every receiver that the projection has stopped, again and again until it takes it, or the process ends: the next
- * one stops at the same event and tells it anew, under the same id.
+ * Tells every receiver that the projection has stopped, and retries until the receiver takes it or the process ends.
+ * After a restart the projection stops at the same event, and the alert is sent again under the same id.
  */
 @Injectable()
 export class ProjectionAlarm implements OnApplicationShutdown {

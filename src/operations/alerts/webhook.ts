@@ -6,12 +6,12 @@ const PREFIX = 'whsec_';
 
 export interface WebhookOptions {
   readonly url: string;
-  /** Null sends unsigned. */
+  /** Null: webhooks are not signed. */
   readonly secret: string | null;
   readonly timeoutMs: number;
 }
 
-/** One receiver of alerts. It may get an alert more than once, under the same `webhook-id`. */
+/** Sends alerts by POST. The other side may get an alert more than once, under the same `webhook-id`. */
 export class Webhook {
   constructor(private readonly options: WebhookOptions) {}
 

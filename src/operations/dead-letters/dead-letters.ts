@@ -15,21 +15,21 @@ import {
 import type { Page } from '../../projection/read/page.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 
-/** Read and put back at once; each page's events share a few writes of the log. */
+/** Messages that are requeued at once: the events of a page share a few writes of the log. */
 const PAGE = 500;
 
 export interface Requeued {
   readonly requeued: number;
   /** Their deadline has passed: they would expire instead of being run, so they stay dead letters. */
   readonly pastDeadline: number;
-  /** There are more that the filter matches; ask again. */
+  /** The filter matches more than these: call again. */
   readonly more: boolean;
 }
 
 /**
- * What admins do with messages that failed for good. Each command is an event of the message's, stored once for each
- * death of it however many ask for it: the projection says whether it is still dead, and for the moment until that
- * knows, the append's key does.
+ * The commands of admins on messages that failed for good. Each command is an event of the message. However often it is
+ * given, the event is stored once for each failure: the projection says whether the message is still a dead letter, and
+ * until the projection knows, the deduplication key of the append refuses a second one.
  */
 @Injectable()
 export class DeadLetters {
@@ -46,7 +46,7 @@ export class DeadLetters {
     return this.reader.list(filter, 'newest_first', limit, cursor);
   }
 
-  /** As the log has it now; null for what is no dead letter of the tenant's. */
+  /** With everything that is in the log now; null if the tenant has no such dead letter. */
   async find(tenant: string, messageId: string): Promise<DeadLetter | null> {
     await this.reach(await this.log.lastSequence());
     return this.reader.find(tenant, messageId);
@@ -71,8 +71,8 @@ export class DeadLetters {
   }
 
   /**
-   * In the order in which they failed, and at most `limit`: turns of a conversation come back in theirs. Those that fail
-   * again meanwhile are not put back a second time.
+   * At most `limit`, in the order in which they failed, so that turns of a conversation keep their order. A message that
+   * fails again meanwhile is not requeued a second time.
    */
   async requeueAll(
     caller: Caller,
@@ -94,7 +94,7 @@ export class DeadLetters {
         return received === null ? [] : [{ letter, received }];
       });
       const wanted = there.filter(({ received }) => !this.isPastDeadline(received));
-      // Begun in their order, which is that of the log then.
+      // The appends begin in this order, so the log has the events in this order.
       const sequences = await Promise.all(
         wanted.map(({ letter, received }) => this.putBack(letter, received, caller, reason)),
       );
@@ -119,7 +119,7 @@ export class DeadLetters {
     return true;
   }
 
-  /** Null when the log does not hold it any more. */
+  /** Null if it was erased from the log. */
   private async receptionOf({ receivedSequence }: DeadLetter): Promise<MessageReceived | null> {
     const stored = await this.log.get(receivedSequence);
     return stored?.event.type === 'llmq.message.received.v1' ? stored.event : null;
@@ -129,7 +129,7 @@ export class DeadLetters {
     return deadline !== null && Date.parse(deadline) <= this.sources.nowMs();
   }
 
-  /** Resolves with where it lies in the log. Nothing is awaited before the append begins. */
+  /** Resolves with the event's sequence. It awaits nothing before the append begins: the caller relies on the order. */
   private async putBack(
     letter: DeadLetter,
     { data: received, traceparent }: MessageReceived,
@@ -151,7 +151,7 @@ export class DeadLetters {
     return { messageId, tenant, lane: priority, now, newId: this.sources.newId, traceparent };
   }
 
-  /** Who looks at the list afterwards sees what was done. A projection that is behind only delays that. */
+  /** Waits for the projection, so that a list that is read afterwards shows the change. Gives up after a while. */
   private async reach(sequence: number): Promise<void> {
     await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
   }

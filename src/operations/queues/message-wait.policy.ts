@@ -4,7 +4,7 @@ import type { MessageStatus } from '../../domain/message/message.state.js';
 export const WAITS_FOR = ['slot', 'endpoint', 'turn', 'schedule', 'paused'] as const;
 export type WaitsFor = (typeof WAITS_FOR)[number];
 
-/** How a message waits, for who asks about it. */
+/** How a message waits, as its client is told. */
 export interface MessageWait {
   /** 1 for the next of its lane; null where it has no place in one. */
   readonly position: number | null;
@@ -15,7 +15,7 @@ export interface MessageWait {
 
 export const NO_WAIT: MessageWait = { position: null, etaSeconds: null, waitingFor: null };
 
-/** Where it stands in its lane, from the tables. Structurally the projection's `PlaceInLane`. */
+/** Its place in its lane, from the tables: the same fields as the projection's `PlaceInLane`. */
 export interface Place {
   readonly ahead: number;
   readonly more: boolean;
@@ -45,8 +45,8 @@ export interface WaitFacts {
 }
 
 /**
- * What a message waits for. A schedule comes before all else, then its turn, then its lane; of a message that may go,
- * the endpoint is the reason where a slot is free and its model's places are not, and a slot otherwise.
+ * What a message waits for. The schedule is looked at first, then the turn, then the lane. A message that nothing of
+ * these holds back waits for an endpoint if a slot is free but its model is busy everywhere, otherwise for a slot.
  */
 export function messageWait(facts: WaitFacts): MessageWait {
   if (facts.status === 'scheduled') {
@@ -64,7 +64,7 @@ export function messageWait(facts: WaitFacts): MessageWait {
   return { position, etaSeconds: etaSeconds(position, facts.drainRate), waitingFor };
 }
 
-/** Exact as far as it was counted; beyond that, messages are taken to lie evenly between the lane's first and last. */
+/** Exact up to the number that was counted. Beyond it, an estimate: as if the lane's messages were spread evenly. */
 export function positionOf(place: Place, waiting: number | null): number {
   if (!place.more) return place.ahead + 1;
   const length = Math.max(1, place.lastSequence - place.firstSequence);

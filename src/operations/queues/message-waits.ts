@@ -10,7 +10,7 @@ import { QueueFigures } from '../../projection/read/queue-figures.js';
 import { type MessageWait, messageWait, NO_WAIT } from './message-wait.policy.js';
 import { waitingOf } from './queue-status.js';
 
-/** What is known of a message whose wait is asked for. */
+/** What has to be known of a message to tell how it waits. */
 export interface WaitingMessage {
   readonly id: string;
   readonly status: MessageStatus;

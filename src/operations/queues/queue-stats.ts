@@ -7,7 +7,7 @@ export const TIME_RANGES = ['1h', '6h', '24h', '7d'] as const;
 export type TimeRange = (typeof TIME_RANGES)[number];
 
 const HOUR_MS = 3_600_000;
-/** The longer the span, the more there is to read and the less a minute matters. */
+/** A longer span costs more to read, and its figures change more slowly: they are cached for longer. */
 const SPANS: Readonly<Record<TimeRange, { readonly spanMs: number; readonly keptMs: number }>> = {
   '1h': { spanMs: HOUR_MS, keptMs: 2_000 },
   '6h': { spanMs: 6 * HOUR_MS, keptMs: 10_000 },
@@ -27,10 +27,10 @@ interface Wanted {
   readonly spanMs: number;
 }
 
-/** Tenants and ranges whose statistics are kept at one time. */
+/** Entries of the cache: one for each tenant and range. */
 const MOST_KEPT = 4_000;
 
-/** What a tenant's messages came to in a span that ends now, read at most once in a while however many ask. */
+/** Statistics of a tenant's messages over a span that ends now. Cached, so that many readers cost one query. */
 @Injectable()
 export class QueueStats {
   private readonly cache: LRUCache<string, StatsInSpan, Wanted>;

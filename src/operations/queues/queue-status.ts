@@ -7,7 +7,7 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { type LaneFigures, QueueFigures } from '../../projection/read/queue-figures.js';
 
-/** Of the throughput and the waits that the status tells. */
+/** The span over which throughput and waits are measured, in milliseconds. */
 export const STATUS_SPAN_MS = 60_000;
 const FIGURES_FOR_MS = 1_000;
 
@@ -74,7 +74,7 @@ export class QueueStatus {
   }
 }
 
-/** What workers hold waits too, until it runs. */
+/** Messages that a worker holds but has not started are waiting too. */
 export function waitingOf(lag: LaneLag | undefined, running: number): number | null {
   return lag === undefined ? null : Math.max(0, lag.waiting + lag.held - running);
 }

@@ -4,7 +4,7 @@ import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { QueueStats } from './queue-stats.js';
 import { QueueStatus } from './queue-status.js';
 
-/** The state of the queue as a whole, and what messages came to. Leaves out the routes. */
+/** The status of the lanes and the statistics of ended messages. Leaves out the routes. */
 @Module({
   imports: [LaneStateModule, ProjectionReaderModule],
   providers: [QueueStatus, QueueStats],

@@ -16,7 +16,7 @@ export interface ReplayWindow {
   readonly filter: ReplayFilter;
 }
 
-/** A message, its repetition, and how both ended; `replay` is null on a dry run, `error` tells what kept it from being made. */
+/** A message, its repetition, and how both ended. `replay` is null on a dry run; `error` says why it was not submitted. */
 export interface ReplayedMessage {
   readonly id: string;
   readonly replayId: string | null;
@@ -40,7 +40,7 @@ export interface ReplayRun {
 const PAGE = 200;
 const ENDED = ['completed', 'failed', 'cancelled', 'expired'];
 
-/** The ids of the window's messages, the oldest first. What was itself a repetition is not repeated again. */
+/** The ids of the window's messages, oldest first. Messages that repeat another one are left out. */
 export async function findWindow(
   client: ServiceClient,
   { from, to, filter }: ReplayWindow,

@@ -1,6 +1,6 @@
 import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
 
-/** A message of the past, as the service tells it. */
+/** A past message, as the service's API returns it. */
 export interface PastMessage {
   readonly id: string;
   readonly userId: string;
@@ -11,7 +11,7 @@ export interface PastMessage {
   readonly timeoutMs: number;
 }
 
-/** How a message ended, in what can be compared. */
+/** How a message ended: what two runs are compared by. */
 export interface Outcome {
   readonly status: string;
   readonly model: string | null;
@@ -32,7 +32,7 @@ export interface ReplayChanges {
 }
 
 /**
- * The submission that repeats a message. It stands alone: not a turn of the old conversation, which it would change.
+ * The submission that repeats a message. It is no turn of the old conversation, which it would change.
  */
 export function replayBody(past: PastMessage, { model, priority }: ReplayChanges): Record<string, unknown> {
   const { content, messages, parameters } = past.request;
@@ -49,7 +49,7 @@ export function replayBody(past: PastMessage, { model, priority }: ReplayChanges
   };
 }
 
-/** What a million tokens cost, in a currency of one's own. */
+/** The price of a million tokens, in any currency. */
 export interface Price {
   readonly prompt: number;
   readonly completion: number;

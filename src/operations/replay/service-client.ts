@@ -13,7 +13,7 @@ export interface ServiceClientOptions {
 }
 
 const MOST_TRIES = 60;
-/** Of a service that has never answered: most likely it is not there. */
+/** Tries of a service that has never answered: most likely it does not run. */
 const FIRST_TRIES = 3;
 const SHORTEST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 60_000;
 // biome-ignore lint/suspicious/noExplicitAny: the service's own JSON, of which the caller takes what it knows.
 export type ServiceJson = any;
 
-/** Talks to the service over REST as any client does: its limits hold, and are waited for as it asks. */
+/** Talks to the service over REST as any client does. It obeys the service's limits and its `Retry-After`. */
 export class ServiceClient {
   private hasAnswered = false;
 
@@ -64,7 +64,7 @@ export class ServiceClient {
   }
 }
 
-/** Null where asking again is of no use. */
+/** Null if a retry can't help. */
 function waitAskedFor({ status, headers }: Response): number | null {
   if (status !== 429 && status !== 503) return null;
   const seconds = Number(headers.get('retry-after') ?? 1);

@@ -22,15 +22,15 @@ export interface FeedRange {
 
 export interface FeedBatch {
   readonly events: readonly StoredEvent[];
-  /** Everything up to here was looked at: `after` for who goes on. */
+  /** Everything up to here was examined. A reader that goes on later gives it as `after`. */
   readonly upTo: number;
 }
 
 const MAX_BATCH = 500;
 
 /**
- * The events of the log that a filter wants, in its order. What is read ahead is bounded by the log's reader; nothing
- * more is read while a batch is not taken.
+ * The events that match the filter, in the order of the log. The log's reader bounds how far it reads ahead; it stops
+ * while the consumer has not taken the last batch.
  *
  * @throws what `projectedUpTo` rejects with, and what `EventLog.read` throws
  */
@@ -70,7 +70,7 @@ async function* walk(
   }
 }
 
-/** Nothing wanted follows behind an event that is so much later. */
+/** An event that is so much later than the filter's end: no event after it can match. */
 function isPast({ to }: EventFilter, event: LogEvent): boolean {
   return to !== undefined && Date.parse(event.time) >= Date.parse(to) + TIME_SLACK_MS;
 }
@@ -82,7 +82,7 @@ async function wanted(
 ): Promise<StoredEvent[]> {
   const byOwner = filter.userId !== undefined || filter.conversationId !== undefined;
   if (!byOwner) return events.filter(({ event }) => matches(filter, event) === 'yes');
-  // Receptions teach whose messages are, wanted or not, so that later events need no look at PostgreSQL.
+  // Owners are learned from every reception, also of messages that do not match: later events then need no query.
   const ownerOf = await owners.of(events.filter(({ event }) => ofTenant(filter, event)));
   return events.filter(({ event }) => {
     const answer = matches(filter, event);
@@ -96,7 +96,7 @@ function ofTenant({ tenant }: EventFilter, event: LogEvent): boolean {
   return isMessageEvent(event) && (tenant === undefined || event.tenant === tenant);
 }
 
-/** Found by the index of events: no walk through the log. */
+/** Uses the index of events and does not read the rest of the log. */
 async function* ofOneMessage(
   source: FeedSource,
   filter: EventFilter & { readonly messageId: string },
@@ -120,7 +120,7 @@ export function eventLine({ sequence, event }: StoredEvent): string {
   return `${JSON.stringify({ sequence, event })}\n`;
 }
 
-/** The last line, which tells where to go on: `{"end":{"after":9}}`. */
+/** The last line. It says where a reader can go on: `{"end":{"after":9}}`. */
 export function endLine(after: number): string {
   return `${JSON.stringify({ end: { after } })}\n`;
 }

@@ -4,7 +4,7 @@ import type { Lane, MessageEvent } from '../../domain/message/message.events.js'
 
 type AnyEvent = MessageEvent | ConversationEvent | AdminEvent;
 
-/** Which events are wanted; all parts that are there must hold. */
+/** Which events match; every field that is set must hold. */
 export interface EventFilter {
   readonly tenant?: string;
   /** Inclusive, ISO 8601 in UTC. */
@@ -18,14 +18,14 @@ export interface EventFilter {
   readonly messageId?: string;
 }
 
-/** Whose a message is. Only its first event says so; for the others it has to be known from elsewhere. */
+/** The owner of a message. Only its first event names the owner; for later events it must be looked up. */
 export interface Owner {
   readonly userId: string;
   readonly conversationId: string | null;
 }
 
 /**
- * Whether an event is wanted, as far as it can tell by itself: `ask_owner` when that depends on whose message it is.
+ * Whether an event matches. `ask_owner`: that depends on the owner of its message, which the event does not hold.
  */
 export function matches(filter: EventFilter, event: AnyEvent): 'yes' | 'no' | 'ask_owner' {
   if (!matchesItself(filter, event)) return 'no';

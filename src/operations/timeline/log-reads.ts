@@ -1,7 +1,7 @@
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 
-/** Requests of one reader on their way to the broker at once: a page takes a few round trips, not one for each event. */
+/** Requests of one reader that are sent at once: a page takes a few round trips instead of one for each event. */
 const AT_ONCE = 32;
 
 /** The events at these places of the log, in their order; those that were erased are left out. */
@@ -19,8 +19,8 @@ export async function readEvents(log: EventLog, sequences: readonly number[]): P
 }
 
 /**
- * The last place up to `sequence` at which there is something, readable or not; 0 where there is nothing. Places before
- * the end can be empty: erased, or the gap of a record with one event.
+ * The last sequence up to `sequence` that holds an event, readable or not; 0 if there is none. Sequences at the end can
+ * be empty: the event was erased, or the record has only one event of the two that it could have.
  */
 export async function lastEventUpTo(log: EventLog, sequence: number): Promise<number> {
   for (let at = sequence; at > 0; at -= 1) {
@@ -34,14 +34,14 @@ export async function lastEventUpTo(log: EventLog, sequence: number): Promise<nu
   return 0;
 }
 
-/** How far an event's time can lie before the times of events stored earlier: clocks differ, and appends are tried again. */
+/** By how much an event's time can be earlier than that of an event stored before it: clocks differ, appends are retried. */
 export const TIME_SLACK_MS = 60_000;
-/** So many empty places in a row are looked at for an event before its time counts as unknown. */
+/** How many sequences in a row are tried for an event before the time there counts as unknown. */
 const LOOK_AHEAD = 64;
 
 /**
- * A sequence at or before the first event of a time, found in some 30 looks at the log whatever its length. Events are
- * stored nearly in the order of their times, so what begins here, less the slack, misses none.
+ * A sequence at or before the first event of a time, by a binary search: some 30 reads for a log of any length. Events
+ * are stored almost in the order of their times; the slack makes up for the difference.
  */
 export async function sequenceAtTime(log: EventLog, time: string): Promise<number> {
   const wanted = Date.parse(time) - TIME_SLACK_MS;
@@ -50,14 +50,14 @@ export async function sequenceAtTime(log: EventLog, time: string): Promise<numbe
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const at = await timeFrom(log, middle, high);
-    // Where nothing is known (erased, unreadable), the search goes on below: it may begin too early, never too late.
+    // An unknown time (erased, unreadable) moves the search down: the result may be too early, never too late.
     if (at !== null && at < wanted) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** The time of the first event from a place on, in milliseconds; null where none is near. */
+/** The time of the first event at or after a sequence, in milliseconds; null if none is near. */
 async function timeFrom(log: EventLog, from: number, end: number): Promise<number | null> {
   for (let at = from; at < Math.min(end, from + LOOK_AHEAD); at += 1) {
     try {

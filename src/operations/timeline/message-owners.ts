@@ -7,7 +7,7 @@ import { type Owner } from './event-filter.policy.js';
 
 const REMEMBERED = 50_000;
 
-/** Whose messages are, from their first events where those go by, else from the projection. */
+/** The owners of messages: from the events of reception that were read, otherwise from the projection. */
 export class MessageOwners {
   private readonly known = new LRUCache<string, Owner>({ max: REMEMBERED });
 

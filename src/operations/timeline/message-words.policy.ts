@@ -107,7 +107,7 @@ function dispatchedWords(event: MessageDispatched, waiting: Waiting): string {
   return `Attempt ${attempt}${again}: worker ${worker} calls endpoint ${endpoint} with model ${model}, because ${endpoint_reason}. It waited ${waited}.${historyWords(event)}`;
 }
 
-/** Nothing outside of a conversation, and where there was no history. */
+/** Empty for a message outside a conversation, and for a turn without history. */
 function historyWords({ data: { context } }: MessageDispatched): string {
   if (context == null) return '';
   const { turns, tokens, max_tokens: most } = context;

@@ -26,8 +26,8 @@ interface Story {
 }
 
 /**
- * Events in the order of the log, each with its words: of one message, or of many whose events lie between each other.
- * Where the events begin in the middle of a message's life, its waiting is told from there on.
+ * Each event with its sentence, in the order of the log. The events may be of one message or of several. If they begin
+ * in the middle of a message's life, its waiting is counted from there.
  */
 export function timelineOf(events: readonly Sequenced[]): TimelineEntry[] {
   const stories = new Map<string, Story>();
@@ -62,7 +62,7 @@ const COUNTS_AFTER_THE_END: readonly string[] = [
   'llmq.message.dead-letter-discarded.v1',
 ];
 
-/** The first terminal event counts; what comes behind it (but a requeue) changes nothing. */
+/** The first terminal event counts. Later events change nothing, except a requeue. */
 function lateness({ ended }: Story, event: MessageEvent): string {
   return ended && !COUNTS_AFTER_THE_END.includes(event.type)
     ? ' This came after the end and does not count.'

@@ -17,7 +17,7 @@ export interface PageWish {
   readonly limit: number;
 }
 
-/** What happened to one message or one conversation: found by an index, read from the log, told in words. */
+/** The history of one message or conversation: an index finds its events, the log has them, a policy words them. */
 @Injectable()
 export class Timelines {
   constructor(
@@ -37,7 +37,7 @@ export class Timelines {
     return first === undefined ? null : { entries: [], nextAfter: null };
   }
 
-  /** One more than asked for tells whether there is a next page. */
+  /** One more sequence than the page holds was looked up: it tells whether there is a next page. */
   private async page(sequences: readonly number[], limit: number): Promise<TimelinePage> {
     const wanted = sequences.slice(0, limit);
     const entries = timelineOf(await readEvents(this.log, wanted));

@@ -17,7 +17,7 @@ export interface Waiting {
 
 export const NOT_WAITING: Waiting = { parts: [], now: null };
 
-/** Adds what an event says about waiting: it ends what the message waited for so far, and may begin something else. */
+/** The waiting after an event, which ends the present wait and may begin another one. */
 export function waitingAfter(waiting: Waiting, event: MessageEvent): Waiting {
   const parts = waiting.now === null ? waiting.parts : [...waiting.parts, partUntil(waiting.now, event.time)];
   const next = waitsNowFor(event);

@@ -1,6 +1,6 @@
 import type { Finding } from './findings.policy.js';
 
-/** Records, from one to another of the broker's sequences, both included. */
+/** A range of records by the broker's sequences, both included. */
 export interface RecordRange {
   readonly from: number;
   readonly to: number;
@@ -9,7 +9,7 @@ export interface RecordRange {
 /** Ascending, and no two that touch each other. */
 type Ordered = Iterable<RecordRange>;
 
-/** Records are numbered without gaps: what lies between two that follow each other is gone. */
+/** The broker numbers records without gaps: numbers that are left out between two records were deleted. */
 export function gapBetween(lastRecord: number, record: number): RecordRange | null {
   return record > lastRecord + 1 ? { from: lastRecord + 1, to: record - 1 } : null;
 }
@@ -31,7 +31,7 @@ export function rangeFinding(rule: 'erased' | 'gap' | 'not_erased', { from, to }
   return { rule, sequence: 2 * from, subject: null, detail };
 }
 
-/** `some`, cut where ranges of `others` begin and end, each part with whether it lies in one of these. */
+/** `some`, cut where ranges of `others` begin and end. Each part comes with whether it lies in one of `others`. */
 function* cut(some: Ordered, others: Ordered): Generator<readonly [RecordRange, boolean], void, undefined> {
   const rest = others[Symbol.iterator]();
   let other = rest.next();
@@ -53,7 +53,7 @@ function* cut(some: Ordered, others: Ordered): Generator<readonly [RecordRange, 
 
 const FIRST_ROOM = 64;
 
-/** Many ranges of records in 16 bytes each: an erasure among other messages makes nearly as many as it erases records. */
+/** Ranges of records in 16 bytes each. There can be many: an erased conversation's records lie between others. */
 export class RecordList implements Iterable<RecordRange> {
   private ends = new Float64Array(2 * FIRST_ROOM);
   private count = 0;

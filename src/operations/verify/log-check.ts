@@ -4,7 +4,7 @@ import { isTerminal, type MessageEvent } from '../../domain/message/message.even
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
 import { streamSequenceOf } from '../../log/log-position.js';
-import { ErasuresSeen } from './erasures-seen.js';
+import { AnnouncedErasures } from './announced-erasures.js';
 import type { Finding } from './findings.policy.js';
 import {
   gapBetween,
@@ -18,23 +18,23 @@ import { type CheckedMessage, checkMessageEvent } from './message-check.policy.j
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
 
-/** Messages that ended and are still remembered, since what comes late mostly comes soon. */
+/** How many ended messages are remembered. Late events mostly come soon after the end. */
 const REMEMBERED_ENDED = 20_000;
 
 export interface LogCheckUse {
   readonly found: (finding: Finding) => void;
-  /** A message as it stands, whenever it ended, and at last each that did not. */
+  /** Called with each message when it ends, and after the walk with those that did not end. */
   readonly settled: (message: ExpectedMessage) => void;
-  /** The message's events before a sequence, for one that ended so long ago that it is no longer remembered. */
+  /** Reads the message's events before a sequence, for a message that is no longer remembered. */
   readonly recall: (id: string, before: number) => Promise<readonly StoredEvent[]>;
   /** Whether a message or a conversation was erased, as PostgreSQL knows it now. */
   readonly wasErased: (id: string) => Promise<boolean>;
 }
 
 /**
- * Walks the log once. What it holds grows with the messages and turns that are open at one time, not with the log:
- * of those that ended only the last ones are kept, and 16 bytes for each run of records that are gone, and each that an
- * erasure names.
+ * Reads the log once. Its memory grows with the messages and turns that are open at one time, not with the log. Beside
+ * them it keeps the messages that ended last, and 16 bytes for each range of records that is missing or that an erasure
+ * names.
  */
 export class LogCheck {
   events = 0;
@@ -44,7 +44,7 @@ export class LogCheck {
   private readonly ended = new Map<string, CheckedMessage>();
   private readonly turns: OpenTurns = new Map();
   private readonly gaps = new RecordList();
-  private readonly erasures = new ErasuresSeen();
+  private readonly erasures = new AnnouncedErasures();
   private lastRecord = 0;
 
   constructor(private readonly use: LogCheckUse) {}
@@ -56,23 +56,23 @@ export class LogCheck {
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
   }
 
-  /** A record that can't be read is there all the same. */
+  /** A record that can't be read is still no gap. */
   malformed(sequence: number, detail: string): void {
     this.passRecord(sequence);
     this.use.found({ rule: 'malformed', sequence, subject: null, detail });
   }
 
-  /** Whether records before the log's end are not there that no erasure has named so far. */
+  /** Whether records are missing that no erasure has named so far. */
   lacks(lastSequence: number): boolean {
     return inFirstOnly(this.gapsUpTo(lastSequence), this.erasures.named()).next().done !== true;
   }
 
-  /** An erasure that began while the log was being walked explains gaps, and nothing else is known of it. */
+  /** For events behind the part that is checked: an erasure that began meanwhile explains gaps, nothing else counts. */
   later(event: ConversationEvent): void {
     if (event.type === 'llmq.conversation.erasure-begun.v1') this.erasures.event(event);
   }
 
-  /** @param lastSequence where the log ends; records between the last event and it are gone */
+  /** @param lastSequence the log's last sequence; records between the last event and it are missing */
   end(lastSequence: number): void {
     const gaps = this.gapsUpTo(lastSequence);
     const named = this.erasures.named();
@@ -121,7 +121,7 @@ export class LogCheck {
     const turns =
       message === null ? [] : checkTurn(this.turns, before?.state ?? null, message.state, event, sequence);
     const found = [...findings, ...turns];
-    // Where an erasure is at work, the walk meets what is left of a life. PostgreSQL knew of it before the log lost any.
+    // During an erasure, only a part of a message's events is left. PostgreSQL knew of it before the log lost any record.
     const ignored = found.length > 0 && (await this.use.wasErased(event.subject));
     if (!ignored) for (const finding of found) this.use.found(finding);
     if (message === null) return;

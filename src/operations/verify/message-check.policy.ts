@@ -7,7 +7,7 @@ import {
 import { evolve, isTerminalStatus, type MessageState } from '../../domain/message/message.state.js';
 import type { Finding, Rule } from './findings.policy.js';
 
-/** What is remembered of a message while its events go by. */
+/** What the check remembers of a message between its events. */
 export interface CheckedMessage {
   readonly state: MessageState;
   /** Some event has put it into a lane. */
@@ -25,8 +25,8 @@ export interface CheckedEvent {
 }
 
 /**
- * Holds one event against what its message may do. The states themselves are the fold's, so that the check can't have
- * an opinion of its own on what counts.
+ * Checks whether a message in its state may have this event. The states come from the projection's fold, so that the
+ * check and the projection can't disagree on what counts.
  */
 export function checkMessageEvent(
   before: CheckedMessage | null,
@@ -98,7 +98,7 @@ function whileAlive(before: CheckedMessage, event: MessageEvent): Breach[] {
 }
 
 function dispatchBreaches({ state, inLane }: CheckedMessage, { data }: MessageDispatched): Breach[] {
-  // A slower worker tells of an attempt that was given up meanwhile.
+  // A slower worker reports an attempt that was given up meanwhile.
   if (data.attempt < state.currentAttempt) return [];
   if (data.attempt > state.currentAttempt) {
     return [

@@ -11,14 +11,14 @@ export interface KnownAnswer {
 export interface ExpectedMessage {
   readonly state: MessageState;
   readonly answer: KnownAnswer | null;
-  /** Where the walk through the log ended, when it has come there; null for a message that it may meet again. */
+  /** Where the check of the log ended; null as long as it may still come to later events of the message. */
   readonly walkedTo: number | null;
 }
 
 /**
- * Holds PostgreSQL's rows of a message against the log. A row that is ahead belongs to a later event, which is to be
- * compared when the walk comes there, and is wrong when there is none; one that is behind, while the projection has
- * passed the event, is wrong.
+ * Compares PostgreSQL's rows of a message with the log. A row that is ahead of the log belongs to a later event and is
+ * compared again there; if there is no later event, it is wrong. A row that is behind is wrong too, because the
+ * projection has applied the event.
  */
 export function checkRow(
   { state, answer, walkedTo }: ExpectedMessage,

@@ -8,11 +8,11 @@ import { checkRow, type ExpectedMessage } from './row-check.policy.js';
 const AT_ONCE = 500;
 const PAGE_OF_ROWS = 1_000;
 
-/** Compares the messages of the log with PostgreSQL's rows, some hundred at a time, and at last how many there are. */
+/** Compares the log's messages with PostgreSQL's rows, some hundred at a time, and at the end their numbers. */
 export class RowComparison {
   private readonly waiting: ExpectedMessage[] = [];
 
-  /** @param applied as far as the tables had come; later events are not to be found there yet */
+  /** @param applied the sequence up to which the tables are; they do not have later events yet */
   constructor(
     private readonly log: EventLog,
     private readonly projected: ProjectedMessages,
@@ -44,7 +44,7 @@ export class RowComparison {
       }
     }
   }
-  /** For tables that have come as far as the log: whether they have as many messages and events, and no others. */
+  /** Only for tables that are as far as the log: they must have as many messages and events, and no other ones. */
   async compareCounts(
     walked: { readonly messages: number; readonly messageEvents: number },
     target: number,
@@ -52,12 +52,12 @@ export class RowComparison {
   ): Promise<void> {
     const { projected, found } = this;
     const counts = await projected.counts(target);
-    // While an erasure is under way, the log still holds events that the index has no longer.
+    // During an erasure, the log still holds events that the index has lost already.
     if (counts.events !== walked.messageEvents && !(await projected.erasing(target))) {
       const detail = `${counts.events} events of messages in PostgreSQL, ${walked.messageEvents} in the log`;
       found({ rule: 'index_differs', sequence: null, subject: null, detail });
     }
-    // Looking each up takes long, and can only find something where there are too many.
+    // To look up each row takes long, and is only of use if there are too many.
     if (counts.messages <= walked.messages) return;
     let after: string | null = null;
     do {
@@ -68,7 +68,7 @@ export class RowComparison {
     } while (after !== null);
   }
 
-  /** Rows of messages of which the log has no reception. */
+  /** Finds rows whose message was never received, as far as the log tells. */
   private async findUnreceived(
     page: readonly { readonly id: string; readonly sequence: number }[],
   ): Promise<void> {
@@ -85,7 +85,7 @@ export class RowComparison {
   }
 }
 
-/** Only these are in the tables: ids are given out in lower case. */
+/** The tables have no message under another id: the service gives out UUIDs in lower case. */
 function isMessageId(id: string): boolean {
   return isUuid(id) && id === id.toLowerCase();
 }

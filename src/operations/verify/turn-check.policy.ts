@@ -9,8 +9,8 @@ export type OpenTurns = Map<string, Map<string, number>>;
 /**
  * Turns run in the order in which they were accepted, one at a time: when a turn is dispatched, no earlier one is open.
  *
- * A turn's place is the sequence of its reception, also that of one that the client delayed: those behind it wait for it.
- * One that is requeued after its end stands at the end again: turns behind it have run meanwhile.
+ * A turn's place is the sequence of its reception, also if the client delayed it: later turns wait for it. A turn that is
+ * requeued after its end gets a new place at the end, because later turns have run meanwhile.
  *
  * `open` is changed; `before` and `after` are the message's states around the event.
  */
@@ -31,7 +31,7 @@ export function checkTurn(
   return found;
 }
 
-/** A summary stands for turns that have ended; an open one that it covers would be sent to no model. */
+/** A summary may cover only turns that have ended: an open turn under a summary would be sent to no model. */
 export function checkSummary(
   open: OpenTurns,
   { tenant, subject, data }: ConversationEventOf<'llmq.conversation.summarized.v1'>,

@@ -41,8 +41,8 @@ const BETWEEN_LOOKS_MS = 100;
 const HEARING_MS = 10_000;
 
 /**
- * Walks the log from its beginning to its present end and reports every rule that is broken, in the log itself and
- * between it and PostgreSQL. Reads only; the service may go on meanwhile.
+ * Reads the log from its beginning to its present end and reports every rule that is broken, in the log itself and
+ * between it and PostgreSQL. It changes nothing, and the service may run meanwhile.
  *
  * @throws what `EventLog.read` and PostgreSQL throw, other than for malformed events, which are findings
  */
@@ -83,18 +83,18 @@ async function walk(
   signal.throwIfAborted();
 }
 
-/** What is gone was named before it went; so an erasure that explains a gap is in the log by now. */
+/** An erasure names its records before it deletes them. So the erasure that explains a gap is in the log by now. */
 async function hearOfErasures({ log, signal }: VerifyOptions, check: LogCheck, from: number): Promise<void> {
   const end = await lastEventUpTo(log, await log.lastSequence());
-  // What lies at the end may be erased before it is read, and then nothing more comes.
+  // The last event may be erased before it is read; then the reader would wait for ever.
   const within = AbortSignal.any([signal, AbortSignal.timeout(HEARING_MS)]);
-  // What is malformed here came behind what is checked.
+  // A malformed event here is behind the part that is checked.
   for await (const batch of eventsBetween(log, from + 1, end, within, () => {})) {
     for (const { event } of batch) if (isConversationEvent(event)) check.later(event);
   }
 }
 
-/** The batch that holds the last place may go beyond it. A malformed event is told, and reading goes on behind it. */
+/** The last batch may go beyond `to`. A malformed event is reported, and reading goes on behind it. */
 async function* eventsBetween(
   log: EventLog,
   from: number,

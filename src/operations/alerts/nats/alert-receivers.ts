@@ -4,7 +4,7 @@ import type { ServiceConfig } from '../../../platform/config/service-config.js';
 import type { Alert, AlertReceiver } from '../alert.port.js';
 import { Webhook } from '../webhook.js';
 
-/** @throws {Error} for a secret that is named and missing: it must not turn into unsigned webhooks */
+/** @throws {Error} if a secret is named but not set: its webhooks must not go out unsigned */
 export function alertReceivers(
   nats: NatsConnection,
   { queue }: ServiceConfig,
@@ -36,12 +36,12 @@ function secretOf(name: string): string | null {
   return secret;
 }
 
-/** `llmq.alerts.dead-letter`, `llmq.alerts.projection-stopped`: captured by no stream, for who listens. */
+/** `llmq.alerts.dead-letter`, `llmq.alerts.projection-stopped`: for subscribers; no stream stores them. */
 function alertSubject({ type }: Alert): string {
   return `llmq.alerts.${type.replaceAll('_', '-')}`;
 }
 
-/** Tells whoever subscribes. Resolves when the server has it. */
+/** Resolves when the server has it. */
 async function publishAlert(nats: NatsConnection, alert: Alert): Promise<void> {
   nats.publish(alertSubject(alert), JSON.stringify(alert));
   await nats.flush();

@@ -15,12 +15,12 @@ import { AlertsModule } from '../../alerts/alerts.module.js';
 import { DeadLetterFeed } from './dead-letter-feed.js';
 
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 300_000 };
-/** Beyond the time that a delivery may take. */
+/** Added to the time that a delivery may take. */
 const ACK_SLACK_MS = 20_000;
-/** Of the durable consumers. */
+/** The names of the durable consumers. */
 const FEEDS = { subject: 'dead-letter-alerts', webhook: 'dead-letter-webhook' } as const;
 
-/** What webhooks and the subject `llmq.alerts.dead-letter` carry. Not the request or the answer: those are to be read over REST. */
+/** The alert for webhooks and for the subject `llmq.alerts.dead-letter`. Request and answer are left out; REST has them. */
 export interface DeadLetterAlert extends Alert {
   readonly type: 'dead_letter';
   readonly message_id: string;
@@ -34,8 +34,8 @@ export interface DeadLetterAlert extends Alert {
 }
 
 /**
- * A feed for each receiver, with a place of its own in the log. A receiver that is down keeps neither the other nor any
- * worker waiting.
+ * One durable consumer for each receiver, so that each has its own position in the log. A receiver that is down delays
+ * neither the other one nor any worker.
  */
 @Injectable()
 export class DeadLetterAlerts implements OnApplicationBootstrap, OnModuleDestroy {
@@ -84,6 +84,6 @@ function alertOf({ id, subject, tenant, lane, time, data }: MessageDeadLettered)
   };
 }
 
-/** Tells of dead letters by the subject `llmq.alerts.dead-letter`, and by a webhook where one is configured. */
+/** Announces dead letters on the subject `llmq.alerts.dead-letter`, and by a webhook if one is configured. */
 @Module({ imports: [EventLogModule, AlertsModule], providers: [DeadLetterAlerts] })
 export class DeadLetterAlertsModule {}

@@ -2,17 +2,17 @@ import type { ConversationEvent } from '../../domain/conversation/conversation.e
 import { streamSequenceOf } from '../../log/log-position.js';
 import { RecordList } from './gap-check.policy.js';
 
-/** One announcement of an erasure, and how far its end reaches so far. */
+/** The records that one erasure announced, and up to where it said that they are gone. */
 interface Announced {
   readonly records: RecordList;
   finishedUpTo: number;
 }
 
-/** What erasures say that they take out of the log, and what of it they say is gone. */
-export class ErasuresSeen {
+/** The records that erasures announced to delete, and those that they reported as deleted. */
+export class AnnouncedErasures {
   /** By conversation. */
   private readonly announced = new Map<string, Announced[]>();
-  /** As far as erasures reach that were made before they named what they take out. */
+  /** Up to where erasures of an earlier version deleted, which did not name their records. */
   private unnamedUpTo = 0;
 
   event(event: ConversationEvent): void {
@@ -22,7 +22,7 @@ export class ErasuresSeen {
     }
   }
 
-  /** Records whose absence is explained. */
+  /** Records that may be missing. */
   named(): RecordList {
     const all = new RecordList();
     if (this.unnamedUpTo > 0) all.add(1, this.unnamedUpTo);
@@ -30,7 +30,7 @@ export class ErasuresSeen {
     return all.merged();
   }
 
-  /** Records that must be gone. */
+  /** Records that must be missing. */
   finished(): RecordList {
     const all = new RecordList();
     for (const { records, finishedUpTo } of this.all()) {
