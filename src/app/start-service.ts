@@ -15,7 +15,6 @@ import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
 import { startTelemetry } from '../platform/telemetry/telemetry.js';
 import { openDatabase } from '../projection/tables/data-source.js';
 import { AppModule } from './app.module.js';
-import { greeting } from './greeting.js';
 import type { PlatformParts } from './platform.module.js';
 import { StopStack } from './stop-stack.js';
 
@@ -133,4 +132,23 @@ async function startApp(
   if (config.roles.has('api')) serveApiDocs(app, VERSION);
   await app.listen(config.server.port, config.server.host);
   return app;
+}
+
+/**
+ * What a person sees once the service is ready. The first line is a contract with scripts that wait for it.
+ *
+ * @param keyed whether callers need a key, so that the commands can be copied as they are
+ */
+function greeting(baseUrl: string, keyed: boolean, model: string): string {
+  const auth = keyed ? ` -H "Authorization: Bearer $LLMQ_KEY"` : '';
+  const json = `-H 'content-type: application/json'`;
+  const chat = `{"model":"${model}","stream":true,"messages":[{"role":"user","content":"Tell me a story"}]}`;
+  return [
+    `llm-message-queue ready at ${baseUrl}`,
+    'Try:',
+    `  curl -s${auth} ${json} -d '{"user_id":"user123","content":"What is a queue?","priority":"high"}' ${baseUrl}/api/v1/messages`,
+    `  curl -s${auth} '${baseUrl}/api/v1/messages?user_id=user123'`,
+    `  curl -sN${auth} ${json} -d '${chat}' ${baseUrl}/v1/chat/completions`,
+    '',
+  ].join('\n');
 }
