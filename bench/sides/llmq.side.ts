@@ -5,7 +5,7 @@ import { AppModule } from '../../src/app/app.module.js';
 import { connectNats } from '../../src/broker/connect-nats.js';
 import { natsDurability } from '../../src/broker/nats-durability.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
-import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
+import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type { ModelEndpoint } from '../../src/dispatch/endpoints/model-endpoint.port.js';
@@ -52,10 +52,11 @@ const nats = await connectNats(config, logger);
 const { url, schema, pool_size: poolSize } = config.database;
 const dataSource = await openDatabase({ url, schema, poolSize });
 const telemetry = startTelemetry(config, process.env);
-const publisher = new NatsAnswerPublisher(nats, new InProcessChunks());
+const publisher = new NatsAnswerPublisher(nats, new InProcessAnswers());
 /** Hears of completions where they are told, as BullMQ's worker tells its own process. */
 const heard: AnswerPublisher = {
   chunk: (id, chunk, streamed) => publisher.chunk(id, chunk, streamed),
+  flush: (id) => publisher.flush(id),
   completed: (notice) => {
     publisher.completed(notice);
     waiting.get(notice.messageId)?.();

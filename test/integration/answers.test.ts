@@ -5,9 +5,10 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { CHUNKS_STREAM, wantedStreams } from '../../src/broker/streams.js';
 import type { AnswerChunk, CompletionNotice } from '../../src/dispatch/answers/answers.port.js';
-import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
+import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
+import type { TerminalEvent } from '../../src/domain/message/message.events.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 
@@ -48,8 +49,8 @@ beforeAll(async () => {
     ({ name }) => name === CHUNKS_STREAM,
   );
   await manager.streams.add(stream!);
-  publisher = new NatsAnswerPublisher(workerSide, new InProcessChunks());
-  listener = new NatsAnswerListener(clientSide, new InProcessChunks());
+  publisher = new NatsAnswerPublisher(workerSide, new InProcessAnswers());
+  listener = new NatsAnswerListener(clientSide, new InProcessAnswers());
 });
 afterAll(async () => {
   listener.close();
@@ -229,8 +230,21 @@ describe('chunks', () => {
     for (const subscription of subscriptions) subscription.unsubscribe();
   });
 
+  it('are not held any longer when the call has ended', async () => {
+    const id = newId();
+    const inProcess = new InProcessAnswers();
+    const here = new NatsAnswerPublisher(workerSide, inProcess);
+    const got: AnswerChunk[] = [];
+    const leave = inProcess.listen(`llmq.chunks.${id}`, (each) => void got.push(...each));
+    for (const each of chunks(1, 3)) here.chunk(id, each, true);
+    expect(got).toEqual([chunk(1)]);
+    here.flush(id);
+    expect(got).toEqual(chunks(1, 3));
+    leave();
+  });
+
   it('of a message that is not streamed go out only while somebody of the process listens', async () => {
-    const inProcess = new InProcessChunks();
+    const inProcess = new InProcessAnswers();
     const here = new NatsAnswerPublisher(workerSide, inProcess);
     const payloads: string[] = [];
     const subscription = clientSide.subscribe('llmq.chunks.*', {
@@ -334,13 +348,51 @@ describe('a completion', () => {
   it('that came before the first wait of all makes the listener uncertain', async () => {
     const nats = await connection();
     try {
-      const fresh = new NatsAnswerListener(nats, new InProcessChunks());
+      const fresh = new NatsAnswerListener(nats, new InProcessAnswers());
       const waiting = wait(fresh, newId());
       await eventually(() => expect(waiting.doubts()).toBe(1));
       waiting.stop.abort();
     } finally {
       await nats.close();
     }
+  });
+
+  it('of a message that did not exist before makes nobody uncertain who listened first', async () => {
+    const nats = await connection();
+    try {
+      const fresh = new NatsAnswerListener(nats, new InProcessAnswers());
+      const id = newId();
+      let doubts = 0;
+      const stop = new AbortController();
+      const told = fresh.completion(id, {
+        signal: stop.signal,
+        isNew: true,
+        onUncertain: () => {
+          doubts += 1;
+        },
+      });
+      await nats.flush();
+      await nats.flush();
+      expect(doubts).toBe(0);
+      publisher.completed({ messageId: id, sequence: 3 });
+      expect(await told).toEqual({ messageId: id, sequence: 3 });
+    } finally {
+      await nats.close();
+    }
+  });
+
+  it('is told with its event within the process that appended it, and without it elsewhere', async () => {
+    const inProcess = new InProcessAnswers();
+    const here = new NatsAnswerPublisher(workerSide, inProcess);
+    const near = new NatsAnswerListener(workerSide, inProcess);
+    const id = newId();
+    const waiting = [wait(near, id), wait(listener, id)];
+    await Promise.all([workerSide.flush(), clientSide.flush()]);
+    const event = { type: 'llmq.message.cancelled.v1' } as TerminalEvent;
+    here.completed({ messageId: id, sequence: 8, event });
+    expect(await waiting[0]!.told).toEqual({ messageId: id, sequence: 8, event });
+    expect(await waiting[1]!.told).toEqual({ messageId: id, sequence: 8 });
+    near.close();
   });
 
   it('may be lost with the connection, and then the listener is told to look', async () => {
@@ -357,7 +409,7 @@ describe('a completion', () => {
     const wire = await startWire(server.port);
     const nats = await connection(wire.port);
     try {
-      const distant = new NatsAnswerPublisher(nats, new InProcessChunks());
+      const distant = new NatsAnswerPublisher(nats, new InProcessAnswers());
       const id = newId();
       const waiting = wait(listener, id);
       await clientSide.flush();

@@ -7,7 +7,7 @@ import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import { CLAIMS, type Claims } from '../../src/conversations/claim.port.js';
 import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
-import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
+import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
 import { CANCELLATIONS, type Cancellations } from '../../src/dispatch/cancellations/cancellations.port.js';
 import { KvCancellations } from '../../src/dispatch/cancellations/nats/kv-cancellations.js';
@@ -257,7 +257,7 @@ export class Rig {
       lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
       pauses: { isPaused: () => false, onChange: () => () => {} },
       schedules: new JetStreamRetrySchedules(nats),
-      answers: new NatsAnswerPublisher(nats, new InProcessChunks()),
+      answers: new NatsAnswerPublisher(nats, new InProcessAnswers()),
       cancellations,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },

@@ -1,4 +1,4 @@
-import { InProcessChunks } from '../../src/dispatch/answers/nats/in-process-chunks.js';
+import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
 import { ModelCallError } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import type { LaneDelivery, Lanes } from '../../src/dispatch/lanes/lane.port.js';
@@ -45,7 +45,7 @@ function only<T extends MessageEventType>(id: string, type: T): MessageEventOf<T
 }
 
 async function completionOf(id: string): Promise<number | undefined> {
-  const listener = new NatsAnswerListener(rig.nats, new InProcessChunks());
+  const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers());
   const ended = AbortSignal.timeout(30_000);
   const notice = await listener.completion(id, { signal: ended, onUncertain: () => {} });
   listener.close();
@@ -90,7 +90,7 @@ describe('a message on its way', () => {
       for (const content of ['a', 'b', 'c']) call.onDelta({ content });
       return after(50)(call, count);
     });
-    const listener = new NatsAnswerListener(rig.nats, new InProcessChunks());
+    const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers());
     const over = new AbortController();
     const id = await rig.submit('high', { stream: true });
     const pieces = listener.chunks(id, over.signal)[Symbol.asyncIterator]();

@@ -1,6 +1,6 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { ANSWER_LISTENER, ANSWER_PUBLISHER } from './answers.port.js';
-import { InProcessChunks } from './nats/in-process-chunks.js';
+import { InProcessAnswers } from './nats/in-process-answers.js';
 import { NatsAnswerListener } from './nats/nats-answer-listener.js';
 import { NatsAnswerPublisher } from './nats/nats-answer-publisher.js';
 
@@ -11,7 +11,7 @@ import { NatsAnswerPublisher } from './nats/nats-answer-publisher.js';
  */
 @Module({
   providers: [
-    InProcessChunks,
+    InProcessAnswers,
     { provide: ANSWER_PUBLISHER, useClass: NatsAnswerPublisher },
     { provide: ANSWER_LISTENER, useClass: NatsAnswerListener },
   ],

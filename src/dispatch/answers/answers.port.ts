@@ -1,3 +1,5 @@
+import type { TerminalEvent } from '../../domain/message/message.events.js';
+
 /** One piece of an answer on its way to whoever listens. */
 export interface AnswerChunk {
   /** Counts the chunks of an attempt from 1, without gaps. */
@@ -16,6 +18,8 @@ export interface AnswerChunk {
 export interface CompletionNotice {
   readonly messageId: string;
   readonly sequence: number;
+  /** The event itself, where it was this process that appended it: it need not be read from the log then. */
+  readonly event?: TerminalEvent;
 }
 
 /** The worker's side. Nothing here is durable: the log is. Neither call waits for the network. */
@@ -27,6 +31,8 @@ export interface AnswerPublisher {
    *   this process listens to them
    */
   chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void;
+  /** The call has ended: what is still held of its chunks goes out now. */
+  flush(messageId: string): void;
   /** What is still held of the message's chunks goes out before the notice. */
   completed(notice: CompletionNotice): void;
 }
@@ -37,11 +43,12 @@ export interface AnswerListener {
    * completed already, or the moment between is lost. Null when the signal aborts first.
    *
    * `onUncertain` is called when notices may have been lost (the connection was away): look again.
+   * `isNew`: the message does not exist yet, so nobody can have told of its end before.
    * `after`: the sequence of an end that is known not to count any more, since the message was requeued.
    */
   completion(
     messageId: string,
-    options: { signal: AbortSignal; onUncertain: () => void; after?: number },
+    options: { signal: AbortSignal; onUncertain: () => void; isNew?: boolean; after?: number },
   ): Promise<CompletionNotice | null>;
 
   /**

@@ -118,6 +118,7 @@ export class Attempts {
       const failure = failureOf(error, lease.endpoint.name);
       return { kind: 'failed', failure, chunksDelivered: chunks };
     } finally {
+      this.answers.flush(event.subject);
       running.end();
       lease.release();
     }

@@ -5,7 +5,11 @@ import type { Backoff } from '../../domain/message/backoff.policy.js';
 import { expire } from '../../domain/message/expire.decision.js';
 import { giveUp } from '../../domain/message/give-up.decision.js';
 import { hold } from '../../domain/message/hold.decision.js';
-import type { MessageCompleted, MessageScheduled } from '../../domain/message/message.events.js';
+import type {
+  MessageCompleted,
+  MessageScheduled,
+  TerminalEvent,
+} from '../../domain/message/message.events.js';
 import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
 import { EventTooLargeError } from '../../log/event-log.errors.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
@@ -121,7 +125,7 @@ export class Settlement {
     try {
       const { firstSequence } = await this.steps.append([completed]);
       this.counters.completed += 1;
-      this.finished(delivery, firstSequence);
+      this.finished(delivery, firstSequence, completed);
     } catch (error) {
       if (!(error instanceof EventTooLargeError)) throw error;
       // Another call would only bring another answer that the log can't hold.
@@ -141,7 +145,7 @@ export class Settlement {
     if (next.type === 'llmq.message.scheduled.v1') return this.retryLater(delivery, next);
     if (next.type === 'llmq.message.expired.v1') this.counters.expired += 1;
     else this.counters.deadLettered += 1;
-    this.finished(delivery, firstSequence + 1);
+    this.finished(delivery, firstSequence + 1, next);
   }
 
   /** Off its lane until the turn before it has ended: whoever sees that puts it back. */
@@ -175,14 +179,14 @@ export class Settlement {
     const deadLettered = giveUp(contextNow(event, this.sources), event.data.attempt, lostCalls);
     const { firstSequence } = await this.steps.append([deadLettered]);
     this.counters.deadLettered += 1;
-    this.finished(delivery, firstSequence);
+    this.finished(delivery, firstSequence, deadLettered);
   }
 
   private async expire(delivery: LaneDelivery, deadline: string): Promise<void> {
     const expired = expire(contextNow(delivery.event, this.sources), deadline, 'waiting');
     const { firstSequence } = await this.steps.append([expired]);
     this.counters.expired += 1;
-    this.finished(delivery, firstSequence);
+    this.finished(delivery, firstSequence, expired);
   }
 
   private async retryLater(delivery: LaneDelivery, scheduled: MessageScheduled): Promise<void> {
@@ -201,8 +205,10 @@ export class Settlement {
     delivery.ack();
   }
 
-  private finished(delivery: LaneDelivery, sequence: number): void {
-    this.answers.completed({ messageId: delivery.event.subject, sequence });
+  /** @param event the end itself, where it was appended here */
+  private finished(delivery: LaneDelivery, sequence: number, event?: TerminalEvent): void {
+    const notice = { messageId: delivery.event.subject, sequence };
+    this.answers.completed(event === undefined ? notice : { ...notice, event });
     this.leave(delivery);
   }
 

@@ -4,7 +4,7 @@ import type { AnswerChunk } from '../answers.port.js';
 import { decodeChunks } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
-import type { InProcessChunks } from './in-process-chunks.js';
+import type { InProcessAnswers } from './in-process-answers.js';
 
 /** Pauses before each read of the stream for a gap: it stores a chunk a moment after listeners get it. */
 const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
@@ -12,7 +12,7 @@ const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
 /** Where the chunks of one message come from. */
 export interface ChunkSources {
   readonly nats: NatsConnection;
-  readonly inProcess: InProcessChunks;
+  readonly inProcess: InProcessAnswers;
   readonly history: ChunkHistory;
   readonly subject: string;
 }

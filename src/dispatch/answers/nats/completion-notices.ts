@@ -2,6 +2,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
 import { EVERY_DONE_SUBJECT, messageIdOfDone } from '../../../broker/answer-subjects.js';
 import type { CompletionNotice } from '../answers.port.js';
 import { decodeNotice } from './answer-codec.js';
+import type { InProcessAnswers } from './in-process-answers.js';
 import { NoticeMemory } from './notice-memory.js';
 
 /** A projection that is further behind than this is not caught by the memory, but by being told `onUncertain`. */
@@ -10,6 +11,8 @@ const ENOUGH_REACH_MS = 10_000;
 export interface NoticeOptions {
   readonly signal: AbortSignal;
   readonly onUncertain: () => void;
+  /** Nobody can have told of its end yet; false when absent. */
+  readonly isNew?: boolean;
   /** Notices of ends up to this sequence are of no use; 0 when absent. */
   readonly after?: number;
 }
@@ -33,11 +36,16 @@ export class CompletionNotices {
   private readonly memory = new NoticeMemory(performance.now());
   private subscription: Subscription | null = null;
 
-  constructor(private readonly nats: NatsConnection) {}
+  constructor(
+    private readonly nats: NatsConnection,
+    inProcess: InProcessAnswers,
+  ) {
+    inProcess.onCompletion((notice) => this.tell(notice));
+  }
 
   wait(
     messageId: string,
-    { signal, onUncertain, after = 0 }: NoticeOptions,
+    { signal, onUncertain, isNew = false, after = 0 }: NoticeOptions,
   ): Promise<CompletionNotice | null> {
     this.listen();
     const sequence = this.memory.find(messageId);
@@ -56,7 +64,9 @@ export class CompletionNotices {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       this.add(messageId, waiter);
-      if (this.memory.reachMs(performance.now()) < ENOUGH_REACH_MS) void this.lookOnceMore(messageId, waiter);
+      // Of a new message everything is heard: it is published behind the subscription.
+      const missed = !isNew && this.memory.reachMs(performance.now()) < ENOUGH_REACH_MS;
+      if (missed) void this.lookOnceMore(messageId, waiter);
     });
   }
 
@@ -85,7 +95,11 @@ export class CompletionNotices {
 
   private hear({ subject, data }: Msg): void {
     const notice = decodeNotice(messageIdOfDone(subject), data);
-    if (notice === null) return;
+    if (notice !== null) this.tell(notice);
+  }
+
+  private tell(notice: CompletionNotice): void {
+    if (this.subscription === null) return; // Nobody has waited yet.
     this.memory.add(notice.messageId, notice.sequence, performance.now());
     for (const waiter of [...(this.waiters.get(notice.messageId) ?? [])]) {
       if (notice.sequence > waiter.after) waiter.notify(notice);

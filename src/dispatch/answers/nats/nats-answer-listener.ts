@@ -7,7 +7,7 @@ import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.p
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
 import { ChunkHistory } from './chunk-history.js';
 import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
-import { InProcessChunks } from './in-process-chunks.js';
+import { InProcessAnswers } from './in-process-answers.js';
 
 /** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
 @Injectable()
@@ -17,8 +17,8 @@ export class NatsAnswerListener implements AnswerListener {
   private readonly stopWatching: () => void;
   private readonly feeds = new Set<ChunkFeed>();
 
-  constructor(@Inject(NATS) nats: NatsConnection, @Inject(InProcessChunks) inProcess: InProcessChunks) {
-    this.notices = new CompletionNotices(nats);
+  constructor(@Inject(NATS) nats: NatsConnection, @Inject(InProcessAnswers) inProcess: InProcessAnswers) {
+    this.notices = new CompletionNotices(nats, inProcess);
     this.sources = { nats, inProcess, history: new ChunkHistory(nats) };
     this.stopWatching = ConnectionWatch.of(nats).onUp(() => this.connectionWasAway());
   }

@@ -6,7 +6,7 @@ import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerPublisher, CompletionNotice } from '../answers.port.js';
 import { encodeChunks, encodeNotice } from './answer-codec.js';
 import { ChunkBuffer, GROUP_MS, piecesWanted } from './chunk-buffer.js';
-import { InProcessChunks } from './in-process-chunks.js';
+import { InProcessAnswers } from './in-process-answers.js';
 
 /** How many of the last notices are kept, for the time that a lost connection takes to be noticed. */
 const KEPT_NOTICES = 1_000;
@@ -26,7 +26,7 @@ export class NatsAnswerPublisher implements AnswerPublisher {
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
-    @Inject(InProcessChunks) private readonly inProcess: InProcessChunks,
+    @Inject(InProcessAnswers) private readonly inProcess: InProcessAnswers,
   ) {
     ConnectionWatch.of(nats).onUp(() => {
       for (const notice of this.notices) this.announce(notice);
@@ -40,11 +40,18 @@ export class NatsAnswerPublisher implements AnswerPublisher {
     this.timer ??= setTimeout(() => this.sendDue(), GROUP_MS);
   }
 
+  flush(messageId: string): void {
+    this.send(messageId, this.buffer.end(messageId));
+  }
+
   completed(notice: CompletionNotice): void {
-    this.send(notice.messageId, this.buffer.end(notice.messageId));
-    this.notices[this.next] = notice;
+    const { messageId, sequence } = notice;
+    this.flush(messageId);
+    this.inProcess.completed(notice);
+    const kept = { messageId, sequence };
+    this.notices[this.next] = kept;
     this.next = (this.next + 1) % KEPT_NOTICES;
-    this.announce(notice);
+    this.announce(kept);
   }
 
   private sendDue(): void {
