@@ -72,7 +72,7 @@ export class AnswerWait {
   private async told({ messageId, notice, signal }: CompletionSignal): Promise<TerminalEvent | null> {
     const told = await notice;
     if (told === null) return null;
-    return this.persistently(() => this.terminalEvent(messageId, told.sequence), signal);
+    return told.event ?? this.persistently(() => this.terminalEvent(messageId, told.sequence), signal);
   }
 
   private async found(completion: CompletionSignal): Promise<TerminalEvent | null> {

@@ -17,15 +17,19 @@ export class CompletionSignal {
   private isUncertain = false;
   private wake: () => void = () => undefined;
 
-  /** @param after the end of an earlier life of a message that was requeued: it is not told again */
+  /**
+   * @param after the end of an earlier life of a message that was requeued: it is not told again
+   * @param isNew it does not exist yet, so nobody can have told of its end before
+   */
   constructor(
     answers: AnswerListener,
     readonly messageId: string,
     readonly signal: AbortSignal,
     after = 0,
+    isNew = false,
   ) {
     this.notice = answers.completion(messageId, {
-      ...{ signal, after },
+      ...{ signal, after, isNew },
       onUncertain: () => this.doubt(),
     });
     // Whoever awaits it gets the failure; until then it must not count as unhandled.

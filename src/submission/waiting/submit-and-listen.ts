@@ -52,7 +52,7 @@ export class SubmitAndListen {
     if (order.keyed !== null) return this.underKey(order, order.keyed, listener);
     const { caller, submission, traceparent } = order;
     const messageId = this.sources.newId();
-    const heard = this.listenTo(messageId, listener);
+    const heard = this.listenTo(messageId, listener, true);
     return {
       accepted: await this.submitMessage.submit(caller, submission, { messageId, traceparent }),
       ...heard,
@@ -64,20 +64,20 @@ export class SubmitAndListen {
     listener.onKey(begun.kind === 'replay');
     if (begun.kind === 'replay') {
       const accepted = JSON.parse(begun.response.body) as AcceptedMessage;
-      const heard = this.listenTo(accepted.id, listener);
+      const heard = this.listenTo(accepted.id, listener, false);
       heard.completion.doubt();
       return { accepted, ...heard };
     }
     const { execution } = begun;
-    const heard = this.listenTo(execution.idAt(0), listener);
+    const heard = this.listenTo(execution.idAt(0), listener, !execution.again);
     const accepted = await this.carryOut(order, execution);
     // An earlier run may have stored it, and it may have ended since.
     if (execution.again) heard.completion.doubt();
     return { accepted, ...heard };
   }
 
-  private listenTo<L>(messageId: string, { signal, listen }: Listener<L>) {
-    const completion = new CompletionSignal(this.answers, messageId, signal);
+  private listenTo<L>(messageId: string, { signal, listen }: Listener<L>, isNew: boolean) {
+    const completion = new CompletionSignal(this.answers, messageId, signal, 0, isNew);
     return { completion, listening: listen(messageId) };
   }
 

@@ -80,6 +80,9 @@ export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdo
   }
 }
 
+/** One for all: every request ends its wait by it, and a new one would cost a stack trace each. */
+const OVER = new DOMException('The wait is over.', 'AbortError');
+
 class WaitingRequest implements Waiting {
   stopping = false;
   flowing = false;
@@ -107,7 +110,7 @@ class WaitingRequest implements Waiting {
   }
 
   end(): void {
-    this.controller.abort();
+    this.controller.abort(OVER);
   }
 
   leave(): void {
