@@ -57,13 +57,13 @@ export class Attempts {
   }
 
   /**
-   * The second look of the redelivery check, which the promises need: the first was before the record, and between the
-   * two another worker may have ended the message. Only what lies below the record in the log can have come before it.
+   * The redelivery check's second look. The promises need it: another worker may have ended the message since the first
+   * look, and then its end lies before this record in the log.
    */
   private async recordedFirst(work: Work, lease: EndpointLease): Promise<Outcome> {
     try {
       const decided = await this.redelivery.ask(work.delivery, await this.record(work, lease));
-      // Where nobody can tell in time, a turn must not run; another message may run twice, but never not at all.
+      // Where nobody can tell in time, a turn waits, for the order of turns. Another message may be called twice.
       if (decided?.kind === 'known' || (decided !== null && isTurn(work))) return decided;
       return await this.call(work, lease);
     } finally {

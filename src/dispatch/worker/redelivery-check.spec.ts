@@ -1,0 +1,91 @@
+import type { MessagePrioritized } from '../../domain/message/message.events.js';
+import type { MessageState } from '../../domain/message/message.state.js';
+import { systemSources } from '../../platform/clock.js';
+import type { ServiceConfig } from '../../platform/config/service-config.js';
+import type { LaneDelivery } from '../lanes/lane.port.js';
+import { RedeliveryCheck } from './redelivery-check.js';
+import { WorkerStop } from './worker-stop.js';
+
+const MAX_LOST_CALLS = 3;
+const LAST_SEQUENCE = 100;
+const open = { status: 'processing', currentAttempt: 1, openAttempts: 1, laneSequence: 10 };
+const completed = { ...open, status: 'completed', terminalSequence: 40 };
+
+function delivery(more: Partial<LaneDelivery> = {}, data: object = {}): LaneDelivery {
+  const event = { subject: 'm', data: { attempt: 1, reason: 'explicit', ...data } };
+  const first = { delivery: 1, inDoubtUpTo: null, sequence: 10, event: event as MessagePrioritized };
+  return { ...first, ...more } as LaneDelivery;
+}
+
+function check({ state = null as object | null, applied = LAST_SEQUENCE, cancelled = [] as string[] } = {}) {
+  const waitedFor: number[] = [];
+  const entries = new Set(cancelled);
+  const redelivery = new RedeliveryCheck(
+    { lastSequence: async () => LAST_SEQUENCE },
+    { state: async () => state as MessageState | null },
+    {
+      waitFor: async (sequence) => {
+        waitedFor.push(sequence);
+        return sequence <= applied;
+      },
+    },
+    {
+      has: (id) => entries.has(id),
+      remove: (id) => void entries.delete(id),
+      add: async () => {},
+      onAdded: () => () => {},
+    },
+    systemSources,
+    { queue: { max_lost_calls: MAX_LOST_CALLS } } as ServiceConfig,
+    new WorkerStop(),
+  );
+  return { redelivery, waitedFor, entries };
+}
+
+describe('the redelivery check', () => {
+  it('is needed where another worker may have had the message, or it may have ended', () => {
+    const { redelivery } = check();
+    expect(redelivery.isNeeded(delivery())).toBe(false);
+    expect(redelivery.isNeeded(delivery({}, { reason: 'delayed' }))).toBe(false);
+    const doubted = [
+      ...[delivery({ delivery: 2 }), delivery({ inDoubtUpTo: 12 }), delivery({}, { reason: 'retry' })],
+      ...[delivery({}, { reason: 'turn_ready' }), delivery({}, { deadline: '2020-01-01T00:00:00Z' })],
+    ];
+    expect(doubted.map((one) => redelivery.isNeeded(one))).toEqual(doubted.map(() => true));
+    expect(check({ cancelled: ['m'] }).redelivery.isNeeded(delivery())).toBe(true);
+  });
+
+  it('asks the projection up to where an earlier run can have written', async () => {
+    const { redelivery, waitedFor } = check();
+    await redelivery.ask(delivery({ inDoubtUpTo: 12 }));
+    await redelivery.ask(delivery({}, { reason: 'retry' }));
+    await redelivery.ask(delivery({ delivery: 2, inDoubtUpTo: 12 }));
+    await redelivery.ask(delivery({ delivery: 2 }), 77);
+    expect(waitedFor).toEqual([12, 10, LAST_SEQUENCE, 77]);
+  });
+
+  it('lets a message be called that has not ended, and forgets that an earlier life was cancelled', async () => {
+    const { redelivery, entries } = check({ state: open, cancelled: ['m'] });
+    expect(await redelivery.ask(delivery())).toBeNull();
+    expect([...entries]).toEqual([]);
+  });
+
+  it('knows what has ended, at both looks', async () => {
+    const { redelivery } = check({ state: completed });
+    const known = { kind: 'known', decision: { kind: 'settled', terminalSequence: 40 } };
+    expect(await redelivery.ask(delivery({ delivery: 2 }))).toEqual(known);
+    expect(await redelivery.ask(delivery({ delivery: 2 }), 50)).toEqual(known);
+  });
+
+  it('gives up over lost calls at the first look alone, since the record counts as one at the second', async () => {
+    const { redelivery } = check({ state: { ...open, openAttempts: MAX_LOST_CALLS } });
+    const known = { kind: 'known', decision: { kind: 'give_up', lostCalls: MAX_LOST_CALLS } };
+    expect(await redelivery.ask(delivery({ delivery: 2 }))).toEqual(known);
+    expect(await redelivery.ask(delivery({ delivery: 2 }), 50)).toBeNull();
+  });
+
+  it('can not tell while the projection is behind', async () => {
+    const { redelivery } = check({ state: completed, applied: 9 });
+    expect(await redelivery.ask(delivery({ delivery: 2 }))).toEqual({ kind: 'unclear' });
+  });
+});
