@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { NatsError } from './nats.error.js';
 import { parseNatsAddress } from './nats-address.js';
-import { isAtLeast } from './server-version.policy.js';
+import { isAtLeast } from './server-requirements.js';
 
 const parse = (url: string, user = '', password = '') => parseNatsAddress({ url, user, password });
 

@@ -1,7 +1,6 @@
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NatsError } from './nats.error.js';
-import { isAtLeast } from './server-version.policy.js';
 
 /** Earlier ones can lose acknowledged writes when a stream is compacted, even with an fsync per write. */
 const OLDEST_SERVER = '2.14.7';
@@ -26,4 +25,20 @@ export async function assertSuitable(connection: NatsConnection): Promise<void> 
 function withoutJetStream(server: string, cause: unknown): string {
   const detail = cause instanceof JetStreamApiError ? cause.message : 'nothing answers on its API';
   return `The NATS server at ${server} offers no JetStream to this login (${detail}). Turn it on in the server's configuration ("jetstream { store_dir: ..., sync_interval: always }") and for the account, or leave nats.url (NATS_URL) empty to start the embedded NATS server.`;
+}
+
+/** Compares versions like `2.14.7` or `2.15.0-RC.1`; a pre-release counts as its release. Unreadable ones are too old. */
+export function isAtLeast(version: string, least: string): boolean {
+  const have = numbers(version);
+  const want = numbers(least);
+  for (const [index, wanted] of want.entries()) {
+    const difference = (have[index] ?? -1) - wanted;
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+function numbers(version: string): number[] {
+  const match = /^v?(\d+)\.(\d+)\.(\d+)/.exec(version);
+  return match === null ? [] : match.slice(1).map(Number);
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../dispatch/answers/answers.port.js';
-import { CANCELLATIONS, type Cancellations } from '../dispatch/cancellations/cancellations.port.js';
+import { Cancellations } from '../dispatch/cancellations/nats/cancellations.js';
 import type { Caller } from '../domain/caller.js';
 import { cancel } from '../domain/message/cancel.decision.js';
 import type { EventLog } from '../log/event-log.port.js';
@@ -25,7 +25,7 @@ export class CancelMessage {
   constructor(
     private readonly lookup: MessageLookup,
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}

@@ -73,7 +73,7 @@ async function startSummarizer({ url = model.url, laterMs = 0, warned }: Options
         return true;
       },
     },
-    claims: new KvClaims(nats, 5_000),
+    claims: new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }),
     ask: summaryCalls(registry, sources, stopping),
     counting: async () => (text) => text.length,
     logger: { ...silentLogger, warn } as unknown as Logger,

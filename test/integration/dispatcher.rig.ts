@@ -9,8 +9,7 @@ import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
-import { CANCELLATIONS, type Cancellations } from '../../src/dispatch/cancellations/cancellations.port.js';
-import { KvCancellations } from '../../src/dispatch/cancellations/nats/kv-cancellations.js';
+import { Cancellations } from '../../src/dispatch/cancellations/nats/cancellations.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type {
   ModelAnswer,
@@ -20,13 +19,8 @@ import type {
 import { DueRelay } from '../../src/dispatch/lanes/jetstream/due-relay.js';
 import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
 import { laneConsumerName } from '../../src/dispatch/lanes/jetstream/lane-consumers.js';
-import { JetStreamRetrySchedules } from '../../src/dispatch/lanes/jetstream/schedules.js';
-import {
-  LANES_PORT,
-  type Lanes,
-  RETRY_SCHEDULES,
-  type RetrySchedules,
-} from '../../src/dispatch/lanes/lane.port.js';
+import { RetrySchedules } from '../../src/dispatch/lanes/jetstream/retry-schedules.js';
+import { LANES_PORT, type Lanes } from '../../src/dispatch/lanes/lane.port.js';
 import { LanePauses, type PausedLanes } from '../../src/dispatch/lanes/lane-pauses.js';
 import { WORKER_PROVIDERS } from '../../src/dispatch/worker/dispatcher.module.js';
 import { Worker } from '../../src/dispatch/worker/worker.js';
@@ -110,7 +104,7 @@ export interface Surroundings {
   readonly log: EventLog;
   readonly lanes: Lanes;
   readonly pauses: PausedLanes;
-  readonly schedules: RetrySchedules;
+  readonly schedules: Pick<RetrySchedules, 'set'>;
   readonly answers: AnswerPublisher;
   readonly cancellations: Cancellations;
   readonly conversations: Pick<ConversationReader, 'find' | 'turns' | 'placeOf'>;
@@ -146,7 +140,7 @@ export class Rig {
     readonly nats: NatsConnection,
     readonly log: JetStreamEventLog,
     readonly folded: FoldedLog,
-    readonly cancellations: KvCancellations,
+    readonly cancellations: Cancellations,
   ) {}
 
   static async start(): Promise<Rig> {
@@ -154,8 +148,8 @@ export class Rig {
     const nats = await connectTo(server);
     await ensureStreams(nats, 1);
     const log = logOn(nats);
-    const cancellations = new KvCancellations(nats, silentLogger);
-    await cancellations.start();
+    const cancellations = new Cancellations(nats, silentLogger);
+    await cancellations.onModuleInit();
     return new Rig(server, nats, log, new FoldedLog(log), cancellations);
   }
 
@@ -182,8 +176,8 @@ export class Rig {
 
   async startWorker(options: WorkerOptions): Promise<RigWorker> {
     const nats = await connectTo(this.server);
-    const cancellations = new KvCancellations(nats, silentLogger);
-    await cancellations.start();
+    const cancellations = new Cancellations(nats, silentLogger);
+    await cancellations.onModuleInit();
     const registry = new EndpointRegistry(options.endpoints);
     const worker = await this.build(nats, cancellations, registry, options);
     const running = { worker, registry, nats, crash: () => nats.close() };
@@ -240,7 +234,7 @@ export class Rig {
 
   private async build(
     nats: NatsConnection,
-    cancellations: KvCancellations,
+    cancellations: Cancellations,
     registry: EndpointRegistry,
     options: WorkerOptions,
   ): Promise<Worker> {
@@ -254,21 +248,21 @@ export class Rig {
     });
     const sound: Surroundings = {
       log: logOn(nats, options.appendTimeoutMs),
-      lanes: new JetStreamLanes(nats, { prefetch, ackWaitMs }, silentLogger),
+      lanes: new JetStreamLanes(nats, config, silentLogger),
       pauses: { isPaused: () => false, onChange: () => () => {} },
-      schedules: new JetStreamRetrySchedules(nats),
+      schedules: new RetrySchedules(nats, systemSources),
       answers: new NatsAnswerPublisher(nats, new InProcessAnswers()),
       cancellations,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
-      claims: new KvClaims(nats, 5_000),
+      claims: new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }),
     };
     const around = { ...sound, ...options.broken?.(sound) };
     const given = [
       ...[use(SERVICE_CONFIG, config), use(EVENT_LOG, around.log), use(LANES_PORT, around.lanes)],
-      ...[use(LanePauses, around.pauses), use(RETRY_SCHEDULES, around.schedules)],
+      ...[use(LanePauses, around.pauses), use(RetrySchedules, around.schedules)],
       ...[use(EndpointRegistry, registry), use(ANSWER_PUBLISHER, around.answers)],
-      ...[use(CANCELLATIONS, around.cancellations), use(CLAIMS, around.claims)],
+      ...[use(Cancellations, around.cancellations), use(CLAIMS, around.claims)],
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
       ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
       use(LOGGER, silentLogger),

@@ -59,7 +59,12 @@ describe('messages that are sent while a turn is open, to a conversation that re
   it('get in again after a process died over one that it had let in, once that can not come any more', async () => {
     const id = await conversation('reject');
     const lost = '01900000-0000-7000-8000-00000000dead';
-    await new KvClaims(nats, 5_000).write('turn', id, { holder: lost, until: Date.now() + 1_500 }, 0);
+    await new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }).write(
+      'turn',
+      id,
+      { holder: lost, until: Date.now() + 1_500 },
+      0,
+    );
     expect(await send(0, id)).toMatchObject({ status: 409, json: { code: 'turn_open' } });
     await eventually(async () => expect((await send(1, id)).status).toBe(202));
   });

@@ -1,17 +1,18 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { SCHEDULES_STREAM } from '../../src/broker/streams.js';
-import { JetStreamRetrySchedules } from '../../src/dispatch/lanes/jetstream/schedules.js';
+import { RetrySchedules } from '../../src/dispatch/lanes/jetstream/retry-schedules.js';
 import type { RetrySchedule } from '../../src/dispatch/lanes/lane.port.js';
 import type { StoredEvent } from '../../src/log/event-log.port.js';
+import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
 import { Rig, TRACEPARENT } from './dispatcher.rig.js';
 
 let rig: Rig;
-let schedules: JetStreamRetrySchedules;
+let schedules: RetrySchedules;
 
 beforeAll(async () => {
   rig = await Rig.start();
-  schedules = new JetStreamRetrySchedules(rig.nats);
+  schedules = new RetrySchedules(rig.nats, systemSources);
 });
 afterEach(() => rig.stopWorkers());
 afterAll(() => rig?.stop());

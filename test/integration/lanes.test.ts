@@ -73,7 +73,8 @@ async function client(): Promise<NatsConnection> {
 }
 
 function lanesOn(connection: NatsConnection, ackWaitMs = ACK_WAIT_MS): JetStreamLanes {
-  const lanes = new JetStreamLanes(connection, { prefetch: PREFETCH, ackWaitMs }, silentLogger);
+  const config = { queue: { worker: { prefetch: PREFETCH, ack_wait_ms: ackWaitMs } } };
+  const lanes = new JetStreamLanes(connection, config, silentLogger);
   opened.push(lanes);
   return lanes;
 }

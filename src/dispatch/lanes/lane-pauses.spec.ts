@@ -11,7 +11,7 @@ async function process(log: InMemoryEventLog) {
   const follower = new AdminFollower(log, logger);
   const pauses = new LanePauses(follower);
   await follower.start(1_000);
-  return { pauses, follower, changes: AdminChanges.of(log, follower, systemSources) };
+  return { pauses, follower, changes: new AdminChanges(log, follower, systemSources) };
 }
 
 describe('LanePauses', () => {

@@ -3,7 +3,6 @@ import { AdminModule } from '../../log/admin/admin.module.js';
 import { WorkerBeats } from '../workers/nats/worker-beats.js';
 import { WorkerRegistry } from '../workers/worker-registry.js';
 import { LaneLagReader } from './jetstream/lane-lag.js';
-import { laneLagProvider } from './jetstream/lane-providers.js';
 import { LanePauses } from './lane-pauses.js';
 
 /**
@@ -13,7 +12,7 @@ import { LanePauses } from './lane-pauses.js';
 @Global()
 @Module({
   imports: [AdminModule],
-  providers: [LanePauses, laneLagProvider, WorkerBeats, WorkerRegistry],
+  providers: [LanePauses, LaneLagReader, WorkerBeats, WorkerRegistry],
   exports: [LanePauses, LaneLagReader, WorkerBeats, WorkerRegistry],
 })
 export class LaneStateModule implements OnModuleInit, OnApplicationShutdown {

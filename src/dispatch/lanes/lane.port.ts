@@ -66,13 +66,4 @@ export interface RetrySchedule {
   readonly message: DueMessage;
 }
 
-export interface RetrySchedules {
-  /**
-   * Resolves when the schedule is durable. A message has one schedule: a later one takes the place of an earlier.
-   * @throws when the broker did not confirm it; it may stand all the same, and setting it again does no harm
-   */
-  set(schedule: RetrySchedule): Promise<void>;
-}
-
 export const LANES_PORT = Symbol('Lanes');
-export const RETRY_SCHEDULES = Symbol('RetrySchedules');

@@ -4,8 +4,9 @@ import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { CancellationModule } from '../cancellations/cancellation.module.js';
 import { DelayScheduler } from './jetstream/delay-scheduler.js';
 import { DueRelay } from './jetstream/due-relay.js';
-import { jetStreamLaneProviders } from './jetstream/lane-providers.js';
-import { LANES_PORT, RETRY_SCHEDULES } from './lane.port.js';
+import { JetStreamLanes } from './jetstream/jetstream-lanes.js';
+import { RetrySchedules } from './jetstream/retry-schedules.js';
+import { LANES_PORT } from './lane.port.js';
 
 /**
  * The lanes as a worker reads them, and the schedules of delays and retries with the relay that puts due messages into
@@ -15,8 +16,8 @@ import { LANES_PORT, RETRY_SCHEDULES } from './lane.port.js';
  */
 @Module({
   imports: [EventLogModule, CancellationModule, ProjectionReaderModule],
-  providers: jetStreamLaneProviders,
-  exports: [LANES_PORT, RETRY_SCHEDULES],
+  providers: [{ provide: LANES_PORT, useClass: JetStreamLanes }, RetrySchedules, DueRelay, DelayScheduler],
+  exports: [LANES_PORT, RetrySchedules],
 })
 export class LanesModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(

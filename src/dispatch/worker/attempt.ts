@@ -5,7 +5,7 @@ import { dispatched } from '../../domain/message/dispatch.decision.js';
 import type { MessageCompleted } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
-import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { Cancellations } from '../cancellations/nats/cancellations.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
 import { DurableSteps } from './durable-steps.js';
@@ -32,7 +32,7 @@ export class Attempts {
     @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(RunningCalls) private readonly calls: RunningCalls,
-    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}
 

@@ -5,7 +5,8 @@ import type { MessageEvent } from '../../domain/message/message.events.js';
 import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../log/event-log.errors.js';
 import type { Appended, EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
-import { RETRY_SCHEDULES, type RetrySchedule, type RetrySchedules } from '../lanes/lane.port.js';
+import { RetrySchedules } from '../lanes/jetstream/retry-schedules.js';
+import type { RetrySchedule } from '../lanes/lane.port.js';
 import { WorkerStop, WorkerStoppingError } from './worker-stop.js';
 
 const FIRST_DELAY_MS = 50;
@@ -25,7 +26,7 @@ export class DurableSteps {
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
-    @Inject(RETRY_SCHEDULES) private readonly schedules: RetrySchedules,
+    @Inject(RetrySchedules) private readonly schedules: Pick<RetrySchedules, 'set'>,
     @Inject(WorkerStop) private readonly stop: WorkerStop,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}

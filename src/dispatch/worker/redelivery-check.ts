@@ -8,7 +8,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
-import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { Cancellations } from '../cancellations/nats/cancellations.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { Outcome } from './work.js';
 import { WorkerStop } from './worker-stop.js';
@@ -29,7 +29,7 @@ export class RedeliveryCheck {
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
     @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
-    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(WorkerStop) private readonly stop: WorkerStop,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { WorkerStoppingError } from './worker-stop.js';
 
 /** Endpoints end their calls at the time-out themselves; this long after it somebody else must. */
@@ -38,7 +38,7 @@ interface Entry {
 export class RunningCalls {
   private readonly entries = new Set<Entry>();
 
-  constructor(@Inject(CANCELLATIONS) cancellations: Pick<Cancellations, 'onAdded'>) {
+  constructor(@Inject(Cancellations) cancellations: Pick<Cancellations, 'onAdded'>) {
     cancellations.onAdded((messageId) => this.abortCancelled(messageId));
   }
 

@@ -16,7 +16,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
-import { CANCELLATIONS, type Cancellations } from '../cancellations/cancellations.port.js';
+import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
 import { DurableSteps } from './durable-steps.js';
 import { type CallFailure, consequences } from './verdict.policy.js';
@@ -57,7 +57,7 @@ export class Settlement {
   constructor(
     @Inject(DurableSteps) private readonly steps: DurableSteps,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
-    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(SERVICE_CONFIG) { queue: { retry } }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,

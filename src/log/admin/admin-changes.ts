@@ -1,23 +1,22 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { AdminEvent, AdminEventData, AdminEventType } from '../../domain/admin/admin.events.js';
 import { cloudEvent } from '../../domain/cloud-event.events.js';
-import type { Sources } from '../../platform/clock.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
 import type { EventLog } from '../event-log.port.js';
-import type { AdminFollower } from './admin-follower.js';
+import { AdminFollower } from './admin-follower.js';
 
 /** A change that is durable answers at once if this process is slow to hear of it; it will. */
 const OWN_CHANGE_MS = 5_000;
 
 /** The one way to write what an admin changes. */
+@Injectable()
 export class AdminChanges {
   constructor(
-    private readonly log: EventLog,
-    private readonly follower: AdminFollower,
-    private readonly sources: Sources,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(AdminFollower) private readonly follower: AdminFollower,
+    @Inject(SOURCES) private readonly sources: Sources,
   ) {}
-
-  static of(log: EventLog, follower: AdminFollower, sources: Sources): AdminChanges {
-    return new AdminChanges(log, follower, sources);
-  }
 
   /**
    * Resolves when the change is durable and in force in this process, so that who made it reads it back.

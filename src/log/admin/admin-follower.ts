@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { AdminEvent, AdminEventType } from '../../domain/admin/admin.events.js';
 import { isAdminEvent } from '../../domain/log-event.events.js';
+import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { MalformedEventError } from '../event-log.errors.js';
 import type { EventLog } from '../event-log.port.js';
 
@@ -24,6 +26,7 @@ const BETWEEN_TRIES_MS = 500;
  * A broker that goes away costs nothing but the time that it is away. An event that this version does not understand
  * is passed over with an error in the log: another version's admin must not take this process down.
  */
+@Injectable()
 export class AdminFollower {
   private readonly folds = new Map<string, ((event: AdminEvent) => void)[]>();
   private readonly waiters = new Set<Waiter>();
@@ -32,8 +35,8 @@ export class AdminFollower {
   private running: Promise<void> | null = null;
 
   constructor(
-    private readonly log: EventLog,
-    private readonly logger: Logger,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**

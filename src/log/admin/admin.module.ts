@@ -1,9 +1,5 @@
-import { Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from 'pino';
-import { SOURCES } from '../../platform/clock.js';
-import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { EventLogModule } from '../event-log.module.js';
-import type { EventLog } from '../event-log.port.js';
 import { AdminChanges } from './admin-changes.js';
 import { AdminFollower } from './admin-follower.js';
 
@@ -17,18 +13,11 @@ const CATCH_UP_MS = 30_000;
  */
 @Module({
   imports: [EventLogModule],
-  providers: [
-    {
-      provide: AdminFollower,
-      inject: [EVENT_LOG, LOGGER],
-      useFactory: (log: EventLog, logger: Logger) => new AdminFollower(log, logger),
-    },
-    { provide: AdminChanges, inject: [EVENT_LOG, AdminFollower, SOURCES], useFactory: AdminChanges.of },
-  ],
+  providers: [AdminFollower, AdminChanges],
   exports: [AdminFollower, AdminChanges],
 })
 export class AdminModule implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(private readonly follower: AdminFollower) {}
+  constructor(@Inject(AdminFollower) private readonly follower: AdminFollower) {}
 
   /** @throws {Error} when the log does not hand out its events, so that nothing is decided without them */
   async onApplicationBootstrap(): Promise<void> {

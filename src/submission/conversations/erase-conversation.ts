@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CANCELLATIONS, type Cancellations } from '../../dispatch/cancellations/cancellations.port.js';
+import { Cancellations } from '../../dispatch/cancellations/nats/cancellations.js';
 import type { Caller } from '../../domain/caller.js';
 import { eraseConversation } from '../../domain/conversation/erase-conversation.decision.js';
 import { messageEvent } from '../../domain/message/message.events.js';
@@ -22,7 +22,7 @@ export class EraseConversation {
     private readonly conversations: Conversations,
     private readonly lookup: ConversationLookup,
     @Inject(ErasureReader) private readonly reader: ErasureReader,
-    @Inject(CANCELLATIONS) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}

@@ -1,14 +1,17 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { ACK, type AckReply, type Delivery, handBackReply } from '../../../broker/acks.js';
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { delayedMessage } from '../../../domain/message/requeue-due.decision.js';
 import { decodeRecord } from '../../../log/log-record.js';
-import type { Sources } from '../../../platform/clock.js';
-import type { MessageReader } from '../../../projection/read/message-reader.js';
-import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { LOGGER, NATS } from '../../../platform/tokens.js';
+import { MessageReader } from '../../../projection/read/message-reader.js';
+import type { RetrySchedule } from '../lane.port.js';
+import { RetrySchedules } from './retry-schedules.js';
 
 export const DELAYS_CONSUMER = 'delays';
 const IN_FLIGHT = 500;
@@ -28,13 +31,14 @@ interface Delayed {
  * when its schedule is durable: a crash at any point between the client's 202 and the schedule delays the message, and
  * loses nothing. Retries are scheduled by the worker that holds the message, and only passed over here.
  */
+@Injectable()
 export class DelayScheduler extends ConsumerFeed {
   constructor(
-    nats: NatsConnection,
-    private readonly schedules: RetrySchedules,
-    private readonly reader: Pick<MessageReader, 'state'>,
-    private readonly sources: Sources,
-    logger: Logger,
+    @Inject(NATS) nats: NatsConnection,
+    @Inject(RetrySchedules) private readonly schedules: RetrySchedules,
+    @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) logger: Logger,
   ) {
     const consumer = {
       durable_name: DELAYS_CONSUMER,

@@ -2,14 +2,16 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { ACK, type AckReply, handBackReply, UNDECODABLE } from '../../../broker/acks.js';
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
 import { requeueDue } from '../../../domain/message/requeue-due.decision.js';
 import type { EventLog } from '../../../log/event-log.port.js';
-import type { Sources } from '../../../platform/clock.js';
-import type { Cancellations } from '../../cancellations/cancellations.port.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
+import { Cancellations } from '../../cancellations/nats/cancellations.js';
 import { decodeDue } from './due-message.codec.js';
 
 export const DUE_CONSUMER = 'due';
@@ -30,15 +32,16 @@ const TRY_AGAIN_AFTER_MS = 1_000;
  * A crash between the append and the ack repeats the append; within the log's dedupe window that stores nothing, and
  * later the second entry in the lane is one call more, of which one answer counts.
  */
+@Injectable()
 export class DueRelay extends ConsumerFeed {
   private readonly stopping = new AbortController();
 
   constructor(
-    nats: NatsConnection,
-    private readonly log: EventLog,
-    private readonly cancellations: Cancellations,
-    private readonly sources: Sources,
-    logger: Logger,
+    @Inject(NATS) nats: NatsConnection,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(Cancellations) private readonly cancellations: Cancellations,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) logger: Logger,
   ) {
     const consumer = {
       durable_name: DUE_CONSUMER,

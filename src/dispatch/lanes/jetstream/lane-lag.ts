@@ -5,9 +5,12 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { laneSubject } from '../../../log/subjects.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { NATS } from '../../../platform/tokens.js';
 import { drainRate, type SettledAt, withReading } from '../drain-rate.policy.js';
 import { laneConsumerName } from './lane-consumers.js';
 
@@ -33,6 +36,7 @@ const TIMEOUT_MS = 2_000;
  * The lanes' lag, read from the broker at most once a second however many ask, unless they need it fresher. Where no
  * worker has ever made a lane's consumer, everything in the lane waits.
  */
+@Injectable()
 export class LaneLagReader {
   private manager: Promise<JetStreamManager> | null = null;
   private readonly settled = new Map<Lane, readonly SettledAt[]>();
@@ -40,8 +44,8 @@ export class LaneLagReader {
   private latest: { at: number; answered: boolean; lag: Promise<ReadonlyMap<Lane, LaneLag>> } | null = null;
 
   constructor(
-    private readonly nats: NatsConnection,
-    private readonly nowMs: () => number,
+    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
   ) {}
 
   /**
@@ -58,7 +62,7 @@ export class LaneLagReader {
    * again, whatever the age of what it was asked.
    */
   read(freshForMs: number = FRESH_FOR_MS): Promise<ReadonlyMap<Lane, LaneLag>> {
-    const now = this.nowMs();
+    const now = this.sources.nowMs();
     if (this.latest === null || (this.latest.answered && now - this.latest.at >= freshForMs)) {
       const told = [...this.listeners].map((asked) => asked());
       const latest = { at: now, answered: false, lag: this.ask() };
@@ -93,7 +97,7 @@ export class LaneLagReader {
   /** A message that is delivered twice counts twice: the rate is what the lane's workers got done, near enough. */
   private drainRateOf(lane: Lane, settled: number): number | null {
     const readings = withReading(this.settled.get(lane) ?? [], {
-      atMs: this.nowMs(),
+      atMs: this.sources.nowMs(),
       settled: Math.max(0, settled),
     });
     this.settled.set(lane, readings);

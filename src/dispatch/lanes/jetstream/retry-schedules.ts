@@ -1,8 +1,11 @@
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
 import { dueSubject, scheduleSubject } from '../../../broker/schedule-subjects.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
-import type { RetrySchedule, RetrySchedules } from '../lane.port.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { NATS } from '../../../platform/tokens.js';
+import type { RetrySchedule } from '../lane.port.js';
 import { encodeDue } from './due-message.codec.js';
 
 const CONFIRM_WITHIN_MS = 5_000;
@@ -20,21 +23,26 @@ const LEAD_MS = 1_000;
  * whose time is past; times that passed while the server was down are due right after its start. So what is due within
  * the lead goes to the relay without a schedule.
  */
-export class JetStreamRetrySchedules implements RetrySchedules {
+@Injectable()
+export class RetrySchedules {
   private readonly client: JetStreamClient;
 
   constructor(
-    nats: NatsConnection,
-    private readonly nowMs: () => number = Date.now,
+    @Inject(NATS) nats: NatsConnection,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
   ) {
     this.client = jetstream(nats, { timeout: CONFIRM_WITHIN_MS });
   }
 
+  /**
+   * Resolves when the schedule is durable. A message has one schedule: a later one takes the place of an earlier.
+   * @throws when the broker did not confirm it; it may stand all the same, and setting it again does no harm
+   */
   async set(schedule: RetrySchedule): Promise<void> {
     const lane = schedule.message.priority;
     const expect = { streamName: SCHEDULES_STREAM };
     const at = Date.parse(schedule.dueAt) - LEAD_MS;
-    if (at <= this.nowMs()) {
+    if (at <= this.sources.nowMs()) {
       await this.client.publish(dueSubject(lane), encodeDue(schedule), { expect });
       return;
     }

@@ -1,21 +1,28 @@
 import { type KV, Kvm } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { CANCELLATIONS_BUCKET } from '../../../broker/streams.js';
-import type { Cancellations } from '../cancellations.port.js';
+import { LOGGER, NATS } from '../../../platform/tokens.js';
 
 const SUBJECT = `$KV.${CANCELLATIONS_BUCKET}.`;
 const WITHIN_MS = 5_000;
 
 /**
- * Cancellations in a key-value bucket, one key for each message.
+ * The cancelled messages that a lane, a schedule or a running call still holds, as every process knows them without
+ * asking: a worker looks here before each call, and is told while it calls. They lie in a key-value bucket, one key for
+ * each message, which the event log's set-up has made.
+ *
+ * Only what the log has counted as cancelled may be added, so an entry is never a wish. Whoever takes the message off
+ * its lane or drops its schedule removes the entry; what is left behind by a crash goes by its age.
  *
  * A write into a bucket is also an ordinary message on its subject, so a plain subscription brings it to every process
  * at once. It brings nothing of what was written while the connection was away: the keys are read at the start and
  * after each return of the connection, always with the subscription standing, so that nothing falls between the two.
  */
-export class KvCancellations implements Cancellations {
+@Injectable()
+export class Cancellations implements OnModuleInit, OnApplicationShutdown {
   private readonly ids = new Set<string>();
   private readonly listeners = new Set<(messageId: string) => void>();
   private bucket: Promise<KV> | null = null;
@@ -23,12 +30,12 @@ export class KvCancellations implements Cancellations {
   private stopWatching: (() => void) | null = null;
 
   constructor(
-    private readonly nats: NatsConnection,
-    private readonly logger: Logger,
+    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** @throws when the bucket can't be read */
-  async start(): Promise<void> {
+  async onModuleInit(): Promise<void> {
     this.subscription = this.nats.subscribe(`${SUBJECT}*`, {
       callback: (error, message) => {
         if (error === null) this.heard(message);
@@ -38,26 +45,33 @@ export class KvCancellations implements Cancellations {
     this.stopWatching = ConnectionWatch.of(this.nats).onUp(() => this.readAgain());
   }
 
-  stop(): void {
+  onApplicationShutdown(): void {
     this.stopWatching?.();
     this.subscription?.unsubscribe();
     this.subscription = null;
   }
 
+  /** From memory. */
   has(messageId: string): boolean {
     return this.ids.has(messageId);
   }
 
+  /** Calls the listener with each message that is added, by any process. Returns the way to stop listening. */
   onAdded(listener: (messageId: string) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
+  /**
+   * Resolves when the entry is durable; by then it is on its way to all workers.
+   * @throws when the broker did not confirm it; adding it again does no harm
+   */
   async add(messageId: string): Promise<void> {
     const bucket = await this.open();
     await bucket.put(messageId, '', { timeout: WITHIN_MS });
   }
 
+  /** Forgets it here at once, and everywhere soon. Neither waits nor throws. */
   remove(messageId: string): void {
     if (!this.ids.delete(messageId)) return;
     this.open()
@@ -90,7 +104,6 @@ export class KvCancellations implements Cancellations {
     );
   }
 
-  /** Made by the event log's set-up, so that it is only bound here. */
   private open(): Promise<KV> {
     this.bucket ??= new Kvm(this.nats).open(CANCELLATIONS_BUCKET, { allow_direct: true });
     this.bucket.catch(() => {
