@@ -3,9 +3,9 @@ import type { NatsDurability } from '../broker/nats-durability.js';
 import type { EventLog } from '../log/event-log.port.js';
 import type { Role } from '../platform/config/service-config.js';
 import { EVENT_LOG } from '../platform/tokens.js';
-import { ProjectionHealth } from '../projection/fold/projection-health.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { ProjectionHealth } from '../projection/read/projection-health.js';
 import { HEALTH_CHECKS, type HealthCheck } from './health/readiness.js';
 
 /**

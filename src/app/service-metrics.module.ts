@@ -8,9 +8,9 @@ import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
 import type { Role } from '../platform/config/service-config.js';
-import { ProjectionHealth } from '../projection/fold/projection-health.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { ProjectionHealth } from '../projection/read/projection-health.js';
 import { MetricsController } from './metrics.controller.js';
 
 /**

@@ -4,11 +4,10 @@ import { v7 as uuidv7 } from 'uuid';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../src/platform/clock.js';
-import { ProjectionHealth } from '../../src/projection/fold/projection-health.js';
 import { Projector } from '../../src/projection/fold/projector.js';
 import { PositionChannel } from '../../src/projection/read/nats/position-channel.js';
+import { ProjectionHealth } from '../../src/projection/read/projection-health.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
-import { readCheckpoint } from '../../src/projection/tables/checkpoint.js';
 import { databaseOf } from '../../src/projection/tables/data-source.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -60,7 +59,7 @@ async function connected(): Promise<NatsConnection> {
 
 /** What a process without a projector has. */
 async function follower(ofSchema = schema): Promise<ProjectionPosition> {
-  const tracker = new ProjectionPosition(async () => (await readCheckpoint(dataSource, schema)).sequence);
+  const tracker = new ProjectionPosition(dataSource);
   const channel = new PositionChannel(await connected(), { database: { schema: ofSchema } });
   cleanUps.push(
     channel.listen(
@@ -92,7 +91,7 @@ it('is heard by other processes as it is applied, and only of their own schema',
 });
 
 it('is found in PostgreSQL by who waits and hears nothing', async () => {
-  const tracker = new ProjectionPosition(async () => (await readCheckpoint(dataSource, schema)).sequence);
+  const tracker = new ProjectionPosition(dataSource);
   const { firstSequence } = await log.append(life(uuidv7()));
   const waiting = tracker.waitFor(firstSequence + 3, 30_000);
   await foldToEnd(dataSource, log, 500);

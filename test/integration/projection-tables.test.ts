@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.stop());
 
-it('migrates to exactly what the entities describe', async () => {
+it('migrates to exactly what the tables are described as', async () => {
   const dataSource = await openDatabase({ url: postgres.url, schema: 'diffed', poolSize: 2 });
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
   expect(upQueries.map(({ query }) => query)).toEqual([]);
@@ -41,7 +41,19 @@ it('migrates to the tables that were committed (after a change on purpose: npm t
   await dataSource.destroy();
 });
 
-it('notices when the entities and the migrated tables differ', async () => {
+it('notices a column that is missing in a table, or in its description', async () => {
+  const dataSource = await openDatabase({ url: postgres.url, schema: 'planted', poolSize: 2 });
+  await dataSource.query('ALTER TABLE planted.attempts ADD COLUMN undescribed text');
+  await dataSource.query('ALTER TABLE planted.conversations DROP COLUMN summary');
+  const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
+  expect(upQueries.map(({ query }) => query).sort()).toEqual([
+    'ALTER TABLE "planted"."attempts" DROP COLUMN "undescribed"',
+    'ALTER TABLE "planted"."conversations" ADD "summary" json',
+  ]);
+  await dataSource.destroy();
+});
+
+it('notices when the descriptions and the migrated tables differ', async () => {
   const dataSource = await openDatabase({ url: postgres.url, schema: 'differing', poolSize: 2 });
   await dataSource.query('ALTER TABLE differing.messages ALTER COLUMN model TYPE varchar(10)');
   await dataSource.query('DROP INDEX differing.message_requests_by_conversation');

@@ -2,10 +2,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
-import { Linger } from '../../src/projection/fold/linger.js';
+import { BatchingDelay, WantedPosition } from '../../src/projection/fold/batching-delay.js';
 import type { ProjectionStop } from '../../src/projection/fold/projector.port.js';
-import { ThreadedProjector } from '../../src/projection/fold/thread/threaded-projector.js';
-import { WantedPosition } from '../../src/projection/fold/thread/wanted-position.js';
+import { ThreadedProjector } from '../../src/projection/fold/threaded-projector.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -24,7 +23,8 @@ let live: DataSource;
 let projector: ThreadedProjector;
 const announced: number[] = [];
 const stops: ProjectionStop[] = [];
-const tracker = new ProjectionPosition(async () => 0);
+/** It has no tables to look into: what it knows was announced. */
+const tracker = new ProjectionPosition({ options: {} } as DataSource);
 
 beforeAll(async () => {
   [nats, postgres] = await Promise.all([startTestNats(), startTestPostgres()]);
@@ -110,15 +110,15 @@ describe('the projector in its thread', () => {
 describe('what the thread knows of waiting readers', () => {
   it('ends its pause for a position that is wanted, and not for one that is reached', async () => {
     const wanted = new WantedPosition();
-    const linger = new Linger(60_000, wanted);
+    const delay = new BatchingDelay(60_000, wanted);
     wanted.reached(10);
-    const pause = linger.pause();
+    const pause = delay.pause();
     wanted.heard(9);
     expect(wanted.waiting).toBe(false);
     wanted.heard(11);
     await pause;
     expect(wanted.waiting).toBe(true);
-    await linger.pause();
+    await delay.pause();
     wanted.reached(11);
     expect(wanted.waiting).toBe(false);
   });

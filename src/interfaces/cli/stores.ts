@@ -4,11 +4,11 @@ import { connectNats } from '../../broker/connect-nats.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { openEventLog } from '../../log/jetstream/open-event-log.js';
 import { loadConfig } from '../../platform/config/load-config.js';
+import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { createLogger } from '../../platform/logging/logger.js';
 import { EventIndex } from '../../projection/read/event-index.js';
 import { ProjectedMessages } from '../../projection/read/projected-messages.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
-import { findAddresses } from '../../projection/rebuild/rebuild-addresses.js';
 import { openDatabase } from '../../projection/tables/data-source.js';
 
 /** The log and the tables, as a command reads them. */

@@ -3,10 +3,10 @@ import type { ProjectedRows } from '../../domain/message/message.projection.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import type { Checkpoint } from '../tables/checkpoint.js';
 import { codeOf } from '../tables/database.errors.js';
-import type { BatchWriter } from './batch-writer.port.js';
+import type { BatchWriter } from '../write/batch-writer.port.js';
+import type { BatchingDelay } from './batching-delay.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { gatheredBatches } from './gathered-batches.js';
-import type { Linger } from './linger.js';
 
 export interface FoldTarget {
   readonly log: EventLog;
@@ -20,7 +20,7 @@ export interface FoldTarget {
   /** Records that are asked of the broker at a time, where they are more. */
   readonly ahead?: number;
   /** Lets few events wait for others, where there is no hurry. */
-  readonly linger?: Linger | undefined;
+  readonly delay?: BatchingDelay | undefined;
   /** What is folded when this sequence is reached is written, however little. */
   readonly until?: number;
 }
@@ -84,7 +84,7 @@ async function run(
   let batch = begun(from);
   let writing: Promise<void> = Promise.resolve();
   try {
-    const batches = gatheredBatches(log.read(from.sequence + 1, read), maxBatch, target.linger);
+    const batches = gatheredBatches(log.read(from.sequence + 1, read), maxBatch, target.delay);
     for await (const events of batches) {
       for (const part of cutAtErasures(events)) {
         const rows = await memory.fold(part);

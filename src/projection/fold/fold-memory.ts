@@ -11,30 +11,23 @@ import { type ProjectedRows, project, type SequencedEvent } from '../../domain/m
 import type { MessageState } from '../../domain/message/message.state.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
-import { loadConversations, loadErased } from '../read/conversation-loader.js';
-import { loadStates } from '../read/state-loader.js';
-import { HotStates } from './hot-states.js';
+import { loadConversations, loadErased, loadMessages } from '../tables/load-states.js';
+import type { FoldedRows } from '../write/batch-writer.port.js';
+import { StateCache } from './state-cache.js';
 
 /**
  * In states; one of a message takes about a kilobyte. Those of a longer backlog are read again when their turn comes, many
  * at a time.
  */
-const HOT_MESSAGES = 5_000;
-const HOT_CONVERSATIONS = 10_000;
+const CACHED_MESSAGES = 5_000;
+const CACHED_CONVERSATIONS = 10_000;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-export interface FoldedRows {
-  readonly messages: ProjectedRows;
-  readonly conversations: ConversationRows;
-  /** Its last event takes rows away: nothing may be looked up in PostgreSQL before it is written. */
-  readonly erases: boolean;
-}
-
 /** Folds batch after batch, and remembers the states that move. A new run of the fold begins with a new one. */
 export class FoldMemory {
-  private readonly messages: HotStates<MessageState>;
-  private readonly conversations: HotStates<ConversationState>;
+  private readonly messages: StateCache<MessageState>;
+  private readonly conversations: StateCache<ConversationState>;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -42,10 +35,14 @@ export class FoldMemory {
     /** PostgreSQL is not asked whether it knows a message whose reception is folded. */
     private readonly receivedAreNew: boolean,
   ) {
-    const messages = (ids: readonly string[]) => loadStates(dataSource, schema, ids);
-    this.messages = new HotStates(messages, HOT_MESSAGES, (state) => state.terminalSequence === null);
-    const conversations = (ids: readonly string[]) => loadConversations(dataSource, ids);
-    this.conversations = new HotStates(conversations, HOT_CONVERSATIONS, ({ state }) => state !== 'erased');
+    const messages = (ids: readonly string[]) => loadMessages(dataSource, schema, ids);
+    this.messages = new StateCache(messages, CACHED_MESSAGES, (state) => state.terminalSequence === null);
+    const conversations = (ids: readonly string[]) => loadConversations(dataSource, schema, ids);
+    this.conversations = new StateCache(
+      conversations,
+      CACHED_CONVERSATIONS,
+      ({ state }) => state !== 'erased',
+    );
   }
 
   /** What was folded goes to PostgreSQL as one transaction from here on; the one before it is there. */

@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../log/event-log.port.js';
+import type { BatchingDelay } from './batching-delay.js';
 import { eventWeight } from './event-weight.js';
-import type { Linger } from './linger.js';
 
 /** In characters, of which each is up to three bytes while it is written. */
 const MAX_WAITING_WEIGHT = 16 * 1024 * 1024;
@@ -10,7 +10,7 @@ const WORTH_WRITING = 1_000;
 
 /**
  * Reads on while a batch is being worked on, and hands over all that has come by then: the busier the system, the
- * larger the batches. With a `linger` few events wait for others a moment. It stops reading while `maxBatch` events
+ * larger the batches. With a `delay` few events wait for others a moment. It stops reading while `maxBatch` events
  * wait, or long ones.
  *
  * Ends with its source. Events that came before the source failed are handed over first.
@@ -18,7 +18,7 @@ const WORTH_WRITING = 1_000;
 export async function* gatheredBatches(
   source: AsyncIterable<readonly StoredEvent[]>,
   maxBatch: number,
-  linger?: Linger,
+  delay?: BatchingDelay,
 ): AsyncGenerator<readonly StoredEvent[]> {
   let waiting: StoredEvent[] = [];
   let weight = 0;
@@ -36,21 +36,21 @@ export async function* gatheredBatches(
         weight += eventWeight(stored.event);
       }
       notify();
-      if (waiting.length >= WORTH_WRITING) linger?.enough();
+      if (waiting.length >= WORTH_WRITING) delay?.enough();
       while ((waiting.length >= maxBatch || weight >= MAX_WAITING_WEIGHT) && !ended) await changed.promise;
       if (ended) break;
     }
   })().finally(() => {
     ended = true;
     notify();
-    linger?.enough();
+    delay?.enough();
   });
   // Thrown below, once what came before it is handed over; until then nobody listens to it.
   reading.catch(() => {});
 
   try {
     for (;;) {
-      if (waiting.length > 0 && waiting.length < WORTH_WRITING && !ended) await linger?.pause();
+      if (waiting.length > 0 && waiting.length < WORTH_WRITING && !ended) await delay?.pause();
       const batch = waiting;
       if (batch.length > 0) {
         waiting = [];

@@ -8,8 +8,8 @@ import { readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { codeOf } from '../tables/database.errors.js';
 import { RowWriter } from '../write/row-writer.js';
+import type { BatchingDelay } from './batching-delay.js';
 import { foldLog } from './fold-log.js';
-import type { Linger } from './linger.js';
 import { assertReaches, assertSameLog } from './log-identity.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 import { projectorVerdict } from './projector-failure.policy.js';
@@ -28,7 +28,7 @@ export interface ProjectorParts {
   readonly sources: Sources;
   /** Events folded in one transaction. */
   readonly maxBatch: number;
-  readonly linger?: Linger | undefined;
+  readonly delay?: BatchingDelay | undefined;
   /** Tells everybody how far the tables are; called after each commit. `run` is another one each time it begins anew. */
   readonly announce: (applied: number, run: string) => void;
   /** Is told when the projector stops by itself, and a person has to look. */
@@ -155,7 +155,7 @@ export class Projector implements ProcessProjector {
     schema: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, dataSource, maxBatch, linger, sources, announce, turns } = this.parts;
+    const { log, dataSource, maxBatch, delay, sources, announce, turns } = this.parts;
     const from = await readCheckpoint(session.client, schema);
     await assertSameLog(log, from);
     const run = sources.newId();
@@ -169,7 +169,7 @@ export class Projector implements ProcessProjector {
     const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
     try {
       const newWriter = () => new RowWriter(session.client, schema);
-      const target = { log, schema, newWriter, dataSource, maxBatch, linger };
+      const target = { log, schema, newWriter, dataSource, maxBatch, delay };
       turns?.begin(inner);
       await foldLog(target, from, inner, ({ sequence }, moved) => {
         applied(sequence);

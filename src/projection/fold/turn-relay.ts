@@ -4,7 +4,7 @@ import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { turnReady } from '../../domain/message/turn-ready.decision.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { Sources } from '../../platform/clock.js';
-import type { HeldTurns, ReadyTurn } from '../read/held-turns.js';
+import type { HeldTurns, ReadyTurn } from './held-turns.js';
 
 const AGAIN = { baseDelayMs: 100, maxDelayMs: 5_000 };
 

@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
 import type { ConversationLifeState } from '../../domain/conversation/conversation.events.js';
+import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import type { Lane } from '../../domain/message/message.events.js';
-import { ConversationEntity } from '../tables/entities/conversation.entity.js';
+import { conversations } from '../tables/conversation.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import type { PageEnd } from './page.js';
 
@@ -20,9 +21,9 @@ export function conversationPage(
   filter: ConversationFilter,
   limit: number,
   behind: PageEnd | null,
-): Promise<ConversationEntity[]> {
+): Promise<ConversationState[]> {
   const query = dataSource
-    .getRepository(ConversationEntity)
+    .getRepository(conversations.entity)
     .createQueryBuilder('c')
     .where('c.tenant = :tenant', { tenant: storableIdentifier(filter.tenant) });
   if (filter.userId !== undefined) {

@@ -3,14 +3,13 @@ import { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
-import { ConversationEntity } from '../tables/entities/conversation.entity.js';
-import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
+import { conversations } from '../tables/conversation.tables.js';
+import { messageRequests } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import { conversationState } from './conversation-loader.js';
 import { type ConversationFilter, conversationPage } from './conversation-page.js';
 import { joinedMessages } from './message-reader.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
-import { decodeCursor, encodeCursor, type Page, type PageOrder } from './page.js';
+import { decodeCursor, encodeCursor, type Page, type PageOrder, pageOf } from './page.js';
 import { decodeTurnCursor, encodeTurnCursor, pageOfTurns, type TurnEnd } from './turn-page.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -49,12 +48,11 @@ export class ConversationReader {
   /** Null for an unknown id and for another tenant's conversation alike; an erased one is there as its tombstone. */
   async find(tenant: string, id: string): Promise<ConversationState | null> {
     if (!UUID.test(id)) return null;
-    const row = await this.dataSource
-      .getRepository(ConversationEntity)
+    return this.dataSource
+      .getRepository(conversations.entity)
       .createQueryBuilder('c')
       .where('c.id = :id AND c.tenant = :tenant', { id, tenant: storableIdentifier(tenant) })
       .getOne();
-    return row && conversationState(row);
   }
 
   /**
@@ -68,10 +66,7 @@ export class ConversationReader {
   ): Promise<Page<ConversationState>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
     const found = await conversationPage(this.dataSource, filter, limit + 1, behind);
-    const page = found.slice(0, limit);
-    const last = page[page.length - 1];
-    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last) : null;
-    return { data: page.map(conversationState), nextCursor };
+    return pageOf(found, limit, encodeCursor);
   }
 
   /** By their places. A page costs the same wherever it lies. */
@@ -88,9 +83,9 @@ export class ConversationReader {
   /** Null for a message that is unknown, or no turn. */
   async placeOf(messageId: string): Promise<number | null> {
     const row = await this.dataSource
-      .getRepository(MessageRequestEntity)
+      .getRepository(messageRequests.entity)
       .findOne({ select: { messageId: true, turnSequence: true }, where: { messageId } });
-    return row?.turnSequence == null ? null : Number(row.turnSequence);
+    return row?.turnSequence ?? null;
   }
 
   /**
@@ -107,16 +102,14 @@ export class ConversationReader {
     const behind = cursor === null ? null : decodeTurnCursor(cursor);
     const of = { tenant, conversationId: id };
     const found = await pageOfTurns(this.dataSource, of, order, limit + 1, behind);
-    const page = found.slice(0, limit);
-    const last = page[page.length - 1];
-    const nextCursor = found.length > limit && last !== undefined ? encodeTurnCursor(last.sequence) : null;
-    return { data: (await this.rows(page)).map(messageView), nextCursor };
+    const { data, nextCursor } = pageOf(found, limit, ({ sequence }) => encodeTurnCursor(sequence));
+    return { data: (await this.rows(data)).map(messageView), nextCursor };
   }
 
   /** How many of the user's conversations take messages, counted up to `most`. */
   async countOpen(tenant: string, userId: string, most: number): Promise<number> {
     const open = this.dataSource
-      .getRepository(ConversationEntity)
+      .getRepository(conversations.entity)
       .createQueryBuilder('c')
       .select('c.id', 'id')
       .where('c.tenant = :tenant AND c.userId = :userId', {
@@ -147,7 +140,7 @@ function turnOf(row: MessageRow): Turn {
     status: row.status,
     ...{ content, messages },
     answer: row.result?.answer ?? null,
-    terminalSequence: row.terminalSequence === null ? null : Number(row.terminalSequence),
-    createdAt: row.createdAt.toISOString(),
+    terminalSequence: row.terminalSequence,
+    createdAt: row.createdAt,
   };
 }

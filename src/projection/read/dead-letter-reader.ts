@@ -1,44 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { AttemptError, Lane } from '../../domain/message/message.events.js';
-import { AttemptEntity } from '../tables/entities/attempt.entity.js';
-import { DeadLetterEntity } from '../tables/entities/dead-letter.entity.js';
+import type { Lane } from '../../domain/message/message.events.js';
+import {
+  attempts,
+  deadLetters,
+  type StoredAttempt,
+  type StoredDeadLetter,
+} from '../tables/message.tables.js';
 import { storableIdentifier, storableText } from '../tables/storable-text.js';
-import { decodeCursor, encodeCursor, type Page } from './page.js';
+import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
 
 /** A message that failed for good and waits for someone to decide on it. Times are ISO 8601 in UTC. */
-export interface DeadLetter {
-  readonly messageId: string;
-  readonly tenant: string;
-  readonly userId: string;
-  readonly priority: Lane;
-  readonly model: string | null;
-  readonly error: AttemptError;
-  /** Calls to a model, over all its lives. */
-  readonly attempts: number;
-  /** The number of its last attempt; the next one must have a higher one. */
-  readonly lastAttempt: number;
-  readonly createdAt: string;
-  readonly deadLetteredAt: string;
-  /** Where its request lies in the log. */
-  readonly receivedSequence: number;
-  /** Where its failure lies in the log: it names this one death among several of a message. */
-  readonly terminalSequence: number;
-}
+export type DeadLetter = Omit<StoredDeadLetter, 'state' | 'errorCode' | 'lastSequence'>;
 
 /** One call of a dead letter, or a failure without one. */
-export interface AttemptView {
-  readonly attempt: number;
-  readonly delivery: number;
-  readonly worker: string | null;
-  readonly endpoint: string | null;
-  readonly model: string | null;
-  readonly startedAt: string | null;
-  readonly endedAt: string | null;
-  /** Null for a call whose worker died. */
-  readonly outcome: 'completed' | 'failed' | null;
-  readonly error: AttemptError | null;
-}
+export type AttemptView = Pick<
+  StoredAttempt,
+  'attempt' | 'delivery' | 'worker' | 'endpoint' | 'model' | 'startedAt' | 'endedAt' | 'outcome' | 'error'
+>;
 
 export interface DeadLetterFilter {
   readonly tenant: string;
@@ -63,8 +42,7 @@ export class DeadLetterReader {
   /** Null for what is no dead letter, or no longer one, and for another tenant's. */
   async find(tenant: string, messageId: string): Promise<DeadLetter | null> {
     const where = { messageId, tenant: storableIdentifier(tenant), state: 'open' as const };
-    const row = await this.dataSource.getRepository(DeadLetterEntity).findOneBy(where);
-    return row && deadLetter(row);
+    return this.dataSource.getRepository(deadLetters.entity).findOneBy(where);
   }
 
   /** @throws {InvalidCursorError} for a cursor that this service did not make */
@@ -77,7 +55,7 @@ export class DeadLetterReader {
     const [direction, behindIs] =
       order === 'newest_first' ? (['DESC', '<'] as const) : (['ASC', '>'] as const);
     const behind = cursor === null ? null : decodeCursor(cursor);
-    const query = this.dataSource.getRepository(DeadLetterEntity).createQueryBuilder('d');
+    const query = this.dataSource.getRepository(deadLetters.entity).createQueryBuilder('d');
     const where = (condition: string, name: string, value: unknown) =>
       value === undefined ? query : query.andWhere(condition, { [name]: value });
     query.where("d.state = 'open' AND d.tenant = :tenant", { tenant: storableIdentifier(filter.tenant) });
@@ -93,40 +71,17 @@ export class DeadLetterReader {
     const rows = await query
       .orderBy('d.deadLetteredAt', direction)
       .addOrderBy('d.messageId', direction)
-      // One more than asked for tells whether there is a next page.
       .limit(limit + 1)
       .getMany();
-    const last = rows.length > limit ? rows[limit - 1] : undefined;
-    const nextCursor = last ? encodeCursor({ createdAt: last.deadLetteredAt, id: last.messageId }) : null;
-    return { data: rows.slice(0, limit).map(deadLetter), nextCursor };
+    return pageOf(rows, limit, ({ deadLetteredAt: createdAt, messageId: id }) =>
+      encodeCursor({ createdAt, id }),
+    );
   }
 
   /** In their order. */
   async attempts(messageId: string): Promise<AttemptView[]> {
-    const rows = await this.dataSource
-      .getRepository(AttemptEntity)
+    return this.dataSource
+      .getRepository(attempts.entity)
       .find({ where: { messageId }, order: { attempt: 'ASC', delivery: 'ASC' } });
-    return rows.map(({ attempt, delivery, worker, endpoint, model, startedAt, endedAt, outcome, error }) => ({
-      ...{ attempt, delivery, worker, endpoint, model, outcome, error },
-      startedAt: startedAt?.toISOString() ?? null,
-      endedAt: endedAt?.toISOString() ?? null,
-    }));
   }
-}
-
-function deadLetter(row: DeadLetterEntity): DeadLetter {
-  return {
-    messageId: row.messageId,
-    tenant: row.tenant,
-    userId: row.userId,
-    priority: row.priority,
-    model: row.model,
-    error: row.error,
-    attempts: row.attempts,
-    lastAttempt: row.lastAttempt,
-    createdAt: row.createdAt.toISOString(),
-    deadLetteredAt: row.deadLetteredAt.toISOString(),
-    receivedSequence: Number(row.receivedSequence),
-    terminalSequence: Number(row.terminalSequence),
-  };
 }

@@ -1,8 +1,7 @@
 import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import type { Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
-import { MessageEntity } from '../tables/entities/message.entity.js';
-import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
+import { messageRequests, messages } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import type { PageEnd } from './page.js';
 
@@ -23,7 +22,7 @@ interface PageSource {
   readonly query: SelectQueryBuilder<ObjectLiteral>;
   readonly id: string;
   /** The alias under which `messages` takes part. */
-  readonly messages: string;
+  readonly states: string;
 }
 
 /**
@@ -40,14 +39,14 @@ export function pageOfIds(
   limit: number,
   behind: PageEnd | null,
 ): Promise<PageEnd[]> {
-  const { query, id, messages } = sourceFor(dataSource, filter);
+  const { query, id, states } = sourceFor(dataSource, filter);
   const where = (condition: string, name: string, value: unknown) =>
     value === undefined ? query : query.andWhere(condition, { [name]: value });
   where('page.tenant = :tenant', 'tenant', storableIdentifier(filter.tenant));
   where('page.userId = :userId', 'userId', identifier(filter.userId));
   where('page.conversationId = :conversationId', 'conversationId', identifier(filter.conversationId));
-  where(`${messages}.status = :status`, 'status', filter.status);
-  where(`${messages}.priority = :priority`, 'priority', filter.priority);
+  where(`${states}.status = :status`, 'status', filter.status);
+  where(`${states}.priority = :priority`, 'priority', filter.priority);
   where('page.createdAt >= :after', 'after', filter.createdAfter);
   where('page.createdAt < :before', 'before', filter.createdBefore);
   if (behind !== null) query.andWhere(`(page.createdAt, ${id}) < (:createdAt, :id)`, { ...behind });
@@ -65,11 +64,11 @@ function sourceFor(dataSource: DataSource, filter: MessageFilter): PageSource {
   const byState = filter.status !== undefined || filter.priority !== undefined;
   const query = dataSource.createQueryBuilder();
   if (byState && !byRequest) {
-    return { query: query.from(MessageEntity, 'page'), id: 'page.id', messages: 'page' };
+    return { query: query.from(messages.entity, 'page'), id: 'page.id', states: 'page' };
   }
-  const requests = query.from(MessageRequestEntity, 'page');
-  if (byState) requests.innerJoin(MessageEntity, 'm', 'm.id = page.messageId');
-  return { query: requests, id: 'page.messageId', messages: 'm' };
+  const requests = query.from(messageRequests.entity, 'page');
+  if (byState) requests.innerJoin(messages.name, 'm', 'm.id = page.messageId');
+  return { query: requests, id: 'page.messageId', states: 'm' };
 }
 
 function identifier(value: string | undefined): string | undefined {

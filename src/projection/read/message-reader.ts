@@ -2,15 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type SelectQueryBuilder } from 'typeorm';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { databaseOf } from '../tables/data-source.js';
-import { MessageEntity } from '../tables/entities/message.entity.js';
-import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
-import { MessageResultEntity } from '../tables/entities/message-result.entity.js';
+import { loadErased, loadMessages } from '../tables/load-states.js';
+import { messageRequests, messageResults, messages, type StoredMessage } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import { loadErased } from './conversation-loader.js';
 import { type MessageFilter, pageOfIds } from './message-page.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
-import { decodeCursor, encodeCursor, type Page } from './page.js';
-import { loadStates } from './state-loader.js';
+import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -34,18 +31,15 @@ export class MessageReader {
    */
   async list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
-    // One more than asked for tells whether there is a next page.
     const found = await pageOfIds(this.dataSource, filter, limit + 1, behind);
-    const page = found.slice(0, limit);
-    const last = page[page.length - 1];
-    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last) : null;
-    return { data: await this.views(page.map(({ id }) => id)), nextCursor };
+    const { data, nextCursor } = pageOf(found, limit, encodeCursor);
+    return { data: await this.views(data.map(({ id }) => id)), nextCursor };
   }
 
   /** The fold's state, for workers; null for a message that the projection does not know. */
   async state(id: string): Promise<MessageState | null> {
     if (!UUID.test(id)) return null;
-    const [state] = await loadStates(this.dataSource, databaseOf(this.dataSource).schema, [id]);
+    const [state] = await loadMessages(this.dataSource, databaseOf(this.dataSource).schema, [id]);
     return state ?? null;
   }
 
@@ -65,14 +59,14 @@ export class MessageReader {
 }
 
 /** Messages with what was asked and the answer that counts, as `messageView` takes them. */
-export function joinedMessages(dataSource: DataSource): SelectQueryBuilder<MessageEntity> {
+export function joinedMessages(dataSource: DataSource): SelectQueryBuilder<StoredMessage> {
   return dataSource
-    .getRepository(MessageEntity)
+    .getRepository(messages.entity)
     .createQueryBuilder('m')
-    .innerJoinAndMapOne('m.request', MessageRequestEntity, 'q', 'q.messageId = m.id')
+    .innerJoinAndMapOne('m.request', messageRequests.name, 'q', 'q.messageId = m.id')
     .leftJoinAndMapOne(
       'm.result',
-      MessageResultEntity,
+      messageResults.name,
       'r',
       'r.messageId = m.id AND r.sequence = m.terminalSequence',
     );

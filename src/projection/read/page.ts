@@ -4,6 +4,13 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** @param found one row more than the page holds tells that there is a next page */
+export function pageOf<T>(found: readonly T[], limit: number, cursorOf: (last: T) => string): Page<T> {
+  const data = found.slice(0, limit);
+  const last = data[data.length - 1];
+  return { data, nextCursor: found.length > limit && last !== undefined ? cursorOf(last) : null };
+}
+
 export type PageOrder = 'newest_first' | 'oldest_first';
 
 export class InvalidCursorError extends Error {
@@ -15,7 +22,7 @@ export class InvalidCursorError extends Error {
 
 /** The last row of a page; the next one begins behind it, wherever newer messages have come in meanwhile. */
 export interface PageEnd {
-  readonly createdAt: Date;
+  readonly createdAt: Date | string;
   readonly id: string;
 }
 
@@ -23,7 +30,7 @@ const CURSOR = /^(-?[0-9a-z]{1,10})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12
 
 /** base64url of the time in milliseconds (base 36) and the id. */
 export function encodeCursor({ createdAt, id }: PageEnd): string {
-  return Buffer.from(`${createdAt.getTime().toString(36)}.${id}`).toString('base64url');
+  return Buffer.from(`${new Date(createdAt).getTime().toString(36)}.${id}`).toString('base64url');
 }
 
 /** @throws {InvalidCursorError} for anything that `encodeCursor` did not make */

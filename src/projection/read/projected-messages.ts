@@ -3,8 +3,7 @@ import { OUTLIVE_ERASURE } from '../../domain/conversation/conversation.projecti
 import type { MessageState } from '../../domain/message/message.state.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
-import { loadErased } from './conversation-loader.js';
-import { loadStates } from './state-loader.js';
+import { loadErased, loadMessages } from '../tables/load-states.js';
 
 /** The answer that a message has in the tables, with the event that brought it. */
 export interface ProjectedResult {
@@ -28,7 +27,7 @@ export class ProjectedMessages {
   }
 
   async states(ids: readonly string[]): Promise<Map<string, MessageState>> {
-    const states = await loadStates(this.dataSource, this.schema, ids);
+    const states = await loadMessages(this.dataSource, this.schema, ids);
     return new Map(states.map((state) => [state.id, state]));
   }
 

@@ -1,4 +1,7 @@
-import type { ReadDemand } from '../fold/linger.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { readCheckpoint } from '../tables/checkpoint.js';
+import { databaseOf } from '../tables/data-source.js';
 
 /** A wait that takes longer looks into PostgreSQL itself: a broadcast is not kept for those who missed it. */
 const REREAD_MS = 500;
@@ -15,25 +18,27 @@ interface Waiter {
  * Positions of one `run` (one projector's time of being active) only rise, so a late repetition changes nothing. A new
  * run may begin lower: PostgreSQL can forget its last commits in a crash, and then readers must wait for them again.
  */
-export class ProjectionPosition implements ReadDemand {
+@Injectable()
+export class ProjectionPosition {
   private run: string | null = null;
   private position = 0;
   private readonly waiters = new Set<Waiter>();
   private timer: NodeJS.Timeout | null = null;
   private tellWaiting: (sequence: number) => void = () => {};
 
-  /** @param readCheckpoint the position that the tables themselves name */
-  constructor(private readonly readCheckpoint: () => Promise<number>) {}
+  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
   /** The last sequence known to be applied; 0 before anything was heard. */
   get applied(): number {
     return this.position;
   }
 
+  /** Whether a reader waits now. */
   get waiting(): boolean {
     return this.waiters.size > 0;
   }
 
+  /** Called with a position as soon as somebody waits for it. One listener: the projector of this process. */
   onWaiting(listener: (sequence: number) => void): void {
     this.tellWaiting = listener;
   }
@@ -47,7 +52,11 @@ export class ProjectionPosition implements ReadDemand {
 
   /** Looks into PostgreSQL; without an answer everything stays as it is. */
   async reread(): Promise<void> {
-    const applied = await this.readCheckpoint().catch(() => 0);
+    const { schema } = databaseOf(this.dataSource);
+    const applied = await readCheckpoint(this.dataSource, schema).then(
+      ({ sequence }) => sequence,
+      () => 0,
+    );
     this.position = Math.max(this.position, applied);
     this.wake();
   }

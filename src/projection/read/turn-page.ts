@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { MessageRequestEntity } from '../tables/entities/message-request.entity.js';
+import { messageRequests } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { InvalidCursorError, type PageOrder } from './page.js';
 
@@ -18,7 +18,7 @@ export async function pageOfTurns(
   behind: number | null,
 ): Promise<TurnEnd[]> {
   const query = dataSource
-    .getRepository(MessageRequestEntity)
+    .getRepository(messageRequests.entity)
     .createQueryBuilder('page')
     .select('page.messageId', 'id')
     .addSelect('page.turnSequence', 'sequence')

@@ -1,4 +1,4 @@
-import type { TableWrite } from '../write/table-writes.js';
+import type { WrittenTable } from '../tables/table.js';
 import { ValueWriter } from '../write/value-writer.js';
 
 /** What goes before the rows of a table, and behind them. */
@@ -14,14 +14,14 @@ export class CopyRows<R> {
   private fullBytes = 0;
   count = 0;
 
-  constructor(private readonly write: TableWrite<R>) {}
+  constructor(private readonly table: WrittenTable<R>) {}
 
   get bytes(): number {
     return this.fullBytes + this.writer.length;
   }
 
   append(row: R): void {
-    const { columns } = this.write;
+    const { columns } = this.table;
     this.count += 1;
     this.writer.int16(columns.length);
     for (let index = 0; index < columns.length; index += 1) {
@@ -32,8 +32,8 @@ export class CopyRows<R> {
   }
 
   statement(schema: string): string {
-    const names = this.write.columns.map(({ name }) => name).join(', ');
-    return `COPY "${schema}".${this.write.table} (${names}) FROM STDIN (FORMAT binary)`;
+    const names = this.table.columns.map(({ name }) => name).join(', ');
+    return `COPY "${schema}".${this.table.name} (${names}) FROM STDIN (FORMAT binary)`;
   }
 
   /** All rows, once. */

@@ -2,7 +2,7 @@ import type { TransferListItem } from 'node:worker_threads';
 import { THREAD_LIMITS } from '../../platform/heap.js';
 import { SingleThread } from '../../platform/single-thread.js';
 import { threadFile } from '../../platform/thread-file.js';
-import type { Statement } from '../tables/statement.js';
+import type { Statement } from '../tables/checkpoint.js';
 
 /** A `COPY ... FROM STDIN`, and its rows in binary, cut anywhere. */
 export interface EncodedTable {

@@ -1,6 +1,5 @@
-import type { BatchWriter } from '../fold/batch-writer.port.js';
-import type { FoldedRows } from '../fold/fold-memory.js';
 import { advanceStatement, type Checkpoint, FencedError, isNotMoved } from '../tables/checkpoint.js';
+import type { BatchWriter, FoldedRows } from '../write/batch-writer.port.js';
 import type { CopySession } from './copy-session.js';
 import { GatheredRows } from './gathered-rows.js';
 

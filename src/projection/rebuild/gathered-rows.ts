@@ -14,10 +14,16 @@ import {
 } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { eventWeight, textLength } from '../fold/event-weight.js';
-import type { FoldedRows } from '../fold/fold-memory.js';
-import type { Statement } from '../tables/statement.js';
+import type { Statement } from '../tables/checkpoint.js';
+import {
+  attempts,
+  messageEvents,
+  messageRequests,
+  messageResults,
+  messages,
+} from '../tables/message.tables.js';
+import type { FoldedRows } from '../write/batch-writer.port.js';
 import { conversationStatements, rowStatements } from '../write/row-statements.js';
-import { attemptWrite, eventWrite, messageWrite, requestWrite, resultWrite } from '../write/table-writes.js';
 import { CopyRows } from './copy-rows.js';
 
 /**
@@ -32,9 +38,9 @@ export class GatheredRows {
   private readonly received = new Set<string>();
   private readonly answered = new Set<string>();
   private readonly copied = {
-    requests: new CopyRows(requestWrite),
-    events: new CopyRows(eventWrite),
-    results: new CopyRows(resultWrite),
+    requests: new CopyRows(messageRequests),
+    events: new CopyRows(messageEvents),
+    results: new CopyRows(messageResults),
   };
   private readonly messages = new Map<string, MessageState>();
   private readonly attempts = new Map<string, AttemptRow>();
@@ -89,7 +95,7 @@ export class GatheredRows {
 
   /** The statements come behind the copies: some of them change copied rows. */
   finish(schema: string): { copies: CopyRows<never>[]; statements: Statement[] } {
-    const copied = { messages: new CopyRows(messageWrite), attempts: new CopyRows(attemptWrite) };
+    const copied = { messages: new CopyRows(messages), attempts: new CopyRows(attempts) };
     const known = {
       messages: this.withoutReceived(this.messages, ({ id }) => id, copied.messages),
       attempts: this.withoutReceived(this.attempts, ({ messageId }) => messageId, copied.attempts),

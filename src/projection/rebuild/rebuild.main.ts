@@ -4,11 +4,11 @@ import { connectNats } from '../../broker/connect-nats.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../log/jetstream/jetstream-event-log.js';
 import { loadConfig } from '../../platform/config/load-config.js';
+import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
 import { createLogger } from '../../platform/logging/logger.js';
 import { redactSecrets } from '../../platform/logging/redact.js';
 import { rebuild } from './rebuild.js';
-import { findAddresses } from './rebuild-addresses.js';
 import { rebuildDisplay } from './rebuild-display.js';
 
 /** Larger than the live projector's: nobody waits for a single event here. */

@@ -1,11 +1,11 @@
 import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../log/event-log.port.js';
-import type { BatchWriter } from '../fold/batch-writer.port.js';
 import { foldLog } from '../fold/fold-log.js';
 import { assertSameLog, lastStoredUpTo } from '../fold/log-identity.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
 import { type DatabaseOptions, openDatabase } from '../tables/data-source.js';
+import type { BatchWriter } from '../write/batch-writer.port.js';
 import { RowWriter } from '../write/row-writer.js';
 import { CopySession } from './copy-session.js';
 import { CopyWriter } from './copy-writer.js';

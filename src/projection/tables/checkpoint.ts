@@ -1,5 +1,13 @@
 import type { ClientBase } from 'pg';
 import type { DataSource } from 'typeorm';
+import { type Columns, column, nullable, sequence, Table, uuid, word } from './table.js';
+
+/** One prepared statement and its parameters, as `pg` takes it. `name` stands for `text` on a connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
 
 /** How far a schema's tables are folded, and which tables they are. */
 export interface Checkpoint {
@@ -10,6 +18,20 @@ export interface Checkpoint {
   /** Another one after a rebuild. */
   readonly generation: string;
 }
+
+const columns = {
+  name: column(word, () => NAME),
+  lastSequence: column(sequence, (row) => row.sequence),
+  /** The id of the event at `last_sequence`, to tell this log from another one that took its place. */
+  lastEventId: nullable(word, (row) => row.eventId),
+  /** Made with the schema; a rebuild's tables have another, which is how a projector notices the swap. */
+  generation: column(uuid, (row) => row.generation),
+} satisfies Columns<Checkpoint>;
+
+/** How far the tables beside it are folded. It changes in the transaction that changes them, or not at all. */
+export const projectionCheckpoint = new Table<Checkpoint, typeof columns>('projection_checkpoint', columns, {
+  key: ['name'],
+});
 
 /** The one fold there is so far; further ones get a checkpoint of their own in the same table. */
 const NAME = 'messages';
@@ -38,7 +60,7 @@ export async function readCheckpoint(source: ClientBase | DataSource, schema: st
  * When the checkpoint is elsewhere, or the tables are not those it was read from, the statement fails (it divides by
  * the number of rows it moved, none) and the transaction with it, whatever was already sent behind it.
  */
-export function advanceStatement(schema: string, from: Checkpoint, to: Checkpoint) {
+export function advanceStatement(schema: string, from: Checkpoint, to: Checkpoint): Statement {
   return {
     name: 'llmq_advance_checkpoint',
     text: `WITH moved AS (

@@ -1,32 +1,31 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { projectionCheckpoint } from './checkpoint.js';
+import { conversationEvents, conversations, erasedMessages, erasureQueue } from './conversation.tables.js';
 import { connectError, DatabaseError, databaseAddress } from './database.errors.js';
-import { AttemptEntity } from './entities/attempt.entity.js';
-import { ConversationEntity } from './entities/conversation.entity.js';
-import { ConversationEventEntity } from './entities/conversation-event.entity.js';
-import { DeadLetterEntity } from './entities/dead-letter.entity.js';
-import { ErasedMessageEntity } from './entities/erased-message.entity.js';
-import { ErasureQueueEntity } from './entities/erasure-queue.entity.js';
-import { MessageEntity } from './entities/message.entity.js';
-import { MessageEventEntity } from './entities/message-event.entity.js';
-import { MessageRequestEntity } from './entities/message-request.entity.js';
-import { MessageResultEntity } from './entities/message-result.entity.js';
-import { ProjectionCheckpointEntity } from './entities/projection-checkpoint.entity.js';
+import {
+  attempts,
+  deadLetters,
+  messageEvents,
+  messageRequests,
+  messageResults,
+  messages,
+} from './message.tables.js';
 import { migrate } from './migrate.js';
 import { loadMigrations } from './migration-files.js';
 
-export const ENTITIES = [
-  MessageEntity,
-  MessageRequestEntity,
-  MessageResultEntity,
-  AttemptEntity,
-  MessageEventEntity,
-  ConversationEntity,
-  ConversationEventEntity,
-  ErasedMessageEntity,
-  ErasureQueueEntity,
-  DeadLetterEntity,
-  ProjectionCheckpointEntity,
+const TABLES = [
+  messages,
+  messageRequests,
+  messageResults,
+  attempts,
+  messageEvents,
+  deadLetters,
+  conversations,
+  conversationEvents,
+  erasedMessages,
+  erasureQueue,
+  projectionCheckpoint,
 ];
 
 /** `gen_random_uuid()` and the rest of what the SQL here uses are older; what is older than this is out of its support. */
@@ -53,7 +52,7 @@ export async function createDataSource(options: DatabaseOptions): Promise<DataSo
     url: options.url,
     schema: options.schema,
     poolSize: options.poolSize,
-    entities: ENTITIES,
+    entities: TABLES.map(({ entity }) => entity),
     migrations: await loadMigrations(),
     migrationsTableName: 'migrations',
     // Sequences are counts of events; 2^53 of them are out of reach.

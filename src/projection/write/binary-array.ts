@@ -1,4 +1,5 @@
-import { type ColumnType, type ColumnValue, ValueWriter } from './value-writer.js';
+import type { ColumnType, ColumnValue } from '../tables/table.js';
+import { ValueWriter } from './value-writer.js';
 
 /** PostgreSQL's element types by the OIDs that its binary array format names. */
 const OIDS: Readonly<Record<ColumnType, number>> = {

@@ -2,17 +2,18 @@ import {
   OUTLIVE_ERASURE,
   type SequencedConversationEvent,
 } from '../../domain/conversation/conversation.projection.js';
-import type { Statement } from '../tables/statement.js';
+import type { Statement } from '../tables/checkpoint.js';
+import {
+  attempts,
+  deadLetters,
+  messageEvents,
+  messageRequests,
+  messageResults,
+  messages,
+} from '../tables/message.tables.js';
 
-/** Tables with rows of a message, by the column that names it. */
-const MESSAGE_TABLES = [
-  ['message_events', 'message_id'],
-  ['attempts', 'message_id'],
-  ['dead_letters', 'message_id'],
-  ['message_results', 'message_id'],
-  ['message_requests', 'message_id'],
-  ['messages', 'id'],
-] as const;
+/** Tables with rows of a message. */
+const MESSAGE_TABLES = [messageEvents, attempts, deadLetters, messageResults, messageRequests, messages];
 
 /**
  * What an erasure does to rows that are there, in the transaction that holds it, behind the batch's own rows (it is the
@@ -58,9 +59,9 @@ function messagesErased(at: string, conversationId: string, ids: readonly string
         ON CONFLICT DO NOTHING`,
       values: [conversationId, ids],
     },
-    ...MESSAGE_TABLES.map(([table, key]) => ({
-      name: `llmq_erase_${table}`,
-      text: `DELETE FROM ${at}.${table} WHERE ${key} = ANY($1::uuid[])`,
+    ...MESSAGE_TABLES.map(({ name, subject }) => ({
+      name: `llmq_erase_${name}`,
+      text: `DELETE FROM ${at}.${name} WHERE ${subject} = ANY($1::uuid[])`,
       values: [ids],
     })),
   ];

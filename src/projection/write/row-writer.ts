@@ -1,8 +1,12 @@
 import type { Client } from 'pg';
-import type { BatchWriter } from '../fold/batch-writer.port.js';
-import type { FoldedRows } from '../fold/fold-memory.js';
-import { advanceStatement, type Checkpoint, FencedError, isNotMoved } from '../tables/checkpoint.js';
-import type { Statement } from '../tables/statement.js';
+import {
+  advanceStatement,
+  type Checkpoint,
+  FencedError,
+  isNotMoved,
+  type Statement,
+} from '../tables/checkpoint.js';
+import type { BatchWriter, FoldedRows } from './batch-writer.port.js';
 import { conversationStatements, rowStatements } from './row-statements.js';
 
 /**

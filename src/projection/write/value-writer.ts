@@ -1,18 +1,6 @@
 import { MalformedEventError } from '../../log/event-log.errors.js';
+import type { ColumnType, ColumnValue } from '../tables/table.js';
 import { IsoTimes } from './iso-times.js';
-
-/** What a column of each type takes; times are ISO 8601, `json` is the text of a JSON value. */
-export type ColumnValue = string | number | boolean | null;
-
-export type ColumnType =
-  | 'boolean'
-  | 'bigint'
-  | 'integer'
-  | 'text'
-  | 'json'
-  | 'double precision'
-  | 'timestamptz'
-  | 'uuid';
 
 const LONGEST_FIXED_VALUE = 4 + 16;
 /** Shorter ones are cheaper to copy here than to hand over to Node's own code. */

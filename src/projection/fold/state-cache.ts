@@ -9,7 +9,7 @@ const NONE: ReadonlySet<string> = new Set();
  * it keeps the most recent, as far as more is to be expected of it; a forgotten one is read again. After a failed write
  * what it holds is no longer true: a new run begins with a new one.
  */
-export class HotStates<S extends { readonly id: string }> {
+export class StateCache<S extends { readonly id: string }> {
   private changed = new Map<string, S>();
   private underWay = new Map<string, S>();
   private readonly written: LRUCache<string, S>;

@@ -2,13 +2,12 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { backoffDelayMs } from '../../../domain/message/backoff.policy.js';
-import type { ServiceConfig } from '../../../platform/config/service-config.js';
-import { THREAD_LIMITS } from '../../../platform/heap.js';
-import { threadFile } from '../../../platform/thread-file.js';
-import type { ReadDemand } from '../linger.js';
-import type { ProcessProjector, ProjectionStop, ProjectorHealth } from '../projector.port.js';
-import type { FromThread, ThreadStart, ToThread } from './thread-messages.js';
+import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
+import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { THREAD_LIMITS } from '../../platform/heap.js';
+import { threadFile } from '../../platform/thread-file.js';
+import type { ReadDemand } from './batching-delay.js';
+import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 
 const THREAD = threadFile(import.meta.url, './projector.thread.js');
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
@@ -16,6 +15,24 @@ const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
 const LIVED_MS = 60_000;
 /** Longer than a batch takes. A thread that is still waiting for a server then has nothing to finish. */
 const STOP_MS = 8_000;
+
+/** What the thread is started with. */
+export interface ThreadStart {
+  /** The process's, with the addresses of embedded servers in it. */
+  readonly config: ServiceConfig;
+  /** Of the process's logger. */
+  readonly logLevel: string;
+}
+
+export type ToThread =
+  | { readonly kind: 'stop' }
+  /** A reader waits until the tables have reached this sequence. */
+  | { readonly kind: 'wanted'; readonly sequence: number };
+
+export type FromThread =
+  | { readonly kind: 'health'; readonly health: ProjectorHealth }
+  | { readonly kind: 'applied'; readonly sequence: number; readonly run: string }
+  | { readonly kind: 'stopped'; readonly stop: ProjectionStop };
 
 export interface ThreadedProjectorParts {
   readonly config: ServiceConfig;

@@ -1,5 +1,14 @@
+import type { ConversationRows } from '../../domain/conversation/conversation.projection.js';
+import type { ProjectedRows } from '../../domain/message/message.projection.js';
 import type { Checkpoint } from '../tables/checkpoint.js';
-import type { FoldedRows } from './fold-memory.js';
+
+/** What a run of events adds to the tables and changes in them. */
+export interface FoldedRows {
+  readonly messages: ProjectedRows;
+  readonly conversations: ConversationRows;
+  /** Its last event takes rows away: nothing may be looked up in PostgreSQL before it is written. */
+  readonly erases: boolean;
+}
 
 /**
  * How folded rows get into the tables. Part after part is taken in; closed, they are one transaction with the

@@ -1,15 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { connectNats } from '../../../broker/connect-nats.js';
-import { openEventLog } from '../../../log/jetstream/open-event-log.js';
-import { systemSources } from '../../../platform/clock.js';
-import { createLogger } from '../../../platform/logging/logger.js';
-import { HeldTurns } from '../../read/held-turns.js';
-import { openDatabase } from '../../tables/data-source.js';
-import { LINGER_MS, Linger } from '../linger.js';
-import { Projector } from '../projector.js';
-import { TurnRelay } from '../turn-relay.js';
-import type { FromThread, ThreadStart, ToThread } from './thread-messages.js';
-import { WantedPosition } from './wanted-position.js';
+import { connectNats } from '../../broker/connect-nats.js';
+import { openEventLog } from '../../log/jetstream/open-event-log.js';
+import { systemSources } from '../../platform/clock.js';
+import { createLogger } from '../../platform/logging/logger.js';
+import { openDatabase } from '../tables/data-source.js';
+import { BATCHING_DELAY_MS, BatchingDelay, WantedPosition } from './batching-delay.js';
+import { HeldTurns } from './held-turns.js';
+import { Projector } from './projector.js';
+import type { FromThread, ThreadStart, ToThread } from './threaded-projector.js';
+import { TurnRelay } from './turn-relay.js';
 
 /** Reads only what the fold does not remember, and the turns that are ready. */
 const POOL_SIZE = 4;
@@ -34,7 +33,7 @@ const projector = new Projector({
   ...{ log, dataSource, logger, sources: systemSources },
   maxBatch: config.projection.max_batch,
   turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources: systemSources, logger }),
-  linger: new Linger(LINGER_MS, wanted),
+  delay: new BatchingDelay(BATCHING_DELAY_MS, wanted),
   announce: (sequence, run) => {
     wanted.reached(sequence);
     tell({ kind: 'applied', sequence, run });

@@ -6,14 +6,14 @@ export interface ReadDemand {
 }
 
 /** Under what a reader of another process, who can't make the projector hurry, would notice. */
-export const LINGER_MS = 50;
+export const BATCHING_DELAY_MS = 50;
 
 /**
  * How long an idle projector lets events gather before it writes them. A message's events come a few milliseconds
  * apart: one transaction for all of them, later, leaves processor and disk to the message itself (measured: a stream's
  * first chunk comes 4 ms earlier). Whoever reads and needs them makes it write at once.
  */
-export class Linger {
+export class BatchingDelay {
   private end: (() => void) | null = null;
 
   constructor(
@@ -39,5 +39,29 @@ export class Linger {
   /** So much has gathered, or so little will, that there is nothing to wait for. */
   enough(): void {
     this.end?.();
+  }
+}
+
+/** What readers in the process's main thread wait for, as the projector's thread hears of it. */
+export class WantedPosition implements ReadDemand {
+  private wanted = 0;
+  private applied = 0;
+  private tell: (sequence: number) => void = () => {};
+
+  get waiting(): boolean {
+    return this.wanted > this.applied;
+  }
+
+  onWaiting(listener: (sequence: number) => void): void {
+    this.tell = listener;
+  }
+
+  heard(sequence: number): void {
+    this.wanted = Math.max(this.wanted, sequence);
+    if (this.waiting) this.tell(sequence);
+  }
+
+  reached(sequence: number): void {
+    this.applied = sequence;
   }
 }

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { ServiceConfig } from '../../platform/config/service-config.js';
-import { loadOrCreateCredentials } from '../../platform/embedded/credentials.js';
-import { dataFolderAt } from '../../platform/embedded/data-folder.js';
-import { EmbeddedServerError } from '../../platform/embedded/embedded-server.error.js';
-import { startEmbeddedServers } from '../../platform/embedded/embedded-servers.js';
-import { DATABASE } from '../../platform/embedded/postgres-cluster.js';
-import { readServerRecord } from '../../platform/embedded/server-record.js';
+import type { ServiceConfig } from '../config/service-config.js';
+import { loadOrCreateCredentials } from './credentials.js';
+import { dataFolderAt } from './data-folder.js';
+import { EmbeddedServerError } from './embedded-server.error.js';
+import { startEmbeddedServers } from './embedded-servers.js';
+import { DATABASE } from './postgres-cluster.js';
+import { readServerRecord } from './server-record.js';
 
 export interface Addresses {
   readonly nats: { readonly url: string; readonly user: string; readonly password: string };

@@ -1,4 +1,4 @@
-import { Linger, type ReadDemand } from './linger.js';
+import { BatchingDelay, type ReadDemand } from './batching-delay.js';
 
 class Readers implements ReadDemand {
   waiting = false;
@@ -23,28 +23,28 @@ async function msOf(pause: Promise<void>): Promise<number> {
 }
 
 it('lasts its time when nobody waits', async () => {
-  expect(await msOf(new Linger(30, new Readers()).pause())).toBeGreaterThan(25);
+  expect(await msOf(new BatchingDelay(30, new Readers()).pause())).toBeGreaterThan(25);
 });
 
 it('does not begin while somebody waits', async () => {
   const readers = new Readers();
   readers.waiting = true;
-  expect(await msOf(new Linger(LONG_MS, readers).pause())).toBeLessThan(1_000);
+  expect(await msOf(new BatchingDelay(LONG_MS, readers).pause())).toBeLessThan(1_000);
 });
 
 it('ends when a reader comes', async () => {
   const readers = new Readers();
-  const pause = new Linger(LONG_MS, readers).pause();
+  const pause = new BatchingDelay(LONG_MS, readers).pause();
   readers.come();
   expect(await msOf(pause)).toBeLessThan(1_000);
 });
 
 it('ends when enough has come, and begins anew', async () => {
-  const linger = new Linger(LONG_MS, new Readers());
+  const delay = new BatchingDelay(LONG_MS, new Readers());
   for (let round = 0; round < 2; round += 1) {
-    const pause = linger.pause();
-    linger.enough();
+    const pause = delay.pause();
+    delay.enough();
     await pause;
   }
-  linger.enough();
+  delay.enough();
 });
