@@ -37,6 +37,20 @@ module.exports = {
       from: { path: '^src/[^/]+/', pathNot: `^src/(${ROOMS.join('|')})/` },
       to: {},
     },
+    ...[
+      ['tables', 'write|fold|rebuild|read'],
+      ['write', 'fold|rebuild|read'],
+      ['fold', 'rebuild|read'],
+      ['read', 'write|fold|rebuild'],
+      ['rebuild', 'read'],
+    ].map(([folder, others]) => ({
+      name: `projection-${folder}-knows-its-place`,
+      comment:
+        'Inside the projection, rebuild uses fold, fold uses write, and all use tables. Readers use tables alone.',
+      severity: 'error',
+      from: { path: `^src/projection/${folder}/` },
+      to: { path: `^src/projection/(${others})/` },
+    })),
     {
       name: 'no-cycles',
       comment: 'A cycle means that two files are one idea, or that an idea lies in the wrong file.',

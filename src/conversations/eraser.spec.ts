@@ -9,8 +9,8 @@ function erasing(queues: Record<string, QueuedErasure[]>) {
   const appended: LogEvent[] = [];
   const erased: number[] = [];
   const state = { broken: new Set<number>() };
-  const eraser = new Eraser({
-    log: {
+  const eraser = new Eraser(
+    {
       append: async (events: readonly LogEvent[]) => {
         appended.push(...events);
         return { firstSequence: 1_000 + appended.length };
@@ -20,15 +20,15 @@ function erasing(queues: Record<string, QueuedErasure[]>) {
         erased.push(...sequences);
       },
     } as unknown as EventLog,
-    reader: {
+    {
       unfinished: async () =>
         Object.keys(queues).map((conversationId) => ({ conversationId, tenant: 't', strays: [] })),
       queued: async (conversationId) => queues[conversationId]!,
     },
-    remains: { clear: async () => undefined },
-    position: { waitFor: async () => true } as never,
-    sources: { nowMs: () => 0, newId: () => 'e', random: () => 0 } as never,
-  });
+    { clear: async () => undefined },
+    { waitFor: async () => true },
+    { nowMs: () => 0, newId: () => 'e', random: () => 0 },
+  );
   const told = () => appended.map(({ type, subject, data }) => [type.split('.')[2], subject, data]);
   return { eraser, told, erased, state };
 }

@@ -1,13 +1,15 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { conversationEvent } from '../domain/conversation/conversation.events.js';
 import { eraseConversation } from '../domain/conversation/erase-conversation.decision.js';
 import { erasingOrder, type QueuedErasure } from '../domain/conversation/erasing-order.policy.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { streamSequenceOf } from '../log/log-position.js';
 import { recordRanges } from '../log/record-ranges.js';
-import type { Sources } from '../platform/clock.js';
-import type { ErasureReader, UnfinishedErasure } from '../projection/read/erasure-reader.js';
-import type { ProjectionPosition } from '../projection/read/projection-position.js';
-import type { StreamRemains } from './nats/stream-remains.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { ErasureReader, type UnfinishedErasure } from '../projection/read/erasure-reader.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
+import { StreamRemains } from './nats/stream-remains.js';
 
 const AT_ONCE = 20;
 const POSITION_TIMEOUT_MS = 10_000;
@@ -15,23 +17,22 @@ const BY = 'service';
 /** An event must fit into one record of the log; so many ranges are some 300 kB at most. */
 const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
 
-export interface EraserParts {
-  readonly log: EventLog;
-  readonly reader: Pick<ErasureReader, 'unfinished' | 'queued'>;
-  readonly remains: Pick<StreamRemains, 'clear'>;
-  readonly position: ProjectionPosition;
-  readonly sources: Sources;
-}
-
 /**
  * Takes out of the log what was erased. Killed at any point it begins again with what is left: the erasure's event came
  * first, the queue of what is still there is part of the projection, and its end is an event too.
  */
+@Injectable()
 export class Eraser {
   /** By conversation, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
   private readonly announced = new Map<string, Set<number>>();
 
-  constructor(private readonly parts: EraserParts) {}
+  constructor(
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'unfinished' | 'queued'>,
+    @Inject(StreamRemains) private readonly remains: Pick<StreamRemains, 'clear'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(SOURCES) private readonly sources: Sources,
+  ) {}
 
   /**
    * Goes on with the unfinished erasures. One that fails does not keep the others waiting; when a second one does, it is
@@ -41,7 +42,7 @@ export class Eraser {
    */
   async sweep(): Promise<void> {
     const failures: unknown[] = [];
-    for (const erasure of await this.parts.reader.unfinished(AT_ONCE)) {
+    for (const erasure of await this.reader.unfinished(AT_ONCE)) {
       await this.goOn(erasure).catch((error: unknown) => failures.push(error));
       if (failures.length === 2) break;
     }
@@ -49,7 +50,7 @@ export class Eraser {
   }
 
   private async goOn({ conversationId, tenant, strays }: UnfinishedErasure): Promise<void> {
-    const { log, reader } = this.parts;
+    const { log, reader } = this;
     // Messages that slipped in are named by an erasure of their own before anything of them is taken away.
     if (strays.length > 0) {
       const messageIds = strays.map(({ id }) => id);
@@ -62,7 +63,7 @@ export class Eraser {
     if (queued.length === 0) return;
     await this.announce(conversationId, tenant, queued);
     // Before the log's records, which are what this is found by when it has to be done again.
-    await this.parts.remains.clear(messagesIn(queued));
+    await this.remains.clear(messagesIn(queued));
     const { first, last } = erasingOrder(queued, streamSequenceOf);
     await log.erase(first);
     await log.erase(last);
@@ -86,21 +87,19 @@ export class Eraser {
       const part = unnamed.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
       const context = this.context(conversationId, tenant);
       const data = { sequences: recordRanges(part) };
-      await this.parts.log.append([conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)]);
+      await this.log.append([conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)]);
       for (const sequence of part) announced.add(sequence);
     }
   }
 
   /** True once the projection has it: what is read next is then not what was read before. */
   private async appended(event: ReturnType<typeof conversationEvent>): Promise<boolean> {
-    const { firstSequence } = await this.parts.log.append([
-      event as Parameters<EventLog['append']>[0][number],
-    ]);
-    return this.parts.position.waitFor(firstSequence, POSITION_TIMEOUT_MS);
+    const { firstSequence } = await this.log.append([event as Parameters<EventLog['append']>[0][number]]);
+    return this.position.waitFor(firstSequence, POSITION_TIMEOUT_MS);
   }
 
   private context(subject: string, tenant: string) {
-    const { nowMs, newId } = this.parts.sources;
+    const { nowMs, newId } = this.sources;
     return { subject, tenant, now: new Date(nowMs()).toISOString(), newId };
   }
 }

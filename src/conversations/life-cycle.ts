@@ -1,28 +1,30 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { stateChanged } from '../domain/conversation/change-conversation.decision.js';
 import type { ConversationState } from '../domain/conversation/conversation.state.js';
 import type { EventLog } from '../log/event-log.port.js';
-import type { Sources } from '../platform/clock.js';
-import type { IdleReader } from '../projection/read/idle-reader.js';
-import type { ProjectionPosition } from '../projection/read/projection-position.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { IdleReader } from '../projection/read/idle-reader.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
 
 const AT_ONCE = 500;
 const POSITION_TIMEOUT_MS = 10_000;
 
-export interface LifeCycleParts {
-  readonly log: EventLog;
-  readonly reader: IdleReader;
-  readonly position: ProjectionPosition;
-  readonly sources: Sources;
-  readonly maxIdleTimeMs: number;
-  readonly ttlMs: number;
-}
-
 /** Lets idle conversations go to sleep, and archives those that nobody has used for long. Their content stays. */
+@Injectable()
 export class LifeCycle {
-  constructor(private readonly parts: LifeCycleParts) {}
+  constructor(
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(IdleReader) private readonly reader: IdleReader,
+    @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
 
   async sweep(): Promise<void> {
-    const { reader, ttlMs, maxIdleTimeMs } = this.parts;
+    const { reader, config } = this;
+    const { conversation_ttl_ms: ttlMs, max_idle_time_ms: maxIdleTimeMs } = config.conversation;
     const expired = await reader.idleSince(this.ago(ttlMs), ['active', 'inactive', 'completed'], AT_ONCE);
     await this.move(expired, 'archived', 'expired');
     await this.move(await reader.idleSince(this.ago(maxIdleTimeMs), ['active'], AT_ONCE), 'inactive', 'idle');
@@ -34,7 +36,7 @@ export class LifeCycle {
     reason: string,
   ): Promise<void> {
     if (conversations.length === 0) return;
-    const { log, position, sources } = this.parts;
+    const { log, position, sources } = this;
     const now = new Date(sources.nowMs()).toISOString();
     const events = conversations.map((conversation) => {
       const context = { subject: conversation.id, tenant: conversation.tenant, now, newId: sources.newId };
@@ -46,6 +48,6 @@ export class LifeCycle {
   }
 
   private ago(ms: number): string {
-    return new Date(Math.max(0, this.parts.sources.nowMs() - ms)).toISOString();
+    return new Date(Math.max(0, this.sources.nowMs() - ms)).toISOString();
   }
 }

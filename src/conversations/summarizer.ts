@@ -11,7 +11,7 @@ import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
 import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
 import type { ProjectionPosition } from '../projection/read/projection-position.js';
-import type { Claims } from './claim.port.js';
+import type { Claims } from './nats/claims.js';
 import type { WantedTurn } from './turn-gate.js';
 
 const PAGE = 50;
@@ -47,7 +47,7 @@ export interface SummarizerParts {
   readonly reader: Pick<ConversationReader, 'find' | 'turns'>;
   readonly log: Pick<EventLog, 'append'>;
   readonly position: Pick<ProjectionPosition, 'waitFor'>;
-  readonly claims: Claims;
+  readonly claims: Pick<Claims, 'read' | 'write'>;
   readonly ask: AskForSummary;
   readonly counting: () => Promise<TokenCount>;
   readonly sources: Sources;

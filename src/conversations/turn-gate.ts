@@ -1,12 +1,8 @@
 import { turnOrder } from '../domain/conversation/turn-order.policy.js';
 import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
+import type { ProjectionPosition } from '../projection/read/projection-position.js';
 
 const PAGE = 20;
-
-/** What the gate needs of the projection's position. */
-export interface PositionToWaitFor {
-  waitFor(sequence: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
-}
 
 /** A turn of a conversation that wants to run. */
 export interface WantedTurn {
@@ -44,7 +40,7 @@ export type GateAnswer =
 export class TurnGate {
   constructor(
     private readonly reader: Pick<ConversationReader, 'turns'>,
-    private readonly position: PositionToWaitFor,
+    private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     private readonly waitMs: number,
   ) {}
 

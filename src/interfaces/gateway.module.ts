@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { ClaimsModule } from '../conversations/claims.module.js';
+import { ClaimsModule } from '../conversations/nats/claims.js';
 import { AnswersModule } from '../dispatch/answers/answers.module.js';
 import { CancellationModule } from '../dispatch/cancellations/cancellation.module.js';
 import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
+import { Claims } from '../../src/conversations/nats/claims.js';
 import { Summarizer } from '../../src/conversations/summarizer.js';
 import type { WantedTurn } from '../../src/conversations/turn-gate.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
@@ -73,7 +73,7 @@ async function startSummarizer({ url = model.url, laterMs = 0, warned }: Options
         return true;
       },
     },
-    claims: new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }),
+    claims: new Claims(nats, { nats: { append_timeout_ms: 5_000 } }),
     ask: summaryCalls(registry, sources, stopping),
     counting: async () => (text) => text.length,
     logger: { ...silentLogger, warn } as unknown as Logger,

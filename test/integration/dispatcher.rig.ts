@@ -4,8 +4,7 @@ import type { InjectionToken } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
-import { CLAIMS, type Claims } from '../../src/conversations/claim.port.js';
-import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
+import { Claims } from '../../src/conversations/nats/claims.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
@@ -255,14 +254,14 @@ export class Rig {
       cancellations,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
-      claims: new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }),
+      claims: new Claims(nats, { nats: { append_timeout_ms: 5_000 } }),
     };
     const around = { ...sound, ...options.broken?.(sound) };
     const given = [
       ...[use(SERVICE_CONFIG, config), use(EVENT_LOG, around.log), use(LANES_PORT, around.lanes)],
       ...[use(LanePauses, around.pauses), use(RetrySchedules, around.schedules)],
       ...[use(EndpointRegistry, registry), use(ANSWER_PUBLISHER, around.answers)],
-      ...[use(Cancellations, around.cancellations), use(CLAIMS, around.claims)],
+      ...[use(Cancellations, around.cancellations), use(Claims, around.claims)],
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
       ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
       use(LOGGER, silentLogger),

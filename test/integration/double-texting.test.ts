@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { KvClaims } from '../../src/conversations/nats/kv-claims.js';
+import { Claims } from '../../src/conversations/nats/claims.js';
 import { eventually } from '../support/eventually.js';
 import {
   type Answer,
@@ -59,7 +59,7 @@ describe('messages that are sent while a turn is open, to a conversation that re
   it('get in again after a process died over one that it had let in, once that can not come any more', async () => {
     const id = await conversation('reject');
     const lost = '01900000-0000-7000-8000-00000000dead';
-    await new KvClaims(nats, { nats: { append_timeout_ms: 5_000 } }).write(
+    await new Claims(nats, { nats: { append_timeout_ms: 5_000 } }).write(
       'turn',
       id,
       { holder: lost, until: Date.now() + 1_500 },

@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type Provider,
 } from '@nestjs/common';
-import { ClaimsModule } from '../../conversations/claims.module.js';
+import { ClaimsModule } from '../../conversations/nats/claims.js';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';

@@ -29,7 +29,7 @@ export class RedeliveryCheck {
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
     @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
-    @Inject(Cancellations) private readonly cancellations: Cancellations,
+    @Inject(Cancellations) private readonly cancellations: Pick<Cancellations, 'has' | 'remove'>,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(WorkerStop) private readonly stop: WorkerStop,

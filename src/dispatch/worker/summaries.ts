@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { CLAIMS, type Claims } from '../../conversations/claim.port.js';
+import { Claims } from '../../conversations/nats/claims.js';
 import { type AskForSummary, Summarizer } from '../../conversations/summarizer.js';
 import { tokenCount } from '../../conversations/token-count.js';
 import type { EventLog } from '../../log/event-log.port.js';
@@ -22,7 +22,7 @@ export class Summaries {
     @Inject(ConversationReader) reader: Pick<ConversationReader, 'find' | 'turns'>,
     @Inject(EVENT_LOG) log: Pick<EventLog, 'append'>,
     @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
-    @Inject(CLAIMS) claims: Claims,
+    @Inject(Claims) claims: Claims,
     @Inject(EndpointRegistry) registry: EndpointRegistry,
     @Inject(WorkerStop) { signal: stopping }: WorkerStop,
     @Inject(SOURCES) sources: Sources,

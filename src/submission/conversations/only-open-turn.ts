@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLAIMS, type Claims, type StoredClaim } from '../../conversations/claim.port.js';
+import { Claims, type StoredClaim } from '../../conversations/nats/claims.js';
 import type { Caller } from '../../domain/caller.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
@@ -34,7 +34,7 @@ export interface TurnClaim {
 @Injectable()
 export class OnlyOpenTurn {
   constructor(
-    @Inject(CLAIMS) private readonly claims: Claims,
+    @Inject(Claims) private readonly claims: Claims,
     @Inject(ConversationReader) private readonly turns: ConversationReader,
     @Inject(MessageReader) private readonly messages: MessageReader,
     private readonly lookup: ConversationLookup,
