@@ -32,8 +32,6 @@ function check({ state = null as object | null, applied = LAST_SEQUENCE, cancell
     {
       has: (id) => entries.has(id),
       remove: (id) => void entries.delete(id),
-      add: async () => {},
-      onAdded: () => () => {},
     },
     systemSources,
     { queue: { max_lost_calls: MAX_LOST_CALLS } } as ServiceConfig,
