@@ -71,7 +71,7 @@ export class Summarizer {
     this.holder = parts.sources.newId();
   }
 
-  /** To be told of each turn's context. Returns at once. */
+  /** Call it with the context of each turn. Returns at once. */
   consider(turn: WantedTurn, { leftOut, turnTokens }: ChosenContext): void {
     const { settings, stopping, logger } = this.parts;
     const due = leftOut || turnTokens > settings.afterTokens;

@@ -26,9 +26,9 @@ export interface StoredClaim {
 export type ClaimKind = 'summary' | 'turn';
 
 /**
- * Claims of all processes, every change by compare-and-set, so that of several one wins. There is deliberately no waiting
- * and no judging of claims here; whoever reads one decides whether it still counts. They are in the bucket
- * `llmq_conversations`, which forgets them some minutes after their last change.
+ * Claims of all processes. Every change is a compare-and-set, so that one of several processes wins. This class does not
+ * wait and does not judge claims: its caller decides whether a claim still counts. They are in the bucket
+ * `llmq_conversations`, which drops each some minutes after its last change.
  */
 @Injectable()
 export class Claims {
@@ -75,6 +75,6 @@ export class Claims {
   }
 }
 
-/** What only one process may do to a conversation at a time. Leaves out what that is. */
+/** `Claims`, for modules that need them. */
 @Module({ imports: [EventLogModule], providers: [Claims], exports: [Claims] })
 export class ClaimsModule {}

@@ -39,6 +39,18 @@ it('ends when a reader comes', async () => {
   expect(await msOf(pause)).toBeLessThan(1_000);
 });
 
+it('keeps a little apart what readers make it write, and no more than that', async () => {
+  const readers = new Readers();
+  const delay = new BatchingDelay(LONG_MS, readers, 300);
+  readers.come();
+  expect(await msOf(delay.pause())).toBeLessThan(200);
+  expect(await msOf(delay.pause())).toBeGreaterThan(290);
+  readers.waiting = false;
+  const pause = delay.pause();
+  readers.come();
+  expect(await msOf(pause)).toBeGreaterThan(100);
+});
+
 it('ends when enough has come, and begins anew', async () => {
   const delay = new BatchingDelay(LONG_MS, new Readers());
   for (let round = 0; round < 2; round += 1) {

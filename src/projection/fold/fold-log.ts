@@ -41,9 +41,10 @@ const UNIQUE_VIOLATION = '23505';
  * Folds the log into the tables from a checkpoint on, until the signal aborts. A batch is read, folded and encoded
  * while PostgreSQL writes the one before; they are committed in their order, each with its checkpoint.
  *
- * A message that is received is taken for a new one, without a look at PostgreSQL, which would be most of the looks there
- * are. The log may hold a reception twice, though, where an append in doubt was repeated late. Then the key of the
- * requests refuses the transaction, and the fold goes on from the last checkpoint with a look at each.
+ * A received message counts as new, without asking PostgreSQL: otherwise most questions to PostgreSQL would be for new
+ * messages. The log may hold a message's reception twice, because an append whose outcome was unknown was repeated late.
+ * Then the key of `message_requests` refuses the transaction, and the fold goes on from the last checkpoint and asks
+ * PostgreSQL about each message.
  *
  * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
@@ -64,7 +65,7 @@ export async function foldLog(
     await run(target, true, from, signal, counted);
   } catch (error) {
     if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
-    // What was refused is no failure, and whoever aborted takes it up again.
+    // An aborted fold is not repeated: the next run reads the same events again.
     if (!signal.aborted) await run(target, false, applied, signal, onApplied);
   }
 }

@@ -16,8 +16,8 @@ import type { FoldedRows } from '../write/batch-writer.port.js';
 import { StateCache } from './state-cache.js';
 
 /**
- * In states; one of a message takes about a kilobyte. Those of a longer backlog are read again when their turn comes, many
- * at a time.
+ * In states; a message's takes about a kilobyte. States of a longer backlog are read again when they are needed, many at
+ * a time.
  */
 const CACHED_MESSAGES = 5_000;
 const CACHED_CONVERSATIONS = 10_000;
@@ -83,8 +83,8 @@ export class FoldMemory {
   }
 
   /**
-   * Of messages that nobody knows and that don't begin here, all events but the erased ones' are left for the fold to
-   * judge.
+   * Takes out the events of erased messages. `strange` are messages that have no state and whose reception is not among
+   * the events: only these can have been erased.
    */
   private async withoutErased(
     strange: readonly string[],

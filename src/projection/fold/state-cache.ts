@@ -3,11 +3,12 @@ import { LRUCache } from 'lru-cache';
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The states of what moves at present (messages, conversations), so that most events need no look at PostgreSQL.
+ * A cache of the states that change at present (messages, conversations), so that most events need no read of
+ * PostgreSQL.
  *
- * What is not written yet is kept whatever there is of it: PostgreSQL would tell what was before. Of what is written
- * it keeps the most recent, as far as more is to be expected of it; a forgotten one is read again. After a failed write
- * what it holds is no longer true: a new run begins with a new one.
+ * States that are not written yet are all kept: PostgreSQL holds older ones. Of the written ones it keeps the most
+ * recently used, unless no more events are expected for them; others are read again. After a failed write its content is
+ * wrong: a new run of the fold begins with a new cache.
  */
 export class StateCache<S extends { readonly id: string }> {
   private changed = new Map<string, S>();
@@ -17,7 +18,7 @@ export class StateCache<S extends { readonly id: string }> {
   /**
    * @param load those of the ids that PostgreSQL knows
    * @param capacity of what is written, in states
-   * @param stays false for those of which hardly anything will come any more
+   * @param stays false for states that hardly any event will change again
    */
   constructor(
     private readonly load: (ids: readonly string[]) => Promise<readonly S[]>,
@@ -28,9 +29,9 @@ export class StateCache<S extends { readonly id: string }> {
   }
 
   /**
-   * What is known of these; those not in the answer are new.
+   * The states of these ids. An id that is not in the answer is new.
    *
-   * @param newIds those that PostgreSQL is not asked for
+   * @param newIds ids that PostgreSQL is not asked for
    */
   async get(ids: Iterable<string>, newIds: ReadonlySet<string> = NONE): Promise<Map<string, S>> {
     const found = new Map<string, S>();
@@ -49,7 +50,7 @@ export class StateCache<S extends { readonly id: string }> {
     for (const [id, state] of changed) this.changed.set(id, state);
   }
 
-  /** All that was put is on its way to PostgreSQL from here on, and what was on its way before is there. */
+  /** From now on PostgreSQL is writing all that was put; it has written what was put before the last call. */
   sealed(): void {
     for (const [id, state] of this.underWay) {
       if (this.stays(state)) this.written.set(id, state);

@@ -4,7 +4,7 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
-/** @param found one row more than the page holds tells that there is a next page */
+/** @param found the rows of the page, and one more where there is a next page */
 export function pageOf<T>(found: readonly T[], limit: number, cursorOf: (last: T) => string): Page<T> {
   const data = found.slice(0, limit);
   const last = data[data.length - 1];

@@ -17,7 +17,7 @@ export interface ProjectedCounts {
   readonly events: number;
 }
 
-/** The tables as they are, for who holds them against the log. */
+/** Reads the tables as they are, to compare them with the log. */
 export class ProjectedMessages {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -55,7 +55,7 @@ export class ProjectedMessages {
     return row.yes;
   }
 
-  /** Whether an erasure is under way, or one began or ended behind this sequence: then the log and the tables move. */
+  /** Whether an erasure is under way, or one began or ended after this sequence: then the log and the tables change. */
   async erasing(after: number): Promise<boolean> {
     const [row] = await this.dataSource.query(
       `SELECT EXISTS (SELECT 1 FROM "${this.schema}".erasure_queue)

@@ -17,7 +17,7 @@ export interface CopyTransaction {
   readonly last: readonly Statement[];
 }
 
-/** What is told of a failure; of these only the message is always there. */
+/** A failure as the thread reports it. */
 export interface CopyFailure {
   readonly message: string;
   readonly code?: string;
