@@ -107,6 +107,7 @@ describe('a message on its way', () => {
   });
 
   it('streams at every attempt, and sends no pieces of a message whose client did not ask for them', async () => {
+    await rig.startRelay();
     const endpoint = new TestEndpoint(async (call, count) => {
       if (count > 2) return atOnce(call, count);
       call.onDelta({ content: 'lost' });
