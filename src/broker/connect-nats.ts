@@ -5,6 +5,7 @@ import { ConnectionWatch } from './connection-watch.js';
 import { NatsError } from './nats.error.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
+import { writeOncePerTurn } from './turn-writes.js';
 
 /** The configuration's section `nats`; of the embedded server, what it told when it started. */
 export interface NatsSection {
@@ -47,6 +48,7 @@ export async function connectNats(
     throw error;
   }
   ConnectionWatch.of(connection).logTo(logger);
+  writeOncePerTurn(connection);
   return connection;
 }
 
