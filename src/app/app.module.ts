@@ -3,11 +3,9 @@ import { ConversationUpkeepModule } from '../conversations/conversation-upkeep.m
 import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.js';
 import { ExpiryModule } from '../dispatch/expiry/expiry.module.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
-import { GatewayModule } from '../interfaces/gateway.module.js';
 import { HttpModule } from '../interfaces/http/http.module.js';
-import { AuditModule } from '../interfaces/rest/audit/audit.module.js';
-import { DeadLettersModule } from '../interfaces/rest/dead-letters/dead-letters.module.js';
-import { QueuesApiModule } from '../interfaces/rest/queues/queues-api.module.js';
+import { OpenAiModule } from '../interfaces/openai/openai.module.js';
+import { RestModule } from '../interfaces/rest/rest.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
 import { ProjectionAlarmModule } from '../operations/alerts/projection-alarm.js';
 import { DeadLetterAlertsModule } from '../operations/dead-letters/nats/dead-letter-alerts.js';
@@ -20,7 +18,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [GatewayModule, AuditModule, QueuesApiModule, DeadLettersModule, DeadLetterAlertsModule],
+  api: [RestModule, OpenAiModule, DeadLetterAlertsModule],
   worker: [DispatcherModule, ExpiryModule],
   projector: [ConversationUpkeepModule, ProjectorModule, ProjectionAlarmModule],
 } as const satisfies Record<Role, readonly unknown[]>;

@@ -8,11 +8,10 @@ import { connectNats } from '../../src/broker/connect-nats.js';
 import { ConversationUpkeepModule } from '../../src/conversations/conversation-upkeep.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { DemoEndpointModule } from '../../src/dispatch/endpoints/demo-endpoint.module.js';
-import { GatewayModule } from '../../src/interfaces/gateway.module.js';
 import { serveApiDocs } from '../../src/interfaces/http/api-docs.js';
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
-import { AuditModule } from '../../src/interfaces/rest/audit/audit.module.js';
-import { QueuesApiModule } from '../../src/interfaces/rest/queues/queues-api.module.js';
+import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
+import { RestModule } from '../../src/interfaces/rest/rest.module.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import type { ServiceConfig } from '../../src/platform/config/service-config.js';
@@ -76,9 +75,8 @@ export async function startGateway(
       DemoEndpointModule.at(null),
       ProjectorModule,
       ConversationUpkeepModule,
-      GatewayModule,
-      QueuesApiModule,
-      AuditModule,
+      RestModule,
+      OpenAiModule,
     ],
   })
   class TestModule {}

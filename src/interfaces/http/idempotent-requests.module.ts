@@ -5,15 +5,16 @@ import { EventLogModule } from '../../log/event-log.module.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { madeAt } from '../../submission/conversations/made-conversation.js';
 import { Idempotency } from '../../submission/idempotency/idempotency.js';
-import { IdempotencyModule } from '../../submission/idempotency/idempotency.module.js';
+import { SubmissionModule } from '../../submission/submission.module.js';
 import { conversationJson } from '../rest/conversations/conversation.json.js';
 import { replayKeyedRequests } from './idempotency.hook.js';
 
 /** `Idempotency-Key` on every POST of the process. Needs `HttpModule`, which says whose request it is. */
-@Module({ imports: [IdempotencyModule, EventLogModule], exports: [IdempotencyModule] })
+@Module({ imports: [SubmissionModule, EventLogModule, ProjectionReaderModule] })
 export class IdempotentRequestsModule implements OnModuleInit {
   constructor(
     private readonly host: HttpAdapterHost,

@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
 import { idempotencyInProgress, RefusedError } from '../refusal.js';
 import { Execution } from './execution.js';
-import type { ReservationStore } from './nats/reservation-store.js';
+import { ReservationStore } from './nats/reservation-store.js';
 import { type Judgement, judge, type StoredResponse } from './reservation.policy.js';
 
 const SHORTEST_POLL_MS = 20;
@@ -10,12 +14,7 @@ const LONGEST_POLL_MS = 250;
 /** What a retry waits longer than a lost process's reservation holds, so that it takes it over and is not sent away. */
 const WAIT_BEYOND_LEASE_MS = 5_000;
 const BEATS_PER_LEASE = 3;
-
-export interface IdempotencyOptions {
-  /** How long a request that nobody renews is believed to be running, in milliseconds; longer than an append may take. */
-  readonly leaseMs: number;
-  readonly newSeed: () => string;
-}
+const LEASE_BEYOND_APPEND_MS = 5_000;
 
 /** One request under its key. */
 export interface KeyedRequest {
@@ -36,15 +35,21 @@ export type Begun =
  * process wait for that one. A process that dies leaves a reservation that falls silent: the next one takes it over
  * with the same ids, finds out what was stored, and does the rest.
  */
+@Injectable()
 export class Idempotency {
+  /** How long a request that nobody renews is believed to be running; longer than an append may take. */
+  private readonly leaseMs: number;
   /** What this process carries out or waits for; each resolves when it is over. */
   private readonly underWay = new Map<string, Promise<void>>();
 
   constructor(
     private readonly store: ReservationStore,
-    private readonly options: IdempotencyOptions,
-    private readonly logger: Logger,
-  ) {}
+    @Inject(SERVICE_CONFIG) { nats }: ServiceConfig,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.leaseMs = nats.append_timeout_ms + LEASE_BEYOND_APPEND_MS;
+  }
 
   /**
    * Either the response that was given already, or the right to carry the request out; it must then be ended.
@@ -54,7 +59,7 @@ export class Idempotency {
    * @throws {LogUnavailableError} when the broker does not answer; nothing was begun
    */
   async begin(request: KeyedRequest): Promise<Begun> {
-    const deadline = performance.now() + this.options.leaseMs + WAIT_BEYOND_LEASE_MS;
+    const deadline = performance.now() + this.leaseMs + WAIT_BEYOND_LEASE_MS;
     for (;;) {
       const other = this.underWay.get(request.key);
       if (other === undefined) return this.lead(request, deadline);
@@ -96,7 +101,7 @@ export class Idempotency {
       const judgement: Judgement =
         stored === null
           ? { kind: 'take', seed: null }
-          : judge(stored.reservation, request.fingerprint, now - seen.at, this.options.leaseMs);
+          : judge(stored.reservation, request.fingerprint, now - seen.at, this.leaseMs);
       if (judgement.kind === 'reused') throw keyReused();
       if (judgement.kind === 'replay') return judgement;
       if (judgement.kind === 'take') {
@@ -115,11 +120,11 @@ export class Idempotency {
     revision: number,
     onEnd: () => void,
   ): Promise<Begun | null> {
-    const seed = earlierSeed ?? this.options.newSeed();
+    const seed = earlierSeed ?? this.sources.newId();
     const taken = await this.store.write(key, { state: 'running', fingerprint, seed, beat: 0 }, revision);
     if (taken === null) return null;
     const claim = { key, fingerprint, seed, revision: taken, again: earlierSeed !== null };
-    const beatMs = this.options.leaseMs / BEATS_PER_LEASE;
+    const beatMs = this.leaseMs / BEATS_PER_LEASE;
     return { kind: 'execute', execution: new Execution(this.store, claim, beatMs, onEnd, this.logger) };
   }
 }

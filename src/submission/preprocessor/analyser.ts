@@ -1,3 +1,4 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Analysis, ModelRequest } from '../../domain/message/message.events.js';
 import { SingleThread } from '../../platform/single-thread.js';
 import { threadFile } from '../../platform/thread-file.js';
@@ -19,7 +20,8 @@ interface Asked {
  * thread serves others. What is asked within one turn of the event loop, or while the thread is busy, goes over
  * together; one batch at a time, since the pool keeps no order among several.
  */
-export class Analyser {
+@Injectable()
+export class Analyser implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly thread = new SingleThread<readonly AnalysedText[], Analysis[]>({
     file: threadFile(import.meta.url, './analysis.thread.js'),
     // Of what it makes nearly nothing outlives a text.
@@ -27,6 +29,16 @@ export class Analyser {
   });
   private asked: Asked[] = [];
   private busy = false;
+
+  /** Before the port is open: the first messages would wait for the tables instead, and for the core that reads them. */
+  async onApplicationBootstrap(): Promise<void> {
+    // A failure shows with the first message, which loads again what could not be loaded.
+    await this.load().catch(() => undefined);
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.close();
+  }
 
   /** Resolves when analyses take no longer than they must. */
   async load(): Promise<void> {

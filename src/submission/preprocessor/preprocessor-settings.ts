@@ -1,7 +1,11 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { AdminEvent, PriorityRule } from '../../domain/admin/admin.events.js';
-import type { AdminFollower } from '../../log/admin/admin-follower.js';
+import { AdminFollower } from '../../log/admin/admin-follower.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
 import { type CompiledRule, compileRule } from './compiled-rule.js';
+import { DEFAULT_RULES } from './default-rules.policy.js';
 import { evolveSettings, initialSettings, type TenantSettings } from './tenant-settings.state.js';
 
 interface Tenant {
@@ -11,16 +15,17 @@ interface Tenant {
 }
 
 /** Every tenant's rules and user defaults, as the admin events that this process has heard of make them. */
+@Injectable()
 export class PreprocessorSettings {
   private readonly tenants = new Map<string, Tenant>();
   private readonly initial: TenantSettings;
 
   constructor(
-    follower: AdminFollower,
-    defaultRules: readonly PriorityRule[],
-    private readonly logger: Logger,
+    @Inject(AdminFollower) follower: Pick<AdminFollower, 'on'>,
+    @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.initial = initialSettings(defaultRules);
+    this.initial = initialSettings(queue.preprocessor.default_rules ? DEFAULT_RULES : []);
     follower.on('llmq.admin.priority-rule-set.v1', (event) => this.apply(event));
     follower.on('llmq.admin.priority-rule-removed.v1', (event) => this.apply(event));
     follower.on('llmq.admin.user-priority-set.v1', (event) => this.apply(event));

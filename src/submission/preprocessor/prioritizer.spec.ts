@@ -6,9 +6,9 @@ import { AdminChanges } from '../../log/admin/admin-changes.js';
 import { AdminFollower } from '../../log/admin/admin-follower.js';
 import { InMemoryEventLog } from '../../log/in-memory/in-memory-event-log.js';
 import { systemSources } from '../../platform/clock.js';
+import { configSchema } from '../../platform/config/config.schema.js';
 import { analysedText, analysisOf, loadLibraries } from './analysis.js';
 import { compileRule, InvalidPatternError } from './compiled-rule.js';
-import { DEFAULT_RULES } from './default-rules.policy.js';
 import { PreprocessorSettings } from './preprocessor-settings.js';
 import { Prioritizer } from './prioritizer.js';
 
@@ -16,6 +16,12 @@ const libraries = await loadLibraries();
 const analyser = {
   analyse: async (request: ModelRequest) => analysisOf(analysedText(request), libraries),
 };
+const config = configSchema.parse({
+  queue: {
+    default_priority: 'normal',
+    preprocessor: { default_rules: true, realtime_score: null, high_score: 0.8 },
+  },
+});
 const quiet = pino({ level: 'silent' });
 const followers: AdminFollower[] = [];
 afterEach(async () => {
@@ -25,12 +31,9 @@ afterEach(async () => {
 async function preprocessor(log = new InMemoryEventLog()) {
   const follower = new AdminFollower(log, quiet);
   followers.push(follower);
-  const settings = new PreprocessorSettings(follower, DEFAULT_RULES, quiet);
+  const settings = new PreprocessorSettings(follower, config, quiet);
   await follower.start(1_000);
-  const prioritizer = new Prioritizer(analyser, settings, {
-    fallback: 'normal',
-    thresholds: { realtime: null, high: 0.8 },
-  });
+  const prioritizer = new Prioritizer(analyser, settings, config);
   const changes = new AdminChanges(log, follower, systemSources);
   const set = (rule: PriorityRule, tenant = 'default') =>
     changes.record(tenant, rule.id, 'llmq.admin.priority-rule-set.v1', { rule, by: 'admin' });

@@ -1,3 +1,4 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
 import { type Analysis, LANES, type Lane, type ModelRequest } from '../../domain/message/message.events.js';
 import {
@@ -5,11 +6,12 @@ import {
   prioritize,
   type ScoreThresholds,
 } from '../../domain/message/prioritize.decision.js';
-import type { Analyser } from './analyser.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { Analyser } from './analyser.js';
 import { askedText } from './asked-text.policy.js';
 import { type CompiledRule, compileRule, ruleText } from './compiled-rule.js';
 import { excerptOf } from './excerpt.policy.js';
-import type { PreprocessorSettings } from './preprocessor-settings.js';
+import { PreprocessorSettings } from './preprocessor-settings.js';
 import { weighRules } from './weigh-rules.policy.js';
 
 /** What of a submission speaks for its priority. */
@@ -25,11 +27,6 @@ export interface PriorityRequest {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-export interface PrioritizerOptions {
-  readonly thresholds: ScoreThresholds;
-  readonly fallback: Lane;
-}
-
 /** How a priority came about, for who writes rules. */
 export interface Trial {
   readonly prioritization: Prioritization;
@@ -39,12 +36,20 @@ export interface Trial {
 }
 
 /** Puts each message into its lane, by what this process knows of the tenant's rules and user defaults. */
+@Injectable()
 export class Prioritizer {
+  private readonly thresholds: ScoreThresholds;
+  private readonly fallback: Lane;
+
   constructor(
-    private readonly analyser: Pick<Analyser, 'analyse'>,
+    @Inject(Analyser) private readonly analyser: Pick<Analyser, 'analyse'>,
     private readonly settings: PreprocessorSettings,
-    private readonly options: PrioritizerOptions,
-  ) {}
+    @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
+  ) {
+    const { realtime_score: realtime, high_score: high } = queue.preprocessor;
+    this.thresholds = { realtime, high };
+    this.fallback = queue.default_priority;
+  }
 
   /** Those asked for one after the other are decided in that order. */
   async prioritize(submission: PriorityRequest): Promise<Prioritization> {
@@ -80,7 +85,8 @@ export class Prioritizer {
       userDefault: this.settings.of(tenant).users.get(userId)?.priority ?? null,
       matchRules: () => weighRules(matched ?? matching(this.settings.rulesOf(tenant), request)),
       analysis,
-      ...this.options,
+      thresholds: this.thresholds,
+      fallback: this.fallback,
     });
   }
 }

@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { AnswersModule } from '../../dispatch/answers/answers.module.js';
+import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
+import { SubmissionModule } from '../../submission/submission.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
+import { ChatCompletionsController } from './chat-completions.controller.js';
+import { ChatCompletions } from './chat-completions.js';
+import { ModelsController } from './models.controller.js';
+
+/** OpenAI's protocol under `/v1`, for its SDKs. */
+@Module({
+  imports: [HttpModule, IdempotentRequestsModule, SubmissionModule, AnswersModule, EndpointsModule],
+  controllers: [ChatCompletionsController, ModelsController],
+  providers: [ChatCompletions],
+})
+export class OpenAiModule {}

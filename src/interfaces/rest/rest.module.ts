@@ -1,0 +1,59 @@
+import { Module } from '@nestjs/common';
+import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
+import { AdminModule } from '../../log/admin/admin.module.js';
+import { EventLogModule } from '../../log/event-log.module.js';
+import { Timelines } from '../../operations/timeline/timelines.js';
+import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
+import { MessageWaits } from '../../operations/queues/message-waits.js';
+import { QueuesModule } from '../../operations/queues/queues.module.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
+import { SubmissionModule } from '../../submission/submission.module.js';
+import { HttpModule } from '../http/http.module.js';
+import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
+import { AdminPreprocessorRulesController } from './admin-preprocessor-rules.controller.js';
+import { AdminPreprocessorUsersController } from './admin-preprocessor-users.controller.js';
+import { AuditEventsController } from './audit/audit-events.controller.js';
+import { TimelineController } from './audit/timeline.controller.js';
+import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
+import { ConversationsController } from './conversations/conversations.controller.js';
+import { UserConversationsController } from './conversations/user-conversations.controller.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { MessageBatchController } from './message-batch.controller.js';
+import { MessagesController } from './messages.controller.js';
+import { QueuesController } from './queues/queues.controller.js';
+import { QueuesAdminController } from './queues/queues-admin.controller.js';
+
+/**
+ * REST under `/api/v1`: messages and conversations, the queue as a whole, and what admins see and do.
+ *
+ * Leaves out health and metrics, which every role has, and what is a command (`llmq`): checks of the whole log, its
+ * export to files, and replay.
+ */
+@Module({
+  imports: [
+    HttpModule,
+    IdempotentRequestsModule,
+    SubmissionModule,
+    AdminModule,
+    EndpointsModule,
+    EventLogModule,
+    ProjectionReaderModule,
+    QueuesModule,
+  ],
+  controllers: [
+    MessageBatchController,
+    MessagesController,
+    ConversationsController,
+    ConversationMessagesController,
+    UserConversationsController,
+    TimelineController,
+    AuditEventsController,
+    QueuesController,
+    QueuesAdminController,
+    DeadLettersController,
+    AdminPreprocessorRulesController,
+    AdminPreprocessorUsersController,
+  ],
+  providers: [DeadLetters, Timelines, MessageWaits],
+})
+export class RestModule {}

@@ -1,0 +1,57 @@
+import { Module } from '@nestjs/common';
+import { ClaimsModule } from '../conversations/nats/claims.js';
+import { AnswersModule } from '../dispatch/answers/answers.module.js';
+import { CancellationModule } from '../dispatch/cancellations/cancellation.module.js';
+import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';
+import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
+import { AdminModule } from '../log/admin/admin.module.js';
+import { EventLogModule } from '../log/event-log.module.js';
+import { ProjectionReaderModule } from '../projection/projection.module.js';
+import { LaneAdmission } from './admission/lane-admission.js';
+import { CancelMessage } from './cancel-message.js';
+import { ConversationAdmission } from './conversations/conversation-admission.js';
+import { ConversationLookup } from './conversations/conversation-lookup.js';
+import { Conversations } from './conversations/conversations.js';
+import { DoubleTextingPolicy } from './conversations/double-texting.js';
+import { EraseConversation } from './conversations/erase-conversation.js';
+import { OnlyOpenTurn } from './conversations/only-open-turn.js';
+import { Idempotency } from './idempotency/idempotency.js';
+import { ReservationStore } from './idempotency/nats/reservation-store.js';
+import { MessageLookup } from './message-lookup.js';
+import { Analyser } from './preprocessor/analyser.js';
+import { PreprocessorSettings } from './preprocessor/preprocessor-settings.js';
+import { Prioritizer } from './preprocessor/prioritizer.js';
+import { SubmitMessage } from './submit-message.js';
+import { AnswerWait } from './waiting/answer-wait.js';
+import { SubmitAndListen } from './waiting/submit-and-listen.js';
+import { WaitingRequests } from './waiting/waiting-requests.js';
+
+const COMMANDS = [SubmitMessage, SubmitAndListen, CancelMessage, Conversations, EraseConversation];
+const READS = [MessageLookup, AnswerWait, WaitingRequests];
+const SERVICES = [Idempotency, Prioritizer, PreprocessorSettings];
+
+/**
+ * The way in, the same for every protocol: messages are submitted, cancelled, looked up and waited for, and
+ * conversations are made and changed. Requests are values, callers are values, and refusals are codes.
+ *
+ * Leaves out every protocol, and calling any model, which workers do.
+ */
+@Module({
+  imports: [
+    AdminModule,
+    AnswersModule,
+    CancellationModule,
+    ClaimsModule,
+    EndpointsModule,
+    EventLogModule,
+    LaneStateModule,
+    ProjectionReaderModule,
+  ],
+  providers: [
+    ...[...COMMANDS, ...READS, ...SERVICES],
+    ...[Analyser, LaneAdmission, ReservationStore],
+    ...[ConversationAdmission, ConversationLookup, DoubleTextingPolicy, OnlyOpenTurn],
+  ],
+  exports: [...COMMANDS, ...READS, ...SERVICES],
+})
+export class SubmissionModule {}
