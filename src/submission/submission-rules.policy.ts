@@ -1,4 +1,6 @@
+import { CONVERSATION_STATES, DOUBLE_TEXTING } from '../domain/conversation/conversation.events.js';
 import { LANES } from '../domain/message/message.events.js';
+import { isUuid } from '../domain/uuid.policy.js';
 
 /**
  * What each part of a submission must be, the same at every intake. A rule answers null, or says in words what the
@@ -28,10 +30,7 @@ export const identifier: Rule = (value) => {
   return UNPRINTABLE.test(value) ? 'must not contain control characters, NUL or lone surrogates' : null;
 };
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-export const messageId: Rule = (value) =>
-  typeof value === 'string' && UUID.test(value) ? null : 'must be the id of a message, a UUID';
+export const messageId: Rule = (value) => (isUuid(value) ? null : 'must be the id of a message, a UUID');
 
 /** The size in bytes is checked apart, since it is told with a status of its own. */
 export const content: Rule = (value) => {
@@ -113,3 +112,24 @@ export function tooDeep(value: unknown, levels: number): boolean {
   }
   return false;
 }
+
+export const MAX_TITLE_LENGTH = 512;
+
+function oneOf(values: readonly string[]): Rule {
+  return (value) =>
+    (values as readonly unknown[]).includes(value) ? null : `must be one of ${values.join(', ')}`;
+}
+
+export const conversationState = oneOf(CONVERSATION_STATES);
+export const doubleTexting = oneOf(DOUBLE_TEXTING);
+export const pageOrder = oneOf(['newest_first', 'oldest_first']);
+
+/** Of a conversation. */
+export const title: Rule = (value) => {
+  if (typeof value !== 'string') return 'must be a string';
+  if (value.length > MAX_TITLE_LENGTH) return `must have at most ${MAX_TITLE_LENGTH} characters`;
+  return UNPRINTABLE.test(value) ? 'must not contain control characters, NUL or lone surrogates' : null;
+};
+
+/** Any text: it goes to the model as it is. Its size is checked apart, as that of content. */
+export const systemPrompt: Rule = (value) => (typeof value === 'string' ? null : 'must be a string');

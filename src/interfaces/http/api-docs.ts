@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { MAX_KEY_LENGTH } from '../../submission/idempotency/idempotency-key.policy.js';
+import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.js';
 
 /**
  * `/api/docs` (Swagger UI, from the installed package: no network needed) and `/api/docs-json`, made from the code.

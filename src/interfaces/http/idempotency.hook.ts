@@ -2,8 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { digestOf, fingerprintOf } from '../../submission/idempotency/digest.js';
 import type { Execution } from '../../submission/idempotency/execution.js';
 import type { Idempotency, KeyedRequest } from '../../submission/idempotency/idempotency.js';
-import { isIdempotencyKey, MAX_KEY_LENGTH } from '../../submission/idempotency/idempotency-key.policy.js';
-import type { StoredResponse } from '../../submission/idempotency/reservation.policy.js';
+import {
+  isIdempotencyKey,
+  MAX_KEY_LENGTH,
+  type StoredResponse,
+} from '../../submission/idempotency/reservation.policy.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { callerOf } from '../caller.guard.js';
 

@@ -7,10 +7,10 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
-import { madeAt } from '../../submission/conversations/made-conversation.js';
+import { madeAt } from '../../submission/conversations/conversations.js';
 import { Idempotency } from '../../submission/idempotency/idempotency.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
-import { conversationJson } from '../rest/conversations/conversation.json.js';
+import { conversationJson } from '../rest/conversations/conversation.dto.js';
 import { replayKeyedRequests } from './idempotency.hook.js';
 
 /** `Idempotency-Key` on every POST of the process. Needs `HttpModule`, which says whose request it is. */

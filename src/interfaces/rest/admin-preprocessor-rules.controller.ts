@@ -23,10 +23,11 @@ import {
   NewRuleDto,
   RuleDto,
   RuleListDto,
+  ruleJson,
   TrialDto,
   TryRulesDto,
+  trialJson,
 } from './admin-preprocessor.dto.js';
-import { ruleJson, trialJson } from './admin-preprocessor.json.js';
 import { ruleOf } from './admin-preprocessor-rule.js';
 import { ProblemDto } from './message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';

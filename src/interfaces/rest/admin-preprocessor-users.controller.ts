@@ -15,8 +15,12 @@ import type { UserPriority } from '../../submission/preprocessor/tenant-settings
 import { invalidFields, RefusedError } from '../../submission/refusal.js';
 import { identifier } from '../../submission/submission-rules.policy.js';
 import { AdminOnly, CallerOf } from '../caller.guard.js';
-import { SetUserPriorityDto, UserPriorityDto, UserPriorityListDto } from './admin-preprocessor.dto.js';
-import { userPriorityJson } from './admin-preprocessor.json.js';
+import {
+  SetUserPriorityDto,
+  UserPriorityDto,
+  UserPriorityListDto,
+  userPriorityJson,
+} from './admin-preprocessor.dto.js';
 import { ProblemDto } from './message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
 

@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { MAX_PATTERN_LENGTH } from '../../submission/preprocessor/compiled-rule.js';
+import type { Trial } from '../../submission/preprocessor/prioritizer.js';
+import type { StoredRule, UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { AnalysisDto } from './message.dto.js';
 import { MayObey, Obeys } from './obeys.js';
@@ -172,4 +174,26 @@ export class TrialDto {
   @ApiProperty({ example: 'rule:urgent-en' }) priority_reason!: string;
   @ApiProperty({ type: AnalysisDto }) analysis!: AnalysisDto;
   @ApiProperty({ type: [MatchedRuleDto] }) matched_rules!: MatchedRuleDto[];
+}
+
+export function ruleJson({ rule, changed }: StoredRule): Record<string, unknown> {
+  return {
+    ...rule,
+    builtin: changed === null,
+    updated_by: changed?.by ?? null,
+    updated_at: changed?.at ?? null,
+  };
+}
+
+export function userPriorityJson({ userId, priority, changed }: UserPriority): Record<string, unknown> {
+  return { user_id: userId, priority, updated_by: changed.by, updated_at: changed.at };
+}
+
+export function trialJson({ prioritization, analysis, matched }: Trial): Record<string, unknown> {
+  return {
+    priority: prioritization.priority,
+    priority_reason: prioritization.reason,
+    analysis,
+    matched_rules: matched.map(({ id, priority, weight }) => ({ id, priority, weight })),
+  };
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { durationMs } from './duration.policy.js';
+import { durationMs, waitDuration } from './duration.policy.js';
 
 describe('durationMs', () => {
   it.each([
@@ -46,4 +46,22 @@ describe('durationMs', () => {
       }),
     );
   });
+});
+
+describe('waitDuration', () => {
+  it.each([
+    ['30s', 30_000],
+    ['500ms', 500],
+    ['1m', 60_000],
+    ['30', 30_000],
+    ['0', 0],
+    ['0.5', 500],
+    ['1.5s', 1_500],
+    ['60000ms', 60_000],
+  ])('reads %s', (text, milliseconds) => expect(waitDuration(text)).toBe(milliseconds));
+
+  it.each(['', 's', '-1s', '1h', '30 s', '1e3', '61', '61s', '2m', '60001ms', 'NaN', '30S', '0x10'])(
+    'refuses %p',
+    (text) => expect(waitDuration(text)).toBeNull(),
+  );
 });

@@ -13,3 +13,11 @@ export function durationMs(value: unknown): number | null {
 function secondsText(seconds: number): string {
   return Number.isFinite(seconds) ? String(Math.round(seconds * 1_000) / 1_000) : '';
 }
+
+export const MAX_WAIT_MS = 60_000;
+
+/** How long a request may wait, as `durationMs` reads it. Null for anything else, and for more than a minute. */
+export function waitDuration(text: string): number | null {
+  const milliseconds = durationMs(text);
+  return milliseconds !== null && milliseconds <= MAX_WAIT_MS ? milliseconds : null;
+}

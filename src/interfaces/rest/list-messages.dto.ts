@@ -3,6 +3,7 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../domain/message/message.state.js';
 import type { MessageFilter } from '../../projection/read/message-page.js';
 import { identifier, priority, type Rule } from '../../submission/submission-rules.policy.js';
+import { waitDuration } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
 import { MayObey } from './obeys.js';
 
@@ -83,4 +84,19 @@ export function limitOf({ limit: asked }: { readonly limit?: string }): number {
 
 function instantText(text: string | undefined): string | undefined {
   return text === undefined ? undefined : (instantOf(text) ?? undefined);
+}
+
+const wait: Rule = (value) =>
+  typeof value === 'string' && waitDuration(value) !== null
+    ? null
+    : 'must be a duration such as 30s, 500ms or 1m, and at most a minute';
+
+/** The query of `GET /api/v1/messages/{id}`. */
+export class FindMessageDto {
+  @ApiPropertyOptional({
+    description: 'How long to wait for the message to end: `30s`, `500ms`, `1m` or seconds; at most a minute',
+    example: '30s',
+  })
+  @MayObey(wait)
+  wait?: string;
 }

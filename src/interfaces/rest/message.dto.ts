@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiTooManyRequestsResponse } from '@nestjs/swagger';
 import { LANES } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
 import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
@@ -117,3 +117,18 @@ export class ProblemDto {
   @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
   @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
 }
+
+/** Documents what a submission is told whose lane has reached its limit. */
+export const ApiLaneFull = () =>
+  ApiTooManyRequestsResponse({
+    type: ProblemDto,
+    description:
+      '`queue_full`: the lane has as many messages waiting as `queue.levels.<lane>.max_size` allows. Nothing was stored',
+    headers: {
+      'Retry-After': {
+        description:
+          'Seconds until there is likely to be room, by the rate at which the lane drained of late',
+        schema: { type: 'integer' },
+      },
+    },
+  });

@@ -34,22 +34,21 @@ import { traceparentOf } from '../../submission/trace-parent.policy.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
-import { FindMessageDto } from './find-message.dto.js';
-import { ApiLaneFull } from './lane-full.response.js';
-import { filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
+import { waitDuration } from './duration.policy.js';
+import { messageIdPipe } from './id.pipe.js';
+import { FindMessageDto, filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
 import {
   AcceptedMessageDto,
+  ApiLaneFull,
   MessageDto,
   MessagePageDto,
   ProblemDto,
   WaitingMessageDto,
 } from './message.dto.js';
 import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
-import { MessageIdPipe } from './message-id.pipe.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
-import { waitDuration } from './wait-duration.policy.js';
 
 const BY_CLIENT = 'its client asked for it';
 
@@ -103,7 +102,7 @@ export class MessagesController {
   })
   @ApiOkResponse({ type: WaitingMessageDto })
   async find(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @Query(new ValidRequest(FindMessageDto)) query: FindMessageDto,
     @CallerOf() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -128,7 +127,7 @@ export class MessagesController {
   @ApiOkResponse({ type: MessageDto })
   @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
   async remove(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     return messageJson(await this.cancelMessage.cancel(caller, id, BY_CLIENT));
@@ -140,7 +139,7 @@ export class MessagesController {
   @ApiOkResponse({ type: MessageDto })
   @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
   async cancel(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     return messageJson(await this.cancelMessage.cancel(caller, id, BY_CLIENT));

@@ -6,8 +6,8 @@ import {
   LANES,
   type Lane,
 } from '../../domain/message/message.events.js';
-import { doubleTexting } from '../../submission/conversations/conversation-rules.policy.js';
 import * as rules from '../../submission/submission-rules.policy.js';
+import { doubleTexting } from '../../submission/submission-rules.policy.js';
 import { durationMs } from './duration.policy.js';
 import { instant } from './list-messages.dto.js';
 import { MayObey, Obeys } from './obeys.js';

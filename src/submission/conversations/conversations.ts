@@ -25,7 +25,6 @@ import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
 import { RefusedError, unknownModel } from '../refusal.js';
 import { ConversationLookup } from './conversation-lookup.js';
-import { type MadeConversation, madeAt } from './made-conversation.js';
 
 /** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
 @Injectable()
@@ -135,4 +134,18 @@ export class Conversations {
       message: `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
     });
   }
+}
+
+/** A conversation as it was when it was made. */
+export interface MadeConversation {
+  readonly conversation: ConversationState;
+  /** Where its creation lies in the log. */
+  readonly sequence: number;
+}
+
+/** The conversation that was made by the event at this place; null where that was erased. */
+export async function madeAt(log: EventLog, sequence: number): Promise<MadeConversation | null> {
+  const stored = await log.get(sequence);
+  if (stored?.event.type !== 'llmq.conversation.created.v1') return null;
+  return { conversation: evolveConversation(null, stored.event, sequence), sequence };
 }

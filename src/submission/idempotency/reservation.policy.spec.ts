@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { judge, type Reservation, reservationSchema } from './reservation.policy.js';
+import { isIdempotencyKey, judge, type Reservation, reservationSchema } from './reservation.policy.js';
 
 const seed = '0190f5fe-7c00-7a00-8000-000000000001';
 const running = { state: 'running', fingerprint: 'a', seed, beat: 3 } as const;
@@ -40,4 +40,14 @@ describe('judge', () => {
       expect(reservationSchema.parse(JSON.parse(JSON.stringify(reservation)))).toEqual(reservation);
     }
   });
+});
+
+describe('isIdempotencyKey', () => {
+  it.each(['a', 'order 17', '"quoted"', 'x'.repeat(255)])('takes %p', (key) =>
+    expect(isIdempotencyKey(key)).toBe(true),
+  );
+
+  it.each(['', 'x'.repeat(256), 'tab\there', 'é', 'a\u0000', undefined, ['a']])('refuses %p', (key) =>
+    expect(isIdempotencyKey(key)).toBe(false),
+  );
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { assertNever } from '../../domain/assert-never.js';
 
 /** A response as it went out the first time. */
 const responseSchema = z.object({
@@ -60,6 +61,10 @@ export function judge(
   }
 }
 
-function assertNever(reservation: never): never {
-  throw new Error(`No judgement of ${JSON.stringify(reservation)}`);
+export const MAX_KEY_LENGTH = 255;
+
+const KEY = new RegExp(`^[\\x20-\\x7e]{1,${MAX_KEY_LENGTH}}$`);
+
+export function isIdempotencyKey(header: unknown): header is string {
+  return typeof header === 'string' && KEY.test(header);
 }

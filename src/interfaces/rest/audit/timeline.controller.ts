@@ -6,11 +6,10 @@ import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { CallerOf } from '../../caller.guard.js';
+import { messageIdPipe } from '../id.pipe.js';
 import { ProblemDto } from '../message.dto.js';
-import { MessageIdPipe } from '../message-id.pipe.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { pageWish, TimelineDto, TimelineQueryDto } from './timeline.dto.js';
-import { timelineJson } from './timeline.json.js';
+import { pageWish, TimelineDto, TimelineQueryDto, timelineJson } from './timeline.dto.js';
 
 @ApiTags('audit')
 @ApiBearerAuth()
@@ -26,7 +25,7 @@ export class TimelineController {
   @ApiOperation({ summary: 'What happened to a message, in the order of the log and in words' })
   @ApiOkResponse({ type: TimelineDto })
   async ofMessage(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @Query(new ValidRequest(TimelineQueryDto)) query: TimelineQueryDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { PageWish } from '../../../operations/timeline/timelines.js';
+import type { PageWish, TimelinePage } from '../../../operations/timeline/timelines.js';
 import type { Rule } from '../../../submission/submission-rules.policy.js';
 import { MayObey } from '../obeys.js';
 
@@ -47,4 +47,19 @@ export class TimelineDto {
     description: 'The `after` of the next page; null on the last',
   })
   next_after!: number | null;
+}
+
+export function timelineJson({ entries, nextAfter }: TimelinePage): Record<string, unknown> {
+  return {
+    data: entries.map(({ sequence, event, text }) => ({
+      sequence,
+      id: event.id,
+      type: event.type,
+      time: event.time,
+      subject: event.subject,
+      text,
+      data: event.data,
+    })),
+    next_after: nextAfter,
+  };
 }

@@ -18,14 +18,13 @@ import { SubmitMessage } from '../../../submission/submit-message.js';
 import { traceparentOf } from '../../../submission/trace-parent.policy.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
-import { ApiLaneFull } from '../lane-full.response.js';
+import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { AcceptedMessageDto, MessagePageDto, ProblemDto } from '../message.dto.js';
+import { AcceptedMessageDto, ApiLaneFull, MessagePageDto, ProblemDto } from '../message.dto.js';
 import { acceptedJson, pageJson } from '../message.json.js';
 import { submissionOf } from '../submission-of.js';
 import { SubmitMessageDto } from '../submit-message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { ConversationIdPipe } from './conversation-id.pipe.js';
 import { ListTurnsDto } from './list-conversations.dto.js';
 
 const validSubmission = new ValidRequest(SubmitMessageDto);
@@ -52,7 +51,7 @@ export class ConversationMessagesController {
   @ApiLaneFull()
   @ApiAcceptedResponse({ type: AcceptedMessageDto })
   async submit(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @Body() body: unknown,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -76,7 +75,7 @@ export class ConversationMessagesController {
   })
   @ApiOkResponse({ type: MessagePageDto })
   async list(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @Query(new ValidRequest(ListTurnsDto)) query: ListTurnsDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {

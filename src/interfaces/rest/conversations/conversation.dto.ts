@@ -1,12 +1,19 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type {
+  ConversationChanges,
+  WantedChange,
+} from '../../../domain/conversation/change-conversation.decision.js';
 import {
   CONVERSATION_STATES,
   type ConversationLifeState,
   DOUBLE_TEXTING,
   type DoubleTexting,
 } from '../../../domain/conversation/conversation.events.js';
+import type { ConversationState } from '../../../domain/conversation/conversation.state.js';
+import type { NewConversation } from '../../../domain/conversation/create-conversation.decision.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
-import * as conversation from '../../../submission/conversations/conversation-rules.policy.js';
+import type { Page } from '../../../projection/read/page.js';
+import * as conversation from '../../../submission/submission-rules.policy.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { MayObey, Obeys } from '../obeys.js';
 
@@ -101,4 +108,56 @@ export class ErasedConversationDto {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiProperty({ example: 'erased' }) state!: string;
   @ApiProperty({ description: 'The number of messages that were erased with it' }) messages!: number;
+}
+
+/** A conversation as REST clients read it. */
+export function conversationJson(conversation: ConversationState): Record<string, unknown> {
+  return {
+    id: conversation.id,
+    user_id: conversation.userId,
+    title: conversation.title,
+    context: conversation.context,
+    priority: conversation.priority,
+    model: conversation.model,
+    double_texting: conversation.doubleTexting,
+    metadata: conversation.metadata,
+    state: conversation.state,
+    message_count: conversation.messageCount,
+    created_at: conversation.createdAt,
+    updated_at: conversation.updatedAt,
+    last_message_at: conversation.lastMessageAt,
+    summary: summaryJson(conversation.summary),
+  };
+}
+
+function summaryJson(summary: ConversationState['summary']): Record<string, unknown> | null {
+  if (summary === null) return null;
+  return { content: summary.text, model: summary.model, up_to_message_id: summary.upToMessageId };
+}
+
+export function conversationPageJson(page: Page<ConversationState>): Record<string, unknown> {
+  return { data: page.data.map(conversationJson), next_cursor: page.nextCursor };
+}
+
+type Settings = Omit<ChangeConversationDto, 'state'>;
+
+export function newConversationOf({ user_id, ...settings }: CreateConversationDto): NewConversation {
+  return { user_id, ...changesOf(settings) };
+}
+
+export function changeOf({ state, ...settings }: ChangeConversationDto): WantedChange {
+  return { changes: changesOf(settings), state: state ?? undefined };
+}
+
+/** Null is a value for what a conversation can do without, and the default for the rest. */
+function changesOf(settings: Settings): ConversationChanges {
+  const { title, context, priority, model, double_texting: texting, metadata } = settings;
+  return {
+    ...(title === undefined ? {} : { title }),
+    ...(context === undefined ? {} : { context }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(model === undefined ? {} : { model }),
+    ...(texting === undefined ? {} : { double_texting: texting ?? 'enqueue' }),
+    ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
+  };
 }

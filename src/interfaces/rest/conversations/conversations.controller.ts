@@ -30,20 +30,22 @@ import { Conversations } from '../../../submission/conversations/conversations.j
 import { EraseConversation } from '../../../submission/conversations/erase-conversation.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
+import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { changeOf, newConversationOf } from './change-of.js';
 import {
   ChangeConversationDto,
   ConversationDto,
   ConversationPageDto,
   CreateConversationDto,
+  changeOf,
+  conversationJson,
+  conversationPageJson,
   ErasedConversationDto,
   MoveConversationDto,
+  newConversationOf,
 } from './conversation.dto.js';
-import { conversationJson, conversationPageJson } from './conversation.json.js';
-import { ConversationIdPipe } from './conversation-id.pipe.js';
 import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
 
 @ApiTags('conversations')
@@ -89,7 +91,7 @@ export class ConversationsController {
   @ApiOperation({ summary: 'Read a conversation' })
   @ApiOkResponse({ type: ConversationDto })
   async find(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     return conversationJson(await this.conversations.get(caller, id));
@@ -103,7 +105,7 @@ export class ConversationsController {
   @ApiBody({ type: ChangeConversationDto })
   @ApiOkResponse({ type: ConversationDto })
   async change(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
@@ -115,7 +117,7 @@ export class ConversationsController {
   @ApiBody({ type: ChangeConversationDto })
   @ApiOkResponse({ type: ConversationDto })
   put(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @Body(new ValidRequest(ChangeConversationDto)) body: ChangeConversationDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
@@ -130,7 +132,7 @@ export class ConversationsController {
   @ApiBody({ type: MoveConversationDto })
   @ApiOkResponse({ type: ConversationDto })
   async move(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @Body(new ValidRequest(MoveConversationDto)) { state }: MoveConversationDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
@@ -148,7 +150,7 @@ export class ConversationsController {
   })
   @ApiAcceptedResponse({ type: ErasedConversationDto })
   async erase(
-    @Param('id', ConversationIdPipe) id: string,
+    @Param('id', conversationIdPipe) id: string,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const messages = await this.eraseConversation.erase(caller, id);

@@ -8,10 +8,11 @@ import type { ConversationFilter } from '../../../projection/read/conversation-p
 import type { PageOrder } from '../../../projection/read/page.js';
 import {
   conversationState,
+  identifier,
   pageOrder,
+  priority,
   title,
-} from '../../../submission/conversations/conversation-rules.policy.js';
-import { identifier, priority } from '../../../submission/submission-rules.policy.js';
+} from '../../../submission/submission-rules.policy.js';
 import { cursor, DEFAULT_LIMIT, limit, MAX_LIMIT } from '../list-messages.dto.js';
 import { MayObey } from '../obeys.js';
 

@@ -8,8 +8,7 @@ import { CallerOf } from '../../caller.guard.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { ConversationPageDto } from './conversation.dto.js';
-import { conversationPageJson } from './conversation.json.js';
+import { ConversationPageDto, conversationPageJson } from './conversation.dto.js';
 import { filterOf, ListUserConversationsDto } from './list-conversations.dto.js';
 
 @ApiTags('conversations')

@@ -1,6 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
-import type { DeadLetterFilter } from '../../../projection/read/dead-letter-reader.js';
+import type {
+  AttemptView,
+  DeadLetter,
+  DeadLetterFilter,
+} from '../../../projection/read/dead-letter-reader.js';
+import type { Page } from '../../../projection/read/page.js';
 import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
 import { instantOf } from '../instant.policy.js';
 import { cursor, DEFAULT_LIMIT, instant, limit, MAX_LIMIT } from '../list-messages.dto.js';
@@ -132,4 +137,26 @@ export class RequeuedDto {
   @ApiProperty() requeued!: number;
   @ApiProperty({ description: 'Left as they are, since they would expire' }) past_deadline!: number;
   @ApiProperty({ description: 'There are more; ask again' }) more!: boolean;
+}
+
+export function deadLetterJson(letter: DeadLetter): Record<string, unknown> {
+  return {
+    id: letter.messageId,
+    user_id: letter.userId,
+    priority: letter.priority,
+    model: letter.model,
+    attempts: letter.attempts,
+    error: letter.error,
+    created_at: letter.createdAt,
+    failed_at: letter.deadLetteredAt,
+  };
+}
+
+export function deadLetterPageJson(page: Page<DeadLetter>): Record<string, unknown> {
+  return { data: page.data.map(deadLetterJson), next_cursor: page.nextCursor };
+}
+
+export function attemptJson(attempt: AttemptView): Record<string, unknown> {
+  const { startedAt, endedAt, outcome, error, ...same } = attempt;
+  return { ...same, started_at: startedAt, ended_at: endedAt, outcome, error };
 }

@@ -13,14 +13,17 @@ import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
+import { messageIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
 import { ProblemDto } from '../message.dto.js';
 import { messageJson } from '../message.json.js';
-import { MessageIdPipe } from '../message-id.pipe.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
+  attemptJson,
   DeadLetterDetailDto,
   DeadLetterPageDto,
+  deadLetterJson,
+  deadLetterPageJson,
   filterOf,
   ListDeadLettersDto,
   MAX_REQUEUED,
@@ -28,7 +31,6 @@ import {
   RequeuedDto,
   RequeueOneDto,
 } from './dead-letter.dto.js';
-import { attemptJson, deadLetterJson, deadLetterPageJson } from './dead-letter.json.js';
 
 const DEFAULT_REASON = 'asked for by an admin';
 const validOne = new ValidRequest(RequeueOneDto);
@@ -60,7 +62,7 @@ export class DeadLettersController {
   @ApiOperation({ summary: 'Read a dead letter, with the error of every attempt' })
   @ApiOkResponse({ type: DeadLetterDetailDto })
   async find(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const { tenant } = caller;
@@ -103,7 +105,7 @@ export class DeadLettersController {
   @ApiBody({ type: RequeueOneDto, required: false })
   @ApiOkResponse({ type: RequeuedDto })
   async requeue(
-    @Param('id', MessageIdPipe) id: string,
+    @Param('id', messageIdPipe) id: string,
     @Body() body: unknown,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
@@ -123,7 +125,7 @@ export class DeadLettersController {
   @HttpCode(204)
   @ApiOperation({ summary: 'Take a dead letter off the list; the message stays readable' })
   @ApiNoContentResponse()
-  async discard(@Param('id', MessageIdPipe) id: string, @CallerOf() caller: Caller): Promise<void> {
+  async discard(@Param('id', messageIdPipe) id: string, @CallerOf() caller: Caller): Promise<void> {
     if (!(await this.deadLetters.discard(caller, id, DEFAULT_REASON))) throw notFound(id);
   }
 }

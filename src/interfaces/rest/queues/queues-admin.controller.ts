@@ -16,8 +16,7 @@ import { RefusedError } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { LanePauseDto, PauseDto } from './queues.dto.js';
-import { pauseJson } from './queues.json.js';
+import { LanePauseDto, PauseDto, pauseJson } from './queues.dto.js';
 
 const validPause = new ValidRequest(PauseDto);
 

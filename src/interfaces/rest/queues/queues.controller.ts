@@ -6,8 +6,7 @@ import { QueueStatus } from '../../../operations/queues/queue-status.js';
 import { CallerOf } from '../../caller.guard.js';
 import { ProblemDto } from '../message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto } from './queues.dto.js';
-import { statsJson, statusJson } from './queues.json.js';
+import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto, statsJson, statusJson } from './queues.dto.js';
 
 /**
  * The queue as a whole. The status is of all tenants together, for every caller: lanes and workers are shared, and what

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { inSlices } from './in-slices.js';
+import { inSlices } from './message-batch.controller.js';
 
 describe('inSlices', () => {
   it('maps all items in their order, with their index, whatever the size', async () => {
