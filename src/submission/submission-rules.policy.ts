@@ -133,3 +133,10 @@ export const title: Rule = (value) => {
 
 /** Any text: it goes to the model as it is. Its size is checked apart, as that of content. */
 export const systemPrompt: Rule = (value) => (typeof value === 'string' ? null : 'must be a string');
+
+const TRACE_PARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** A valid `traceparent` header, else undefined: W3C Trace Context, section 3.2.2, has receivers ignore a broken one. */
+export function traceparentOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && TRACE_PARENT.test(header) ? header : undefined;
+}

@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LANES } from '../../domain/message/message.events.js';
-import { traceparentOf } from '../../submission/trace-parent.policy.js';
+import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { callerOf } from '../caller.guard.js';
 import { keyedRequest } from '../http/idempotency.hook.js';
 import { ChatCompletions } from './chat-completions.js';

@@ -82,8 +82,8 @@ export function limitOf({ limit: asked }: { readonly limit?: string }): number {
   return asked === undefined ? DEFAULT_LIMIT : Number(asked);
 }
 
-function instantText(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : (instantOf(text) ?? undefined);
+export function instantText(text: string | null | undefined): string | undefined {
+  return text == null ? undefined : (instantOf(text) ?? undefined);
 }
 
 const wait: Rule = (value) =>

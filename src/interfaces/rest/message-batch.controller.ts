@@ -11,8 +11,8 @@ import {
 import type { FastifyRequest } from 'fastify';
 import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
+import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage, type SubmitResult } from '../../submission/submit-message.js';
-import { traceparentOf } from '../../submission/trace-parent.policy.js';
 import { callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { ApiLaneFull, ProblemDto } from './message.dto.js';

@@ -7,7 +7,6 @@ import {
   type Lane,
 } from '../../domain/message/message.events.js';
 import * as rules from '../../submission/submission-rules.policy.js';
-import { doubleTexting } from '../../submission/submission-rules.policy.js';
 import { durationMs } from './duration.policy.js';
 import { instant } from './list-messages.dto.js';
 import { MayObey, Obeys } from './obeys.js';
@@ -56,7 +55,7 @@ export class SubmitMessageDto {
     description:
       "What happens while a turn of its conversation runs or waits; the conversation's own when absent",
   })
-  @MayObey(doubleTexting)
+  @MayObey(rules.doubleTexting)
   double_texting?: DoubleTexting | null;
 
   @ApiPropertyOptional({ enum: LANES, description: "The service's default when absent" })

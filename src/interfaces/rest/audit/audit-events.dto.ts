@@ -3,14 +3,9 @@ import { LOG_EVENT_TYPES } from '../../../domain/log-event.events.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { type EventFilter, typesNamed } from '../../../operations/timeline/event-filter.policy.js';
 import { identifier, messageId, priority, type Rule } from '../../../submission/submission-rules.policy.js';
-import { instantOf } from '../instant.policy.js';
+import { instant, instantText } from '../list-messages.dto.js';
 import { MayObey } from '../obeys.js';
 import { sequenceText } from './timeline.dto.js';
-
-const instant: Rule = (value) =>
-  typeof value === 'string' && instantOf(value) !== null
-    ? null
-    : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
 
 const types: Rule = (value) => {
   if (typeof value !== 'string') return 'must be the names of event types with commas between';
@@ -68,8 +63,4 @@ export function eventFilterOf(tenant: string, query: AuditEventsDto): EventFilte
     priority: query.priority,
     messageId: query.message_id?.toLowerCase(),
   };
-}
-
-function instantText(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : (instantOf(text) ?? undefined);
 }

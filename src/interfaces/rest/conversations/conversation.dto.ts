@@ -13,18 +13,17 @@ import type { ConversationState } from '../../../domain/conversation/conversatio
 import type { NewConversation } from '../../../domain/conversation/create-conversation.decision.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import type { Page } from '../../../projection/read/page.js';
-import * as conversation from '../../../submission/submission-rules.policy.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { MayObey, Obeys } from '../obeys.js';
 
 /** What a conversation is made with, and what of it can be changed. */
 class ConversationSettingsDto {
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: conversation.MAX_TITLE_LENGTH })
-  @MayObey(conversation.title)
+  @ApiPropertyOptional({ type: String, nullable: true, maxLength: rules.MAX_TITLE_LENGTH })
+  @MayObey(rules.title)
   title?: string | null;
 
   @ApiPropertyOptional({ type: String, nullable: true, description: 'The system prompt' })
-  @MayObey(conversation.systemPrompt)
+  @MayObey(rules.systemPrompt)
   context?: string | null;
 
   @ApiPropertyOptional({ enum: LANES, nullable: true, description: 'For its messages that set none' })
@@ -39,7 +38,7 @@ class ConversationSettingsDto {
     enum: DOUBLE_TEXTING,
     description: 'What happens to a message that is sent while a turn runs or waits',
   })
-  @MayObey(conversation.doubleTexting)
+  @MayObey(rules.doubleTexting)
   double_texting?: DoubleTexting | null;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
@@ -57,14 +56,14 @@ export class CreateConversationDto extends ConversationSettingsDto {
 /** The body of `PUT` and `PATCH /api/v1/conversations/{id}`: what is absent stays as it is, null takes it away. */
 export class ChangeConversationDto extends ConversationSettingsDto {
   @ApiPropertyOptional({ enum: CONVERSATION_STATES })
-  @MayObey(conversation.conversationState)
+  @MayObey(rules.conversationState)
   state?: ConversationLifeState | null;
 }
 
 /** The body of `PUT /api/v1/conversations/{id}/state`. */
 export class MoveConversationDto {
   @ApiProperty({ enum: CONVERSATION_STATES })
-  @Obeys(conversation.conversationState)
+  @Obeys(rules.conversationState)
   state!: ConversationLifeState;
 }
 
@@ -115,11 +114,11 @@ export function conversationJson(conversation: ConversationState): Record<string
   return {
     id: conversation.id,
     user_id: conversation.userId,
-    title: conversation.title,
+    title: rules.title,
     context: conversation.context,
     priority: conversation.priority,
     model: conversation.model,
-    double_texting: conversation.doubleTexting,
+    double_texting: rules.doubleTexting,
     metadata: conversation.metadata,
     state: conversation.state,
     message_count: conversation.messageCount,

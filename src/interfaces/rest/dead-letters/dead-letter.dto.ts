@@ -7,8 +7,7 @@ import type {
 } from '../../../projection/read/dead-letter-reader.js';
 import type { Page } from '../../../projection/read/page.js';
 import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
-import { instantOf } from '../instant.policy.js';
-import { cursor, DEFAULT_LIMIT, instant, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { cursor, DEFAULT_LIMIT, instant, instantText, limit, MAX_LIMIT } from '../list-messages.dto.js';
 import { MessageDto } from '../message.dto.js';
 import { MayObey } from '../obeys.js';
 
@@ -53,12 +52,10 @@ export class ListDeadLettersDto extends DeadLetterFilterDto {
 
 const isTrue: Rule = (value) => (value === true ? null : 'must be true or absent');
 
-const reason: Rule = (value) => identifier(value);
-
 /** The body of `POST /api/v1/admin/dead-letters/{id}/requeue`, which may be absent. */
 export class RequeueOneDto {
   @ApiPropertyOptional({ description: 'Why; it goes into the log' })
-  @MayObey(reason)
+  @MayObey(identifier)
   reason?: string;
 }
 
@@ -73,13 +70,11 @@ export class RequeueDto extends DeadLetterFilterDto {
   limit?: number;
 
   @ApiPropertyOptional({ description: 'Why; it goes into the log' })
-  @MayObey(reason)
+  @MayObey(identifier)
   reason?: string;
 }
 
 export function filterOf(tenant: string, dto: DeadLetterFilterDto): DeadLetterFilter {
-  const instantText = (text: string | undefined | null) =>
-    text == null ? undefined : (instantOf(text) ?? undefined);
   return {
     tenant,
     userId: dto.user_id ?? undefined,
