@@ -96,7 +96,8 @@ export class SubmitMessage {
   ): Promise<SubmitResult[]> {
     const items = await this.prepareAll(caller, submissions, options);
     const results = items.map((item) => ('events' in item ? item.accepted : item));
-    const placed = items.filter((item) => 'events' in item && this.place(item, results)) as Prepared[];
+    const placed: Prepared[] = [];
+    for (const item of items) if ('events' in item && this.place(item, results)) placed.push(item);
     const inConversations = placed.some(({ turn }) => turn !== null);
     const turns = inConversations ? await this.doubleTexting.letIn(caller, placed) : null;
     for (const { item, error } of turns?.refused ?? []) results[item.index] = error;
