@@ -157,6 +157,10 @@ describe('the documentation', () => {
     const { json } = await request('GET', `${baseUrl}/api/docs-json`);
     expect(Object.keys(json.paths).sort()).toEqual([
       ...[
+        '/api/v1/admin/dead-letters',
+        '/api/v1/admin/dead-letters/requeue',
+        '/api/v1/admin/dead-letters/{id}',
+        '/api/v1/admin/dead-letters/{id}/requeue',
         '/api/v1/admin/preprocessor/rules',
         '/api/v1/admin/preprocessor/rules/test',
         '/api/v1/admin/preprocessor/rules/{id}',
