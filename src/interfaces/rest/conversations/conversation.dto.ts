@@ -114,11 +114,11 @@ export function conversationJson(conversation: ConversationState): Record<string
   return {
     id: conversation.id,
     user_id: conversation.userId,
-    title: rules.title,
+    title: conversation.title,
     context: conversation.context,
     priority: conversation.priority,
     model: conversation.model,
-    double_texting: rules.doubleTexting,
+    double_texting: conversation.doubleTexting,
     metadata: conversation.metadata,
     state: conversation.state,
     message_count: conversation.messageCount,
