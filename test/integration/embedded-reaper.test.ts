@@ -17,7 +17,8 @@ const REAPER = resolve(import.meta.dirname, '../support/reaper.ts');
     await writeFile(join(dataDir, 'run/nats.json'), JSON.stringify(record));
     await writeFile(join(dir, 'reaper.mjs'), (await transformFile(REAPER)).code);
     const run = `
-            reapWithThisProcess({ dataDir: ${JSON.stringify(dataDir)}, removeDataDir: true });
+      import { reapWithThisProcess } from './reaper.mjs';
+      reapWithThisProcess({ dataDir: ${JSON.stringify(dataDir)}, removeDataDir: true });
       process.kill(process.pid, 'SIGKILL');`;
     await writeFile(join(dir, 'run.mjs'), run);
     spawn(process.execPath, [join(dir, 'run.mjs')], { stdio: 'inherit' });

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { isMessageEvent } from '../../domain/log-event.events.js';
 import { isUuid } from '../../domain/uuid.policy.js';
-import { type StoredEvent } from '../../log/event-log.port.js';
-import { type EventIndex } from '../../projection/read/event-index.js';
-import { type Owner } from './event-filter.policy.js';
+import type { StoredEvent } from '../../log/event-log.port.js';
+import type { EventIndex } from '../../projection/read/event-index.js';
+import type { Owner } from './event-filter.policy.js';
 
 const REMEMBERED = 50_000;
 

@@ -6,7 +6,7 @@ import { EmbeddedServerError } from './embedded-server.error.js';
 import { endProcess } from './end-process.js';
 import { processIdentity } from './process-identity.js';
 import { consecutiveEnds, restartDelayMs } from './restart-backoff.policy.js';
-import { type ServerLog } from './server-log.js';
+import type { ServerLog } from './server-log.js';
 import { behindGate, openGate, type ServerProgram } from './server-program.js';
 import { writeServerRecord } from './server-record.js';
 

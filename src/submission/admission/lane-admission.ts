@@ -14,6 +14,8 @@ const READ_EVERY_MS = 1_000;
 const READ_FOR_MS = 500;
 /** Where this process has used half of the room that a reading left, the broker is asked again so soon. */
 const REREAD_AFTER_MS = 20;
+/** So long a reading stands beside later ones, which may count twice what was on its way when they were asked. */
+const KEPT_FOR_MS = 1_000;
 /** The broker has not answered for so long that its last answer says nothing about the lanes. */
 const STALE_AFTER_MS = 5_000;
 
@@ -27,7 +29,7 @@ interface Reading {
 }
 
 /**
- * Keeps each lane's waiting messages near `queue.levels.<lane>.max_size`, by the last reading of the lane's lag and by
+ * Keeps each lane's waiting messages near `queue.levels.<lane>.max_size`, by the readings of the lane's lag and by
  * what this process has put in since (`roomIn`, which tells the bound). Nothing in here waits: a lane that is full
  * refuses at once, and the broker is asked again in the background, so that the lane opens soon after it has room.
  *
@@ -42,7 +44,8 @@ export class LaneAdmission implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stored = perLaneOf(() => 0);
   /** A reading may count them already; they are counted here until it is certain that one does. */
   private readonly onTheirWay = perLaneOf(() => 0);
-  private reading: Reading | null = null;
+  /** The last one, and before it those of the last second. */
+  private readings: readonly Reading[] = [];
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -55,7 +58,8 @@ export class LaneAdmission implements OnApplicationBootstrap, OnModuleDestroy {
     lag.onAsk(() => {
       const asked = { askedAt: performance.now(), storedBefore: { ...this.stored } };
       return (lags) => {
-        this.reading = { ...asked, lags };
+        const kept = this.readings.filter(({ askedAt }) => performance.now() - askedAt <= KEPT_FOR_MS);
+        this.readings = [...kept, { ...asked, lags }];
       };
     });
   }
@@ -75,11 +79,12 @@ export class LaneAdmission implements OnApplicationBootstrap, OnModuleDestroy {
   admit(lane: Lane): QueueFull | null {
     const limit = this.limits[lane];
     if (limit === 0) return null;
-    const lag = this.lagOf(lane);
-    if (lag !== undefined) {
-      const since = this.sinceReading(lane);
-      const room = roomIn({ ...lag, limit, running: this.runningIn(lane), since });
-      if (since >= room) void this.lag.read(REREAD_AFTER_MS);
+    const last = this.lastReading();
+    const lag = last?.lags.get(lane);
+    if (last !== undefined && lag !== undefined) {
+      const running = this.runningIn(lane);
+      const room = Math.max(...this.readings.map((reading) => this.roomBy(reading, lane, running)));
+      if (this.since(last, lane) >= room) void this.lag.read(REREAD_AFTER_MS);
       if (room <= 0) return queueFull(lane, limit, drainSeconds(1 - room, lag.drainRate));
     }
     this.onTheirWay[lane] += 1;
@@ -93,13 +98,23 @@ export class LaneAdmission implements OnApplicationBootstrap, OnModuleDestroy {
     if (stored) this.stored[lane] += 1;
   }
 
-  private lagOf(lane: Lane): LaneLag | undefined {
-    if (this.reading === null || performance.now() - this.reading.askedAt > STALE_AFTER_MS) return undefined;
-    return this.reading.lags.get(lane);
+  private lastReading(): Reading | undefined {
+    const last = this.readings.at(-1);
+    return last !== undefined && performance.now() - last.askedAt <= STALE_AFTER_MS ? last : undefined;
   }
 
-  private sinceReading(lane: Lane): number {
-    return this.stored[lane] - (this.reading?.storedBefore[lane] ?? 0) + this.onTheirWay[lane];
+  /**
+   * Never more than there is, but for what other processes put in since. A reading may be too strict by what was on its
+   * way when it was asked, which it counts and `since` counts too; so the most of those of the last second is right.
+   */
+  private roomBy(reading: Reading, lane: Lane, running: number): number {
+    const lag = reading.lags.get(lane);
+    if (lag === undefined) return Number.NEGATIVE_INFINITY;
+    return roomIn({ ...lag, limit: this.limits[lane], running, since: this.since(reading, lane) });
+  }
+
+  private since({ storedBefore }: Reading, lane: Lane): number {
+    return this.stored[lane] - storedBefore[lane] + this.onTheirWay[lane];
   }
 
   private runningIn(lane: Lane): number {

@@ -117,12 +117,14 @@ describe('the chunks on the wire', () => {
   });
 
   it('come back as they went, whatever runs and gaps are among them', () => {
+    // What no listener may get: zod leaves this key out.
+    const key = fc.string().filter((name) => name !== '__proto__');
     const chunks = fc.array(
       fc.record({
         seq: fc.integer({ min: 1, max: 4 }),
         attempt: fc.integer({ min: 1, max: 2 }),
         delivery: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
-        delta: fc.dictionary(fc.string(), fc.jsonValue()),
+        delta: fc.dictionary(key, fc.jsonValue()),
       }),
     );
     fc.assert(
