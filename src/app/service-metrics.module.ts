@@ -53,7 +53,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     const held = this.gauge('llmq.lane.held', 'Messages of the lane that workers hold');
     const running = this.gauge('llmq.lane.running', 'Calls of the lane under way in all processes');
     const capacity = this.gauge('llmq.lane.capacity', 'The most calls of the lane at once in all processes');
-    const drain = this.gauge('llmq.lane.drain_rate', 'Messages per second that left the lane of late');
+    const drain = this.gauge('llmq.lane.drain_rate', 'Messages per second that recently left the lane');
     const paused = this.gauge('llmq.lane.paused', '1 where an admin paused the lane');
     this.meter.addBatchObservableCallback(
       async (result) => {

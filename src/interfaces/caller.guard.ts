@@ -113,6 +113,6 @@ function natsEvidence(message: NatsContext): Evidence {
 }
 
 function forbidden({ name }: Caller): RefusedError {
-  const message = `The API key ${name} has the role client; this needs an admin's.`;
+  const message = `The API key ${name} has the role client; this route needs the role admin.`;
   return new RefusedError({ code: 'forbidden', message });
 }

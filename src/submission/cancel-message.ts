@@ -56,7 +56,7 @@ export class CancelMessage {
     if (after === null)
       throw new RefusedError({
         code: 'outcome_unknown',
-        message: `Whether ${id} is cancelled is not known yet.`,
+        message: `It is not known yet whether the message ${id} is cancelled.`,
       });
     const { view, terminalSequence } = after;
     this.answers.completed({ messageId: id, sequence: terminalSequence });

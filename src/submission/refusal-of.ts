@@ -26,7 +26,7 @@ export function refusalOf(error: unknown): Refusal {
   if (isDatabaseAway(error)) {
     return { code: 'projection_unavailable', message: 'The database of messages is not reachable.' };
   }
-  return { code: 'internal', message: 'An internal error. It is in the log.' };
+  return { code: 'internal', message: "Internal error. The service's log has the details." };
 }
 
 /** The same as an error that carries the refusal, with what was thrown as its cause. */
@@ -36,8 +36,7 @@ export function refusedBy(error: unknown): RefusedError {
 
 /** A client that repeats a request whose outcome is unknown may have it done twice; it must be told. */
 function logUnavailable({ code, message, outcome }: LogUnavailableError): Refusal {
-  const stored =
-    outcome === 'unknown' ? 'The message may have been stored all the same.' : 'Nothing was stored.';
+  const stored = outcome === 'unknown' ? 'The message may have been stored.' : 'Nothing was stored.';
   return { code, message: `${message} ${stored}`, outcome };
 }
 

@@ -21,13 +21,17 @@ export function withEventOptions(command: Command): Command {
   return command
     .option('--from <time>', 'events from this time on (ISO 8601)', instant)
     .option('--to <time>', 'events before this time', instant)
-    .option('--type <types>', 'types of events with commas between, in full or short: completed', types)
+    .option('--type <types>', 'event types separated by commas, in full or short (completed)', types)
     .option('--user <id>', "events of this user's messages")
     .option('--conversation <id>', 'events of this conversation and its messages')
     .addOption(new Option('--priority <lane>', 'events of this lane').choices(LANES))
     .option('--message <id>', 'events of this message', uuid)
     .option('--tenant <name>', 'events of this tenant')
-    .option('--after <sequence>', 'only behind this sequence: goes on where an export ended', sequence);
+    .option(
+      '--after <sequence>',
+      'only events after this sequence: continues where an export ended',
+      sequence,
+    );
 }
 
 export function eventFilterFrom(options: EventOptions): EventFilter {

@@ -101,7 +101,10 @@ async function begin(
   const erased = messageId !== undefined && (await isErased(messageId));
   const told = toldFrom === undefined ? body : await retell(toldFrom);
   if (erased || told === null)
-    throw new RefusedError({ code: 'not_found', message: 'What this Idempotency-Key made was erased.' });
+    throw new RefusedError({
+      code: 'not_found',
+      message: 'The result of the first request with this Idempotency-Key was erased.',
+    });
   reply.code(status).headers(headers).send(told);
   return true;
 }

@@ -39,10 +39,10 @@ function whatIsMissing({ kind, keywords, pattern }: PriorityRule): FieldProblem 
 /** A field that the rule would not use was meant to be used. */
 function beside({ kind }: PriorityRule, dto: ChangeRuleDto): FieldProblem | null {
   if (kind === 'keywords' && dto.pattern != null) {
-    return { field: 'pattern', reason: 'must not be there in a rule of the kind keywords' };
+    return { field: 'pattern', reason: 'must be absent in a rule of the kind keywords' };
   }
   const unused = kind === 'pattern' && dto.keywords != null && dto.keywords.length > 0;
-  return unused ? { field: 'keywords', reason: 'must not be there in a rule of the kind pattern' } : null;
+  return unused ? { field: 'keywords', reason: 'must be absent in a rule of the kind pattern' } : null;
 }
 
 function whatDoesNotCompile(rule: PriorityRule): FieldProblem | null {

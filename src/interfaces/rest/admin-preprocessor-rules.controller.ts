@@ -61,7 +61,7 @@ export class AdminPreprocessorRulesController {
   @Post()
   @ApiOperation({
     summary: 'Add a priority rule',
-    description: 'It holds for messages accepted from now on, in every process within a second.',
+    description: 'It applies to messages accepted from now on. All processes have it within a second.',
   })
   @ApiBody({ type: NewRuleDto })
   @ApiCreatedResponse({ type: RuleDto })
@@ -172,14 +172,14 @@ export class AdminPreprocessorRulesController {
     if (others.length >= MAX_RULES) {
       throw new RefusedError({
         code: 'limit_reached',
-        message: `There are ${MAX_RULES} rules already, the most there can be.`,
+        message: `There are ${MAX_RULES} rules, which is the limit.`,
       });
     }
     const patterns = others.filter(({ rule }) => rule.kind === 'pattern').length;
     if (added.kind === 'pattern' && patterns >= MAX_PATTERNS) {
       throw new RefusedError({
         code: 'limit_reached',
-        message: `There are ${MAX_PATTERNS} rules with patterns, the most there can be.`,
+        message: `There are ${MAX_PATTERNS} rules with patterns, which is the limit.`,
       });
     }
   }

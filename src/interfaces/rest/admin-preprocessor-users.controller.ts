@@ -60,7 +60,7 @@ export class AdminPreprocessorUsersController {
     if (!users.has(userId) && users.size >= MAX_USERS) {
       throw new RefusedError({
         code: 'limit_reached',
-        message: `${MAX_USERS} users have a default, the most that can.`,
+        message: `${MAX_USERS} users have a default, which is the limit.`,
       });
     }
     const by = admin.name;

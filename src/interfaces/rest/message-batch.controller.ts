@@ -39,8 +39,8 @@ export class MessageBatchController {
   @ApiOperation({
     summary: 'Submit up to 1,000 messages at once',
     description:
-      'Each message is judged on its own, and has its own result. Those that are accepted are durable when the answer ' +
-      'is sent. They are stored 500 at a time, each 500 all or none; the order of the batch is the order of acceptance.',
+      'Each message has its own result. The accepted ones are durable when the answer ' +
+      'is sent. They are stored 500 at a time, each 500 completely or not at all, in the order of the batch.',
   })
   @ApiBody({ type: SubmitBatchDto })
   @ApiLaneFull()

@@ -79,7 +79,9 @@ export class MessagesController {
   @ApiLaneFull()
   @ApiAcceptedResponse({
     type: AcceptedMessageDto,
-    headers: { Location: { description: 'Where the message is to be read', schema: { type: 'string' } } },
+    headers: {
+      Location: { description: 'The path at which the message can be read', schema: { type: 'string' } },
+    },
   })
   async submit(
     @Body() body: unknown,
@@ -122,10 +124,11 @@ export class MessagesController {
   @Delete(':id')
   @ApiOperation({
     summary: 'Cancel a message',
-    description: 'In any state but an ended one. A call that runs is aborted. The message stays to be read.',
+    description:
+      'In every state except an ended one. A running call is aborted. The message can still be read.',
   })
   @ApiOkResponse({ type: MessageDto })
-  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has already ended' })
   async remove(
     @Param('id', messageIdPipe) id: string,
     @CallerOf() caller: Caller,
@@ -137,7 +140,7 @@ export class MessagesController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Cancel a message', description: 'The same as `DELETE`.' })
   @ApiOkResponse({ type: MessageDto })
-  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has ended before' })
+  @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has already ended' })
   async cancel(
     @Param('id', messageIdPipe) id: string,
     @CallerOf() caller: Caller,

@@ -45,7 +45,7 @@ function timingOf({ delay, scheduled_at, ttl, deadline }: SubmitMessageDto): Tim
 function requestOf({ content, messages, model, parameters }: SubmitMessageDto): ModelRequest {
   const rest = { model: model ?? null, parameters: parameters ?? {} };
   if (content != null && messages != null) {
-    throw invalidFields([{ field: 'messages', reason: 'must not be there beside content' }]);
+    throw invalidFields([{ field: 'messages', reason: 'must be absent if there is content' }]);
   }
   if (content != null) return { content, ...rest };
   if (messages != null) return { messages, ...rest };

@@ -54,7 +54,7 @@ export class CallerProof {
       case 'foreign_origin':
         return {
           code,
-          message: 'Without API keys the service takes no requests from web pages of another origin.',
+          message: 'Without API keys the service refuses requests from web pages of another origin.',
         };
     }
   }

@@ -16,7 +16,7 @@ export type PageOrder = 'newest_first' | 'oldest_first';
 export class InvalidCursorError extends Error {
   readonly code = 'invalid_cursor';
   constructor() {
-    super('The cursor is not one that this service gave out.');
+    super('The cursor was not made by this service.');
   }
 }
 

@@ -34,7 +34,7 @@ async function main(resume: boolean, signal: AbortSignal): Promise<void> {
         database: { url: addresses.databaseUrl, schema: config.database.schema },
         onProgress: (progress) => display.show(progress),
         onNothingToResume: () =>
-          process.stderr.write('No rebuild was broken off: this one begins at the start of the log.\n'),
+          process.stderr.write('There is no interrupted rebuild: this one begins at the start of the log.\n'),
       });
       display.end();
       const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
@@ -54,7 +54,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => st
 
 const { resume } = new Command('npm run projections:rebuild --')
   .description('Makes all tables anew from the log, beside the live ones, and puts them in their place.')
-  .option('--resume', 'go on with a rebuild that was broken off', false)
+  .option('--resume', 'continue an interrupted rebuild', false)
   .parse()
   .opts<{ readonly resume: boolean }>();
 

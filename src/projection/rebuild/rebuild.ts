@@ -60,7 +60,7 @@ export class RebuildAbortedError extends Error {
   readonly code = 'rebuild_aborted';
   constructor() {
     super(
-      'The rebuild was broken off. The live tables are untouched. "npm run projections:rebuild -- --resume" goes on from here, without --resume it starts afresh.',
+      'The rebuild was interrupted. The live tables are unchanged. "npm run projections:rebuild -- --resume" continues from here; without --resume it starts again from the beginning.',
     );
   }
 }

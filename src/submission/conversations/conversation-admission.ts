@@ -93,7 +93,7 @@ export class ConversationAdmission {
 }
 
 export function unknownConversation(id: string): RefusedError {
-  const reason = 'is not a conversation that there is';
+  const reason = 'does not name an existing conversation';
   const message = `There is no conversation ${JSON.stringify(id)}; POST /api/v1/conversations makes one.`;
   return new RefusedError({
     code: 'unknown_conversation',
@@ -103,8 +103,8 @@ export function unknownConversation(id: string): RefusedError {
 }
 
 function closed({ id, state }: ConversationState): RefusedError {
-  const reason = `is of a conversation that is ${state}`;
-  const message = `The conversation ${id} is ${state} and takes no messages.`;
+  const reason = `names a conversation that is ${state}`;
+  const message = `The conversation ${id} is ${state} and accepts no messages.`;
   return new RefusedError({
     code: 'conversation_closed',
     message,
@@ -113,6 +113,6 @@ function closed({ id, state }: ConversationState): RefusedError {
 }
 
 function full({ id }: ConversationState, most: number): RefusedError {
-  const message = `The conversation ${id} has ${most} messages, and takes no more (conversation.max_messages).`;
+  const message = `The conversation ${id} has ${most} messages, which is its limit (conversation.max_messages).`;
   return new RefusedError({ code: 'conversation_full', message });
 }

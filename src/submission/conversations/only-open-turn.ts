@@ -85,6 +85,6 @@ export class OnlyOpenTurn {
 export function turnOpen(conversationId: string, messageId: string): RefusedError {
   return new RefusedError({
     code: 'turn_open',
-    message: `The conversation ${conversationId} takes no message while its message ${messageId} runs or waits.`,
+    message: `The conversation ${conversationId} accepts no message while its message ${messageId} runs or waits.`,
   });
 }

@@ -47,7 +47,7 @@ export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdo
     if (this.open.size >= limit) {
       throw new RefusedError({
         code: 'too_many_waiting',
-        message: `${limit} requests wait for answers already; submit by POST /api/v1/messages and ask later, or try again.`,
+        message: `${limit} requests are waiting for answers, which is the limit; submit by POST /api/v1/messages and ask later, or try again.`,
       });
     }
     const request = new WaitingRequest(connection, () => this.left(request));

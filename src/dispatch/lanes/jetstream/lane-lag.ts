@@ -23,7 +23,7 @@ export interface LaneLag {
   readonly waiting: number;
   /** Messages that workers hold, ready or running, and those handed back with a delay. */
   readonly held: number;
-  /** Messages per second that left the lane of late; null until there are two readings. */
+  /** Messages per second that recently left the lane; null until there are two readings. */
   readonly drainRate: number | null;
 }
 

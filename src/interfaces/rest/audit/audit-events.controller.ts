@@ -52,7 +52,7 @@ export class AuditEventsController {
   @ApiOperation({
     summary: "The log's events as a stream, up to its present end",
     description:
-      'NDJSON: a line `{"sequence", "event"}` for each event, and at last `{"end": {"after"}}`, which is where to go on. Without that line the stream was broken off: go on behind the last sequence. For admins.',
+      'NDJSON: a line `{"sequence", "event"}` for each event, and at the end `{"end": {"after"}}`, which tells where to continue. Without that line the stream was interrupted: continue after the last sequence. For admins.',
   })
   @ApiProduces('application/x-ndjson')
   @ApiOkResponse({ schema: { type: 'string' } })

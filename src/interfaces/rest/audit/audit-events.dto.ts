@@ -8,7 +8,7 @@ import { MayObey } from '../obeys.js';
 import { sequenceText } from './timeline.dto.js';
 
 const types: Rule = (value) => {
-  if (typeof value !== 'string') return 'must be the names of event types with commas between';
+  if (typeof value !== 'string') return 'must be event types separated by commas';
   const unknown = value.split(',').find((name) => typesNamed(name, LOG_EVENT_TYPES).length === 0);
   return unknown === undefined ? null : `names ${JSON.stringify(unknown)}, which is no type of event`;
 };
@@ -24,7 +24,7 @@ export class AuditEventsDto {
   to?: string;
 
   @ApiPropertyOptional({
-    description: 'Types with commas between, in full or short',
+    description: 'Event types separated by commas, in full or short',
     example: 'completed,llmq.message.dead-lettered.v1',
   })
   @MayObey(types)
@@ -46,7 +46,7 @@ export class AuditEventsDto {
   @MayObey(messageId)
   message_id?: string;
 
-  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events behind this sequence' })
+  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events after this sequence' })
   @MayObey(sequenceText)
   after?: string;
 }

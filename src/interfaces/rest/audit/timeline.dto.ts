@@ -16,7 +16,7 @@ export const sequenceText = wholeNumberText(0, Number.MAX_SAFE_INTEGER);
 
 /** The query of a timeline. */
 export class TimelineQueryDto {
-  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events behind this sequence' })
+  @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events after this sequence' })
   @MayObey(sequenceText)
   after?: string;
 

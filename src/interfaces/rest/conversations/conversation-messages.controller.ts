@@ -44,7 +44,7 @@ export class ConversationMessagesController {
   @ApiOperation({
     summary: 'Send a message to a conversation',
     description:
-      'As POST /api/v1/messages; user, priority and model are those of the conversation where absent.',
+      'Like POST /api/v1/messages. User, priority and model come from the conversation when absent.',
   })
   @ApiBody({ type: SubmitMessageDto })
   @ApiLaneFull()
@@ -87,5 +87,5 @@ export class ConversationMessagesController {
 
 function refuseOther(conversationId: unknown, id: string): void {
   if (conversationId == null || String(conversationId).toLowerCase() === id) return;
-  throw invalidFields([{ field: 'conversation_id', reason: 'must be that of the address, or absent' }]);
+  throw invalidFields([{ field: 'conversation_id', reason: 'must be the id in the path, or absent' }]);
 }

@@ -61,7 +61,7 @@ export class ConversationsController {
 
   @Post()
   @HttpCode(201)
-  @ApiOperation({ summary: 'Make a conversation' })
+  @ApiOperation({ summary: 'Create a conversation' })
   @ApiBody({ type: CreateConversationDto })
   @ApiCreatedResponse({ type: ConversationDto })
   async create(
@@ -100,7 +100,7 @@ export class ConversationsController {
   @Patch(':id')
   @ApiOperation({
     summary: 'Change a conversation',
-    description: 'What is absent stays as it is; null takes it away.',
+    description: 'Absent fields stay as they are; null removes a value.',
   })
   @ApiBody({ type: ChangeConversationDto })
   @ApiOkResponse({ type: ConversationDto })
@@ -127,7 +127,8 @@ export class ConversationsController {
   @Put(':id/state')
   @ApiOperation({
     summary: "Change a conversation's state",
-    description: 'What is archived stays so; a completed one can be taken up again. A wrong move is a 409.',
+    description:
+      'An archived conversation stays archived; a completed one can become active again. A change that is not allowed is a 409.',
   })
   @ApiBody({ type: MoveConversationDto })
   @ApiOkResponse({ type: ConversationDto })
@@ -145,8 +146,8 @@ export class ConversationsController {
   @ApiOperation({
     summary: 'Erase a conversation with all its messages',
     description:
-      'Messages that wait or run are cancelled. With the answer nothing of it is to be read any more; its records in ' +
-      'the log are overwritten in the background. That it was erased, by whom and when, stays.',
+      'Messages that wait or run are cancelled. After the answer its content can not be read any more; its records in ' +
+      'the log are overwritten in the background. What stays is that it was erased, by whom and when.',
   })
   @ApiAcceptedResponse({ type: ErasedConversationDto })
   async erase(

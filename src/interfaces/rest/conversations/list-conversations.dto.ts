@@ -26,7 +26,7 @@ export class ListUserConversationsDto {
   @MayObey(priority)
   priority?: Lane;
 
-  @ApiPropertyOptional({ description: 'Anywhere in the title, without regard to case' })
+  @ApiPropertyOptional({ description: 'Text anywhere in the title, upper or lower case' })
   @MayObey(title)
   title?: string;
 

@@ -22,7 +22,7 @@ class DeadLetterFilterDto {
   @MayObey(priority)
   priority?: Lane;
 
-  @ApiPropertyOptional({ description: 'As it was asked for' })
+  @ApiPropertyOptional({ description: 'The model that the message asked for' })
   @MayObey(identifier)
   model?: string;
 
@@ -100,7 +100,8 @@ export class DeadLetterDto {
   @ApiProperty({ enum: LANES }) priority!: string;
   @ApiProperty({ type: String, nullable: true }) model!: string | null;
   @ApiProperty() attempts!: number;
-  @ApiProperty({ type: AttemptErrorDto, description: 'The last one' }) error!: AttemptErrorDto;
+  @ApiProperty({ type: AttemptErrorDto, description: 'The error of the last attempt' })
+  error!: AttemptErrorDto;
   @ApiProperty({ format: 'date-time' }) created_at!: string;
   @ApiProperty({ format: 'date-time' }) failed_at!: string;
 }
@@ -113,7 +114,7 @@ class AttemptDto {
   @ApiProperty({ type: String, nullable: true }) model!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) started_at!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) ended_at!: string | null;
-  @ApiProperty({ type: String, nullable: true, description: 'Null where the worker died' })
+  @ApiProperty({ type: String, nullable: true, description: 'Null if the worker died' })
   outcome!: string | null;
   @ApiProperty({ type: AttemptErrorDto, nullable: true }) error!: AttemptErrorDto | null;
 }
@@ -130,7 +131,7 @@ export class DeadLetterPageDto {
 
 export class RequeuedDto {
   @ApiProperty() requeued!: number;
-  @ApiProperty({ description: 'Left as they are, since they would expire' }) past_deadline!: number;
+  @ApiProperty({ description: 'Left on the list, since they would expire at once' }) past_deadline!: number;
   @ApiProperty({ description: 'There are more; ask again' }) more!: boolean;
 }
 

@@ -78,8 +78,8 @@ export class DeadLettersController {
   @ApiOperation({
     summary: 'Put the dead letters that a filter matches back into their lanes',
     description:
-      'With all their retries again, in the order in which they failed. At most 10,000 in one request; `more` says ' +
-      'whether there are others. Those whose deadline has passed stay where they are (`past_deadline`).',
+      'They have all their retries again, and come in the order in which they failed. At most 10,000 in one request; `more` says ' +
+      'whether there are others. Those past their deadline stay on the list (`past_deadline`).',
   })
   @ApiBody({ type: RequeueDto })
   @ApiOkResponse({ type: RequeuedDto })
@@ -133,7 +133,7 @@ export class DeadLettersController {
 /** A filter that someone forgot must not requeue everything. */
 function refuseUnlessMeant(all: boolean, filtered: boolean): void {
   if (all === filtered) {
-    const reason = all ? 'must not be there beside a filter' : 'must be true where there is no filter';
+    const reason = all ? 'must be absent if there is a filter' : 'must be true if there is no filter';
     throw invalidFields([{ field: 'all', reason }]);
   }
 }

@@ -35,9 +35,9 @@ export class QueuesAdminController {
   @Post(':priority/pause')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Stop taking messages out of a lane',
+    summary: 'Pause a lane: workers take no messages out of it',
     description:
-      'It still takes messages in, and calls under way go on. Holds until it is resumed, over restarts.',
+      'The lane still accepts messages, and running calls continue. The pause lasts until the lane is resumed, also over restarts.',
   })
   @ApiParam({ name: 'priority', enum: LANES })
   @ApiBody({ type: PauseDto, required: false })
@@ -56,7 +56,7 @@ export class QueuesAdminController {
 
   @Post(':priority/resume')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Take messages out of a lane again' })
+  @ApiOperation({ summary: 'Resume a lane: workers take messages out of it again' })
   @ApiParam({ name: 'priority', enum: LANES })
   @ApiBody({ type: PauseDto, required: false })
   @ApiOkResponse({ type: LanePauseDto })

@@ -24,7 +24,7 @@ export class QueuesController {
   ) {}
 
   @Get('status')
-  @ApiOperation({ summary: 'How the lanes stand now, over all tenants' })
+  @ApiOperation({ summary: 'The state of the lanes now, over all tenants' })
   @ApiOkResponse({ type: QueueStatusDto })
   async lanes(): Promise<Record<string, unknown>> {
     return statusJson(await this.status.lanes(), this.status.workerCount);
