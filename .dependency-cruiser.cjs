@@ -108,6 +108,14 @@ module.exports = {
       to: { path: '^node_modules/(fastify|@fastify|@nestjs/(platform-fastify|swagger))/' },
     },
     {
+      name: 'threads-load-no-framework',
+      comment:
+        'A thread loads its modules anew, and nobody is served meanwhile: Nest and what it brings take as long to load as all the rest of the projector.',
+      severity: 'error',
+      from: { path: '\\.thread\\.ts$' },
+      to: { path: 'node_modules/@nestjs/', reachable: true },
+    },
+    {
       name: 'source-does-not-import-tests',
       severity: 'error',
       from: { path: '^src/' },

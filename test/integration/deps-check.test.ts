@@ -82,6 +82,15 @@ it.each([
       'src/log/end.ts': 'export const end = 1;\n',
     },
   ],
+  [
+    'a thread that loads the framework, by another file',
+    'threads-load-no-framework',
+    {
+      'src/log/read.thread.ts': 'import { reader } from "./reader.js";\nexport const work = reader;\n',
+      'src/log/reader.ts':
+        'import { Injectable } from "@nestjs/common";\nexport const reader = Injectable;\n',
+    },
+  ],
 ])('refuses %s', async (_, rule, files) => {
   const { code, output } = await checked(files);
   expect([code !== 0, output]).toEqual([true, expect.stringContaining(rule)]);

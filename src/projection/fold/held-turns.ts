@@ -1,5 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { databaseOf } from '../tables/data-source.js';
 
 interface ReadyRow {
@@ -21,9 +20,8 @@ export interface ReadyTurn {
  * Held turns that may run now: the turn before them has ended, or was requeued and stands behind them. Reads the partial
  * index of held messages, which is small.
  */
-@Injectable()
 export class HeldTurns {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   /** Ready turns that are named here, or that wait for a message that is named here. */
   readyAmong(messageIds: readonly string[]): Promise<readonly ReadyTurn[]> {
