@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { Subject } from 'rxjs';
 import { DataSource } from 'typeorm';
@@ -25,7 +25,7 @@ import { ProjectionPosition } from './read/projection-position.js';
  * thread. Beside other roles it would take a third of the thread's time, so it gets a thread of its own.
  */
 @Injectable()
-export class ServiceProjector implements ProcessProjector, OnApplicationBootstrap, OnApplicationShutdown {
+export class ServiceProjector implements ProcessProjector, OnModuleInit, OnApplicationShutdown {
   private readonly projector: ProcessProjector;
 
   constructor(
@@ -68,7 +68,8 @@ export class ServiceProjector implements ProcessProjector, OnApplicationBootstra
     return this.projector.stop();
   }
 
-  onApplicationBootstrap(): void {
+  /** Its thread loads while the other modules start, so that the first read need not wait for it. */
+  onModuleInit(): void {
     this.start();
   }
 
