@@ -17,12 +17,16 @@ function delivery(more: Partial<LaneDelivery> = {}, data: object = {}): LaneDeli
   return { ...first, ...more } as LaneDelivery;
 }
 
-function check({ state = null as object | null, applied = LAST_SEQUENCE, cancelled = [] as string[] } = {}) {
+function check({
+  state = null as object | null | (() => object),
+  applied = LAST_SEQUENCE,
+  cancelled = [] as string[],
+} = {}) {
   const waitedFor: number[] = [];
   const entries = new Set(cancelled);
   const redelivery = new RedeliveryCheck(
     { lastSequence: async () => LAST_SEQUENCE },
-    { state: async () => state as MessageState | null },
+    { state: async () => (typeof state === 'function' ? state() : state) as MessageState | null },
     {
       waitFor: async (sequence) => {
         waitedFor.push(sequence);
@@ -66,6 +70,23 @@ describe('the redelivery check', () => {
     const { redelivery, entries } = check({ state: open, cancelled: ['m'] });
     expect(await redelivery.ask(delivery())).toBeNull();
     expect([...entries]).toEqual([]);
+  });
+
+  it('looks again when a message is cancelled during the look, and keeps the entry', async () => {
+    const cancelled = { ...open, status: 'cancelled', terminalSequence: 90 };
+    for (const record of [null, 50]) {
+      const { redelivery, entries, waitedFor } = check({
+        state: () => {
+          const before = entries.has('m') ? cancelled : open;
+          entries.add('m');
+          return before;
+        },
+      });
+      const decided = await redelivery.ask(delivery({}, { reason: 'retry' }), record);
+      expect(decided).toEqual({ kind: 'known', decision: { kind: 'settled', terminalSequence: 90 } });
+      expect([...entries]).toEqual(['m']);
+      expect(waitedFor).toEqual([record ?? 10, LAST_SEQUENCE]);
+    }
   });
 
   it('knows what has ended, at both looks', async () => {

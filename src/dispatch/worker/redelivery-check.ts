@@ -55,13 +55,16 @@ export class RedeliveryCheck {
    * @param record where the record of the call lies, for the second look of a message that is recorded first
    */
   async ask(delivery: LaneDelivery, record: number | null = null): Promise<Decided | null> {
-    const upTo = record ?? (await this.doubtedUpTo(delivery));
-    if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) return { kind: 'unclear' };
     const { event, sequence } = delivery;
+    const wasCancelled = this.cancellations.has(event.subject);
+    const upTo = record === null || wasCancelled ? await this.doubtedUpTo(delivery) : record;
+    if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) return { kind: 'unclear' };
     const state = await this.reader.state(event.subject);
     const { max_lost_calls } = this.config.queue;
     const decision = decideDispatch(event, sequence, state, max_lost_calls, this.sources.nowMs());
     if (decision.kind === 'call') {
+      // Cancelled during this look: what was read can be older than that.
+      if (!wasCancelled && this.cancellations.has(event.subject)) return this.ask(delivery, record);
       // Only what has ended is called cancelled; a message that lives again after that has left the entry behind.
       this.cancellations.remove(event.subject);
       return null;
