@@ -38,6 +38,12 @@ describe('RunningCalls', () => {
     expect(running.signal.reason).toBeInstanceOf(WorkerStoppingError);
   });
 
+  it('aborts what begins when the worker has stopped its calls already', () => {
+    const calls = new RunningCalls(cancellations);
+    calls.abortAll();
+    expect(calls.begin('late', 1_000).signal.reason).toBeInstanceOf(WorkerStoppingError);
+  });
+
   it('aborts every call of a cancelled message, and no other', () => {
     const calls = new RunningCalls(cancellations);
     const [first, again, other] = [calls.begin('a', 1_000), calls.begin('a', 1_000), calls.begin('b', 1_000)];

@@ -37,6 +37,7 @@ interface Entry {
 @Injectable()
 export class RunningCalls {
   private readonly entries = new Set<Entry>();
+  private stopped = false;
 
   constructor(@Inject(Cancellations) cancellations: Pick<Cancellations, 'onAdded'>) {
     cancellations.onAdded((messageId) => this.abortCancelled(messageId));
@@ -50,6 +51,8 @@ export class RunningCalls {
     const controller = new AbortController();
     const entry = { messageId, controller, timeoutMs, abortAtMs: performance.now() + timeoutMs + GRACE_MS };
     this.entries.add(entry);
+    // A message that was recorded or looked up while the worker stopped comes here after `abortAll`.
+    if (this.stopped) controller.abort(new WorkerStoppingError());
     return { signal: controller.signal, end: () => void this.entries.delete(entry) };
   }
 
@@ -68,7 +71,9 @@ export class RunningCalls {
     }
   }
 
+  /** Those under way, and whatever begins later. */
   abortAll(): void {
+    this.stopped = true;
     for (const { controller } of this.entries) controller.abort(new WorkerStoppingError());
   }
 }
