@@ -100,13 +100,14 @@ export class SubmitMessage {
     for (const item of items) if ('events' in item && this.place(item, results)) placed.push(item);
     const inConversations = placed.some(({ turn }) => turn !== null);
     const turns = inConversations ? await this.doubleTexting.letIn(caller, placed) : null;
-    for (const { item, error } of turns?.refused ?? []) results[item.index] = error;
-    const dedupeKey = options.execution?.dedupeKey;
-    const notStored = await appendMessages(this.log, turns?.admitted ?? placed, dedupeKey);
-    for (const { index, error } of notStored) results[index] = this.told(error);
-    for (const { lane, index } of placed) {
-      if (lane !== null) this.admission.settle(lane, mayBeStored(results[index]));
+    for (const { item, error } of turns?.refused ?? []) {
+      results[item.index] = this.told(error);
+      this.leave(item, false);
     }
+    const admitted = turns?.admitted ?? placed;
+    const notStored = await appendMessages(this.log, admitted, options.execution?.dedupeKey);
+    for (const { index, error } of notStored) results[index] = this.told(error);
+    for (const item of admitted) this.leave(item, mayBeStored(results[item.index]));
     await turns?.settle(({ index }) => refusalIn(results[index]));
     return results;
   }
@@ -150,6 +151,11 @@ export class SubmitMessage {
     const full = lane === null ? null : this.admission.admit(lane);
     if (full !== null) results[index] = new RefusedError(full);
     return full === null;
+  }
+
+  /** Must follow `place` once for each that has a place. */
+  private leave({ lane }: Prepared, stored: boolean): void {
+    if (lane !== null) this.admission.settle(lane, stored);
   }
 
   private told(error: RefusedError): RefusedError {
