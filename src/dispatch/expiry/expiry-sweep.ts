@@ -18,11 +18,15 @@ const EVERY_MS = 1_000;
 /** So much behind the deadline, a message that a worker took in time is known to be processed. */
 const GRACE_MS = 1_000;
 const AT_ONCE = 500;
+/** So long at most the tables are taken to be as they were: a position that nobody heard is not announced again. */
+const LOOK_ANYWAY_MS = 10_000;
 const COUNTED_WITHIN_MS = 5_000;
 
 /**
  * Ends messages whose deadline passes while they wait: those behind a long backlog, and those not due before it. Workers
  * look at the deadline by themselves before each call, so this is for who waits for the answer, and for the lists.
+ *
+ * PostgreSQL is not asked again while the projection stands still and the next deadline is still to come.
  *
  * Any number of processes may sweep: an append repeated by another is stored once, and a message has one end that counts.
  */
@@ -30,11 +34,13 @@ const COUNTED_WITHIN_MS = 5_000;
 export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | null = null;
   private sweeping: Promise<void> | null = null;
+  /** Until then (Unix time in ms) nothing expires, unless the projection moves on from `applied`. */
+  private quiet = { applied: -1, until: 0 };
 
   constructor(
     @Inject(ExpiredReader) private readonly expired: Pick<ExpiredReader, 'expired'>,
     @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
-    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'applied' | 'waitFor'>,
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(SOURCES) private readonly sources: Sources,
@@ -57,11 +63,19 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Never rejects: what is away now may be back in a second. */
   private async sweep(): Promise<void> {
+    const now = this.sources.nowMs();
+    const { applied } = this.position;
+    if (applied === this.quiet.applied && now < this.quiet.until) return;
     try {
-      const before = new Date(this.sources.nowMs() - GRACE_MS).toISOString();
-      const found = await this.expired.expired(before, AT_ONCE);
-      const sequences = await Promise.all(found.map((message) => this.append(message)));
-      await this.tell(found, Math.max(0, ...sequences));
+      const before = new Date(now - GRACE_MS).toISOString();
+      const { messages, nextDeadline } = await this.expired.expired(before, AT_ONCE);
+      if (messages.length === 0) {
+        const nextMs = nextDeadline === null ? Number.POSITIVE_INFINITY : Date.parse(nextDeadline) + GRACE_MS;
+        this.quiet = { applied, until: Math.min(nextMs, now + LOOK_ANYWAY_MS) };
+        return;
+      }
+      const sequences = await Promise.all(messages.map((message) => this.append(message)));
+      await this.tell(messages, Math.max(...sequences));
     } catch (error) {
       this.logger.debug({ err: error }, 'could not look for expired messages; trying again');
     }
@@ -77,7 +91,7 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Tells who waits of the end that counts, which may be another if it came at the same moment. */
   private async tell(found: readonly ExpiredMessage[], sequence: number): Promise<void> {
-    if (found.length === 0 || !(await this.position.waitFor(sequence, COUNTED_WITHIN_MS))) return;
+    if (!(await this.position.waitFor(sequence, COUNTED_WITHIN_MS))) return;
     for (const { id: messageId } of found) {
       const end = (await this.reader.state(messageId))?.terminalSequence ?? null;
       if (end !== null) this.answers.completed({ messageId, sequence: end });

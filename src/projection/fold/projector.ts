@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
@@ -18,6 +19,8 @@ import type { TurnRelay } from './turn-relay.js';
 
 const STANDBY_POLL_MS = 1_000;
 const LAG_POLL_MS = 1_000;
+/** Where the tables stand still and had all of the log, it is read again after so many of them. */
+const QUIET_POLLS = 5;
 const STOPPED_POLL_MS = 2_000;
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
 
@@ -184,15 +187,17 @@ export class Projector implements ProcessProjector {
 
   /** @throws {LogMismatchError} when the log came back shorter than it was */
   private async watchLag(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const { applied } = this.state;
+    for (let quiet = 0, seen = -1; !signal.aborted; await this.pause(LAG_POLL_MS, signal)) {
+      const { applied, lag } = this.state;
+      quiet = applied === seen && lag === 0 ? quiet + 1 : 0;
+      if (quiet % QUIET_POLLS !== 0) continue;
+      seen = applied;
       const last = await assertReaches(this.parts.log, applied).catch((error: unknown) => {
         // While the broker is away the lag is unknown; reading goes on by itself when it is back.
         if (projectorVerdict(codeOf(error)) === 'stop') throw error;
         return null;
       });
       this.update({ lag: last === null ? null : Math.max(0, last - this.state.applied) });
-      await this.pause(LAG_POLL_MS, signal);
     }
   }
 
@@ -201,7 +206,9 @@ export class Projector implements ProcessProjector {
   }
 
   private update(change: Partial<ProjectorHealth>): void {
-    this.state = { ...this.state, ...change };
+    const before = this.state;
+    this.state = { ...before, ...change };
+    if (isDeepStrictEqual(before, this.state)) return;
     this.parts.onHealth?.(this.state);
   }
 }

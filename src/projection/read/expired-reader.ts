@@ -19,6 +19,12 @@ export interface ExpiredMessage {
   readonly deadline: string;
 }
 
+export interface Expired {
+  readonly messages: readonly ExpiredMessage[];
+  /** The first deadline of those that have not expired yet (ISO 8601, UTC); null where there is none. */
+  readonly nextDeadline: string | null;
+}
+
 /**
  * Finds what expired while it waited, in a lane or a schedule; what a worker calls a model for is not looked at. Reads a
  * partial index that holds only what has a deadline and has not ended.
@@ -28,17 +34,22 @@ export class ExpiredReader {
   constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
   /** Up to `limit` messages whose deadline is at or before the time (ISO 8601), the most overdue first. */
-  async expired(before: string, limit: number): Promise<ExpiredMessage[]> {
+  async expired(before: string, limit: number): Promise<Expired> {
     const { schema } = databaseOf(this.dataSource);
+    const waiting = `SELECT id, tenant, priority, deadline FROM "${schema}".messages
+        WHERE terminal_sequence IS NULL AND deadline IS NOT NULL AND status <> 'processing'`;
     const rows: Row[] = await this.dataSource.query(
-      `SELECT id, tenant, priority, deadline FROM "${schema}".messages
-        WHERE terminal_sequence IS NULL AND deadline IS NOT NULL AND deadline <= $1 AND status <> 'processing'
-        ORDER BY deadline LIMIT $2`,
+      `(${waiting} AND deadline <= $1 ORDER BY deadline LIMIT $2)
+        UNION ALL (${waiting} AND deadline > $1 ORDER BY deadline LIMIT 1)`,
       [before, limit],
     );
-    return rows.map(({ id, tenant, priority: lane, deadline }) => ({
+    const found = rows.map(({ id, tenant, priority: lane, deadline }) => ({
       ...{ id, tenant, lane },
       deadline: deadline.toISOString(),
     }));
+    return {
+      messages: found.filter(({ deadline }) => deadline <= before),
+      nextDeadline: found.find(({ deadline }) => deadline > before)?.deadline ?? null,
+    };
   }
 }
