@@ -1,3 +1,4 @@
+import { assertNever } from '../assert-never.js';
 import type { Lane } from '../message/message.events.js';
 import type {
   ConversationEvent,
@@ -182,8 +183,4 @@ export class OrphanConversationEventError extends Error {
       `Event ${event.type} at sequence ${sequence} belongs to conversation ${event.subject}, which was never created.`,
     );
   }
-}
-
-function assertNever(event: never): never {
-  throw new Error(`No fold for event ${JSON.stringify(event)}`);
 }

@@ -1,3 +1,4 @@
+import { assertNever } from '../assert-never.js';
 import type { MessageStatus } from '../message/message.state.js';
 
 interface EarlierTurn {
@@ -41,8 +42,4 @@ export function turnOrder(earlier: readonly EarlierTurn[], more: boolean): TurnO
     }
   }
   return more ? { kind: 'look_further' } : { kind: 'go' };
-}
-
-function assertNever(status: never): never {
-  throw new Error(`Not a status: ${status}`);
 }

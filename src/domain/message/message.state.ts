@@ -1,3 +1,4 @@
+import { assertNever } from '../assert-never.js';
 import {
   type AttemptError,
   isTerminal,
@@ -225,8 +226,4 @@ export class OrphanEventError extends Error {
       `Event ${event.type} at sequence ${sequence} belongs to message ${event.subject}, which was never received.`,
     );
   }
-}
-
-function assertNever(event: never): never {
-  throw new Error(`No fold for event ${JSON.stringify(event)}`);
 }

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LOG_EVENT_TYPES } from '../../domain/log-event.events.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { type EventFilter, typesNamed } from '../../operations/timeline/event-filter.policy.js';
 import { instantOf } from '../rest/instant.policy.js';
 
@@ -73,6 +74,6 @@ function types(text: string): string[] {
 
 function uuid(text: string): string {
   const id = text.toLowerCase();
-  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return id;
+  if (isUuid(id)) return id;
   throw new InvalidArgumentError('Give the id of a message.');
 }

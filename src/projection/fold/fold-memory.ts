@@ -9,6 +9,7 @@ import type { ConversationState } from '../../domain/conversation/conversation.s
 import { isConversationEvent, isMessageEvent } from '../../domain/log-event.events.js';
 import { type ProjectedRows, project, type SequencedEvent } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
 import { loadConversations, loadErased, loadMessages } from '../tables/load-states.js';
@@ -21,8 +22,6 @@ import { StateCache } from './state-cache.js';
  */
 const CACHED_MESSAGES = 5_000;
 const CACHED_CONVERSATIONS = 10_000;
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Folds batch after batch, and remembers the states that move. A new run of the fold begins with a new one. */
 export class FoldMemory {
@@ -74,7 +73,7 @@ export class FoldMemory {
     const ids = subjectsOf(events).subjects;
     for (const { event } of requests) {
       const id = event.data.conversation_id;
-      if (id !== null && UUID.test(id)) ids.add(id);
+      if (id !== null && isIssued(id)) ids.add(id);
     }
     const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
     const rows = projectConversations(known, events, requests);
@@ -136,6 +135,11 @@ function isOfConversation(stored: StoredEvent): stored is StoredEvent & Sequence
   return isConversationEvent(stored.event);
 }
 
+/** Only in lower case, as ids are given out: PostgreSQL finds the row of an id in upper case too, the maps here don't. */
+function isIssued(id: string): boolean {
+  return isUuid(id) && id === id.toLowerCase();
+}
+
 /** What the events are of; `begun` are the messages of which the first event here is their reception. */
 function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; begun: Set<string> } {
   const subjects = new Set<string>();
@@ -146,7 +150,7 @@ function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; be
     if (id === last) continue;
     last = id;
     if (subjects.has(id)) continue;
-    if (!UUID.test(id))
+    if (!isIssued(id))
       throw new MalformedEventError(`its subject ${JSON.stringify(id)} is not a UUID`, sequence);
     subjects.add(id);
     if (event.type === 'llmq.message.received.v1') begun.add(id);

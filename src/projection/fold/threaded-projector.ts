@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import { assertNever } from '../../domain/assert-never.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { THREAD_LIMITS } from '../../platform/heap.js';
@@ -125,8 +126,4 @@ export class ThreadedProjector implements ProcessProjector {
   private send(message: ToThread): void {
     this.thread?.postMessage(message);
   }
-}
-
-function assertNever(message: never): never {
-  throw new Error(`Not a message of the projector's thread: ${JSON.stringify(message)}`);
 }

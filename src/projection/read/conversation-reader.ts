@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { conversations } from '../tables/conversation.tables.js';
 import { messageRequests } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
@@ -11,8 +12,6 @@ import { joinedMessages } from './message-reader.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
 import { decodeCursor, encodeCursor, type Page, type PageOrder, pageOf } from './page.js';
 import { decodeTurnCursor, encodeTurnCursor, pageOfTurns, type TurnEnd } from './turn-page.js';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A message of a conversation, with what a model needs of it. */
 export interface Turn {
@@ -47,7 +46,7 @@ export class ConversationReader {
 
   /** Null for an unknown id and for another tenant's conversation alike; an erased one is there as its tombstone. */
   async find(tenant: string, id: string): Promise<ConversationState | null> {
-    if (!UUID.test(id)) return null;
+    if (!isUuid(id)) return null;
     return this.dataSource
       .getRepository(conversations.entity)
       .createQueryBuilder('c')

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 
@@ -8,8 +9,6 @@ export interface MessageOwner {
   readonly userId: string;
   readonly conversationId: string | null;
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Where events lie in the log. Reads `message_events_pkey` (message, sequence), `message_requests_by_conversation` and `conversation_events_pkey`;
@@ -32,7 +31,7 @@ export class EventIndex {
     limit: number,
   ): Promise<number[]> {
     const owner = [storableIdentifier(tenant), storableIdentifier(conversationId)];
-    const uuid = UUID.test(conversationId) ? conversationId : null;
+    const uuid = isUuid(conversationId) ? conversationId : null;
     return this.sequences(eventsOfConversationSql(this.schema), [...owner, uuid, after, limit]);
   }
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type SelectQueryBuilder } from 'typeorm';
 import type { MessageState } from '../../domain/message/message.state.js';
+import { isUuid } from '../../domain/uuid.policy.js';
 import { databaseOf } from '../tables/data-source.js';
 import { loadErased, loadMessages } from '../tables/load-states.js';
 import { messageRequests, messageResults, messages, type StoredMessage } from '../tables/message.tables.js';
@@ -9,8 +10,6 @@ import { type MessageFilter, pageOfIds } from './message-page.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
 import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /** Reads the projection's tables. Knows nothing of how far they are; `ProjectionPosition` does. */
 @Injectable()
 export class MessageReader {
@@ -18,7 +17,7 @@ export class MessageReader {
 
   /** Null for an unknown id and for another tenant's message alike. */
   async find(tenant: string, id: string): Promise<MessageView | null> {
-    if (!UUID.test(id)) return null;
+    if (!isUuid(id)) return null;
     const row = await joinedMessages(this.dataSource)
       .where('m.id = :id AND m.tenant = :tenant', { id, tenant: storableIdentifier(tenant) })
       .getOne();
@@ -38,14 +37,14 @@ export class MessageReader {
 
   /** The fold's state, for workers; null for a message that the projection does not know. */
   async state(id: string): Promise<MessageState | null> {
-    if (!UUID.test(id)) return null;
+    if (!isUuid(id)) return null;
     const [state] = await loadMessages(this.dataSource, databaseOf(this.dataSource).schema, [id]);
     return state ?? null;
   }
 
   /** Whether it was erased with its conversation. */
   async isErased(id: string): Promise<boolean> {
-    if (!UUID.test(id)) return false;
+    if (!isUuid(id)) return false;
     return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);
   }
 

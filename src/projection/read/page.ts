@@ -1,3 +1,5 @@
+import { isUuid } from '../../domain/uuid.policy.js';
+
 export interface Page<T> {
   readonly data: readonly T[];
   /** Opaque to clients; null on the last page. */
@@ -26,7 +28,7 @@ export interface PageEnd {
   readonly id: string;
 }
 
-const CURSOR = /^(-?[0-9a-z]{1,10})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const CURSOR = /^(-?[0-9a-z]{1,10})\.(.+)$/;
 
 /** base64url of the time in milliseconds (base 36) and the id. */
 export function encodeCursor({ createdAt, id }: PageEnd): string {
@@ -36,7 +38,7 @@ export function encodeCursor({ createdAt, id }: PageEnd): string {
 /** @throws {InvalidCursorError} for anything that `encodeCursor` did not make */
 export function decodeCursor(cursor: string): PageEnd {
   const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
-  if (time === undefined || id === undefined) throw new InvalidCursorError();
+  if (time === undefined || !isUuid(id)) throw new InvalidCursorError();
   const end = { createdAt: new Date(Number.parseInt(time, 36)), id };
   if (Number.isNaN(end.createdAt.getTime()) || encodeCursor(end) !== cursor) throw new InvalidCursorError();
   return end;
