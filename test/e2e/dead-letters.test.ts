@@ -44,8 +44,6 @@ beforeAll(async () => {
   service = await startService({
     env: { TEST_WEBHOOK_SECRET: SECRET },
     config: {
-      // A busy machine may take seconds to start the thread of the projection.
-      projection: { read_wait_ms: 20_000 },
       queue: {
         retry: { base_delay_ms: 20, max_delay_ms: 100 },
         dead_letters: {
