@@ -86,7 +86,7 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(broker/|.*/(jetstream|nats)/|app/platform\\.module|platform/embedded/nats-)|\\.spec\\.ts$',
+          '^src/(broker/|.*/(jetstream|nats)/|app/platform\\.module|platform/embedded/embedded-nats\\.)|\\.spec\\.ts$',
       },
       to: { path: '^node_modules/@nats-io/' },
     },

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { assertNever } from '../../domain/assert-never.js';
 import type { Backoff } from '../../domain/message/backoff.policy.js';
 import { expire } from '../../domain/message/expire.decision.js';
-import { giveUp } from '../../domain/message/give-up.decision.js';
-import { hold } from '../../domain/message/hold.decision.js';
+import { giveUp } from '../../domain/message/fail.decision.js';
+import { hold } from '../../domain/message/held-turn.decision.js';
 import type {
   MessageCompleted,
   MessageScheduled,

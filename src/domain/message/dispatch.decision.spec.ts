@@ -1,5 +1,5 @@
 import { decideDispatch, dispatched, elapsedMs } from './dispatch.decision.js';
-import { giveUp } from './give-up.decision.js';
+import { giveUp } from './fail.decision.js';
 import type { MessageEventData, MessagePrioritized } from './message.events.js';
 import { evolve, type MessageState } from './message.state.js';
 import { receive } from './receive.decision.js';

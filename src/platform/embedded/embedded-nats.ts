@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
 import { isLoopbackPortFree, startOnFreePort } from './loopback-port.js';
-import { probeNats } from './nats-login-probe.js';
 import { writePrivateFile } from './private-file.js';
 import { ServerLog } from './server-log.js';
 import type { ServerProgram } from './server-program.js';
@@ -124,4 +125,24 @@ function natsServerConfig(settings: NatsServerSettings): string {
     },
   };
   return `# Written by llm-message-queue at every start: changes are lost.\n${JSON.stringify(config, null, 2)}\n`;
+}
+
+const TIMEOUT_MS = 2_000;
+
+/** Resolves when the server on this loopback port takes the login and its JetStream answers; rejects otherwise. */
+export async function probeNats(port: number, login: Login): Promise<void> {
+  const connection = await connect({
+    servers: `127.0.0.1:${port}`,
+    user: login.user,
+    pass: login.password,
+    timeout: TIMEOUT_MS,
+    reconnect: false,
+    name: 'llmq-supervisor',
+  });
+  try {
+    const manager = await jetstreamManager(connection, { timeout: TIMEOUT_MS, checkAPI: false });
+    await manager.getAccountInfo();
+  } finally {
+    await connection.close();
+  }
 }

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Credentials } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
-import { NATS_END_STEPS, natsPidFile } from './embedded-nats.js';
+import { NATS_END_STEPS, natsPidFile, probeNats } from './embedded-nats.js';
 import { POSTGRES_END_STEPS, probePostgres } from './embedded-postgres.js';
 import { endProcess } from './end-process.js';
-import { probeNats } from './nats-login-probe.js';
 import { processExists } from './process-identity.js';
 import { readServerRecord, recordedPid, type ServerName } from './server-record.js';
 

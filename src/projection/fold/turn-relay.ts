@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
-import { turnReady } from '../../domain/message/turn-ready.decision.js';
+import { turnReady } from '../../domain/message/held-turn.decision.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { Sources } from '../../platform/clock.js';
 import type { HeldTurns, ReadyTurn } from './held-turns.js';

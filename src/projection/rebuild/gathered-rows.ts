@@ -13,7 +13,7 @@ import {
   type TurnMove,
 } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
-import { eventWeight, textLength } from '../fold/event-weight.js';
+import { eventWeight, textLength } from '../fold/gathered-batches.js';
 import type { Statement } from '../tables/checkpoint.js';
 import {
   attempts,

@@ -10,8 +10,14 @@ import { RowWriter } from '../write/row-writer.js';
 import { CopySession } from './copy-session.js';
 import { CopyWriter } from './copy-writer.js';
 import { connectToFill, connectToRebuild } from './rebuild-client.js';
-import { dropSchema, rebuildSchemas, restoreIndexes, schemaExists, shelveIndexes } from './rebuild-schema.js';
-import { swapSchemas } from './swap-schemas.js';
+import {
+  dropSchema,
+  rebuildSchemas,
+  restoreIndexes,
+  schemaExists,
+  shelveIndexes,
+  swapSchemas,
+} from './rebuild-schema.js';
 
 export type RebuildPhase = 'replaying' | 'indexing' | 'catching_up' | 'swapping';
 

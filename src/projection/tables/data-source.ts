@@ -11,8 +11,7 @@ import {
   messageResults,
   messages,
 } from './message.tables.js';
-import { migrate } from './migrate.js';
-import { loadMigrations } from './migration-files.js';
+import { loadMigrations, migrate } from './migrate.js';
 
 const TABLES = [
   messages,

@@ -1,4 +1,7 @@
-import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { migrationError } from './database.errors.js';
 
 /**
@@ -34,4 +37,30 @@ export async function migrate(
 async function createSchema(runner: QueryRunner, schema: string): Promise<void> {
   const [found] = await runner.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
   if (found === undefined) await runner.query(`CREATE SCHEMA "${schema}"`);
+}
+
+type MigrationClass = new () => MigrationInterface;
+
+/** The nearest `migrations` folder upwards: the same one from `src/projection` and from `dist/projection`. */
+function migrationsFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'migrations'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`No folder "migrations" above ${import.meta.url}`);
+    folder = parent;
+  }
+  return join(folder, 'migrations');
+}
+
+/**
+ * The classes of `migrations/*.js`. They are imported here and not by TypeORM's own loader, whose dynamic import is
+ * made in a way that does not work inside jest.
+ */
+export async function loadMigrations(): Promise<MigrationClass[]> {
+  const folder = migrationsFolder();
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .sort();
+  const modules = await Promise.all(files.map((name) => import(pathToFileURL(join(folder, name)).href)));
+  return modules.flatMap((module) => Object.values(module) as MigrationClass[]);
 }

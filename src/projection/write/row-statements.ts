@@ -12,8 +12,8 @@ import {
 } from '../tables/message.tables.js';
 import { storableJson } from '../tables/storable-text.js';
 import type { ColumnType, ColumnValue, WrittenTable } from '../tables/table.js';
-import { BinaryArray } from './binary-array.js';
 import { erasureStatements } from './erasure-statements.js';
+import { BinaryArray } from './value-writer.js';
 
 /** Its parameters are whole columns. */
 export interface RowStatement extends Statement {

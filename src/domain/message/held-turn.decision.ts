@@ -1,9 +1,15 @@
 import {
   type EventContext,
+  type MessageEventOf,
   type MessagePrioritized,
   type MessageReceived,
   messageEvent,
 } from './message.events.js';
+
+/** A turn gives its place in the lane back: an earlier one has to end first. */
+export function hold(context: EventContext, behind: string): MessageEventOf<'llmq.message.held.v1'> {
+  return messageEvent(context, 'llmq.message.held.v1', { behind });
+}
 
 /** A held turn goes back into the lane it waited for, as the attempt that it was held with. */
 export function turnReady(
