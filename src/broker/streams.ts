@@ -34,8 +34,6 @@ export interface StreamChoices {
 
 interface OwnStream {
   readonly name: string;
-  /** The folder of `src` whose data it is: nothing else writes it. */
-  readonly room: string;
   readonly purpose: string;
   readonly settings: Omit<WantedStream, 'name' | 'num_replicas' | 'description'>;
 }
@@ -51,7 +49,6 @@ export function ownStreams({
   return [
     {
       name: EVENTS_STREAM,
-      room: 'log',
       purpose: 'the log of all events, the only truth',
       settings: {
         subjects: [EVENTS_SUBJECTS],
@@ -71,7 +68,6 @@ export function ownStreams({
     },
     {
       name: SCHEDULES_STREAM,
-      room: 'dispatch',
       purpose: 'messages that wait for their time, and those that are due',
       // See docs/adr/0003. `discard: old` because the broker refuses schedules together with `new`; without limits
       // nothing is ever discarded. The flag also turns roll-ups on, which the schedules themselves need.
@@ -88,7 +84,6 @@ export function ownStreams({
     },
     {
       name: CHUNKS_STREAM,
-      room: 'dispatch',
       purpose: 'pieces of answers under way',
       // For clients that resume. Losing them loses no answer: the log has the whole one.
       settings: {
@@ -103,28 +98,25 @@ export function ownStreams({
     },
     bucket({
       name: CONVERSATIONS_BUCKET,
-      room: 'conversations',
       purpose: 'claims on conversations: who sums one up, who sends a message where no turn may be open',
       // Longer than any claim holds.
       maxAgeMs: 15 * MINUTE_MS,
     }),
     bucket({
       name: CANCELLATIONS_BUCKET,
-      room: 'dispatch',
       purpose: 'cancelled messages that are still in a lane, a schedule or a call',
       // Longer than the longest delay: until its time has come, a cancelled message must be known for one.
       maxAgeMs: 31 * DAY_MS,
     }),
     bucket({
       name: IDEMPOTENCY_BUCKET,
-      room: 'submission',
       purpose: 'the first responses of requests with an Idempotency-Key',
       maxAgeMs: idempotencyTtlMs,
     }),
   ];
 }
 
-interface Bucket extends Pick<OwnStream, 'name' | 'room' | 'purpose'> {
+interface Bucket extends Pick<OwnStream, 'name' | 'purpose'> {
   /** After which an entry goes by itself, in milliseconds. */
   readonly maxAgeMs: number;
 }
@@ -133,9 +125,9 @@ interface Bucket extends Pick<OwnStream, 'name' | 'room' | 'purpose'> {
  * Laid out as every NATS client expects a bucket (ADR-8 of the NATS project). Made as a stream and not through the
  * key-value client because that one binds to an existing bucket without looking at it.
  */
-function bucket({ name, room, purpose, maxAgeMs }: Bucket): OwnStream {
+function bucket({ name, purpose, maxAgeMs }: Bucket): OwnStream {
   return {
-    ...{ name: `KV_${name}`, room, purpose },
+    ...{ name: `KV_${name}`, purpose },
     settings: {
       subjects: [`$KV.${name}.>`],
       retention: RetentionPolicy.Limits,
