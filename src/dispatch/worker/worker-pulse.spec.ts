@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { WorkerBeat } from '../workers/worker-beat.js';
+import type { WorkerBeat } from '../workers/nats/worker-beats.js';
 import type { WorkerStatus } from './worker.js';
 import { WorkerPulse } from './worker-pulse.js';
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { WorkerBeats } from '../workers/nats/worker-beats.js';
-import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS } from '../workers/worker-beat.js';
+import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS, WorkerBeats } from '../workers/nats/worker-beats.js';
 import { Slots } from './slots.js';
 import { Worker } from './worker.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { WorkerBeat } from './worker-beat.js';
+import type { WorkerBeat } from './nats/worker-beats.js';
 import { WorkerRegistry } from './worker-registry.js';
 
 const NONE = { realtime: 0, high: 0, normal: 0, low: 0 };
@@ -31,5 +31,40 @@ describe('what can run at once', () => {
     expect(startable({ set_aside: 1 })).toEqual([0, 0, 0]);
     expect(startable({ busy_models: ['m'] }, { running: { ...NONE, low: 2 } })).toEqual([14, 12, 3]);
     expect(startable()).toEqual([0, 0, 0]);
+  });
+});
+
+function registry(...beats: Partial<WorkerBeat>[]) {
+  const clock = { now: 0 };
+  const workers = new WorkerRegistry({ nowMs: () => clock.now });
+  for (const [at, more] of beats.entries()) workers.heard(beat({ worker: `w${at}`, ...more }));
+  return { workers, clock };
+}
+
+describe('the registry of workers', () => {
+  it('sums up what the latest beat of each worker tells', () => {
+    const { workers } = registry({ running: { ...NONE, high: 3, low: 1 } }, { slots: 4 });
+    workers.heard(beat({ worker: 'w1', slots: 8, running: { ...NONE, low: 2 } }));
+    expect([workers.count, workers.slots, workers.runningInAll]).toEqual([2, 24, 6]);
+    expect([workers.running('high'), workers.running('low')]).toEqual([3, 3]);
+    expect([workers.capacity('realtime'), workers.capacity('low')]).toEqual([32, 10]);
+  });
+
+  it('leaves out a worker that has left, or that was silent for three beats', () => {
+    const { workers, clock } = registry({}, {}, {});
+    workers.left('w0');
+    expect(workers.count).toBe(2);
+    clock.now = 3_000;
+    workers.heard(beat({ worker: 'w1' }));
+    expect(workers.count).toBe(2);
+    clock.now = 4_000;
+    expect([workers.count, workers.slots]).toEqual([1, 16]);
+  });
+
+  it('finds a model busy everywhere only where every worker says so', () => {
+    const busy = { busy_models: ['m'] };
+    expect(registry(busy, busy).workers.isBusyEverywhere('m')).toBe(true);
+    expect(registry(busy, {}).workers.isBusyEverywhere('m')).toBe(false);
+    expect(registry().workers.isBusyEverywhere('m')).toBe(false);
   });
 });

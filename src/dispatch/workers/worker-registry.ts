@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import type { WorkerBeat } from './worker-beat.js';
+import type { WorkerBeat } from './nats/worker-beats.js';
 
 /** Three missed beats: a worker that is silent for longer is not counted, whether it died or lost its way to the broker. */
 const FORGOTTEN_AFTER_MS = 3_500;

@@ -1,13 +1,33 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { onNote, publishNote } from '../../../broker/note.codec.js';
+import { perLaneSchema } from '../../../domain/message/per-lane.js';
 import { NATS } from '../../../platform/tokens.js';
-import { type WorkerBeat, workerBeatSchema } from '../worker-beat.js';
+
+/** How often a worker says how it is. */
+export const WORKER_BEAT_EVERY_MS = 1_000;
+/** After a change of what runs or may run it says so within this time: how much a limited lane takes in depends on it. */
+export const RUNNING_TOLD_WITHIN_MS = 100;
 
 /** Core NATS, captured by no stream: a beat that nobody heard is made good by the next. */
 const BEAT = 'llmq.workers.beat';
 const LEFT = 'llmq.workers.left';
+
+/** What a worker says of itself about once a second, to whoever wants to know the state of the queue. */
+const workerBeatSchema = z.object({
+  /** One run of one worker. */
+  worker: z.string().min(1),
+  slots: z.number().int().nonnegative(),
+  /** The most calls of each lane that it makes at once. */
+  capacity: perLaneSchema,
+  /** Calls under way, by lane. */
+  running: perLaneSchema,
+  /** Messages buffered in the worker, which wait for a place at an endpoint of their model. */
+  set_aside: z.number().int().nonnegative(),
+  /** Models of which no endpoint has a free place for this worker. */
+  busy_models: z.array(z.string()),
+});
+export type WorkerBeat = z.infer<typeof workerBeatSchema>;
 
 const leftSchema = z.object({ worker: z.string().min(1) });
 
@@ -22,20 +42,46 @@ export class WorkerBeats {
   constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
 
   announce(beat: WorkerBeat): void {
-    publishNote(this.nats, BEAT, beat);
+    this.publish(BEAT, beat);
   }
 
   announceLeft(worker: string): void {
-    publishNote(this.nats, LEFT, { worker });
+    this.publish(LEFT, { worker });
   }
 
   /** @returns ends the listening */
   listen(listener: BeatListener): () => void {
-    const endBeats = onNote(this.nats, BEAT, workerBeatSchema, (beat) => listener.heard(beat));
-    const endLeft = onNote(this.nats, LEFT, leftSchema, ({ worker }) => listener.left(worker));
+    const endings = [
+      this.on(BEAT, workerBeatSchema, (beat) => listener.heard(beat)),
+      this.on(LEFT, leftSchema, ({ worker }) => listener.left(worker)),
+    ];
     return () => {
-      endBeats();
-      endLeft();
+      for (const end of endings) end();
     };
+  }
+
+  /** Nothing while the connection ends. */
+  private publish(subject: string, body: object): void {
+    if (this.nats.isClosed() || this.nats.isDraining()) return;
+    this.nats.publish(subject, JSON.stringify(body));
+  }
+
+  /** What does not fit the schema is passed over: anyone who may publish can have sent it. */
+  private on<T>(subject: string, schema: z.ZodType<T>, heard: (body: T) => void): () => void {
+    const subscription = this.nats.subscribe(subject, {
+      callback: (error, message) => {
+        const body = error === null ? decode(schema, message.data) : undefined;
+        if (body !== undefined) heard(body);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+}
+
+function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+  } catch {
+    return undefined;
   }
 }
