@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ConversationUpkeepModule } from '../conversations/conversation-upkeep.module.js';
 import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.js';
-import { ExpiryModule } from '../dispatch/expiry/expiry.module.js';
+import { ExpiryModule } from '../dispatch/expiry/expiry-sweep.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { HttpModule } from '../interfaces/http/http.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { NatsError } from './broker.errors.js';
 import { ConnectionWatch } from './connection-watch.js';
-import { NatsError } from './nats.error.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
 import { writeOncePerTurn } from './turn-writes.js';

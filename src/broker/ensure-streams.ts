@@ -7,7 +7,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { isNameInUse, isPassing, isStreamMissing } from './api-codes.js';
-import { IncompatibleStreamError, StreamSetupError } from './stream.errors.js';
+import { IncompatibleStreamError, StreamSetupError } from './broker.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
 import { type WantedStream, wantedStreams } from './streams.js';
 

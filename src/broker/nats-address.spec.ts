@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { NatsError } from './nats.error.js';
+import { NatsError } from './broker.errors.js';
 import { parseNatsAddress } from './nats-address.js';
 import { isAtLeast } from './server-requirements.js';
 

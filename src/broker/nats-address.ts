@@ -1,4 +1,4 @@
-import { NatsError } from './nats.error.js';
+import { NatsError } from './broker.errors.js';
 
 export interface NatsAddress {
   /** `host:port`, at least one. */

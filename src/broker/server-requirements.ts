@@ -1,6 +1,6 @@
 import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { NatsError } from './nats.error.js';
+import { NatsError } from './broker.errors.js';
 
 /** Earlier ones can lose acknowledged writes when a stream is compacted, even with an fsync per write. */
 const OLDEST_SERVER = '2.14.7';

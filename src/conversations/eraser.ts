@@ -3,8 +3,7 @@ import { conversationEvent } from '../domain/conversation/conversation.events.js
 import { eraseConversation } from '../domain/conversation/erase-conversation.decision.js';
 import { erasingOrder, type QueuedErasure } from '../domain/conversation/erasing-order.policy.js';
 import type { EventLog } from '../log/event-log.port.js';
-import { streamSequenceOf } from '../log/log-position.js';
-import { recordRanges } from '../log/record-ranges.js';
+import { recordRanges, streamSequenceOf } from '../log/log-position.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import { ErasureReader, type UnfinishedErasure } from '../projection/read/erasure-reader.js';

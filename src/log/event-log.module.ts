@@ -1,8 +1,7 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { SERVICE_CONFIG } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
-import { JetStreamEventLog } from './jetstream/jetstream-event-log.js';
-import { openEventLog } from './jetstream/open-event-log.js';
+import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log.js';
 
 /**
  * The log, for everyone. It is provided only once its streams and buckets are there and fit, so whoever gets it can

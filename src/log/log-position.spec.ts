@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { EVENTS_PER_RECORD, positionOf, streamSequenceOf } from './log-position.js';
+import { EVENTS_PER_RECORD, positionOf, recordRanges, streamSequenceOf } from './log-position.js';
 
 /** Half of what a double counts exactly: positions are twice as large. */
 const streamSequences = fc.integer({ min: 1, max: 2 ** 51 });
@@ -25,6 +25,36 @@ describe('the position of an event', () => {
       fc.property(streamSequences, eventsAfter, (record, after) => {
         expect(positionOf(record, 1)).toBe(positionOf(record) - 1);
         expect(positionOf(record + 1, after)).toBeGreaterThan(positionOf(record));
+      }),
+    );
+  });
+});
+
+describe('recordRanges', () => {
+  it('names whole records, and those that follow each other as one range', () => {
+    expect(recordRanges([5])).toEqual([[4, 5]]);
+    expect(recordRanges([4, 5, 7, 12, 13])).toEqual([
+      [4, 7],
+      [12, 13],
+    ]);
+    expect(recordRanges([])).toEqual([]);
+  });
+
+  it('covers the records of these events and no other, with a gap between any two ranges', () => {
+    const some = fc.uniqueArray(fc.integer({ min: 2, max: 200 }), { maxLength: 60 });
+    fc.assert(
+      fc.property(some, (chosen) => {
+        const sequences = [...chosen].sort((a, b) => a - b);
+        const ranges = recordRanges(sequences).map(([first, last]) => [
+          ...[streamSequenceOf(first), streamSequenceOf(last)],
+        ]);
+        const covered = ranges.flatMap(([first, last]) =>
+          Array.from({ length: last! - first! + 1 }, (_, at) => first! + at),
+        );
+        expect(covered).toEqual([...new Set(sequences.map(streamSequenceOf))]);
+        for (const [at, [first]] of ranges.entries()) {
+          if (at > 0) expect(first!).toBeGreaterThan(ranges[at - 1]![1]! + 1);
+        }
       }),
     );
   });

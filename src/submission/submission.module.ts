@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ClaimsModule } from '../conversations/nats/claims.js';
 import { AnswersModule } from '../dispatch/answers/answers.module.js';
-import { CancellationModule } from '../dispatch/cancellations/cancellation.module.js';
+import { CancellationModule } from '../dispatch/cancellations/nats/cancellations.js';
 import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';
 import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
 import { AdminModule } from '../log/admin/admin.module.js';

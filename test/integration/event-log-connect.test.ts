@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { NatsError } from '../../src/broker/broker.errors.js';
 import { connectNats } from '../../src/broker/connect-nats.js';
-import { NatsError } from '../../src/broker/nats.error.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { silentLogger } from '../support/silent-logger.js';

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { IncompatibleStreamError, StreamSetupError } from '../../src/broker/broker.errors.js';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
-import { IncompatibleStreamError, StreamSetupError } from '../../src/broker/stream.errors.js';
 import {
   CHUNKS_STREAM,
   CONVERSATIONS_BUCKET,

@@ -5,7 +5,7 @@ import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { retireStreams } from '../../src/broker/retire-streams.js';
 import { RETIRED_STREAMS } from '../../src/broker/streams.js';
-import { openEventLog } from '../../src/log/jetstream/open-event-log.js';
+import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';

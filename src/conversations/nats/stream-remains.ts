@@ -1,8 +1,7 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { chunkSubject } from '../../broker/answer-subjects.js';
-import { anyScheduleSubject } from '../../broker/schedule-subjects.js';
+import { anyScheduleSubject, chunkSubject } from '../../broker/message-subjects.js';
 import { CHUNKS_STREAM, SCHEDULES_STREAM } from '../../broker/streams.js';
 import { NATS } from '../../platform/tokens.js';
 

@@ -2,16 +2,20 @@ import {
   type BeforeApplicationShutdown,
   Inject,
   Injectable,
+  Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { expire } from '../../domain/message/expire.decision.js';
+import { EventLogModule } from '../../log/event-log.module.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { type ExpiredMessage, ExpiredReader } from '../../projection/read/expired-reader.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
+import { AnswersModule } from '../answers/answers.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 
 const EVERY_MS = 1_000;
@@ -98,3 +102,7 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
     }
   }
 }
+
+/** Ends what expires while it waits. Left out: messages in a worker's hands, whose deadline the worker looks at. */
+@Module({ imports: [AnswersModule, EventLogModule, ProjectionReaderModule], providers: [ExpirySweep] })
+export class ExpiryModule {}

@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, Inject, Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { EventLogModule } from '../../log/event-log.module.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
-import { CancellationModule } from '../cancellations/cancellation.module.js';
+import { CancellationModule } from '../cancellations/nats/cancellations.js';
 import { DelayScheduler } from './jetstream/delay-scheduler.js';
 import { DueRelay } from './jetstream/due-relay.js';
 import { JetStreamLanes } from './jetstream/jetstream-lanes.js';

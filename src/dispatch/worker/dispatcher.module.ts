@@ -11,7 +11,7 @@ import { EventLogModule } from '../../log/event-log.module.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { AnswersModule } from '../answers/answers.module.js';
-import { CancellationModule } from '../cancellations/cancellation.module.js';
+import { CancellationModule } from '../cancellations/nats/cancellations.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';

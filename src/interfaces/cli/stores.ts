@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectNats } from '../../broker/connect-nats.js';
 import type { EventLog } from '../../log/event-log.port.js';
-import { openEventLog } from '../../log/jetstream/open-event-log.js';
+import { openEventLog } from '../../log/jetstream/jetstream-event-log.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { createLogger } from '../../platform/logging/logger.js';

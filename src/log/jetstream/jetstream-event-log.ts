@@ -5,8 +5,11 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
 import { ConnectionWatch } from '../../broker/connection-watch.js';
+import { ensureStreams } from '../../broker/ensure-streams.js';
+import { retireStreams } from '../../broker/retire-streams.js';
 import { EVENTS_STREAM } from '../../broker/streams.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
+import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { EventTooLargeError, InvalidAppendError, LogUnavailableError } from '../event-log.errors.js';
 import {
   type Appended,
@@ -184,4 +187,21 @@ function wireMessage(record: LogRecord, messageId: string | null): WireMessage {
 /** A key can be any text, a header can't; the hash is short, and no key can pass for the id of a batch. */
 function messageIdOf(dedupeKey: string): string {
   return `key.${createHash('sha256').update(dedupeKey).digest('base64url')}`;
+}
+
+/**
+ * The log on this connection, with the streams and buckets of the service made and checked first.
+ * @throws {IncompatibleStreamError | StreamSetupError} with a `code` and one paragraph
+ */
+export async function openEventLog(
+  connection: NatsConnection,
+  { nats, queue }: Pick<ServiceConfig, 'nats' | 'queue'>,
+  logger: Logger,
+): Promise<JetStreamEventLog> {
+  await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
+  await retireStreams(connection, logger);
+  return new JetStreamEventLog(connection, logger, {
+    appendTimeoutMs: nats.append_timeout_ms,
+    appendBufferBytes: nats.append_buffer_bytes,
+  });
 }

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectNats } from '../../broker/connect-nats.js';
-import { openEventLog } from '../../log/jetstream/open-event-log.js';
+import { openEventLog } from '../../log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../platform/clock.js';
 import { createLogger } from '../../platform/logging/logger.js';
 import { openDatabase } from '../tables/data-source.js';

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { EVERY_DONE_SUBJECT, messageIdOfDone } from '../../../broker/answer-subjects.js';
+import { EVERY_DONE_SUBJECT, messageIdOfDone } from '../../../broker/message-subjects.js';
 import type { CompletionNotice } from '../answers.port.js';
 import { decodeNotice } from './answer-codec.js';
 import type { InProcessAnswers } from './in-process-answers.js';

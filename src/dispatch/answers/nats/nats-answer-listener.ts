@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { chunkSubject, doneSubject } from '../../../broker/answer-subjects.js';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
+import { chunkSubject, doneSubject } from '../../../broker/message-subjects.js';
 import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';

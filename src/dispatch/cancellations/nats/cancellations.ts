@@ -1,9 +1,10 @@
 import { type KV, Kvm } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { CANCELLATIONS_BUCKET } from '../../../broker/streams.js';
+import { EventLogModule } from '../../../log/event-log.module.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
 
 const SUBJECT = `$KV.${CANCELLATIONS_BUCKET}.`;
@@ -112,3 +113,10 @@ export class Cancellations implements OnModuleInit, OnApplicationShutdown {
     return this.bucket;
   }
 }
+
+/**
+ * Which messages are cancelled, known in memory before any worker or relay starts.
+ * Left out: cancelling, which is the submission's, and what becomes of a call, which is the worker's.
+ */
+@Module({ imports: [EventLogModule], providers: [Cancellations], exports: [Cancellations] })
+export class CancellationModule {}

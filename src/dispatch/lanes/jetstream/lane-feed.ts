@@ -9,9 +9,8 @@ import { EVENTS_STREAM } from '../../../broker/streams.js';
 import type { Lane } from '../../../domain/message/message.events.js';
 import { positionOf } from '../../../log/log-position.js';
 import type { LaneDelivery } from '../lane.port.js';
-import { HeldDelivery } from './held-delivery.js';
+import { HeldDelivery, type LaneRecord, laneRecord } from './held-delivery.js';
 import { laneConsumer } from './lane-consumers.js';
-import { type LaneRecord, laneRecord } from './lane-record.js';
 
 export interface LaneFeedOptions {
   readonly prefetch: number;

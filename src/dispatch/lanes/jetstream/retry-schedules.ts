@@ -1,7 +1,7 @@
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { dueSubject, scheduleSubject } from '../../../broker/schedule-subjects.js';
+import { dueSubject, scheduleSubject } from '../../../broker/message-subjects.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { NATS } from '../../../platform/tokens.js';

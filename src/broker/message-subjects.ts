@@ -1,3 +1,5 @@
+import type { Lane } from '../domain/message/message.events.js';
+
 /** Captured by the stream `LLMQ_CHUNKS`. */
 const CHUNKS = 'llmq.chunks.';
 /** Captured by no stream: who is not listening has no use for it. */
@@ -21,4 +23,18 @@ export function messageIdOfDone(subject: string): string {
 function token(messageId: string): string {
   if (!/^[A-Za-z0-9_-]{1,128}$/.test(messageId)) throw new TypeError(`Not a message id: ${messageId}`);
   return messageId;
+}
+
+export function dueSubject(lane: Lane): string {
+  return `llmq.due.${lane}`;
+}
+
+/** One subject per message, because the broker keeps one schedule per subject: the later one wins. */
+export function scheduleSubject(lane: Lane, messageId: string): string {
+  return `llmq.schedules.${lane}.${messageId}`;
+}
+
+/** The message's schedule, whichever lane it is for. */
+export function anyScheduleSubject(messageId: string): string {
+  return `llmq.schedules.*.${messageId}`;
 }
