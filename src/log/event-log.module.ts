@@ -1,4 +1,5 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { retireStreams } from '../broker/retire-streams.js';
 import { SERVICE_CONFIG } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
 import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log.js';
@@ -10,7 +11,7 @@ import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log
  */
 @Global()
 @Module({
-  providers: [{ provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: openEventLog }],
+  providers: [{ provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: prepareLog }],
   exports: [EVENT_LOG],
 })
 export class EventLogModule implements OnApplicationShutdown {
@@ -20,4 +21,11 @@ export class EventLogModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.log.close();
   }
+}
+
+/** Here and not in `openEventLog`: a command line tool that reads the log changes no stream, and one warning is enough. */
+async function prepareLog(...[nats, config, logger]: Parameters<typeof openEventLog>) {
+  const log = await openEventLog(nats, config, logger);
+  await retireStreams(nats, logger);
+  return log;
 }

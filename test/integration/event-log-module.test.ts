@@ -6,6 +6,7 @@ import { Global, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { EventLogModule } from '../../src/log/event-log.module.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
+import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../src/platform/tokens.js';
@@ -51,6 +52,17 @@ describe('the module of the log', () => {
     await service.close();
     await new Promise((resolve) => setImmediate(resolve));
     expect(stored).toBe(50);
+  });
+
+  it('takes an unused stream of an earlier version away, which a tool that only opens the log does not', async () => {
+    const { streams } = await jetstreamManager(connection);
+    const unused = { name: 'LLMQ_INTAKE', subjects: ['llmq.intake.*'] };
+    await streams.add(unused);
+    const opened = await openEventLog(connection, configSchema.parse({}), silentLogger);
+    await opened.close();
+    expect((await streams.info(unused.name)).config.max_bytes).toBe(-1);
+    await (await start()).close();
+    await expect(streams.info(unused.name)).rejects.toThrow('stream not found');
   });
 
   it('fails the start over a stream that does not fit', async () => {

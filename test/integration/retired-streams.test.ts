@@ -59,7 +59,12 @@ describe('streams that earlier versions made and nothing uses', () => {
     await connection.close();
   });
 
-  const start = async () => (await openEventLog(connection, configSchema.parse({}), logger)).close();
+  /** As `EventLogModule` does. */
+  const start = async () => {
+    const log = await openEventLog(connection, configSchema.parse({}), logger);
+    await retireStreams(connection, logger);
+    await log.close();
+  };
   const publish = () => jetstream(connection).publish('llmq.intake.normal', 'a message', { retries: 1 });
   const names = async () => {
     const found: string[] = [];

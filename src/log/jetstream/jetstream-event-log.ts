@@ -6,7 +6,6 @@ import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
 import { ConnectionWatch } from '../../broker/connection-watch.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
-import { retireStreams } from '../../broker/retire-streams.js';
 import { EVENTS_STREAM } from '../../broker/streams.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
@@ -199,7 +198,6 @@ export async function openEventLog(
   logger: Logger,
 ): Promise<JetStreamEventLog> {
   await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
-  await retireStreams(connection, logger);
   return new JetStreamEventLog(connection, logger, {
     appendTimeoutMs: nats.append_timeout_ms,
     appendBufferBytes: nats.append_buffer_bytes,
