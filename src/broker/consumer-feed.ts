@@ -2,7 +2,7 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { AckReply, Delivery } from './acks.js';
 import { type DurableConsumer, ensureConsumer } from './ensure-consumer.js';
-import { Pull } from './pull.js';
+import { capacityLeft, Pull } from './pull.js';
 
 export interface ConsumerFeedOptions {
   readonly stream: string;
@@ -61,9 +61,4 @@ export abstract class ConsumerFeed {
       this.logger.debug({ err: error }, 'an acknowledgement was not sent');
     }
   }
-}
-
-/** What to ask for once half the room is free: fewer, larger requests. */
-export function capacityLeft(capacity: number, expected: number): number {
-  return expected > capacity / 2 ? 0 : capacity - expected;
 }

@@ -269,3 +269,8 @@ export class Pull {
     }
   }
 }
+
+/** For `wanted`: what to ask for once half of the capacity is free. So requests are few and large. */
+export function capacityLeft(capacity: number, expected: number): number {
+  return expected > capacity / 2 ? 0 : capacity - expected;
+}

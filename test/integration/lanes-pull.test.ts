@@ -1,8 +1,7 @@
 import { AckPolicy, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { capacityLeft } from '../../src/broker/consumer-feed.js';
 import { ensureConsumer } from '../../src/broker/ensure-consumer.js';
-import { Pull } from '../../src/broker/pull.js';
+import { capacityLeft, Pull } from '../../src/broker/pull.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
