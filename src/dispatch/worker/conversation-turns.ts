@@ -37,6 +37,7 @@ export class ConversationTurns {
     this.context = new ConversationContext(reader, tokenCount, conversation.max_context_tokens);
   }
 
+  /** @throws {WorkerStoppingError} when the worker's time is over before the projection has caught up */
   async prepare(
     delivery: LaneDelivery,
     request: ModelRequest,
@@ -45,7 +46,10 @@ export class ConversationTurns {
     const { tenant } = delivery.event;
     const turn = { tenant, conversationId, place: await this.placeOf(delivery) };
     const answer = await this.gate.ask(turn, this.stop.signal);
-    if (answer.kind === 'unclear') return answer;
+    if (answer.kind === 'unclear') {
+      this.stop.signal.throwIfAborted();
+      return answer;
+    }
     if (answer.kind === 'behind') return { kind: 'held', behind: answer.messageId };
     const chosen = await this.context.of(turn, request, answer.earlier);
     this.summaries.consider(turn, chosen);

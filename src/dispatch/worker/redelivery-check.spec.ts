@@ -4,7 +4,7 @@ import { systemSources } from '../../platform/clock.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import { RedeliveryCheck } from './redelivery-check.js';
-import { WorkerStop } from './worker-stop.js';
+import { WorkerStop, WorkerStoppingError } from './worker-stop.js';
 
 const MAX_LOST_CALLS = 3;
 const LAST_SEQUENCE = 100;
@@ -24,6 +24,7 @@ function check({
 } = {}) {
   const waitedFor: number[] = [];
   const entries = new Set(cancelled);
+  const stop = new WorkerStop();
   const redelivery = new RedeliveryCheck(
     { lastSequence: async () => LAST_SEQUENCE },
     { state: async () => (typeof state === 'function' ? state() : state) as MessageState | null },
@@ -39,9 +40,9 @@ function check({
     },
     systemSources,
     { queue: { max_lost_calls: MAX_LOST_CALLS } } as ServiceConfig,
-    new WorkerStop(),
+    stop,
   );
-  return { redelivery, waitedFor, entries };
+  return { redelivery, waitedFor, entries, stop };
 }
 
 describe('the redelivery check', () => {
@@ -106,5 +107,15 @@ describe('the redelivery check', () => {
   it('can not tell while the projection is behind', async () => {
     const { redelivery } = check({ state: completed, applied: 9 });
     expect(await redelivery.ask(delivery({ delivery: 2 }))).toEqual({ kind: 'unclear' });
+  });
+
+  it('says that the worker stops, so that the message goes to another worker at once', async () => {
+    const { redelivery, stop } = check({ applied: 9 });
+    stop.now();
+    for (const record of [null, 50]) {
+      await expect(redelivery.ask(delivery({ delivery: 2 }), record)).rejects.toBeInstanceOf(
+        WorkerStoppingError,
+      );
+    }
   });
 });

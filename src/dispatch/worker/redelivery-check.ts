@@ -36,8 +36,8 @@ export class RedeliveryCheck {
   ) {}
 
   /**
-   * False for a message that nobody can have had or ended: it needs no look, and costs no read. One that came back into its
-   * lane (a retry, a turn that was held) may have ended meanwhile, through another worker that was taken for dead.
+   * False for a message that no other worker can have had, and that can't have ended: it costs no read. One that came back
+   * into its lane (a retry, a turn that was held) can have ended meanwhile, by a worker that was taken for dead.
    */
   isNeeded(delivery: LaneDelivery): boolean {
     const { delivery: count, inDoubtUpTo, event } = delivery;
@@ -50,15 +50,19 @@ export class RedeliveryCheck {
   }
 
   /**
-   * Null where the message may be called. `unclear` when the projection does not catch up in time, or the worker stops.
+   * Null where the message may be called. `unclear` when the projection does not catch up in time.
    *
    * @param record where the record of the call lies, for the second look of a message that is recorded first
+   * @throws {WorkerStoppingError} when the worker's time is over first
    */
   async ask(delivery: LaneDelivery, record: number | null = null): Promise<Decided | null> {
     const { event, sequence } = delivery;
     const wasCancelled = this.cancellations.has(event.subject);
     const upTo = record === null || wasCancelled ? await this.doubtedUpTo(delivery) : record;
-    if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) return { kind: 'unclear' };
+    if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) {
+      this.stop.signal.throwIfAborted();
+      return { kind: 'unclear' };
+    }
     const state = await this.reader.state(event.subject);
     const { max_lost_calls } = this.config.queue;
     const decision = decideDispatch(event, sequence, state, max_lost_calls, this.sources.nowMs());
