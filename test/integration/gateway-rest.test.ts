@@ -236,6 +236,7 @@ describe('bad input', () => {
     const refused = await post(JSON.stringify(hello()), { 'content-type': type });
     expect(refused.status).toBe(415);
     expect(refused.json.code).toBe('unsupported_media_type');
+    expect(refused.json.detail).toContain('content-type: application/json');
   });
 
   it('tells all that is wrong at once', async () => {

@@ -28,6 +28,9 @@ export function failureHeaders(failure: Failure): Readonly<Record<string, string
   return seconds === null ? {} : { 'retry-after': String(seconds) };
 }
 
+/** A body without the header is what curl sends by itself, with the type of a form. */
+const NOT_JSON = 'The body must be JSON. Send it with the header `content-type: application/json`.';
+
 /** Fastify's own refusals (routes, bodies, media types), and Nest's. */
 function fromFramework(error: HttpException): Failure {
   const { message } = error;
@@ -46,7 +49,7 @@ function fromFramework(error: HttpException): Failure {
     case 414:
       return { code: 'uri_too_long', message };
     case 415:
-      return { code: 'unsupported_media_type', message };
+      return { code: 'unsupported_media_type', message: NOT_JSON };
     case 503:
       return { code: 'service_stopping', message: 'The service is stopping.' };
     default:
