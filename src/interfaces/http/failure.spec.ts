@@ -8,8 +8,8 @@ import {
 import { InvalidCursorError } from '../../projection/read/page.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { openAiStatus, toOpenAiError } from '../openai/openai-error.js';
-import { restStatus, toProblem } from '../rest/problem.js';
-import { type Failure, type FailureCode, failureHeaders, failureOf } from './failure.js';
+import { toProblem } from '../rest/problem.js';
+import { type Failure, type FailureCode, failureHeaders, failureOf, httpStatus } from './failure.js';
 
 /** REST's status and OpenAI's. The compiler refuses a table that lacks a code. */
 const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
@@ -57,7 +57,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
 
 it.each(Object.entries(STATUSES))('tells %s in each protocol', (code, [rest, openAi]) => {
   const failure = { code, message: 'why', status: 406, retryAfterSeconds: 7 } as unknown as Failure;
-  expect([restStatus(failure), openAiStatus(failure)]).toEqual([rest, openAi]);
+  expect([httpStatus(failure), openAiStatus(failure)]).toEqual([rest, openAi]);
   expect(toProblem(failure)).toMatchObject({ code, status: rest, detail: 'why' });
   expect(toProblem(failure).title).not.toBe(rest === 406 ? '' : 'The request failed');
   expect(toOpenAiError(failure).error).toMatchObject({ message: 'why', code: expect.any(String) });
@@ -67,7 +67,7 @@ it.each(Object.entries(STATUSES))('tells %s in each protocol', (code, [rest, ope
 
 it('does not know a code that nobody has', () => {
   const failure = { code: 'none', message: 'why' } as unknown as Failure;
-  expect(() => restStatus(failure)).toThrow('none');
+  expect(() => httpStatus(failure)).toThrow('none');
   expect(() => openAiStatus(failure)).toThrow('none');
 });
 
@@ -84,7 +84,7 @@ describe('what a client is told of a failure', () => {
   for (const [error, status, code] of failures) {
     it(`is ${status} for ${code}`, () => {
       const failure = failureOf(error);
-      expect([restStatus(failure), failure.code]).toEqual([status, code]);
+      expect([httpStatus(failure), failure.code]).toEqual([status, code]);
       expect(failure.message).not.toContain('secret');
     });
   }

@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { assertNever } from '../../domain/assert-never.js';
 import { type FieldProblem, type Refusal, retryAfterSeconds } from '../../submission/refusal.js';
 import { refusalOf } from '../../submission/refusal-of.js';
 
@@ -10,12 +11,61 @@ type HttpRefusal =
     }
   | { readonly code: 'bad_request'; readonly message: string; readonly status: number };
 
-/** Why an HTTP request is not served. REST and OpenAI's protocol each have a function that maps all of them. */
+/** Why an HTTP request is not served. REST and OpenAI's protocol each put all of them into their own form. */
 export type Failure = Refusal | HttpRefusal;
 export type FailureCode = Failure['code'];
 
 export function failureOf(error: unknown): Failure {
   return error instanceof HttpException ? fromFramework(error) : refusalOf(error);
+}
+
+/** Complete: the compiler refuses a table that lacks a code. */
+const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = {
+  invalid_json: 400,
+  malformed_id: 400,
+  invalid_cursor: 400,
+  invalid_idempotency_key: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  foreign_host: 403,
+  foreign_origin: 403,
+  not_found: 404,
+  unknown_conversation: 404,
+  method_not_allowed: 405,
+  already_exists: 409,
+  limit_reached: 409,
+  conversation_closed: 409,
+  conversation_full: 409,
+  turn_open: 409,
+  wrong_state_change: 409,
+  already_terminal: 409,
+  deadline_passed: 409,
+  idempotency_in_progress: 409,
+  content_too_large: 413,
+  body_too_large: 413,
+  event_too_large: 413,
+  uri_too_long: 414,
+  unsupported_media_type: 415,
+  invalid_fields: 422,
+  unknown_model: 422,
+  idempotency_key_reused: 422,
+  queue_full: 429,
+  too_many_conversations: 429,
+  internal: 500,
+  too_many_waiting: 503,
+  outcome_unknown: 503,
+  service_stopping: 503,
+  log_overloaded: 503,
+  log_unavailable: 503,
+  projection_behind: 503,
+  projection_unavailable: 503,
+  log_full: 507,
+};
+
+/** The status that tells a failure over HTTP, where a protocol has no other one for it. */
+export function httpStatus(failure: Failure): number {
+  if (failure.code === 'bad_request') return failure.status;
+  return STATUSES[failure.code] ?? assertNever(failure.code as never);
 }
 
 export function problemsOf(failure: Failure): readonly FieldProblem[] {

@@ -1,5 +1,4 @@
-import { assertNever } from '../../domain/assert-never.js';
-import { type Failure, problemsOf } from '../http/failure.js';
+import { type Failure, httpStatus, problemsOf } from '../http/failure.js';
 
 /** What OpenAI's SDKs expect of a failed request, in the body and in a stream's error event alike. */
 export interface OpenAiErrorBody {
@@ -15,66 +14,8 @@ export interface OpenAiErrorBody {
 
 /** OpenAI tells every wrong parameter with 400, and an unknown model with 404. */
 export function openAiStatus(failure: Failure): number {
-  const { code } = failure;
-  switch (code) {
-    case 'invalid_fields':
-    case 'invalid_json':
-    case 'malformed_id':
-    case 'invalid_cursor':
-    case 'invalid_idempotency_key':
-      return 400;
-    case 'bad_request':
-      return failure.status;
-    case 'unauthorized':
-      return 401;
-    case 'forbidden':
-    case 'foreign_host':
-    case 'foreign_origin':
-      return 403;
-    case 'unknown_model':
-    case 'unknown_conversation':
-    case 'not_found':
-      return 404;
-    case 'method_not_allowed':
-      return 405;
-    case 'already_exists':
-    case 'limit_reached':
-    case 'conversation_closed':
-    case 'conversation_full':
-    case 'turn_open':
-    case 'wrong_state_change':
-    case 'already_terminal':
-    case 'deadline_passed':
-    case 'idempotency_in_progress':
-      return 409;
-    case 'content_too_large':
-    case 'body_too_large':
-    case 'event_too_large':
-      return 413;
-    case 'uri_too_long':
-      return 414;
-    case 'unsupported_media_type':
-      return 415;
-    case 'idempotency_key_reused':
-      return 422;
-    case 'queue_full':
-    case 'too_many_conversations':
-      return 429;
-    case 'internal':
-      return 500;
-    case 'too_many_waiting':
-    case 'outcome_unknown':
-    case 'service_stopping':
-    case 'log_overloaded':
-    case 'log_unavailable':
-    case 'projection_behind':
-    case 'projection_unavailable':
-      return 503;
-    case 'log_full':
-      return 507;
-    default:
-      return assertNever(code);
-  }
+  if (failure.code === 'unknown_model') return 404;
+  return failure.code === 'invalid_fields' ? 400 : httpStatus(failure);
 }
 
 /** OpenAI's own word where it has one for what we name otherwise. */
