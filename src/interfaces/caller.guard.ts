@@ -12,7 +12,7 @@ import type { FastifyRequest } from 'fastify';
 import { assertNever } from '../domain/assert-never.js';
 import type { Caller } from '../domain/caller.js';
 import { CallerProof, type Evidence } from '../platform/security/caller-proof.js';
-import { RefusedError } from '../submission/refusal.js';
+import { RefusedError, refused } from '../submission/refusal.js';
 
 const ADMIN_ONLY = Symbol('adminOnly');
 const CALLER = Symbol('caller');
@@ -114,5 +114,5 @@ function natsEvidence(message: NatsContext): Evidence {
 
 function forbidden({ name }: Caller): RefusedError {
   const message = `The API key ${name} has the role client; this route needs the role admin.`;
-  return new RefusedError({ code: 'forbidden', message });
+  return refused('forbidden', message);
 }

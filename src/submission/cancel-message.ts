@@ -8,7 +8,7 @@ import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import type { MessageView } from '../projection/read/message-view.js';
 import { MessageLookup } from './message-lookup.js';
-import { RefusedError } from './refusal.js';
+import { RefusedError, refused } from './refusal.js';
 
 /** For the projection to tell which end of the message came first. */
 const COUNTED_WITHIN_MS = 10_000;
@@ -39,7 +39,7 @@ export class CancelMessage {
    */
   async cancel(caller: Caller, id: string, reason: string): Promise<MessageView> {
     const view = await this.lookup.find(caller.tenant, id);
-    if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
+    if (view === null) throw refused('not_found', `There is no message ${id}.`);
     const context = {
       ...{ messageId: id, tenant: view.tenant, lane: view.priority, newId: this.sources.newId },
       now: new Date(this.sources.nowMs()).toISOString(),
@@ -54,10 +54,7 @@ export class CancelMessage {
     const signal = AbortSignal.timeout(COUNTED_WITHIN_MS);
     const after = await this.lookup.endAfter(sequence, tenant, id, signal);
     if (after === null)
-      throw new RefusedError({
-        code: 'outcome_unknown',
-        message: `It is not known yet whether the message ${id} is cancelled.`,
-      });
+      throw refused('outcome_unknown', `It is not known yet whether the message ${id} is cancelled.`);
     const { view, terminalSequence } = after;
     this.answers.completed({ messageId: id, sequence: terminalSequence });
     if (view.status !== 'cancelled') throw alreadyTerminal(view);
@@ -67,8 +64,5 @@ export class CancelMessage {
 }
 
 function alreadyTerminal({ id, status }: MessageView): RefusedError {
-  return new RefusedError({
-    code: 'already_terminal',
-    message: `The message ${id} has ended already: it is ${status}.`,
-  });
+  return refused('already_terminal', `The message ${id} has ended already: it is ${status}.`);
 }

@@ -135,6 +135,20 @@ export function mayBeDone(refusal: Refusal): boolean {
   return refusal.code === 'internal' || (refusal.code === 'log_unavailable' && refusal.outcome === 'unknown');
 }
 
+export function refused(code: PlainCode, message: string): RefusedError {
+  return new RefusedError({ code, message });
+}
+
+/** A refusal for one field that is wrong, by default with the field's name before the reason as its message. */
+export function refusedField(
+  code: FieldCode,
+  field: string,
+  reason: string,
+  message = `${field} ${reason}`,
+): RefusedError {
+  return new RefusedError({ code, message, problems: [{ field, reason }] });
+}
+
 /** The refusal for fields that break their rules; its message is made of the first one. */
 export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
   const [first] = problems;
@@ -143,17 +157,14 @@ export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
 }
 
 export function unknownModel(model: string): RefusedError {
-  return new RefusedError({
-    code: 'unknown_model',
-    message: `The model ${JSON.stringify(model)} is not served here; GET /v1/models lists those that are.`,
-    problems: [{ field: 'model', reason: 'is not served here' }],
-  });
+  const message = `The model ${JSON.stringify(model)} is not served here; GET /v1/models lists those that are.`;
+  return refusedField('unknown_model', 'model', 'is not served here', message);
 }
 
 /** The first request with this key has no answer yet, or nobody can tell yet what came of it. Nothing was done now. */
 export function idempotencyInProgress(): RefusedError {
-  return new RefusedError({
-    code: 'idempotency_in_progress',
-    message: 'The first request with this Idempotency-Key is not finished; try again shortly.',
-  });
+  return refused(
+    'idempotency_in_progress',
+    'The first request with this Idempotency-Key is not finished; try again shortly.',
+  );
 }

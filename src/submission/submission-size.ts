@@ -1,4 +1,4 @@
-import { RefusedError } from './refusal.js';
+import { refusedField } from './refusal.js';
 import type { Submission } from './submission.js';
 
 /**
@@ -45,9 +45,5 @@ function refuseTooLong(field: string, text: string, limit: number, how = ''): vo
   const bytes = Buffer.byteLength(text);
   if (bytes <= limit) return;
   const reason = `has ${bytes} bytes${how}, and at most ${limit} are accepted`;
-  throw new RefusedError({
-    code: 'content_too_large',
-    message: `${field} ${reason}`,
-    problems: [{ field, reason }],
-  });
+  throw refusedField('content_too_large', field, reason);
 }

@@ -7,7 +7,7 @@ import {
   MAX_KEY_LENGTH,
   type StoredResponse,
 } from '../../submission/idempotency/reservation.policy.js';
-import { RefusedError } from '../../submission/refusal.js';
+import { RefusedError, refused } from '../../submission/refusal.js';
 import { callerOf } from '../caller.guard.js';
 
 const EXECUTION = Symbol('execution');
@@ -101,10 +101,7 @@ async function begin(
   const erased = messageId !== undefined && (await isErased(messageId));
   const told = toldFrom === undefined ? body : await retell(toldFrom);
   if (erased || told === null)
-    throw new RefusedError({
-      code: 'not_found',
-      message: 'The result of the first request with this Idempotency-Key was erased.',
-    });
+    throw refused('not_found', 'The result of the first request with this Idempotency-Key was erased.');
   reply.code(status).headers(headers).send(told);
   return true;
 }
@@ -136,5 +133,5 @@ function responseOf(reply: FastifyReply, status: number, body: string): StoredRe
 
 function invalidKey(): RefusedError {
   const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`;
-  return new RefusedError({ code: 'invalid_idempotency_key', message });
+  return refused('invalid_idempotency_key', message);
 }

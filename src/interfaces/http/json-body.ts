@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { RefusedError } from '../../submission/refusal.js';
+import { RefusedError, refused } from '../../submission/refusal.js';
 import { nestsDeeper } from './json-nesting.policy.js';
 
 /** Deeper than anything that any field may hold. */
@@ -31,15 +31,9 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
     (request, body: Buffer, done: Done) => {
       // Many clients name the type with every request, also with those that have no body.
       if (body.length === 0) return done(null, undefined);
-      if (!isUtf8(body))
-        return done(new RefusedError({ code: 'invalid_json', message: 'The body is not UTF-8.' }));
+      if (!isUtf8(body)) return done(refused('invalid_json', 'The body is not UTF-8.'));
       if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
-        return done(
-          new RefusedError({
-            code: 'invalid_json',
-            message: `The body nests deeper than ${MAX_LEVELS} levels.`,
-          }),
-        );
+        return done(refused('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
       }
       parse(request, body.toString('utf8'), (error, value) => {
         done(error === null ? null : notJson(body), value);
@@ -52,14 +46,8 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
 function notJson(body: Buffer): RefusedError {
   try {
     JSON.parse(body.toString('utf8'));
-    return new RefusedError({
-      code: 'invalid_json',
-      message: 'The body has a key __proto__ or constructor.prototype.',
-    });
+    return refused('invalid_json', 'The body has a key __proto__ or constructor.prototype.');
   } catch (error) {
-    return new RefusedError({
-      code: 'invalid_json',
-      message: `The body is not valid JSON: ${(error as Error).message}`,
-    });
+    return refused('invalid_json', `The body is not valid JSON: ${(error as Error).message}`);
   }
 }

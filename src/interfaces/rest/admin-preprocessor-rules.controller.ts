@@ -1,13 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Put } from '@nestjs/common';
 import {
-  ApiBearerAuth,
   ApiBody,
   ApiCreatedResponse,
-  ApiDefaultResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiTags,
 } from '@nestjs/swagger';
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
 import type { Caller } from '../../domain/caller.js';
@@ -16,7 +13,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import { Prioritizer } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule } from '../../submission/preprocessor/tenant-settings.state.js';
-import { RefusedError } from '../../submission/refusal.js';
+import { refused } from '../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../caller.guard.js';
 import {
   ChangeRuleDto,
@@ -29,7 +26,7 @@ import {
   trialJson,
 } from './admin-preprocessor.dto.js';
 import { ruleOf } from './admin-preprocessor-rule.js';
-import { ProblemDto } from './message.dto.js';
+import { RestApi } from './rest-api.js';
 import { ValidRequest } from './valid-request.pipe.js';
 
 /** Each message is held against all of them before it is accepted. */
@@ -38,9 +35,7 @@ const MAX_PATTERNS = 20;
 
 const validDraft = new ValidRequest(NewRuleDto);
 
-@ApiTags('preprocessor')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('preprocessor')
 @AdminOnly()
 @Controller('api/v1/admin/preprocessor/rules')
 export class AdminPreprocessorRulesController {
@@ -71,10 +66,7 @@ export class AdminPreprocessorRulesController {
   ): Promise<Record<string, unknown>> {
     const rule = ruleOf(dto.id ?? this.sources.newId(), dto, null);
     if (this.rules(admin).has(rule.id)) {
-      throw new RefusedError({
-        code: 'already_exists',
-        message: `There is a rule ${rule.id} already; PUT or PATCH changes it.`,
-      });
+      throw refused('already_exists', `There is a rule ${rule.id} already; PUT or PATCH changes it.`);
     }
     return this.set(admin, rule);
   }
@@ -151,8 +143,7 @@ export class AdminPreprocessorRulesController {
 
   private known(admin: Caller, id: string): StoredRule {
     const stored = this.rules(admin).get(id);
-    if (stored === undefined)
-      throw new RefusedError({ code: 'not_found', message: `There is no priority rule ${id.slice(0, 64)}.` });
+    if (stored === undefined) throw refused('not_found', `There is no priority rule ${id.slice(0, 64)}.`);
     return stored;
   }
 
@@ -170,17 +161,11 @@ export class AdminPreprocessorRulesController {
   private refuseTooMany(admin: Caller, added: PriorityRule): void {
     const others = [...this.rules(admin).values()].filter(({ rule }) => rule.id !== added.id);
     if (others.length >= MAX_RULES) {
-      throw new RefusedError({
-        code: 'limit_reached',
-        message: `There are ${MAX_RULES} rules, which is the limit.`,
-      });
+      throw refused('limit_reached', `There are ${MAX_RULES} rules, which is the limit.`);
     }
     const patterns = others.filter(({ rule }) => rule.kind === 'pattern').length;
     if (added.kind === 'pattern' && patterns >= MAX_PATTERNS) {
-      throw new RefusedError({
-        code: 'limit_reached',
-        message: `There are ${MAX_PATTERNS} rules with patterns, which is the limit.`,
-      });
+      throw refused('limit_reached', `There are ${MAX_PATTERNS} rules with patterns, which is the limit.`);
     }
   }
 }

@@ -1,18 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiDefaultResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../domain/caller.js';
 import { AdminChanges } from '../../log/admin/admin-changes.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import type { UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
-import { invalidFields, RefusedError } from '../../submission/refusal.js';
+import { invalidFields, refused } from '../../submission/refusal.js';
 import { identifier } from '../../submission/submission-rules.policy.js';
 import { AdminOnly, CallerOf } from '../caller.guard.js';
 import {
@@ -21,15 +13,13 @@ import {
   UserPriorityListDto,
   userPriorityJson,
 } from './admin-preprocessor.dto.js';
-import { ProblemDto } from './message.dto.js';
+import { RestApi } from './rest-api.js';
 import { ValidRequest } from './valid-request.pipe.js';
 
 /** They are held in every process's memory; more users than this are better told apart by keys. */
 const MAX_USERS = 10_000;
 
-@ApiTags('preprocessor')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('preprocessor')
 @AdminOnly()
 @Controller('api/v1/admin/preprocessor/user-priorities')
 export class AdminPreprocessorUsersController {
@@ -58,10 +48,7 @@ export class AdminPreprocessorUsersController {
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
     const users = this.users(admin);
     if (!users.has(userId) && users.size >= MAX_USERS) {
-      throw new RefusedError({
-        code: 'limit_reached',
-        message: `${MAX_USERS} users have a default, which is the limit.`,
-      });
+      throw refused('limit_reached', `${MAX_USERS} users have a default, which is the limit.`);
     }
     const by = admin.name;
     const data = { user_id: userId, priority, by };
@@ -75,10 +62,7 @@ export class AdminPreprocessorUsersController {
   @ApiNoContentResponse()
   async remove(@Param('user_id') userId: string, @CallerOf() admin: Caller): Promise<void> {
     if (!this.users(admin).has(userId)) {
-      throw new RefusedError({
-        code: 'not_found',
-        message: `The user ${userId.slice(0, 64)} has no default priority.`,
-      });
+      throw refused('not_found', `The user ${userId.slice(0, 64)} has no default priority.`);
     }
     const data = { user_id: userId, by: admin.name };
     await this.changes.record(admin.tenant, userId, 'llmq.admin.user-priority-removed.v1', data);

@@ -1,6 +1,6 @@
 import type { PipeTransform } from '@nestjs/common';
 import { isUuid } from '../../domain/uuid.policy.js';
-import { RefusedError } from '../../submission/refusal.js';
+import { refusedField } from '../../submission/refusal.js';
 
 /** An id from the address, in the lower case that it was given out in. */
 class IdPipe implements PipeTransform<string, string> {
@@ -13,10 +13,7 @@ class IdPipe implements PipeTransform<string, string> {
   transform(value: string): string {
     if (isUuid(value)) return value.toLowerCase();
     const reason = `is not a ${this.what} id; ids are UUIDs, as ${this.givenOutBy} gives them out`;
-    throw new RefusedError({
-      ...{ code: 'malformed_id', message: `id ${reason}` },
-      problems: [{ field: 'id', reason }],
-    });
+    throw refusedField('malformed_id', 'id', reason);
   }
 }
 

@@ -1,13 +1,6 @@
 import { setImmediate as othersServed } from 'node:timers/promises';
 import { Body, Controller, HttpCode, Post, Req } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiDefaultResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
@@ -15,9 +8,9 @@ import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage, type SubmitResult } from '../../submission/submit-message.js';
 import { callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
-import { ApiLaneFull, ProblemDto } from './message.dto.js';
 import { batchJson } from './message.json.js';
 import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
+import { ApiLaneFull, RestApi } from './rest-api.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
@@ -27,9 +20,7 @@ const CHECKED_AT_ONCE = 100;
 const validBatch = new ValidRequest(SubmitBatchDto);
 const validSubmission = new ValidRequest(SubmitMessageDto);
 
-@ApiTags('messages')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('messages')
 @Controller('api/v1/messages/batch')
 export class MessageBatchController {
   constructor(private readonly submitMessage: SubmitMessage) {}

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional, ApiTooManyRequestsResponse } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
 import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
@@ -102,33 +102,3 @@ export class MessagePageDto {
   @ApiProperty({ type: String, nullable: true, description: 'For the next page; null on the last' })
   next_cursor!: string | null;
 }
-
-class FieldProblemDto {
-  @ApiProperty() field!: string;
-  @ApiProperty() reason!: string;
-}
-
-export class ProblemDto {
-  @ApiProperty() type!: string;
-  @ApiProperty() title!: string;
-  @ApiProperty() status!: number;
-  @ApiProperty() detail!: string;
-  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
-  @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
-  @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
-}
-
-/** Documents what a submission is told whose lane has reached its limit. */
-export const ApiLaneFull = () =>
-  ApiTooManyRequestsResponse({
-    type: ProblemDto,
-    description:
-      '`queue_full`: the lane has as many messages waiting as `queue.levels.<lane>.max_size` allows. Nothing was stored',
-    headers: {
-      'Retry-After': {
-        description:
-          'Seconds until there is likely to be room, by the rate at which the lane drained of late',
-        schema: { type: 'integer' },
-      },
-    },
-  });

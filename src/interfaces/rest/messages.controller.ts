@@ -13,13 +13,10 @@ import {
 } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
-  ApiBearerAuth,
   ApiBody,
   ApiConflictResponse,
-  ApiDefaultResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/caller.js';
@@ -28,7 +25,7 @@ import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
-import { RefusedError } from '../../submission/refusal.js';
+import { refused } from '../../submission/refusal.js';
 import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
@@ -37,15 +34,9 @@ import { executionOf } from '../http/idempotency.hook.js';
 import { waitDuration } from './duration.policy.js';
 import { messageIdPipe } from './id.pipe.js';
 import { FindMessageDto, filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
-import {
-  AcceptedMessageDto,
-  ApiLaneFull,
-  MessageDto,
-  MessagePageDto,
-  ProblemDto,
-  WaitingMessageDto,
-} from './message.dto.js';
+import { AcceptedMessageDto, MessageDto, MessagePageDto, WaitingMessageDto } from './message.dto.js';
 import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
+import { ApiLaneFull, ProblemDto, RestApi } from './rest-api.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
@@ -55,9 +46,7 @@ const BY_CLIENT = 'its client asked for it';
 /** Called by hand: as a pipe of Nest's it would cost each submission promises that it has no use for. */
 const validSubmission = new ValidRequest(SubmitMessageDto);
 
-@ApiTags('messages')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('messages')
 @Controller('api/v1/messages')
 export class MessagesController {
   constructor(
@@ -115,7 +104,7 @@ export class MessagesController {
       waitMs > 0
         ? await this.answerWait.find(tenant, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
-    if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
+    if (view === null) throw refused('not_found', `There is no message ${id}.`);
     // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.
     if (waitMs > 0 && !isTerminalStatus(view.status)) reply.header('connection', 'close');
     return waitingMessageJson(view, await this.waits.of(view));

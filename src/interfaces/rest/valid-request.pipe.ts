@@ -1,6 +1,6 @@
 import type { PipeTransform, Type } from '@nestjs/common';
 import { type ValidationError, validateSync } from 'class-validator';
-import { type FieldProblem, invalidFields, RefusedError } from '../../submission/refusal.js';
+import { type FieldProblem, invalidFields, refused } from '../../submission/refusal.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
 import { type FieldRule, rulesOf } from './obeys.js';
 
@@ -22,11 +22,7 @@ export class ValidRequest<T extends object> implements PipeTransform<unknown, T>
 
   /** @throws {RefusedError} `invalid_fields`, or `invalid_json` where there is no body */
   transform(value: unknown): T {
-    if (value === undefined)
-      throw new RefusedError({
-        code: 'invalid_json',
-        message: 'The body is empty; it must be a JSON object.',
-      });
+    if (value === undefined) throw refused('invalid_json', 'The body is empty; it must be a JSON object.');
     if (!isObject(value)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
     const instance = Object.assign(new this.dto(), value);
     if (this.obeys(value)) return instance;

@@ -6,7 +6,7 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { RefusedError } from '../refusal.js';
+import { RefusedError, refused, refusedField } from '../refusal.js';
 import { isSubmission, type Submission } from '../submission.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
@@ -95,24 +95,16 @@ export class ConversationAdmission {
 export function unknownConversation(id: string): RefusedError {
   const reason = 'does not name an existing conversation';
   const message = `There is no conversation ${JSON.stringify(id)}; POST /api/v1/conversations makes one.`;
-  return new RefusedError({
-    code: 'unknown_conversation',
-    message,
-    problems: [{ field: 'conversation_id', reason }],
-  });
+  return refusedField('unknown_conversation', 'conversation_id', reason, message);
 }
 
 function closed({ id, state }: ConversationState): RefusedError {
   const reason = `names a conversation that is ${state}`;
   const message = `The conversation ${id} is ${state} and accepts no messages.`;
-  return new RefusedError({
-    code: 'conversation_closed',
-    message,
-    problems: [{ field: 'conversation_id', reason }],
-  });
+  return refusedField('conversation_closed', 'conversation_id', reason, message);
 }
 
 function full({ id }: ConversationState, most: number): RefusedError {
   const message = `The conversation ${id} has ${most} messages, which is its limit (conversation.max_messages).`;
-  return new RefusedError({ code: 'conversation_full', message });
+  return refused('conversation_full', message);
 }

@@ -23,7 +23,7 @@ import { EVENT_LOG } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
-import { RefusedError, unknownModel } from '../refusal.js';
+import { refused, refusedField, unknownModel } from '../refusal.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
 /** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
@@ -73,11 +73,7 @@ export class Conversations {
     const decision = changeConversation(this.context(caller, id), conversation, wanted, decider);
     if (decision.kind === 'wrong_move') {
       const message = `The conversation ${id} is ${decision.from}, and can't become ${decision.to}.`;
-      throw new RefusedError({
-        code: 'wrong_state_change',
-        message,
-        problems: [{ field: 'state', reason: `can't follow ${decision.from}` }],
-      });
+      throw refusedField('wrong_state_change', 'state', `can't follow ${decision.from}`, message);
     }
     if (decision.events.length === 0) return conversation;
     const { state, userId } = conversation;
@@ -91,8 +87,7 @@ export class Conversations {
   /** @throws {RefusedError} `not_found`, also for another tenant's and for an erased one */
   async get({ tenant }: Caller, id: string): Promise<ConversationState> {
     const conversation = await this.lookup.find(tenant, id);
-    if (conversation === null)
-      throw new RefusedError({ code: 'not_found', message: `There is no conversation ${id}.` });
+    if (conversation === null) throw refused('not_found', `There is no conversation ${id}.`);
     return conversation;
   }
 
@@ -118,21 +113,17 @@ export class Conversations {
     const limit = this.config.queue.max_content_bytes;
     if (context == null || Buffer.byteLength(context) <= limit) return;
     const reason = `has ${Buffer.byteLength(context)} bytes, and at most ${limit} are accepted`;
-    throw new RefusedError({
-      code: 'content_too_large',
-      message: `context ${reason}`,
-      problems: [{ field: 'context', reason }],
-    });
+    throw refusedField('content_too_large', 'context', reason);
   }
 
   /** Those that come at once may all pass and go over it: the limit is there against runaways, not to be counted on. */
   private async refuseTooMany({ tenant }: Caller, userId: string): Promise<void> {
     const { max_per_user: most } = this.config.conversation;
     if ((await this.reader.countOpen(tenant, userId, most)) < most) return;
-    throw new RefusedError({
-      code: 'too_many_conversations',
-      message: `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
-    });
+    throw refused(
+      'too_many_conversations',
+      `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import { EVENT_LOG } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
-import { RefusedError } from '../refusal.js';
+import { RefusedError, refused } from '../refusal.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
 /** Longer than an append of which nobody knows is repeated: a message that is not there by then never comes. */
@@ -83,8 +83,8 @@ export class OnlyOpenTurn {
 }
 
 export function turnOpen(conversationId: string, messageId: string): RefusedError {
-  return new RefusedError({
-    code: 'turn_open',
-    message: `The conversation ${conversationId} accepts no message while its message ${messageId} runs or waits.`,
-  });
+  return refused(
+    'turn_open',
+    `The conversation ${conversationId} accepts no message while its message ${messageId} runs or waits.`,
+  );
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
-import { idempotencyInProgress, RefusedError } from '../refusal.js';
+import { idempotencyInProgress, RefusedError, refused } from '../refusal.js';
 import { Execution } from './execution.js';
 import { ReservationStore } from './nats/reservation-store.js';
 import { type Judgement, judge, type StoredResponse } from './reservation.policy.js';
@@ -130,8 +130,8 @@ export class Idempotency {
 }
 
 function keyReused(): RefusedError {
-  return new RefusedError({
-    code: 'idempotency_key_reused',
-    message: 'This Idempotency-Key was used for another request; use a new key for a new request.',
-  });
+  return refused(
+    'idempotency_key_reused',
+    'This Idempotency-Key was used for another request; use a new key for a new request.',
+  );
 }

@@ -1,6 +1,6 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { RefusedError } from '../refusal.js';
+import { refused } from '../refusal.js';
 
 /** The part of the shutdown limit that answers under way may take; the rest is for the worker and the connections. */
 const GRACE_SHARE = 1 / 3;
@@ -41,14 +41,13 @@ export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdo
 
   /** @throws {RefusedError} `too_many_waiting`, `service_stopping` */
   enter(connection: Connection): Waiting {
-    if (this.stopping)
-      throw new RefusedError({ code: 'service_stopping', message: 'The service is stopping.' });
+    if (this.stopping) throw refused('service_stopping', 'The service is stopping.');
     const limit = this.config.server.max_waiting_requests;
     if (this.open.size >= limit) {
-      throw new RefusedError({
-        code: 'too_many_waiting',
-        message: `${limit} requests are waiting for answers, which is the limit; submit by POST /api/v1/messages and ask later, or try again.`,
-      });
+      throw refused(
+        'too_many_waiting',
+        `${limit} requests are waiting for answers, which is the limit; submit by POST /api/v1/messages and ask later, or try again.`,
+      );
     }
     const request = new WaitingRequest(connection, () => this.left(request));
     this.open.add(request);

@@ -1,14 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiDefaultResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiProduces,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProduces } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
 import type { EventLog } from '../../../log/event-log.port.js';
@@ -21,14 +14,12 @@ import { ProjectionBehindError } from '../../../projection/read/projection-behin
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
 import { type Waiting, WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
 
 /** Other tenants' events are not told to anyone: a key sees its own tenant, an admin's too. */
-@ApiTags('audit')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('audit')
 @AdminOnly()
 @Controller('api/v1/audit')
 export class AuditEventsController {

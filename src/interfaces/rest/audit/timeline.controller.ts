@@ -1,19 +1,17 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { Timelines } from '../../../operations/timeline/timelines.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
-import { invalidFields, RefusedError } from '../../../submission/refusal.js';
+import { invalidFields, refused } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { CallerOf } from '../../caller.guard.js';
 import { messageIdPipe } from '../id.pipe.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { pageWish, TimelineDto, TimelineQueryDto, timelineJson } from './timeline.dto.js';
 
-@ApiTags('audit')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('audit')
 @Controller('api/v1')
 export class TimelineController {
   constructor(
@@ -30,7 +28,7 @@ export class TimelineController {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const view = await this.lookup.find(caller.tenant, id);
-    if (view === null) throw new RefusedError({ code: 'not_found', message: `There is no message ${id}.` });
+    if (view === null) throw refused('not_found', `There is no message ${id}.`);
     return timelineJson(await this.timelines.ofMessage(id, pageWish(query)));
   }
 
@@ -45,8 +43,7 @@ export class TimelineController {
     const problem = identifier(id);
     if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
     const page = await this.timelines.ofConversation(caller.tenant, id, pageWish(query));
-    if (page === null)
-      throw new RefusedError({ code: 'not_found', message: `There is no conversation ${id}.` });
+    if (page === null) throw refused('not_found', `There is no conversation ${id}.`);
     return timelineJson(page);
   }
 }

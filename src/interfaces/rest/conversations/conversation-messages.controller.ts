@@ -1,13 +1,5 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiBearerAuth,
-  ApiBody,
-  ApiDefaultResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
@@ -19,8 +11,9 @@ import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { AcceptedMessageDto, ApiLaneFull, MessagePageDto, ProblemDto } from '../message.dto.js';
+import { AcceptedMessageDto, MessagePageDto } from '../message.dto.js';
 import { acceptedJson, pageJson } from '../message.json.js';
+import { ApiLaneFull, RestApi } from '../rest-api.js';
 import { submissionOf } from '../submission-of.js';
 import { SubmitMessageDto } from '../submit-message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -28,9 +21,7 @@ import { ListTurnsDto } from './list-conversations.dto.js';
 
 const validSubmission = new ValidRequest(SubmitMessageDto);
 
-@ApiTags('conversations')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('conversations')
 @Controller('api/v1/conversations/:id/messages')
 export class ConversationMessagesController {
   constructor(

@@ -15,13 +15,10 @@ import {
 } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
-  ApiBearerAuth,
   ApiBody,
   ApiCreatedResponse,
-  ApiDefaultResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
@@ -32,7 +29,7 @@ import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
   ChangeConversationDto,
@@ -48,9 +45,7 @@ import {
 } from './conversation.dto.js';
 import { filterOf, ListConversationsDto } from './list-conversations.dto.js';
 
-@ApiTags('conversations')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('conversations')
 @Controller('api/v1/conversations')
 export class ConversationsController {
   constructor(

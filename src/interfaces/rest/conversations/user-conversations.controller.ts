@@ -1,19 +1,17 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { invalidFields } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { CallerOf } from '../../caller.guard.js';
 import { limitOf } from '../list-messages.dto.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ConversationPageDto, conversationPageJson } from './conversation.dto.js';
 import { filterOf, ListUserConversationsDto } from './list-conversations.dto.js';
 
-@ApiTags('conversations')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('conversations')
 @Controller('api/v1/users/:user_id/conversations')
 export class UserConversationsController {
   constructor(@Inject(ConversationReader) private readonly reader: ConversationReader) {}

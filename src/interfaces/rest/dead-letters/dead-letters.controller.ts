@@ -1,22 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiDefaultResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
-import { invalidFields, RefusedError } from '../../../submission/refusal.js';
+import { invalidFields, RefusedError, refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { messageIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { ProblemDto } from '../message.dto.js';
 import { messageJson } from '../message.json.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
   attemptJson,
@@ -35,9 +27,7 @@ import {
 const DEFAULT_REASON = 'asked for by an admin';
 const validOne = new ValidRequest(RequeueOneDto);
 
-@ApiTags('dead letters')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('dead letters')
 @AdminOnly()
 @Controller('api/v1/admin/dead-letters')
 export class DeadLettersController {
@@ -113,10 +103,7 @@ export class DeadLettersController {
     const requeued = await this.deadLetters.requeue(caller, id, reason ?? DEFAULT_REASON);
     if (requeued === 'gone') throw notFound(id);
     if (requeued === 'past_deadline') {
-      throw new RefusedError({
-        code: 'deadline_passed',
-        message: `The deadline of message ${id} has passed: it would expire.`,
-      });
+      throw refused('deadline_passed', `The deadline of message ${id} has passed: it would expire.`);
     }
     return { requeued: 1, past_deadline: 0, more: false };
   }
@@ -139,5 +126,5 @@ function refuseUnlessMeant(all: boolean, filtered: boolean): void {
 }
 
 function notFound(id: string): RefusedError {
-  return new RefusedError({ code: 'not_found', message: `There is no dead letter ${id}.` });
+  return refused('not_found', `There is no dead letter ${id}.`);
 }

@@ -1,29 +1,19 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiDefaultResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import { LanePauses } from '../../../dispatch/lanes/lane-pauses.js';
 import type { Caller } from '../../../domain/caller.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { AdminChanges } from '../../../log/admin/admin-changes.js';
-import { RefusedError } from '../../../submission/refusal.js';
+import { refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { LanePauseDto, PauseDto, pauseJson } from './queues.dto.js';
 
 const validPause = new ValidRequest(PauseDto);
 
 /** Both commands may be repeated: a lane that is paused already stays paused by who paused it first. */
-@ApiTags('admin')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('admin')
 @AdminOnly()
 @Controller('api/v1/admin/queues')
 export class QueuesAdminController {
@@ -75,10 +65,10 @@ export class QueuesAdminController {
   private change({ tenant, name: by }: Caller, priority: string, body: unknown) {
     const lane = LANES.find((known) => known === priority);
     if (lane === undefined) {
-      throw new RefusedError({
-        code: 'not_found',
-        message: `There is no lane ${JSON.stringify(priority)}; there are ${LANES.join(', ')}.`,
-      });
+      throw refused(
+        'not_found',
+        `There is no lane ${JSON.stringify(priority)}; there are ${LANES.join(', ')}.`,
+      );
     }
     const { reason = '' } = validPause.transform(body ?? {}) as PauseDto;
     return { lane: lane as Lane, tenant, data: { by, reason } };

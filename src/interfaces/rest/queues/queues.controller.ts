@@ -1,10 +1,10 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiDefaultResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { QueueStats } from '../../../operations/queues/queue-stats.js';
 import { QueueStatus } from '../../../operations/queues/queue-status.js';
 import { CallerOf } from '../../caller.guard.js';
-import { ProblemDto } from '../message.dto.js';
+import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto, statsJson, statusJson } from './queues.dto.js';
 
@@ -13,9 +13,7 @@ import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto, statsJson, statusJso
  * waits before a message is why it waits; numbers of messages are all that is told. Statistics are the caller's own
  * tenant's.
  */
-@ApiTags('queues')
-@ApiBearerAuth()
-@ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' })
+@RestApi('queues')
 @Controller('api/v1/queues')
 export class QueuesController {
   constructor(

@@ -1,0 +1,47 @@
+import { applyDecorators } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiDefaultResponse,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiTags,
+  ApiTooManyRequestsResponse,
+} from '@nestjs/swagger';
+
+class FieldProblemDto {
+  @ApiProperty() field!: string;
+  @ApiProperty() reason!: string;
+}
+
+export class ProblemDto {
+  @ApiProperty() type!: string;
+  @ApiProperty() title!: string;
+  @ApiProperty() status!: number;
+  @ApiProperty() detail!: string;
+  @ApiProperty({ description: 'Stable, for programs' }) code!: string;
+  @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
+  @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
+}
+
+/** Documents what a submission is told whose lane has reached its limit. */
+export const ApiLaneFull = () =>
+  ApiTooManyRequestsResponse({
+    type: ProblemDto,
+    description:
+      '`queue_full`: the lane has as many messages waiting as `queue.levels.<lane>.max_size` allows. Nothing was stored',
+    headers: {
+      'Retry-After': {
+        description:
+          'Seconds until there is likely to be room, by the rate at which the lane drained of late',
+        schema: { type: 'integer' },
+      },
+    },
+  });
+
+/** Documents what all routes of a REST controller have in common. */
+export const RestApi = (tag: string) =>
+  applyDecorators(
+    ApiTags(tag),
+    ApiBearerAuth(),
+    ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' }),
+  );
