@@ -139,6 +139,11 @@ describe('rules and user defaults', () => {
       });
       expect(json.errors[0].reason.length).toBeGreaterThan(5);
     }
+    const draft = { content: 'x', rule: { keywords: ['a'] } };
+    expect((await admin('POST', 'rules/test', draft)).json).toMatchObject({
+      detail: 'rule.priority is missing',
+      field: 'rule.priority',
+    });
     const again = { id: 'urgent-en', keywords: ['a'], priority: 'high' };
     expect(await admin('POST', 'rules', again)).toMatchObject({
       status: 409,

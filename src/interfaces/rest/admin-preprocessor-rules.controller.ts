@@ -13,7 +13,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { PreprocessorSettings } from '../../submission/preprocessor/preprocessor-settings.js';
 import { Prioritizer } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule } from '../../submission/preprocessor/tenant-settings.state.js';
-import { refused } from '../../submission/refusal.js';
+import { invalidFields, RefusedError, refused } from '../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../caller.guard.js';
 import {
   ChangeRuleDto,
@@ -170,7 +170,14 @@ export class AdminPreprocessorRulesController {
   }
 }
 
+/** @throws {RefusedError} `invalid_fields`, with fields as the client wrote them: `rule.priority` */
 function draftOf(value: object): PriorityRule {
-  const dto = validDraft.transform(value);
-  return ruleOf(dto.id ?? 'draft', dto, null);
+  try {
+    const dto = validDraft.transform(value);
+    return ruleOf(dto.id ?? 'draft', dto, null);
+  } catch (error) {
+    if (!(error instanceof RefusedError && error.refusal.code === 'invalid_fields')) throw error;
+    const { problems } = error.refusal;
+    throw invalidFields(problems.map(({ field, reason }) => ({ field: `rule.${field}`, reason })));
+  }
 }
