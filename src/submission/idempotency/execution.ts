@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { derivedId } from './derived-id.js';
+import { derivedId } from './digest.js';
 import type { ReservationStore } from './nats/reservation-store.js';
 import type { Reservation, StoredResponse } from './reservation.policy.js';
 

