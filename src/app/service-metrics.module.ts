@@ -100,7 +100,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       async (result) => {
         const { health } = projector;
         const hasStopped = !health.running && health.error !== null;
-        // Where nobody folds, it is not counted on the way.
+        // A projector that has stopped counts no lag; it is asked of the tables then.
         const behind = health.lag ?? (hasStopped ? await this.tables?.lag().catch(() => null) : null);
         if (behind != null) result.observe(lag, behind);
         result.observe(active, health.active ? 1 : 0);

@@ -58,7 +58,7 @@ export function admitCaller(proof: CallerProof, carrier: object, evidence: Evide
   return proven;
 }
 
-/** Health is told to everyone: whoever asks for it (a load balancer, an orchestrator) has no key. */
+/** Health needs no key: load balancers and process managers have none. */
 export function isHealth(url: string): boolean {
   return url.startsWith('/health/');
 }

@@ -20,7 +20,7 @@ export interface NotStored {
  * Stores messages in as few appends as the log allows, each append whole or not at all. Never rejects.
  *
  * @param dedupeKey each append then carries a key made of this and its first message's index
- * @returns those that were not stored, or of which nobody knows
+ * @returns the messages that were not stored, and those of which it is not known
  */
 export async function appendMessages(
   log: EventLog,
@@ -29,7 +29,7 @@ export async function appendMessages(
 ): Promise<NotStored[]> {
   const appends: Promise<NotStored[]>[] = [];
   for (const group of appendGroups(messages, MAX_EVENTS_PER_APPEND)) {
-    // Encoding a group takes some milliseconds. Between two groups the event loop serves whoever waits.
+    // Encoding a group takes some milliseconds. Between two groups the event loop serves other requests.
     if (appends.length > 0) await othersServed();
     appends.push(appendGroup(log, group, dedupeKey));
   }

@@ -14,7 +14,7 @@ import { RefusedError, refused } from './refusal.js';
 const COUNTED_WITHIN_MS = 10_000;
 
 /**
- * Cancels a message, whatever it waits for or whoever calls a model for it.
+ * Cancels a message that waits or runs.
  *
  * First the log, then the fold's word on whether this end is the one that counts, and only then the workers: what they
  * are told is never taken back. A crash in between leaves a message that is cancelled and may be called once more,
@@ -34,7 +34,7 @@ export class CancelMessage {
    * The message as it is after it was cancelled. By then every worker is being told.
    *
    * @throws {RefusedError} `not_found`; `already_terminal` when it has ended, before or in the same moment;
-   *   `outcome_unknown` when nobody can tell in time which of its ends counts
+   *   `outcome_unknown` when it is not known in time which of its ends counts
    * @throws what `EventLog.append` and `Cancellations.add` throw; then the message may be cancelled all the same
    */
   async cancel(caller: Caller, id: string, reason: string): Promise<MessageView> {

@@ -8,7 +8,7 @@ import { InvalidCursorError } from '../projection/read/page.js';
 import { ProjectionBehindError } from '../projection/read/projection-behind.error.js';
 import { type Refusal, RefusedError } from './refusal.js';
 
-/** What is told of any error. One that is not known is an internal error, without its text. */
+/** The refusal for any error. An unexpected error becomes `internal`, without its text. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof RefusedError) return error.refusal;
   if (error instanceof LogUnavailableError) return logUnavailable(error);

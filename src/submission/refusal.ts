@@ -83,8 +83,8 @@ export type Refusal =
   | EventTooLarge;
 
 /**
- * A refusal on its way to whoever asked: thrown, or the result of one message of many. Whoever makes one has stored
- * nothing, unless its code says that nobody knows.
+ * A refusal on its way to the client: thrown, or the result of one message of many. Nothing was stored, unless the
+ * refusal says that the outcome is unknown.
  */
 export class RefusedError extends Error {
   constructor(
@@ -123,14 +123,14 @@ export function retryAfterSeconds(refusal: Refusal): number | null {
   }
 }
 
-/** True where it is not the request that is wrong: the service, or what it stands on, could not do it. */
+/** True where the request is right, and the service or its servers could not carry it out. */
 export function isFailure(refusal: Refusal): boolean {
   return (
     retryAfterSeconds(refusal) !== null || refusal.code === 'event_too_large' || refusal.code === 'internal'
   );
 }
 
-/** True where nobody knows whether it was done all the same. */
+/** True where the request may have been carried out all the same. */
 export function mayBeDone(refusal: Refusal): boolean {
   return refusal.code === 'internal' || (refusal.code === 'log_unavailable' && refusal.outcome === 'unknown');
 }
@@ -161,7 +161,7 @@ export function unknownModel(model: string): RefusedError {
   return refusedField('unknown_model', 'model', 'is not served here', message);
 }
 
-/** The first request with this key has no answer yet, or nobody can tell yet what came of it. Nothing was done now. */
+/** The first request with this key has no answer yet, or its outcome is not known yet. This request did nothing. */
 export function idempotencyInProgress(): RefusedError {
   return refused(
     'idempotency_in_progress',

@@ -11,7 +11,7 @@ import type { TimingRequest } from '../domain/message/schedule.decision.js';
 /** What a client asks for, checked against the rules of its fields. */
 export interface Submission {
   readonly userId: string;
-  /** The client named no user, and `userId` stands in: in a conversation it is then its user's message. */
+  /** The client named no user, so `userId` is a default. In a conversation, the conversation's user replaces it. */
   readonly userUnnamed?: boolean;
   readonly conversationId: string | null;
   /** The conversation's own when absent. */

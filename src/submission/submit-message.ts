@@ -32,7 +32,7 @@ export interface SubmitOptions {
 /** What became of one submission: accepted and durable, or not. */
 export type SubmitResult = AcceptedMessage | RefusedError;
 
-/** A submission that passed every check, and the events that will be its life's beginning. */
+/** A submission that passed every check, with its first events. */
 interface Prepared {
   readonly index: number;
   readonly accepted: AcceptedMessage;
@@ -87,7 +87,7 @@ export class SubmitMessage {
    * `EventLog.append` fails with. Only after a `log_unavailable` can the message exist all the same.
    *
    * @throws {RefusedError} `idempotency_in_progress`
-   * @throws {ProjectionBehindError} when nobody can tell in time whether a conversation is there; nothing was stored
+   * @throws {ProjectionBehindError} when it is not known in time whether a conversation exists; nothing was stored
    */
   async submitMany(
     caller: Caller,
@@ -112,7 +112,7 @@ export class SubmitMessage {
     return results;
   }
 
-  /** What passes every check, or what is its result already. Nothing is stored yet. */
+  /** Each submission: prepared if it passed every check, otherwise its result. Nothing is stored yet. */
   private async prepareAll(
     caller: Caller,
     submissions: readonly (Submission | RefusedError)[],

@@ -44,7 +44,7 @@ export async function tailEvents(stores: Stores, options: EventOptions, signal: 
   }
 }
 
-/** Where lines go: a file, or standard output. Writing waits for whoever reads on the other side. */
+/** Where lines go: a file, or standard output. Writing waits for the reader. */
 class LineOutput {
   private constructor(
     private readonly stream: Writable,

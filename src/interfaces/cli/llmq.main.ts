@@ -11,7 +11,7 @@ import { openStores, type Stores } from './stores.js';
 /** `npm run llmq -- <command>`: what an operator or an auditor does with the log. */
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
-// Whoever reads our output may stop early (`| head`): that is an end, not a failure.
+// The reader of our output may stop early (`| head`): that is an end, not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);

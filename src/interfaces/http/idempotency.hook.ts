@@ -33,7 +33,7 @@ export function executionOf(request: FastifyRequest): Execution | null {
   return (request as Carried)[EXECUTION] ?? null;
 }
 
-/** The response holds content: keep where it lies in the log, and not the content. */
+/** The response holds content: only its place in the log is kept under the key. */
 export function keepPlaceOnly(request: FastifyRequest, sequence: number): void {
   (request as Carried)[TOLD_FROM] = sequence;
 }
@@ -61,7 +61,7 @@ export function tellIdempotency(reply: FastifyReply, replayed: boolean, ttlMs: n
 }
 
 /**
- * Every POST may carry an `Idempotency-Key`: it is then carried out once, and whoever repeats it gets the first
+ * Every POST may carry an `Idempotency-Key`: it is then carried out once, and a repeated request gets the first
  * response as it was. A response of 2xx is kept. A refusal (4xx) has left nothing and frees the key; after a failure
  * (5xx) the same key carries on where it failed.
  */
@@ -106,7 +106,7 @@ async function begin(
   return true;
 }
 
-/** Before the response leaves, so that whoever has it can rely on its being kept. Never rejects. */
+/** Before the response is sent, so that a client that has it can rely on its being kept. Never rejects. */
 async function keep(
   execution: Execution,
   request: FastifyRequest,

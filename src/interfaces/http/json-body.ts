@@ -11,12 +11,12 @@ const SHORT_BYTES = 16 * 1024;
 type Done = (error: Error | null, body?: unknown) => void;
 
 /**
- * JSON in UTF-8 is the only kind of body. A browser asks no leave to send forms and plain text across origins, so to
+ * JSON in UTF-8 is the only kind of body. A browser sends forms and plain text across origins without a preflight, so to
  * take those would let any web page submit to a service on loopback; JSON needs a preflight, which is never granted.
  *
  * Bytes that are not UTF-8 are refused: decoding would put replacement characters where the client had something else.
- * So is what nests without end: `JSON.parse` needs seconds for a few megabytes of brackets, and nobody is served meanwhile.
- * The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
+ * So is JSON that nests very deeply: `JSON.parse` needs seconds for a few megabytes of brackets, and no other request is
+ * served meanwhile. The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
  */
 export function acceptJsonOnly(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error') as unknown as (

@@ -106,7 +106,7 @@ function headersSoFar(reply: FastifyReply): Record<string, string> {
   return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
-/** What is left to tell at the end of a stream; null when all is told, or nobody is there to be told. */
+/** The error to send at the end of a stream; null if the answer is whole, or the client is gone. */
 function streamFailure(end: StreamEnd, messageId: string, waiting: Waiting): FailedAnswer | null {
   if (end === 'left') return notAnswered(messageId, waiting);
   if (end === 'diverged') return interrupted(messageId);

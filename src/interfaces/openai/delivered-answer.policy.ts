@@ -12,7 +12,7 @@ export type Delivery =
 
 export interface Piece {
   readonly attempt: number;
-  /** Which delivery of the attempt; 1 when absent. A repeated one begins the answer anew. */
+  /** Which delivery of the attempt; 1 when absent. A repeated one starts the answer again. */
   readonly delivery?: number;
   readonly seq: number;
   readonly delta: Delta;
@@ -50,7 +50,7 @@ export class DeliveredAnswer {
   private delivery = 0;
   private seq = 0;
   private started = false;
-  /** Counts the answers that began anew. */
+  /** Counts how often the answer started again. */
   private generation = 0;
   /** Which of them gave the client parts that come whole, such as a tool call with its random id: none can repeat those. */
   private rigidGeneration: number | null = null;

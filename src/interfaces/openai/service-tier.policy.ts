@@ -5,12 +5,12 @@ const LANE_OF_TIER = { auto: null, default: 'normal', flex: 'low', priority: 'hi
 
 export const SERVICE_TIERS = Object.keys(LANE_OF_TIER);
 
-/** @returns undefined for a tier that there is not */
+/** @returns undefined for an unknown tier */
 export function laneOfTier(tier: string): Lane | null | undefined {
   return Object.hasOwn(LANE_OF_TIER, tier) ? LANE_OF_TIER[tier as keyof typeof LANE_OF_TIER] : undefined;
 }
 
-/** The tier that an answer says it was served at. OpenAI has no word for our fastest lane but its own fastest. */
+/** The tier that an answer says it was served at. OpenAI has one tier for our two fastest lanes. */
 export function tierOfLane(lane: Lane): string {
   return { realtime: 'priority', high: 'priority', normal: 'default', low: 'flex' }[lane];
 }

@@ -75,7 +75,7 @@ function hasFailed(result: SubmitResult): result is RefusedError {
 }
 
 /**
- * Maps the items in their order, so many in one go: between two goes the event loop serves whoever waits, for whom a
+ * Maps the items in their order, so many in one go: between two goes the event loop serves other requests, for which a
  * thousand at once would be some hundredths of a second. What a map throws is thrown, and nothing more is mapped.
  */
 export async function inSlices<T, R>(

@@ -8,7 +8,7 @@ export type WaitsFor = (typeof WAITS_FOR)[number];
 export interface MessageWait {
   /** 1 for the next of its lane; null where it has no place in one. */
   readonly position: number | null;
-  /** Until it is likely to be called; null where nobody can tell. */
+  /** The estimated time until its call; null where it is not known. */
   readonly etaSeconds: number | null;
   readonly waitingFor: WaitsFor | null;
 }

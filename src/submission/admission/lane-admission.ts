@@ -14,7 +14,7 @@ const READ_EVERY_MS = 1_000;
 const READ_FOR_MS = 500;
 /** Where this process has used half of the room that a reading left, the broker is asked again so soon. */
 const REREAD_AFTER_MS = 20;
-/** So long a reading stands beside later ones, which may count twice what was on its way when they were asked. */
+/** How long a reading is kept beside later ones. A later one may count messages twice that were on their way then. */
 const KEPT_FOR_MS = 1_000;
 /** The broker has not answered for so long that its last answer says nothing about the lanes. */
 const STALE_AFTER_MS = 5_000;
@@ -91,7 +91,7 @@ export class LaneAdmission implements OnApplicationBootstrap, OnModuleDestroy {
     return null;
   }
 
-  /** @param stored also true for a message of which nobody knows; the next reading does */
+  /** @param stored also true if that is not known; the next reading corrects it */
   settle(lane: Lane, stored: boolean): void {
     if (this.limits[lane] === 0) return;
     this.onTheirWay[lane] -= 1;

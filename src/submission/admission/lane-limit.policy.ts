@@ -24,7 +24,7 @@ export function roomIn({ limit, waiting, held, running, since }: LaneView): numb
   return limit - (waiting + held - running + since);
 }
 
-/** While a lane does not drain, or nobody knows yet how fast. */
+/** While a lane does not drain, or its rate is not known yet. */
 export const UNKNOWN_RETRY_AFTER_S = 10;
 const LONGEST_RETRY_AFTER_S = 600;
 

@@ -130,7 +130,7 @@ export class Conversations {
 /** A conversation as it was when it was made. */
 export interface MadeConversation {
   readonly conversation: ConversationState;
-  /** Where its creation lies in the log. */
+  /** The sequence of its creation in the log. */
   readonly sequence: number;
 }
 

@@ -56,7 +56,7 @@ export class DoubleTextingPolicy {
 
   /**
    * Never rejects. What comes later among the items finds what came before it open. Refusals: `turn_open`, and
-   * `projection_behind` or `log_unavailable` where nobody can tell in time whether a turn is open.
+   * `projection_behind` or `log_unavailable` where it is not known in time whether a turn is open.
    */
   async letIn<T extends Item>(caller: Caller, items: readonly T[]): Promise<LetIn<T>> {
     const admitted: T[] = [];
@@ -76,7 +76,7 @@ export class DoubleTextingPolicy {
     const settle = async (errorOf: (item: T) => RefusedError | null) => {
       for (const [item, claim] of claims) {
         const error = errorOf(item);
-        // Where nobody knows whether it was stored, the claim holds until it is certain.
+        // If it may have been stored, the claim stays: it holds until the message is in the log, or runs out.
         if (error !== null && !mayBeDone(error.refusal)) await claim.giveBack();
       }
       const stored = admitted.filter((item) => errorOf(item) === null);
@@ -98,7 +98,7 @@ export class DoubleTextingPolicy {
     return this.onlyOpenTurn.claim(caller, conversationId, messageId);
   }
 
-  /** The last one of each conversation stands for those before it, which it interrupts too. */
+  /** In each conversation only the last of them interrupts: that includes those before it. */
   private async interruptFor(caller: Caller, turns: readonly (NewTurn | null)[]): Promise<void> {
     const last = new Map<string, NewTurn>();
     for (const turn of turns) if (turn?.mode === 'interrupt') last.set(turn.conversationId, turn);

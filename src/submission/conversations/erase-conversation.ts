@@ -45,7 +45,7 @@ export class EraseConversation {
     for (const event of eraseConversation(context, { messageIds, by: caller.name, reason: 'asked' })) {
       await this.lookup.reach((await this.log.append([event])).firstSequence);
     }
-    // Whichever end of theirs counts: nobody wants their answers any more.
+    // The workers stop, whichever end of a message counts: its answer is of no use any more.
     await Promise.all(open.map((message) => this.cancellations.add(message.id)));
     return messages.length;
   }

@@ -11,7 +11,7 @@ import { ProjectionBehindError } from '../../projection/read/projection-behind.e
 import { RefusedError, refused } from '../refusal.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
-/** Longer than an append of which nobody knows is repeated: a message that is not there by then never comes. */
+/** Longer than an append with an unknown outcome is retried: a message that is not in the log by then never comes. */
 const CLAIM_MS = 120_000;
 const PAGE = 100;
 const MOST_TRIES = 20;
@@ -44,7 +44,7 @@ export class OnlyOpenTurn {
 
   /**
    * @throws {RefusedError} `turn_open`
-   * @throws {ProjectionBehindError} when nobody can tell in time
+   * @throws {ProjectionBehindError} when it is not known in time
    * @throws {LogUnavailableError}
    */
   async claim({ tenant }: Caller, conversationId: string, messageId: string): Promise<TurnClaim> {

@@ -37,7 +37,7 @@ export type Begun =
  */
 @Injectable()
 export class Idempotency {
-  /** How long a request that nobody renews is believed to be running; longer than an append may take. */
+  /** How long a request counts as running after its last renewal; longer than an append may take. */
   private readonly leaseMs: number;
   /** What this process carries out or waits for; each resolves when it is over. */
   private readonly underWay = new Map<string, Promise<void>>();

@@ -18,7 +18,7 @@ export type StoredResponse = z.infer<typeof responseSchema>;
 /**
  * What is kept under a key.
  * - `running`: a process carries the request out, and renews this (`beat`) as long as it does.
- * - `uncertain`: it was begun, and nobody knows what of it was done; whoever comes next finds out, with the same seed.
+ * - `uncertain`: it was begun, and its outcome is not known; the next request with the key finds out, with the same seed.
  * - `done`: this is the response.
  * - `free`: it was refused and left nothing.
  */

@@ -26,7 +26,7 @@ export interface PriorityRequest {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** How a priority came about, for who writes rules. */
+/** How a priority was chosen, for the authors of rules. */
 export interface Trial {
   readonly prioritization: Prioritization;
   readonly analysis: Analysis;

@@ -50,7 +50,7 @@ export class AnswerWait {
 
   /** For a client that stays connected for the answer: the terminal event that counts; null when the signal aborts first. */
   ended(completion: CompletionSignal): Promise<TerminalEvent | null> {
-    // Being told needs the log alone. A look needs the projection too, and must keep nobody from being told.
+    // A notice needs the log alone. A look needs the projection too, so a notice must never wait for a look.
     return Promise.race([this.told(completion), this.found(completion)]);
   }
 

@@ -1,15 +1,15 @@
 import type { AnswerListener, CompletionNotice } from '../../dispatch/answers/answers.port.js';
 
 /**
- * - a notice: the message has ended, and its terminal event lies there.
+ * - a notice: the message has ended; the notice says where its terminal event is in the log.
  * - `uncertain`: a notice may have been lost; look.
- * - `over`: whoever waits has given up.
+ * - `over`: the wait was given up.
  */
 export type Woken = CompletionNotice | 'uncertain' | 'over';
 
 /**
- * Wakes whoever waits for the end of one message: by the notice, by doubt whether one was lost (the connection was away,
- * or the message was there before anybody listened), or by the end of the wait.
+ * Wakes a request that waits for the end of one message: by the notice, by doubt whether one was lost (the connection
+ * was away, or the message existed before anybody listened), or by the end of the wait.
  */
 export class CompletionSignal {
   /** Resolves null when the signal aborts first. */
@@ -19,7 +19,7 @@ export class CompletionSignal {
 
   /**
    * @param after the end of an earlier life of a message that was requeued: it is not told again
-   * @param isNew it does not exist yet, so nobody can have told of its end before
+   * @param isNew the message does not exist yet, so no notice can have been missed
    */
   constructor(
     answers: AnswerListener,
@@ -32,7 +32,7 @@ export class CompletionSignal {
       ...{ signal, after, isNew },
       onUncertain: () => this.doubt(),
     });
-    // Whoever awaits it gets the failure; until then it must not count as unhandled.
+    // The failure is thrown where the notice is awaited; until then it must not count as unhandled.
     this.notice.catch(() => undefined);
   }
 

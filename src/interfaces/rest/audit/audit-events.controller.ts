@@ -91,7 +91,7 @@ const HEADERS = {
 export class LineStream {
   constructor(private readonly response: ServerResponse) {}
 
-  /** Resolves when the client can take more: whoever waits for it reads no faster than the client does. */
+  /** Resolves when the client can take more, so that the log is read no faster than the client reads. */
   async write(lines: string, signal: AbortSignal): Promise<void> {
     if (lines === '' || this.response.destroyed) return;
     if (!this.response.headersSent) this.response.writeHead(200, HEADERS);
