@@ -48,8 +48,9 @@ export class Attempts {
       return { kind: 'cancelled' };
     }
     if (isTurn(work) || work.inDoubt) return this.recordedFirst(work, lease);
-    const recorded = this.record(work, lease);
+    // The call first: the client waits for it, and the record takes its time.
     const called = this.call(work, lease);
+    const recorded = this.record(work, lease);
     const [record, outcome] = await Promise.allSettled([recorded, called]);
     if (record.status === 'rejected') throw record.reason;
     if (outcome.status === 'rejected') throw outcome.reason;
