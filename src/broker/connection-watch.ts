@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 type Listener = () => void;
 
 /**
- * The one watcher of a connection: whether it stands, and who wants to know when that changes. The client comes back
- * by itself for ever, until the connection is closed.
+ * The one watcher of a connection: it knows whether the connection is up, and tells listeners when that changes. The
+ * client reconnects by itself, without end, until the connection is closed.
  */
 export class ConnectionWatch {
   private static readonly watches = new WeakMap<NatsConnection, ConnectionWatch>();
@@ -19,7 +19,7 @@ export class ConnectionWatch {
     void this.follow();
   }
 
-  /** The connection's watch, begun at the first call: best right after it is made, since it is taken to stand then. */
+  /** The connection's watch. The first call makes it and takes the connection for up, so call it right after connecting. */
   static of(connection: NatsConnection): ConnectionWatch {
     const known = ConnectionWatch.watches.get(connection);
     if (known !== undefined) return known;

@@ -2,7 +2,7 @@ import type { Lane } from '../domain/message/message.events.js';
 
 /** Captured by the stream `LLMQ_CHUNKS`. */
 const CHUNKS = 'llmq.chunks.';
-/** Captured by no stream: who is not listening has no use for it. */
+/** No stream captures it: only those who listen at that moment need it. */
 const DONE = 'llmq.done.';
 
 export const EVERY_DONE_SUBJECT = `${DONE}*`;

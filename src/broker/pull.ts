@@ -19,8 +19,8 @@ const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 2_000;
 const TICK_MS = 1_000;
 /**
- * Nothing heard for so many ticks: the request is gone, or the way to it. Ticks and not time: a process that was busy for
- * long has not read what came meanwhile, and has ticked only once.
+ * Nothing was heard for so many ticks: the request is lost, or the connection to it. Ticks and not time: a process that was
+ * busy for long has not read what arrived meanwhile, and has ticked only once.
  */
 const DEAF_TICKS = 5;
 /** Heartbeats but no message for so many ticks: worth asking whether there are any. */
@@ -35,8 +35,8 @@ const DRAIN_TIMEOUT_MS = 1_000;
 export interface PullOptions {
   readonly stream: string;
   /**
-   * Makes sure of the consumer, and resolves with its name. Called at each opening, before the first request: what must
-   * be known before the first message is found out here, too.
+   * Makes sure that the consumer exists, and resolves with its name. Called at each opening, before the first request, so
+   * it can also read what must be known before the first message.
    */
   readonly consumer: (manager: JetStreamManager) => Promise<string>;
   /** How many messages to ask for now, while so many are asked for that have not come; 0 for none. */
@@ -55,8 +55,8 @@ export interface PullOptions {
  *
  * States: closed -> opening (the consumer is made sure of) -> open (requests are out or wanted) -> and back to opening
  * whenever the requests that are out can no longer be trusted: the connection or the consumer was gone, heartbeats
- * stopped, or the server is silent though messages wait. Messages of requests given up may come after all; for a durable
- * consumer they are welcome, and the owner of another knows them by the consumer's name.
+ * stopped, or the server is silent though messages wait. Messages of requests that were given up can still arrive: of a
+ * durable consumer they are used, and who makes a consumer for each opening drops them, by the consumer's name.
  */
 export class Pull {
   private readonly inbox = createInbox();

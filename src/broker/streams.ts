@@ -150,7 +150,7 @@ export function wantedStreams({ replicas, idempotencyTtlMs }: StreamChoices): Wa
   }));
 }
 
-/** Made by earlier versions, and used by none: the start takes them away where they are empty. */
+/** Made by earlier versions and not used any more: the start removes those that are empty. */
 export const RETIRED_STREAMS = [
   'LLMQ_INTAKE',
   'KV_llmq_endpoints',

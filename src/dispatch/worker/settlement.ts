@@ -23,7 +23,7 @@ import { type CallFailure, consequences } from './verdict.policy.js';
 import { contextNow, type Outcome, type Settled } from './work.js';
 import { WorkerStoppingError } from './worker-stop.js';
 
-/** A message of which nobody can tell whether it ran waits this long for the projection, off its slot. */
+/** So long a message waits, without a slot, for the projection to tell whether it ran before. */
 const UNCLEAR_DELAY_MS = 5_000;
 /** After a failure of the worker itself: not at once, or a bug becomes a busy loop. */
 const WORKER_ERROR_DELAY_MS = 5_000;
@@ -46,8 +46,8 @@ export class WorkerCounters {
 }
 
 /**
- * Takes messages off their lanes: first what must be durable, then the word to who waits, then the ack. A crash between
- * any two of these steps is a redelivery, which `RedeliveryCheck` recognises and `known` ends.
+ * Takes messages off their lanes: first the durable write, then the notice to those who wait, then the ack. A crash
+ * between any two of these steps leads to a redelivery, which `RedeliveryCheck` recognises and `known` ends.
  */
 @Injectable()
 export class Settlement {
@@ -155,7 +155,7 @@ export class Settlement {
     delivery.ack();
   }
 
-  /** For a delivery of what is decided already. */
+  /** For a delivery of a message that the log has decided already. */
   private async known(delivery: LaneDelivery, decision: Settled): Promise<void> {
     switch (decision.kind) {
       case 'settled':
@@ -217,7 +217,7 @@ export class Settlement {
     return this.cancellations.has(event.subject);
   }
 
-  /** Off the lane. Nothing of a cancelled message is left then that anybody would have to know for one. */
+  /** Takes the message off its lane. If it was cancelled, no process needs to know that any more. */
   private leave(delivery: LaneDelivery): void {
     delivery.ack();
     this.cancellations.remove(delivery.event.subject);

@@ -90,8 +90,8 @@ export class LaneFeed {
 
   /**
    * A consumer's state reaches the broker's disk a moment after its messages and acks, so a killed broker, or one whose
-   * consumer had to be created again, hands out as new what was called and acked before. Nothing that is stored after
-   * this moment can be meant.
+   * consumer had to be created again, hands out as new what was called and acked before. Messages that are stored
+   * after this moment can't be among them.
    */
   private async noteWhatIsInDoubt({ streams }: JetStreamManager): Promise<void> {
     this.inDoubtUpTo = positionOf((await streams.info(EVENTS_STREAM)).state.last_seq);
