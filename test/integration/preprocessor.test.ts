@@ -155,6 +155,16 @@ describe('rules and user defaults', () => {
     expect(await first.log.lastSequence()).toBe(before);
   });
 
+  it('are not told to a client that repeats the request of an admin under its key', async () => {
+    const url = `${first.baseUrl}/api/v1/admin/preprocessor/rules/test`;
+    const repeat = (who: keyof typeof keys) =>
+      request('POST', url, { content: 'x' }, { ...as(who), 'idempotency-key': 'k' });
+    expect((await repeat('admin')).status).toBe(200);
+    expect(await repeat('client')).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+    const again = await repeat('admin');
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true']);
+  });
+
   it('are for admins', async () => {
     const before = await first.log.lastSequence();
     const routes: [string, string, unknown?][] = [

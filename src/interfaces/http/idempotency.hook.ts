@@ -24,6 +24,7 @@ export interface Replaying {
 
 /** The chat's answer may be a stream, and is longer under way than a key may be held: it keeps its message instead. */
 const KEEPS_ITS_OWN = '/v1/chat/completions';
+const ADMIN_ROUTES = '/api/v1/admin/';
 /** Where a response says that a message was made. */
 const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
 const KEPT_HEADERS = ['content-type', 'location'] as const;
@@ -49,8 +50,11 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   if (header === undefined) return null;
   if (!isIdempotencyKey(header)) throw invalidKey();
   const [path = '', query = ''] = request.url.split('?', 2);
+  const { tenant, role } = callerOf(request);
+  // A response is repeated before the guard runs. So a key of a caller that the guard refuses is never an admin's key.
+  const forbidden = role !== 'admin' && path.startsWith(ADMIN_ROUTES);
   return {
-    key: digestOf([callerOf(request).tenant, request.method, path, header]),
+    key: digestOf([tenant, request.method, path, header, ...(forbidden ? [role] : [])]),
     fingerprint: fingerprintOf([query, request.body ?? null, more]),
   };
 }
