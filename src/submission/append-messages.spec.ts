@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { appendGroups } from './append-messages.js';
+import type { MessageEvent } from '../domain/message/message.events.js';
+import type { EventLog } from '../log/event-log.port.js';
+import { appendGroups, appendMessages } from './append-messages.js';
 
 const items = (...sizes: number[]) =>
   sizes.map((size, at) => ({ at, events: Array.from({ length: size }, () => at) }));
@@ -30,5 +32,34 @@ describe('appendGroups', () => {
         },
       ),
     );
+  });
+});
+
+describe('a second run under a key', () => {
+  const message = (index: number) => ({ index, events: [{ id: `e${index}` }] as unknown as MessageEvent[] });
+  /** A log that only knows keys. */
+  function keyedLog() {
+    const keys = new Set<string | undefined>();
+    const append = async (_: readonly unknown[], { dedupeKey }: { dedupeKey?: string } = {}) => {
+      const duplicate = keys.has(dedupeKey);
+      keys.add(dedupeKey);
+      return { firstSequence: 1, duplicate };
+    };
+    return { append } as unknown as EventLog;
+  }
+
+  it('does not take messages for stored that the first one may have left out', async () => {
+    const log = keyedLog();
+    expect(await appendMessages(log, [message(0), message(2)], 'key')).toEqual([]);
+    const notStored = await appendMessages(log, [message(0), message(1), message(2)], 'key');
+    expect(notStored.map(({ index, error }) => [index, error.code])).toEqual(
+      [0, 1, 2].map((index) => [index, 'idempotency_in_progress']),
+    );
+  });
+
+  it('takes a message alone for stored, since the first one stored the same', async () => {
+    const log = keyedLog();
+    await appendMessages(log, [message(0)], 'key');
+    expect(await appendMessages(log, [message(0)], 'key')).toEqual([]);
   });
 });

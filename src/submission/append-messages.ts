@@ -2,7 +2,7 @@ import { setImmediate as othersServed } from 'node:timers/promises';
 import type { MessageEvent } from '../domain/message/message.events.js';
 import { EventTooLargeError } from '../log/event-log.errors.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../log/event-log.port.js';
-import type { RefusedError } from './refusal.js';
+import { idempotencyInProgress, type RefusedError } from './refusal.js';
 import { refusedBy } from './refusal-of.js';
 
 /** A message whose events must be stored together. */
@@ -61,10 +61,12 @@ async function appendGroup(
 ): Promise<NotStored[]> {
   const key = dedupeKey === undefined ? undefined : `${dedupeKey}:${group[0]?.index}`;
   try {
-    await log.append(
-      group.flatMap(({ events }) => events),
-      { dedupeKey: key },
-    );
+    const events = group.flatMap((message) => message.events);
+    const { duplicate } = await log.append(events, { dedupeKey: key });
+    // An earlier run stored a group that begins like this one, and may have left out others than this run does. Who asks
+    // once more finds what is stored.
+    if (duplicate && group.length > 1)
+      return group.map(({ index }) => ({ index, error: idempotencyInProgress() }));
     return [];
   } catch (error) {
     // The broker takes less in one message than we do: only those that are too large must fail for it.
