@@ -126,7 +126,7 @@ const MOST_AT_ONCE = 64;
  * Gives the items at a steady rate, the first at once. Timers are no finer than a millisecond, so higher rates give
  * several items together. Throws the signal's reason when it aborts.
  */
-export async function* pace<T>(
+async function* pace<T>(
   items: readonly T[],
   perSecond: number,
   signal: AbortSignal,

@@ -1,5 +1,6 @@
 import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Subject } from 'rxjs';
+import { DataSource } from 'typeorm';
 import { PROJECTION_STOPS, PROJECTOR, type ProjectionStop } from './fold/projector.port.js';
 import { ConversationReader } from './read/conversation-reader.js';
 import { DeadLetterReader } from './read/dead-letter-reader.js';
@@ -14,12 +15,18 @@ import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
 import { ServiceProjector } from './service-projector.js';
 
+/** No injectable class of its own: commands use it too, and start sooner without Nest. */
+const eventIndex = {
+  provide: EventIndex,
+  inject: [DataSource],
+  useFactory: (dataSource: DataSource) => new EventIndex(dataSource),
+};
+
 const READERS = [
   MessageReader,
   ConversationReader,
   DeadLetterReader,
   ErasureReader,
-  EventIndex,
   ExpiredReader,
   IdleReader,
   QueueFigures,
@@ -33,7 +40,7 @@ const READERS = [
  * position in a process. Leaves out everything that writes.
  */
 @Global()
-@Module({ providers: READERS, exports: READERS })
+@Module({ providers: [...READERS, eventIndex], exports: [...READERS, EventIndex] })
 export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;
 

@@ -16,7 +16,7 @@ const TIDY: Readonly<Record<string, string>> = {
 };
 
 /** What the rules know by its place in node_modules; a link would lead out of the copy. */
-const PACKAGES = ['fastify', '@nestjs/swagger', '@nats-io/transport-node', 'typeorm'];
+const PACKAGES = ['fastify', '@nestjs/common', '@nestjs/swagger', '@nats-io/transport-node', 'typeorm'];
 const TOOLS = ['.bin', 'dependency-cruiser', 'typescript', 'zod'];
 
 let copy: string;
@@ -95,7 +95,7 @@ it.each([
   ],
   [
     'a thread that loads the framework, by another file',
-    'threads-load-no-framework',
+    'threads-and-commands-load-no-framework',
     {
       'src/log/read.thread.ts': 'import { reader } from "./reader.js";\nexport const work = reader;\n',
       'src/log/reader.ts':

@@ -70,7 +70,7 @@ function indented(text: string): string {
 }
 
 /** `12:34:56.789 INFO  what happened  key=value`, and an error's stack under it. Anything but our JSON stays as it is. */
-export function readableLine(json: string): string {
+function readableLine(json: string): string {
   let line: LogLine;
   try {
     line = JSON.parse(json) as LogLine;

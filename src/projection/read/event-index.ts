@@ -1,5 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
@@ -14,9 +13,8 @@ export interface MessageOwner {
  * Where events lie in the log. Reads `message_events_pkey` (message, sequence), `message_requests_by_conversation` and `conversation_events_pkey`;
  * never a whole table.
  */
-@Injectable()
 export class EventIndex {
-  constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
+  constructor(private readonly dataSource: DataSource) {}
 
   /** The sequences behind `after` of a message's events, rising, at most `limit`. */
   async ofMessage(id: string, after: number, limit: number): Promise<number[]> {
