@@ -113,7 +113,6 @@ describe('a message on its way', () => {
       call.onDelta({ content: 'lost' });
       return failing(true)(call, count);
     });
-    await rig.startRelay();
     const sent: { subject: string; attempt: number }[] = [];
     const subscription = rig.nats.subscribe('llmq.chunks.*', {
       callback: (_, message) => {
