@@ -326,7 +326,9 @@ export const configSchema = z.strictObject({
         ),
       sweep_interval_ms: milliseconds
         .default(1_000)
-        .describe('how often the service looks for idle, expired and erased conversations'),
+        .describe(
+          'how often the service looks for idle, expired and erased conversations; when nothing happens, every 10 s',
+        ),
     })
     .prefault({}),
   projection: z

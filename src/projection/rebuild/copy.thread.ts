@@ -9,16 +9,26 @@ import type { CopyFailure, CopyThreadData, CopyTransaction, EncodedTable } from 
 import { connectToFill } from './rebuild-client.js';
 
 let connection: Promise<Client> | undefined;
+/** What ended the connection between two transactions: the next query only says that it can't be asked any more. */
+let lost: Error | undefined;
 
 /** Writes one transaction. A failure is an answer, since an error that is thrown loses its code on the way. */
 export default async function write(transaction: CopyTransaction): Promise<CopyFailure | null> {
   try {
-    connection ??= connectToFill((workerData as CopyThreadData).url);
+    connection ??= connect();
     await commit(await connection, transaction);
     return null;
   } catch (error) {
-    return failureOf(error as Error);
+    return failureOf(lost ?? (error as Error));
   }
+}
+
+async function connect(): Promise<Client> {
+  const client = await connectToFill((workerData as CopyThreadData).url);
+  client.on('error', (error) => {
+    lost ??= error;
+  });
+  return client;
 }
 
 function failureOf(error: Error): CopyFailure {
