@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { workerData } from 'node:worker_threads';
 import type { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { workerData } from 'piscina';
 import { codeOf } from '../tables/database.errors.js';
 import { COPY_BEGINNING, COPY_END } from './copy-rows.js';
 import type { CopyFailure, CopyThreadData, CopyTransaction, EncodedTable } from './copy-session.js';

@@ -18,7 +18,7 @@ interface Asked {
  * Says what requests are like, in a thread of its own: it takes 20 µs for 500 characters and up to 0.2 ms for long
  * texts, of which a batch of submissions has a thousand, and its tables take half a second to read. Meanwhile this
  * thread serves others. What is asked within one turn of the event loop, or while the thread is busy, goes over
- * together, one batch at a time: each way there and back costs as much as the analysis of a text.
+ * together; one batch at a time, since the pool keeps no order among several.
  */
 @Injectable()
 export class Analyser implements OnApplicationBootstrap, OnModuleDestroy {
