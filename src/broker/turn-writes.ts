@@ -5,6 +5,8 @@ interface Inside {
   readonly protocol?: { flushPending?: () => void };
 }
 
+const flushes = new WeakMap<NatsConnection, () => void>();
+
 /**
  * Makes the client write to its socket once in a turn of the event loop. By itself it writes at the end of each callback
  * that published anything: with many messages under way that is one system call for nearly every event, piece and ack.
@@ -16,6 +18,7 @@ export function writeOncePerTurn(connection: NatsConnection): void {
   const { protocol } = connection as Inside;
   if (typeof protocol?.flushPending !== 'function') return;
   const flush = protocol.flushPending.bind(protocol);
+  flushes.set(connection, flush);
   let scheduled = false;
   protocol.flushPending = () => {
     if (scheduled) return;
@@ -31,4 +34,9 @@ export function writeOncePerTurn(connection: NatsConnection): void {
     flush();
     await close();
   };
+}
+
+/** For what others wait for, such as an append: under load a turn takes milliseconds. */
+export function writeNow(connection: NatsConnection): void {
+  flushes.get(connection)?.();
 }

@@ -76,12 +76,13 @@ export class CallerGuard implements CanActivate {
     const { carrier, evidence } = carrierOf(context);
     if (context.getType() === 'http' && isHealth((carrier as FastifyRequest).url)) return true;
     const caller = admitCaller(this.proof, carrier, evidence);
-    const adminOnly = this.reflector.getAllAndOverride(ADMIN_ONLY, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    if (adminOnly && caller.role !== 'admin') throw forbidden(caller);
+    if (caller.role !== 'admin' && this.isForAdmins(context)) throw forbidden(caller);
     return true;
+  }
+
+  private isForAdmins(context: ExecutionContext): boolean {
+    const places = [context.getHandler(), context.getClass()];
+    return this.reflector.getAllAndOverride<boolean | undefined>(ADMIN_ONLY, places) === true;
   }
 }
 

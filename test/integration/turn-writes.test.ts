@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { writeNow } from '../../src/broker/turn-writes.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
@@ -43,6 +44,23 @@ describe('what is published in one turn of the event loop', () => {
     process.nextTick(() => connection.publish('turn', '3'));
     await eventually(() => expect(heard).toEqual(['1', '2', '3']));
     expect(writes).toBe(1);
+    await connection.close();
+  });
+
+  it('leaves at once where it is asked for, with what was published before it', async () => {
+    const connection = await connectTo(nats);
+    const { transport } = (connection as unknown as Inside).protocol;
+    const send = transport.send.bind(transport);
+    let writes = 0;
+    transport.send = (frame) => {
+      writes += 1;
+      send(frame);
+    };
+    connection.publish('turn', '1');
+    connection.publish('turn', '2');
+    writeNow(connection);
+    expect(writes).toBe(1);
+    await eventually(() => expect(heard).toEqual(['1', '2']));
     await connection.close();
   });
 

@@ -1,5 +1,6 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import type { ConnectionWatch } from '../../broker/connection-watch.js';
+import { writeNow } from '../../broker/turn-writes.js';
 import type { Publish } from './wire.js';
 import { type WriteAnswer, writeAnswer } from './write-answer.js';
 
@@ -14,7 +15,10 @@ export class AnswerInbox {
   private readonly stopWatching: () => void;
   private next = 0;
 
-  constructor(connection: NatsConnection, state: ConnectionWatch) {
+  constructor(
+    private readonly connection: NatsConnection,
+    state: ConnectionWatch,
+  ) {
     this.prefix = `${createInbox()}.`;
     this.subscription = connection.subscribe(`${this.prefix}*`, {
       callback: (error, message) => {
@@ -39,6 +43,7 @@ export class AnswerInbox {
       this.waiting.set(token, settle);
       try {
         publish(this.prefix + token);
+        writeNow(this.connection);
       } catch (error) {
         // The message that asks for the answer is the last one: what was handed over before it is never committed.
         settle({ kind: 'refused', code: 0, meaning: 'again', reason: (error as Error).message });
