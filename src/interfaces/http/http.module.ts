@@ -1,9 +1,8 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, HttpAdapterHost } from '@nestjs/core';
+import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { CallerProof } from '../../platform/security/caller-proof.js';
-import { CallerGuard } from '../caller.guard.js';
 import { admitBeforeBody } from './admission.hook.js';
 import { ErrorFilter } from './error.filter.js';
 import { acceptJsonOnly } from './json-body.js';
@@ -13,11 +12,8 @@ import { acceptJsonOnly } from './json-body.js';
  * failures are told. Leaves out all routes.
  */
 @Module({
-  providers: [
-    CallerProof,
-    { provide: APP_GUARD, useClass: CallerGuard },
-    { provide: APP_FILTER, useClass: ErrorFilter },
-  ],
+  providers: [CallerProof, { provide: APP_FILTER, useClass: ErrorFilter }],
+  exports: [CallerProof],
 })
 export class HttpModule implements OnModuleInit {
   constructor(
