@@ -43,7 +43,8 @@ export async function startService(env: NodeJS.ProcessEnv): Promise<RunningServi
     const { parts, demoUrl } = await startFoundation(config, logger, stack, env);
     const app = await startApp(parts, demoUrl, stack);
     const baseUrl = (await app.getUrl()).replace('[::1]', 'localhost');
-    const model = config.endpoints[0]?.models[0] ?? DEMO_MODELS[0];
+    const first = config.endpoints[0]?.models[0] ?? DEMO_MODELS[0];
+    const model = typeof first === 'string' ? first : first.name;
     return {
       baseUrl,
       greeting: config.roles.has('api')

@@ -1,7 +1,7 @@
 import { ConfigError } from '../../platform/config/config.error.js';
 import { configSchema } from '../../platform/config/config.schema.js';
 import type { Role, ServiceConfig } from '../../platform/config/service-config.js';
-import { configuredEndpoints } from './configured-endpoints.js';
+import { configuredEndpoints, configuredSettings } from './configured-endpoints.js';
 
 const DEMO_URL = 'http://127.0.0.1:1/v1';
 const keyed = { name: 'own', base_url: 'http://127.0.0.1:2/v1', models: ['a', 'b'], api_key_env: 'OWN_KEY' };
@@ -36,6 +36,31 @@ describe('configuredEndpoints', () => {
     expect(made({ endpoints: [{ ...keyed, max_concurrency: 3 }] }, { OWN_KEY: 'sk-1' })).toEqual([
       { name: 'own', models: ['a', 'b'], maxConcurrency: 3 },
     ]);
+  });
+
+  it('tells the registry what the file says of an endpoint and of its models', () => {
+    const model = { name: 'big', upstream: 'maker/big', context_tokens: 8_192, capabilities: ['tools'] };
+    const priced = { ...model, price: { input: 0.5, output: 1.5 } };
+    const one = { ...keyed, models: ['a', priced], weight: 3, group: 'backup', rpm: 60 };
+    const settings = configuredSettings(config({ endpoints: [one] })).get('own');
+    expect(settings).toMatchObject({ places: 8, weight: 3, group: 'backup', rpm: 60, tpm: null });
+    expect(settings?.models).toEqual([
+      ...[
+        {
+          name: 'a',
+          upstream: 'a',
+          contextTokens: null,
+          maxOutputTokens: null,
+          capabilities: [],
+          price: null,
+        },
+      ],
+      {
+        ...{ name: 'big', upstream: 'maker/big', contextTokens: 8_192, maxOutputTokens: null },
+        ...{ capabilities: ['tools'], price: { input: 0.5, output: 1.5, cached: null } },
+      },
+    ]);
+    expect(made({ endpoints: [one] }, { OWN_KEY: 'k' })[0]?.models).toEqual(['a', 'big']);
   });
 
   it.each([

@@ -1,7 +1,8 @@
 import { DEMO_MODELS } from '../../demo-model/demo-models.js';
 import { ConfigError } from '../../platform/config/config.error.js';
-import type { EndpointConfig } from '../../platform/config/config.schema.js';
+import type { DeepReadonly, EndpointConfig, ModelConfig } from '../../platform/config/config.schema.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { type EndpointSettings, type ModelOffer, plainOffer } from './endpoint.state.js';
 import { OpenAiEndpoint } from './openai/openai-endpoint.js';
 
 /** Nest's token for the base URL of the demo endpoint (`string | null`), given by `DemoEndpointModule`. */
@@ -22,7 +23,8 @@ export function configuredEndpoints(
   demoUrl: string | null,
 ): OpenAiEndpoint[] {
   const demo = config.demo.enabled && demoUrl !== null ? [demoEndpoint(demoUrl)] : [];
-  const wanted = config.endpoints.length > 0 ? config.endpoints : demo;
+  const named = config.endpoints.map((endpoint) => ({ ...endpoint, models: endpoint.models.map(offerOf) }));
+  const wanted: readonly Endpoint[] = named.length > 0 ? named : demo;
   // Only workers call endpoints; the others ask which models there are, and need no keys for it.
   const calls = config.roles.has('worker');
   return wanted.map(
@@ -30,7 +32,7 @@ export function configuredEndpoints(
       new OpenAiEndpoint({
         name: endpoint.name,
         baseUrl: endpoint.base_url,
-        models: endpoint.models,
+        models: endpoint.models.map(({ name }) => name),
         maxConcurrency: endpoint.max_concurrency,
         apiKey: calls ? keyOf(endpoint, env) : null,
         connectTimeoutMs: config.loadbalancer.connect_timeout_ms,
@@ -39,10 +41,34 @@ export function configuredEndpoints(
   );
 }
 
-type Endpoint = Omit<EndpointConfig, 'models'> & { readonly models: readonly string[] };
+/** What the registry is told of the configured endpoints, by name. */
+export function configuredSettings(config: ServiceConfig): ReadonlyMap<string, EndpointSettings> {
+  return new Map(
+    config.endpoints.map(({ name, models, max_concurrency, weight, group, rpm, tpm }) => [
+      name,
+      { models: models.map(offerOf), places: max_concurrency, weight, group, rpm, tpm },
+    ]),
+  );
+}
+
+function offerOf(model: string | DeepReadonly<ModelConfig>): ModelOffer {
+  if (typeof model === 'string') return plainOffer(model);
+  const { name, upstream = name, context_tokens, max_output_tokens, capabilities, price } = model;
+  return {
+    ...{ name, upstream, capabilities },
+    contextTokens: context_tokens ?? null,
+    maxOutputTokens: max_output_tokens ?? null,
+    price: price === undefined ? null : { ...price, cached: price.cached ?? null },
+  };
+}
+
+interface Endpoint extends Pick<EndpointConfig, 'name' | 'base_url' | 'max_concurrency' | 'api_key_env'> {
+  readonly models: readonly { readonly name: string }[];
+}
 
 function demoEndpoint(url: string): Endpoint {
-  return { name: 'demo', base_url: url, models: DEMO_MODELS, max_concurrency: DEMO_MAX_CONCURRENCY };
+  const models = DEMO_MODELS.map((name) => ({ name }));
+  return { name: 'demo', base_url: url, models, max_concurrency: DEMO_MAX_CONCURRENCY };
 }
 
 /** Keys read from files often end in a line break, which no header can carry. */

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { plainOffer } from './endpoint.state.js';
 import {
   type EndpointLease,
   EndpointNameTakenError,
@@ -50,6 +51,25 @@ describe('EndpointRegistry', () => {
     expect(registry.acquire('a').kind).toBe('busy');
     expect(registry.acquire('z').kind).toBe('unknown_model');
     expect([registry.serves('a'), registry.serves('z')]).toEqual([true, false]);
+  });
+
+  it('counts the calls of a model that may begin, and passes over what is excluded', () => {
+    const registry = new EndpointRegistry([small, large]);
+    expect(['a', 'b', 'c', 'z'].map((model) => registry.freePlaces(model))).toEqual([1, 3, 2, 0]);
+    const exclude = new Set(['small']);
+    expect(leased(registry.acquire('b', { exclude })).endpoint.name).toBe('large');
+    leased(registry.acquire('b', { exclude }));
+    expect(registry.acquire('b', { exclude }).kind).toBe('busy');
+    expect([registry.freePlaces('b'), registry.busyModels]).toEqual([1, []]);
+    expect(leased(registry.acquire('b')).endpoint.name).toBe('small');
+  });
+
+  it('asks for a model by the name that the endpoint knows', () => {
+    const offer = { ...plainOffer('fast'), upstream: 'maker/fast-8b' };
+    const registry = new EndpointRegistry([small], 'least_busy', () => ({ models: [offer] }));
+    expect(leased(registry.acquire('fast'))).toMatchObject({ model: 'fast', offer });
+    expect(registry.offers('fast')).toEqual([{ endpoint: 'small', offer }]);
+    expect(registry.serves('a')).toBe(false);
   });
 
   it("counts an endpoint's places over all its models", () => {
@@ -147,8 +167,9 @@ describe('an endpoint registry that changes', () => {
   it('takes other places, weights and models, and keeps the leases of before', () => {
     const registry = new EndpointRegistry([endpoint('one', ['a'], 3)]);
     const leases = [1, 2, 3].map(() => leased(registry.acquire('a')));
-    registry.change('one', { places: 1, weight: 5, models: ['b'] });
-    expect(registry.states()).toMatchObject([{ name: 'one', taken: 3, places: 1, weight: 5, models: ['b'] }]);
+    registry.change('one', { places: 1, weight: 5, models: [plainOffer('b')] });
+    const models = [{ name: 'b' }];
+    expect(registry.states()).toMatchObject([{ name: 'one', taken: 3, places: 1, weight: 5, models }]);
     expect([registry.acquire('a').kind, registry.acquire('b').kind]).toEqual(['unknown_model', 'busy']);
     expect(registry.defaultModel).toBe('b');
     const heard = told(registry);
@@ -267,7 +288,9 @@ describe('an endpoint registry that changes', () => {
           if (kind === 'acquire') {
             const free = registry.states().filter((s) => s.phase === 'active' && s.taken < s.places);
             const acquired = registry.acquire('b');
-            expect(acquired.kind === 'leased').toBe(free.some(({ models }) => models.includes('b')));
+            expect(acquired.kind === 'leased').toBe(
+              free.some(({ models }) => models.some((offer) => offer.name === 'b')),
+            );
             if (acquired.kind !== 'leased') continue;
             expect(free.map((s) => s.name)).toContain(acquired.endpoint.name);
             held.push(acquired);

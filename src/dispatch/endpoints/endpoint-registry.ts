@@ -7,21 +7,48 @@ import {
   type EndpointState,
   hasFreePlace,
   isGone,
+  type ModelOffer,
   placeFreed,
   placesOffered,
   placeTaken,
+  plainOffer,
   registered,
 } from './endpoint.state.js';
-import type { ModelEndpoint } from './model-endpoint.port.js';
+import type { ModelEndpoint, NotNowReason } from './model-endpoint.port.js';
+
+/** How a call went, for what is known of its endpoint. */
+export type CallSign =
+  | { readonly kind: 'answered'; readonly firstTokenMs: number | null; readonly tokens: number | null }
+  /** It was taken and failed. */
+  | { readonly kind: 'failed'; readonly code: string; readonly stalled: boolean }
+  /** It was not taken. */
+  | { readonly kind: 'not_now'; readonly reason: NotNowReason; readonly retryAfterMs: number | null }
+  /** The request is at fault. */
+  | { readonly kind: 'rejected' };
+
+/** What a caller wants of a place beside the model. */
+export interface PlaceWish {
+  /** Names of endpoints that it must not be at. */
+  readonly exclude?: ReadonlySet<string>;
+  /** Calls with the same key stay with one endpoint where that is possible. */
+  readonly session?: string;
+  /** In place of the configured one. */
+  readonly strategy?: ChoiceStrategy;
+  /** Estimated, of the request and its answer. */
+  readonly tokens?: number;
+}
 
 /** A place at an endpoint, held until it is released. It stays valid whatever changes about the endpoint. */
 export interface EndpointLease {
   readonly kind: 'leased';
   readonly endpoint: ModelEndpoint;
-  /** The model to ask for: the wanted one, or the default where none was. */
+  /** The model that is asked for: the wanted one, or the default where none was. */
   readonly model: string;
+  readonly offer: ModelOffer;
   /** Why this endpoint, in words; goes into MessageDispatched. */
   readonly reason: string;
+  /** Tells how the call went, once, before `release`. A place that is released without it says nothing. */
+  ended(sign: CallSign): void;
   /** Gives the place back; further calls do nothing. */
   release(): void;
 }
@@ -57,11 +84,16 @@ interface Entry {
   readonly onGone: (() => void)[];
 }
 
-/** The deployments of one model: this model at each endpoint that serves it. */
+/** One model at one endpoint. */
+interface Deployment {
+  readonly entry: Entry;
+  readonly offer: ModelOffer;
+}
+
 interface Deployments {
-  readonly all: readonly Entry[];
+  readonly all: readonly Deployment[];
   /** Those that are not drained. */
-  readonly active: readonly Entry[];
+  readonly active: readonly Deployment[];
   /** For the choice; rises with each. */
   turn: number;
 }
@@ -92,11 +124,13 @@ export class EndpointRegistry {
   constructor(
     endpoints: readonly ModelEndpoint[],
     private readonly strategy: ChoiceStrategy = 'least_busy',
+    /** What is known of an endpoint beyond what it says of itself. */
+    settingsOf: (name: string) => Partial<EndpointSettings> | undefined = () => undefined,
   ) {
     const first = endpoints[0]?.models[0];
     if (first === undefined) throw new NoEndpointError();
     this.firstModel = first;
-    for (const endpoint of endpoints) this.enter(endpoint);
+    for (const endpoint of endpoints) this.enter(endpoint, settingsOf(endpoint.name));
     this.regroup();
   }
 
@@ -107,11 +141,20 @@ export class EndpointRegistry {
 
   /** In the order of registration, each model once. */
   models(): ServedModel[] {
-    return [...this.deployments].map(([id, { all }]) => ({ id, endpoints: all.map((e) => e.state.name) }));
+    return [...this.deployments].map(([id, { all }]) => ({
+      id,
+      endpoints: all.map(({ entry }) => entry.state.name),
+    }));
   }
 
   serves(model: string): boolean {
     return this.deployments.has(model);
+  }
+
+  /** The deployments of a model, drained ones included. */
+  offers(model: string): { endpoint: string; offer: ModelOffer }[] {
+    const all = this.deployments.get(model)?.all ?? [];
+    return all.map(({ entry, offer }) => ({ endpoint: entry.state.name, offer }));
   }
 
   /** In the order of registration; those that are being removed for as long as calls hold a place there. */
@@ -130,10 +173,18 @@ export class EndpointRegistry {
     return true;
   }
 
+  /** Calls of the model that may begin now. */
+  freePlaces(model: string): number {
+    let free = 0;
+    for (const { entry } of this.deployments.get(model)?.active ?? []) {
+      free += Math.max(0, entry.state.places - entry.state.taken);
+    }
+    return free;
+  }
+
   /** True when the model is served, and no place is free for it. */
   isBusy(model: string): boolean {
-    const deployments = this.deployments.get(model);
-    return deployments !== undefined && !deployments.active.some(({ state }) => hasFreePlace(state));
+    return this.serves(model) && this.freePlaces(model) === 0;
   }
 
   /** Models that are busy, and were asked for since they are. */
@@ -142,18 +193,22 @@ export class EndpointRegistry {
   }
 
   /** Takes a place at an endpoint that serves the model (null: the default model). Never waits. */
-  acquire(model: string | null): Acquired {
+  acquire(model: string | null, { exclude, strategy }: PlaceWish = {}): Acquired {
     const wanted = model ?? this.firstModel;
     const deployments = this.deployments.get(wanted);
     if (deployments === undefined) return UNKNOWN_MODEL;
-    const candidates = deployments.active.map(({ state }) => state);
-    const choice = chooseEndpoint(this.strategy, candidates, deployments.turn);
+    const usable =
+      exclude === undefined
+        ? deployments.active
+        : deployments.active.filter(({ entry }) => !exclude.has(entry.state.name));
+    const candidates = usable.map(({ entry }) => entry.state);
+    const choice = chooseEndpoint(strategy ?? this.strategy, candidates, deployments.turn);
     if (choice === null) {
-      this.inVain.add(wanted);
+      if (exclude === undefined) this.inVain.add(wanted);
       return BUSY;
     }
     deployments.turn += 1;
-    return this.lease(deployments.active[choice.index]!, wanted, choice.reason);
+    return this.lease(usable[choice.index]!, choice.reason);
   }
 
   /**
@@ -224,11 +279,13 @@ export class EndpointRegistry {
   }
 
   private enter(endpoint: ModelEndpoint, settings: Partial<EndpointSettings> = {}): Entry {
-    const { name, models, maxConcurrency: places } = endpoint;
+    const { name, maxConcurrency: places } = endpoint;
     if (this.entries.has(name)) throw new EndpointNameTakenError(name);
+    const models = endpoint.models.map(plainOffer);
+    const defaults = { models, places, weight: 1, group: 'primary', rpm: null, tpm: null } as const;
     const entry = {
       endpoint,
-      state: registered(name, { models, places, weight: 1, ...settings }),
+      state: registered(name, { ...defaults, ...settings }),
       onGone: [],
     };
     this.entries.set(name, entry);
@@ -251,17 +308,17 @@ export class EndpointRegistry {
 
   /** Changes are few and choices many, so who serves which model is worked out here. */
   private regroup(): void {
-    const serving = new Map<string, Entry[]>();
+    const serving = new Map<string, Deployment[]>();
     for (const entry of this.entries.values()) {
       if (entry.state.phase === 'removing') continue;
-      for (const model of new Set(entry.state.models)) {
-        serving.set(model, [...(serving.get(model) ?? []), entry]);
+      for (const [model, offer] of new Map(entry.state.models.map((each) => [each.name, each]))) {
+        serving.set(model, [...(serving.get(model) ?? []), { entry, offer }]);
       }
     }
     const before = this.deployments;
     this.deployments = new Map(
       [...serving].map(([model, all]) => {
-        const active = all.filter(({ state }) => state.phase === 'active');
+        const active = all.filter(({ entry }) => entry.state.phase === 'active');
         return [model, { all, active, turn: before.get(model)?.turn ?? 0 }];
       }),
     );
@@ -270,7 +327,7 @@ export class EndpointRegistry {
     for (const model of this.inVain) if (!this.isBusy(model)) this.inVain.delete(model);
   }
 
-  private lease(entry: Entry, model: string, reason: string): EndpointLease {
+  private lease({ entry, offer }: Deployment, reason: string): EndpointLease {
     let held = true;
     entry.state = placeTaken(entry.state);
     const release = () => {
@@ -279,13 +336,14 @@ export class EndpointRegistry {
       entry.state = placeFreed(entry.state);
       this.afterRelease(entry);
     };
-    return { kind: 'leased', endpoint: entry.endpoint, model, reason, release };
+    const { endpoint } = entry;
+    return { kind: 'leased', endpoint, model: offer.name, offer, reason, ended: () => {}, release };
   }
 
   private afterRelease(entry: Entry): void {
     this.forgetIfGone(entry);
     if (!hasFreePlace(entry.state)) return;
-    for (const model of entry.state.models) this.inVain.delete(model);
+    for (const { name } of entry.state.models) this.inVain.delete(name);
     this.serveWaiters();
     if (hasFreePlace(entry.state)) this.events.emit('freed', entry.state);
   }

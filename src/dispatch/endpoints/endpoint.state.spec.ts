@@ -8,13 +8,16 @@ import {
   placeFreed,
   placesOffered,
   placeTaken,
+  plainOffer,
   registered,
 } from './endpoint.state.js';
 
 const settings = fc.record({
-  models: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }),
+  models: fc.array(fc.constantFrom('a', 'b', 'c').map(plainOffer), { minLength: 1 }),
   places: fc.nat(5),
   weight: fc.integer({ min: 1, max: 10 }),
+  group: fc.constantFrom('primary' as const, 'backup' as const),
+  ...{ rpm: fc.constant(null), tpm: fc.constant(null) },
 });
 const change: fc.Arbitrary<EndpointChange> = fc.oneof(
   fc.record({
@@ -65,7 +68,9 @@ describe('an endpoint that changes while calls run', () => {
   });
 
   it('takes no call while it is drained, and as many as before afterwards', () => {
-    const one = registered('one', { models: ['a'], places: 2, weight: 1 });
+    const one = registered('one', {
+      ...{ models: [plainOffer('a')], places: 2, weight: 1, group: 'primary', rpm: null, tpm: null },
+    });
     const drained = changed(placeTaken(one), { kind: 'drain' });
     expect([hasFreePlace(drained), placesOffered(drained), isGone(placeFreed(drained))]).toEqual([
       ...[false, 0, false],

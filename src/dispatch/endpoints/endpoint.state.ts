@@ -1,11 +1,45 @@
 import { assertNever } from '../../domain/assert-never.js';
+export type Capability = 'vision' | 'tools' | 'json' | 'prefill' | 'reasoning_input' | 'system_anywhere';
+
+/** One model at one endpoint. */
+export interface ModelOffer {
+  /** What clients ask for. */
+  readonly name: string;
+  /** What the endpoint is asked for. */
+  readonly upstream: string;
+  /** The longest request with its answer, in tokens; null where it is not known. */
+  readonly contextTokens: number | null;
+  readonly maxOutputTokens: number | null;
+  readonly capabilities: readonly Capability[];
+  /** Per million tokens; null where it is not known. */
+  readonly price: {
+    readonly input: number;
+    readonly output: number;
+    readonly cached: number | null;
+  } | null;
+}
+
 /** What an endpoint offers. All of it can change while calls run. */
 export interface EndpointSettings {
-  readonly models: readonly string[];
-  /** Calls at once, over all its models, from this process. */
+  readonly models: readonly ModelOffer[];
+  /** Calls at once, over all its models. */
   readonly places: number;
   /** Its part of the traffic beside other endpoints of the same model, for strategies that weigh. */
   readonly weight: number;
+  /** A backup is called only while no primary endpoint can serve the model. */
+  readonly group: 'primary' | 'backup';
+  /** Requests per minute; null for no limit. */
+  readonly rpm: number | null;
+  /** Tokens per minute; null for no limit. */
+  readonly tpm: number | null;
+}
+
+/** A model of which nothing but the name is known. */
+export function plainOffer(name: string): ModelOffer {
+  return {
+    ...{ name, upstream: name, contextTokens: null, maxOutputTokens: null },
+    ...{ capabilities: [], price: null },
+  };
 }
 
 /**

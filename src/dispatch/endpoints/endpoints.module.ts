@@ -1,6 +1,6 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { configuredEndpoints, DEMO_ENDPOINT_URL } from './configured-endpoints.js';
+import { configuredEndpoints, configuredSettings, DEMO_ENDPOINT_URL } from './configured-endpoints.js';
 import { EndpointRegistry } from './endpoint-registry.js';
 
 /**
@@ -12,8 +12,11 @@ import { EndpointRegistry } from './endpoint-registry.js';
     {
       provide: EndpointRegistry,
       inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
-      useFactory: (config: ServiceConfig, demoUrl: string | null) =>
-        new EndpointRegistry(configuredEndpoints(config, process.env, demoUrl), config.loadbalancer.strategy),
+      useFactory: (config: ServiceConfig, demoUrl: string | null) => {
+        const endpoints = configuredEndpoints(config, process.env, demoUrl);
+        const settings = configuredSettings(config);
+        return new EndpointRegistry(endpoints, config.loadbalancer.strategy, (name) => settings.get(name));
+      },
     },
   ],
   exports: [EndpointRegistry],

@@ -5,12 +5,14 @@ type Completed = MessageEventData['llmq.message.completed.v1'];
 export interface ModelCall {
   readonly messageId: string;
   readonly request: ModelRequest;
-  /** The model to ask for; the endpoint serves it. */
+  /** The model to ask for, by the endpoint's own name of it. */
   readonly model: string;
   readonly timeoutMs: number;
   /** Aborting frees the endpoint's place at once; the call then rejects with the signal's reason. */
   readonly signal: AbortSignal;
   readonly traceparent?: string;
+  /** Text of the answer that is there already: the endpoint is asked to go on behind it. */
+  readonly prefill?: string;
   /** Each piece of the answer as the endpoint sent it: an OpenAI `choices[0].delta` object. */
   readonly onDelta: (delta: Record<string, unknown>) => void;
 }
@@ -22,6 +24,8 @@ export interface ModelAnswer {
   /** The model that the endpoint says it used. */
   readonly model: string;
   readonly usage: Completed['usage'];
+  /** What else the endpoint said of its answer, by OpenAI's names: `system_fingerprint`, `citations`, ... */
+  readonly extra?: Readonly<Record<string, unknown>>;
   /** From the call to the first delta; null where no delta came. */
   readonly firstTokenMs: number | null;
 }
@@ -41,13 +45,50 @@ export interface ModelEndpoint {
   close(): Promise<void>;
 }
 
+/**
+ * Why an endpoint did not take a call. It says nothing about the request: later, or elsewhere, it may be taken.
+ * - `rate_limited`: too many calls or tokens for now.
+ * - `quota_exceeded`: what was paid for is used up.
+ * - `unavailable`: it is loading, overloaded or closed for a while.
+ * - `refused_connection`: nobody listens there.
+ */
+export type NotNowReason = 'rate_limited' | 'quota_exceeded' | 'unavailable' | 'refused_connection';
+
+/** An error in the endpoint's own words, as OpenAI's clients know them. */
+export interface RemoteError {
+  /** HTTP status, of the answer or told inside of it; null where there was none. */
+  readonly status: number | null;
+  readonly code: string | null;
+  readonly type: string | null;
+  readonly param: string | null;
+  readonly message: string;
+}
+
+export interface CallFailureDetails {
+  /** What the endpoint asked for by `Retry-After`, in milliseconds. */
+  readonly retryAfterMs?: number | null;
+  /** Null where the call was taken and failed, or was refused for good. */
+  readonly notNow?: NotNowReason | null;
+  /** The endpoint took the call and fell silent. */
+  readonly stalled?: boolean;
+  readonly remote?: RemoteError | null;
+}
+
 /** A call that failed, in terms that a verdict can be made of. */
 export class ModelCallError extends Error {
+  readonly retryAfterMs: number | null;
+  readonly notNow: NotNowReason | null;
+  readonly stalled: boolean;
+  readonly remote: RemoteError | null;
+
   constructor(
     readonly error: AttemptError,
-    /** What the endpoint asked for by `Retry-After`, in milliseconds. */
-    readonly retryAfterMs: number | null = null,
+    { retryAfterMs = null, notNow = null, stalled = false, remote = null }: CallFailureDetails = {},
   ) {
     super(error.message);
+    this.retryAfterMs = retryAfterMs;
+    this.notNow = notNow;
+    this.stalled = stalled;
+    this.remote = remote;
   }
 }

@@ -99,7 +99,7 @@ export class Attempts {
     const call: ModelCall = {
       messageId: event.subject,
       request: work.request,
-      model: lease.model,
+      model: lease.offer.upstream,
       timeoutMs: event.data.timeout_ms,
       signal: running.signal,
       ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),

@@ -63,7 +63,7 @@ export function summaryCalls(
     const lease = await registry.acquireNext(request.model, signal);
     if (lease.kind === 'unknown_model') throw new Error(`No endpoint serves ${request.model}.`);
     try {
-      const call = { messageId: sources.newId(), request, model: lease.model, timeoutMs, signal };
+      const call = { messageId: sources.newId(), request, model: lease.offer.upstream, timeoutMs, signal };
       const { answer, model, usage } = await lease.endpoint.call({ ...call, onDelta: () => {} });
       const text = answer.content?.trim() ?? '';
       if (text === '') throw new Error(`Model ${model} was asked for a summary and gave no text.`);

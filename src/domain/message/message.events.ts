@@ -16,13 +16,26 @@ export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
 /**
  * What the client asked of the model. `content` is the one-string form of REST, `messages` the chat form;
- * exactly one of the two is there. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
+ * exactly one of the two is there for a chat. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
  */
 export const modelRequestSchema = z.object({
   content: z.string().optional(),
   messages: z.array(chatMessageSchema).optional(),
   model: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
+  /** Absent for a chat. What else was asked is in `parameters` then: `prompt`, or `input`. */
+  kind: z.enum(['chat', 'completion', 'embeddings']).optional(),
+  /** Where the client wants it to be answered. */
+  routing: z
+    .object({
+      /** Models that take the wanted one's place, the first that can serve first. */
+      fallbacks: z.array(z.string()).optional(),
+      strategy: z.string().optional(),
+      /** Messages with the same key stay with one endpoint where that is possible. */
+      session: z.string().optional(),
+      failover: z.enum(['continue', 'restart', 'fail']).optional(),
+    })
+    .optional(),
 });
 export type ModelRequest = z.infer<typeof modelRequestSchema>;
 

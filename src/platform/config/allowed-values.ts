@@ -36,13 +36,28 @@ function text(json: JsonSchema): string {
 
 function list(schema: z.ZodType, json: JsonSchema): string {
   const item = itemOf(schema)!;
-  const what = isSection(item) ? `entries with ${Object.keys(fieldsOf(item)).join(', ')}` : 'texts';
+  const section = sectionIn(item);
+  const entries = section === null ? '' : `entries with ${Object.keys(fieldsOf(section)).join(', ')}`;
+  const what = section === null ? 'texts' : section === item ? entries : `texts or ${entries}`;
   return `a list of ${what}${(json.minItems ?? 0) > 0 ? ', at least one' : ''}`;
+}
+
+/** The section that an item is, or can be; null where it is none. */
+function sectionIn(item: z.ZodType): z.ZodType | null {
+  if (isSection(item)) return item;
+  if (!(item instanceof z.ZodUnion)) return null;
+  return (item.options as readonly z.ZodType[]).find(isSection) ?? null;
+}
+
+function map(schema: z.ZodRecord): string {
+  const value = bare(schema.valueType as z.ZodType);
+  return `a map from names to ${value instanceof z.ZodArray ? 'lists of texts' : 'texts'}`;
 }
 
 function allowedWithoutNull(schema: z.ZodType): string {
   const inner = bare(schema);
   if (isSection(inner)) return `a section with the keys ${Object.keys(fieldsOf(inner)).join(', ')}`;
+  if (inner instanceof z.ZodRecord) return map(inner);
   const json = z.toJSONSchema(inner) as JsonSchema;
   if (json.type === 'boolean') return 'true or false';
   if (json.type === 'array') return list(inner, json);

@@ -51,22 +51,81 @@ const laneLevel = (minShare: number) =>
     })
     .prefault({});
 
+/** As the providers name them; what a model can't do is no reason to refuse a request, but one to choose another model. */
+export const CAPABILITIES = [
+  'vision',
+  'tools',
+  'json',
+  'prefill',
+  'reasoning_input',
+  'system_anywhere',
+] as const;
+
+const price = z.number().min(0).max(1_000_000);
+
+const model = z.strictObject({
+  name: z.string().min(1).describe('the name that clients ask for'),
+  upstream: z.string().min(1).optional().describe("the endpoint's own name of it, where that differs"),
+  context_tokens: count.optional().describe('the longest request with its answer, in tokens'),
+  max_output_tokens: count.optional().describe('the longest answer, in tokens'),
+  capabilities: z.array(z.enum(CAPABILITIES)).default([]).describe('what the model can do'),
+  price: z
+    .strictObject({ input: price, output: price, cached: price.optional() })
+    .optional()
+    .describe('per million tokens'),
+});
+export type ModelConfig = z.infer<typeof model>;
+
+const models = z.array(z.union([z.string().min(1), model])).min(1);
+
+/** Requests per minute, and tokens. */
+const perMinute = count.nullable().default(null);
+
 const endpoint = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .describe('a name of your own, unique'),
   base_url: z.url({ protocol: /^https?$/ }).describe('the base URL as OpenAI SDKs use it, ending in /v1'),
-  models: z
-    .array(z.string().min(1))
-    .min(1)
-    .describe('the models that this endpoint serves; the first is its default'),
+  models: models.describe('the models that this endpoint serves; the first is its default'),
   api_key_env: z
     .string()
     .regex(/^[A-Z_][A-Z0-9_]*$/)
     .optional()
     .describe('the environment variable that holds the key'),
-  max_concurrency: count.default(8).describe('calls at once from one worker'),
+  max_concurrency: count.default(8).describe('calls at once, from all workers together'),
+  weight: z
+    .number()
+    .positive()
+    .max(1_000)
+    .default(1)
+    .describe('its part of the calls, for weighted strategies'),
+  group: z
+    .enum(['primary', 'backup'])
+    .default('primary')
+    .describe('a backup is called only while no primary endpoint can serve the model'),
+  rpm: perMinute.describe('requests per minute, from all workers together; null: no limit'),
+  tpm: perMinute.describe('tokens per minute, from all workers together; null: no limit'),
+  first_token_timeout_ms: milliseconds
+    .nullable()
+    .default(null)
+    .describe('time to begin its answer; null: loadbalancer.first_token_timeout_ms'),
+  idle_timeout_ms: milliseconds
+    .nullable()
+    .default(null)
+    .describe('longest silence inside an answer; null: loadbalancer.idle_timeout_ms'),
+  stream: z
+    .enum(['auto', 'never'])
+    .default('auto')
+    .describe('whether answers may be asked for as streams; never: whole answers only'),
+  include_usage: z
+    .enum(['auto', 'never'])
+    .default('auto')
+    .describe('whether streams are asked for the usage; never: the endpoint refuses stream_options'),
+  headers: z
+    .record(z.string().regex(/^[A-Za-z0-9-]+$/), z.string())
+    .default({})
+    .describe('headers that each call carries, by name'),
 });
 export type EndpointConfig = z.infer<typeof endpoint>;
 
@@ -90,6 +149,11 @@ const apiKey = z.strictObject({
     .describe('the key sees only this tenant'),
 });
 export type ApiKeyConfig = z.infer<typeof apiKey>;
+
+/** By model, the models that take its place, the first that can serve first. */
+const fallbacks = z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({});
+
+const hosts = z.array(z.string().min(1)).default([]);
 
 /**
  * Every key of `config.yaml`. The key's path in upper case with underscores is the environment variable that overrides
@@ -254,10 +318,47 @@ export const configSchema = z.strictObject({
         .enum(['least_busy', 'round_robin'])
         .default('least_busy')
         .describe('how to choose among the endpoints that have the model and a free place'),
+      affinity: z
+        .enum(['none', 'conversation', 'user'])
+        .default('none')
+        .describe('what stays with one endpoint while that is well and not overloaded'),
       connect_timeout_ms: milliseconds.default(10_000).describe('time to connect to an endpoint'),
       first_token_timeout_ms: milliseconds
         .default(120_000)
         .describe('time for an endpoint to begin its answer'),
+      idle_timeout_ms: milliseconds.default(30_000).describe('longest silence inside an answer'),
+      max_hops: z
+        .number()
+        .int()
+        .min(0)
+        .max(20)
+        .default(3)
+        .describe('how often one attempt may go on at another endpoint or model'),
+      failover: z
+        .enum(['continue', 'restart', 'fail'])
+        .default('continue')
+        .describe(
+          'what follows an answer that was cut: another endpoint goes on behind the text, begins again, or the attempt fails',
+        ),
+      fallbacks: fallbacks.describe('models to ask where no endpoint of a model can serve'),
+      context_window_fallbacks: fallbacks.describe('models to ask where a request is too long for a model'),
+      content_policy_fallbacks: fallbacks.describe('models to ask where a provider refuses the content'),
+    })
+    .prefault({}),
+  openai: z
+    .strictObject({
+      client_timeout: z
+        .enum(['ignore', 'deadline'])
+        .default('ignore')
+        .describe('whether the time-out that an SDK tells (x-stainless-timeout) becomes the deadline'),
+      on_disconnect: z
+        .enum(['continue', 'cancel'])
+        .default('continue')
+        .describe('what becomes of a message whose client has gone away'),
+      endpoint_errors: z
+        .enum(['show', 'hide'])
+        .default('show')
+        .describe("whether clients are told an endpoint's own words when it fails"),
     })
     .prefault({}),
   endpoints: z
@@ -358,6 +459,14 @@ export const configSchema = z.strictObject({
         .array(apiKey)
         .default([])
         .describe('the keys of callers; without any, the service listens on loopback only'),
+      egress: z
+        .strictObject({
+          allow: hosts.describe(
+            'hosts (*.example.com too) and networks (10.0.0.0/8) that may be called though they are private',
+          ),
+          deny: hosts.describe('hosts and networks that are never called'),
+        })
+        .prefault({}),
     })
     .prefault({}),
 });

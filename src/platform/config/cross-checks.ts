@@ -1,10 +1,16 @@
 import { isIPv4 } from 'node:net';
+import type { DeepReadonly, ModelConfig } from './config.schema.js';
 import { ROLES, type ServiceConfig } from './service-config.js';
 
 /** A problem stops the start; a warning does not. */
 export interface Findings {
   readonly problems: string[];
   readonly warnings: string[];
+}
+
+/** What clients call it, of an endpoint's list of models. */
+function modelName(model: string | DeepReadonly<ModelConfig>): string {
+  return typeof model === 'string' ? model : model.name;
 }
 
 type Check = (config: ServiceConfig, env: NodeJS.ProcessEnv) => string[];
@@ -120,7 +126,9 @@ const bufferHoldsAMessage: Check = ({ nats, queue }) =>
 
 const summariesFit: Check = ({ conversation: { max_context_tokens: most, summary }, endpoints }) => {
   if (summary.model === '') return [];
-  const served = endpoints.length === 0 || endpoints.some(({ models }) => models.includes(summary.model));
+  const served =
+    endpoints.length === 0 ||
+    endpoints.some(({ models }) => models.some((model) => modelName(model) === summary.model));
   return [
     ...(served
       ? []

@@ -20,7 +20,7 @@ function parseList(setting: Setting, text: string): unknown {
     return parse(text);
   } catch {
     throw new ConfigError([
-      `${setting.env} is neither JSON nor YAML (its value is not shown, it may hold secrets). Write it as a JSON list, or use the file named by LLMQ_CONFIG.`,
+      `${setting.env} is neither JSON nor YAML (its value is not shown, it may hold secrets). Write it as JSON, or use the file named by LLMQ_CONFIG.`,
     ]);
   }
 }
@@ -31,7 +31,7 @@ function parseList(setting: Setting, text: string): unknown {
  */
 function parseValue(setting: Setting, text: string): unknown {
   const type = bare(setting.schema);
-  if (type instanceof z.ZodArray) return parseList(setting, text);
+  if (type instanceof z.ZodArray || type instanceof z.ZodRecord) return parseList(setting, text);
   const trimmed = text.trim();
   if (trimmed === 'null' && setting.schema.safeParse(null).success) return null;
   if (type instanceof z.ZodNumber) return NUMBER.test(trimmed) ? Number(trimmed) : text;
@@ -43,7 +43,7 @@ function parseValue(setting: Setting, text: string): unknown {
  * The keys that the environment sets. An empty variable counts as not set: that is what container tools make of a
  * variable that they pass on without having it.
  *
- * @throws {ConfigError} for a list that is neither JSON nor YAML
+ * @throws {ConfigError} for a list or map that is neither JSON nor YAML
  */
 export function envOverrides(env: NodeJS.ProcessEnv): EnvOverride[] {
   return SETTINGS.flatMap((setting) => {

@@ -45,7 +45,7 @@ export function refusedWithStatus(
       retryable: isRetryableStatus(status),
       status,
     },
-    retryAfterMs(headers, nowMs),
+    { retryAfterMs: retryAfterMs(headers, nowMs) },
   );
 }
 
