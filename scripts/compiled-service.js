@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { toolEnvironment } from './child-environment.policy.js';
 import { runInForeground } from './child-process.js';
 import { say, secondsSince } from './progress.js';
 import { inProject } from './project.js';
@@ -62,6 +63,7 @@ async function compile(tool, args) {
   }
   const code = await runInForeground(process.execPath, [script, ...args], {
     cwd: inProject(),
+    env: toolEnvironment(process.env),
     stdio: ON_STDERR,
   });
   if (code !== 0) {

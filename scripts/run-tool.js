@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { toolEnvironment } from './child-environment.policy.js';
 
 /** The end of a tool's words is where the reason stands. */
 const LAST_CHARACTERS = 400;
 
 /**
- * Runs a program to its end, without a shell and without input.
+ * Runs a program to its end, without a shell, without input, and with what a tool needs of the environment.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -14,7 +15,12 @@ const LAST_CHARACTERS = 400;
  */
 export function runTool(command, args, { env, cwd, timeoutMs = 60_000 } = {}) {
   return new Promise((resolve, reject) => {
-    const options = { env: env ?? process.env, cwd, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
+    const options = {
+      env: toolEnvironment(env ?? process.env),
+      cwd,
+      timeout: timeoutMs,
+      maxBuffer: 64 * 1024 * 1024,
+    };
     const child = execFile(command, args, options, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
       reject(new Error(`\`${command} ${args[0] ?? ''}\` ${reasonOf(error, stderr, timeoutMs)}`));

@@ -30,6 +30,17 @@ describe('SingleThread', () => {
     expect(await Promise.all(['a', 'b', 'c'].map((word) => counting.run(word)))).toEqual(['a1', 'b2', 'c3']);
   });
 
+  it('has no key of the endpoints in its environment', async () => {
+    process.env['LLMQ_TEST_API_KEY'] = 'sk-of-a-provider';
+    try {
+      const asked = await threadOf('asked', 'export default (name) => process.env[name] ?? "none";');
+      expect(await asked.run('LLMQ_TEST_API_KEY')).toBe('none');
+      expect(await asked.run('PATH')).toBe(process.env['PATH']);
+    } finally {
+      delete process.env['LLMQ_TEST_API_KEY'];
+    }
+  });
+
   it('fails its tasks when it cannot be loaded', async () => {
     const broken = await threadOf('broken', 'throw new Error("no such luck");');
     await expect(broken.run('a')).rejects.toThrow('no such luck');

@@ -1,5 +1,6 @@
 import type { ResourceLimits, TransferListItem } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { threadEnvironment } from './thread-environment.js';
 
 export interface ThreadOptions {
   /** The module whose default export carries tasks out. */
@@ -29,6 +30,7 @@ export class SingleThread<Task, Result> {
       idleTimeout: Number.POSITIVE_INFINITY,
       resourceLimits,
       workerData,
+      env: threadEnvironment(),
     });
     this.pool.on('error', (error: Error) => {
       for (const fail of this.underWay) fail(error);

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type EmbeddedServers, startEmbeddedServers } from '../../src/platform/embedded/embedded-servers.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
-import { embeddedServerPid, endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
+import {
+  embeddedServerPid,
+  endEmbeddedServers,
+  processFamily,
+  runningServers,
+} from '../support/embedded-processes.js';
 import { eventually } from '../support/eventually.js';
 import { reapWithThisProcess } from '../support/reaper.js';
 import {
@@ -17,6 +22,8 @@ import {
 } from '../support/server-clients.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
+
+const PROVIDER_KEY = 'sk-of-a-provider-0123456789';
 
 const SIGKILL = [{ signal: 'SIGKILL', waitMs: 30_000 }] as const;
 
@@ -32,6 +39,7 @@ describe('the embedded servers', () => {
 
   beforeAll(async () => {
     dataDir = await makeTempDir();
+    process.env['LLMQ_TEST_PROVIDER_API_KEY'] = PROVIDER_KEY;
     release = reapWithThisProcess({ dataDir, removeDataDir: true });
     servers = await start(dataDir);
   });
@@ -39,6 +47,7 @@ describe('the embedded servers', () => {
     await servers?.stop();
     await endEmbeddedServers(dataDir);
     await removeTempDir(dataDir);
+    delete process.env['LLMQ_TEST_PROVIDER_API_KEY'];
     release?.();
   });
 
@@ -80,6 +89,22 @@ describe('the embedded servers', () => {
     }
     expect((await stat(join(dataDir, 'postgres'))).mode & 0o077).toBe(0);
   });
+
+  (process.platform === 'linux' ? it : it.skip)(
+    'find no key of the service in their environment',
+    async () => {
+      await queryPostgres(servers.databaseUrl, 'SELECT 1');
+      const pids = [await embeddedServerPid(dataDir, 'nats'), await embeddedServerPid(dataDir, 'postgres')];
+      const family = (await Promise.all(pids.map((pid) => processFamily(pid as number)))).flat();
+      // NATS, the postmaster and its writers.
+      expect(family.length).toBeGreaterThan(4);
+      for (const pid of family) {
+        const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+        expect(environment).not.toContain(PROVIDER_KEY);
+      }
+      expect(await readFile(`/proc/${pids[1]}/environ`, 'latin1')).toContain('LC_ALL=C');
+    },
+  );
 
   (process.getuid?.() === 0 ? it : it.skip)('run PostgreSQL as another user than root', async () => {
     const pid = await embeddedServerPid(dataDir, 'postgres');

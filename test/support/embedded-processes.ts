@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { dataFolderAt } from '../../src/platform/embedded/data-folder.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
 import { recordedPid, type ServerName } from '../../src/platform/embedded/server-record.js';
@@ -22,4 +23,18 @@ export async function endEmbeddedServers(dataDir: string): Promise<void> {
     const pid = await embeddedServerPid(dataDir, server);
     if (pid !== null) await endProcess(pid, [{ signal: 'SIGKILL', waitMs: 30_000 }]);
   }
+}
+
+/** A process and all that came from it, on Linux. */
+export async function processFamily(pid: number): Promise<number[]> {
+  const all = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const parents = new Map<number, number>();
+  for (const each of all) {
+    const stat = await readFile(`/proc/${each}/stat`, 'utf8').catch(() => '');
+    parents.set(each, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const family = [pid];
+  // Children are pushed behind what is still to be visited.
+  for (const member of family) for (const each of all) if (parents.get(each) === member) family.push(each);
+  return family;
 }

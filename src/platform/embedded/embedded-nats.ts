@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { programEnvironment } from './child-program.js';
 import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
@@ -96,7 +97,7 @@ function natsProgram(
     async launch() {
       const settings = { port, login, storeDir: folder.nats, pidFile: natsPidFile(folder), syncAlways };
       await writePrivateFile(configPath, natsServerConfig(settings));
-      return { command: binary, args: ['--config', configPath], cwd: folder.nats };
+      return { command: binary, args: ['--config', configPath], cwd: folder.nats, env: programEnvironment() };
     },
   };
 }

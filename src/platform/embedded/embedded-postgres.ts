@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { programEnvironment, runProgram } from './child-program.js';
 import type { Login } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
@@ -130,7 +129,7 @@ function postgresProgram(
       await write('postgresql.conf', postgresConfig(port, settings));
       await write('pg_hba.conf', postgresAccessRules(login.user));
       const { dataDir, ...access } = await clusterAccess(cluster);
-      const env = { ...process.env, LC_ALL: 'C', PGDATA: dataDir };
+      const env = programEnvironment({ LC_ALL: 'C', PGDATA: dataDir });
       return { command: cluster.binaries.postgres, args: ['-D', dataDir], env, ...access };
     },
     // Windows has no signals: there kill() is SIGKILL, and pg_ctl knows PostgreSQL's own way to be asked.
@@ -139,7 +138,7 @@ function postgresProgram(
 }
 
 async function pgCtlStop({ binaries, dir }: PostgresCluster): Promise<void> {
-  await promisify(execFile)(binaries.pgCtl, ['stop', '-D', dir, '-m', 'fast', '-w', '-t', '30']);
+  await runProgram(binaries.pgCtl, ['stop', '-D', dir, '-m', 'fast', '-w', '-t', '30']);
 }
 
 /** Resolves when the server on this loopback port takes the login and runs a query; rejects otherwise. */

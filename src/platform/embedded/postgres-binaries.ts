@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import { z } from 'zod';
+import { runProgram } from './child-program.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import { sharedCopyOf } from './postgres-shared-copy.js';
 import type { FileOwner } from './private-file.js';
@@ -89,7 +88,7 @@ async function makeExecutable(path: string): Promise<void> {
 async function canRun(program: string, { uid, gid }: FileOwner): Promise<boolean> {
   try {
     await access(program, constants.X_OK);
-    await promisify(execFile)(program, ['--version'], { uid, gid, cwd: '/' });
+    await runProgram(program, ['--version'], { uid, gid, cwd: '/' });
     return true;
   } catch {
     return false;

@@ -1,8 +1,8 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { programEnvironment, runProgram } from './child-program.js';
 import type { Login } from './credentials.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
@@ -46,7 +46,7 @@ export async function clusterAccess({ dir, runAs }: PostgresCluster): Promise<Cl
 
 async function canEnter(dir: string, { uid, gid }: FileOwner): Promise<boolean> {
   try {
-    await promisify(execFile)('/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir], { uid, gid, cwd: '/' });
+    await runProgram('/bin/sh', ['-c', 'cd -- "$1"', 'sh', dir], { uid, gid, cwd: '/' });
     return true;
   } catch {
     return false;
@@ -77,7 +77,7 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
   if (cluster.runAs !== null) await chown(draft.dir, cluster.runAs.uid, cluster.runAs.gid);
   const access = await clusterAccess(draft);
   // The builtin provider sorts and folds Unicode alike on every system, whatever locales are installed.
-  await runProgram(cluster.binaries.initdb, access, [
+  await runWithInput(cluster.binaries.initdb, access, [
     ...['--pgdata', access.dataDir, '--username', 'postgres', '--encoding', 'UTF8', '--locale', 'C'],
     ...['--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
     ...['--auth-local', 'reject', '--auth-host', 'scram-sha-256', ...(sync ? [] : ['--no-sync'])],
@@ -115,10 +115,10 @@ export async function ensurePassword(cluster: PostgresCluster, login: Login): Pr
 async function runSql(cluster: PostgresCluster, statements: readonly string[]): Promise<void> {
   const access = await clusterAccess(cluster);
   const args = ['--single', '-D', access.dataDir, '-c', 'exit_on_error=on', 'postgres'];
-  await runProgram(cluster.binaries.postgres, access, args, `${statements.join('\n')}\n`);
+  await runWithInput(cluster.binaries.postgres, access, args, `${statements.join('\n')}\n`);
 }
 
-async function runProgram(
+async function runWithInput(
   program: string,
   { uid, gid, cwd }: ClusterAccess,
   args: readonly string[],
@@ -126,7 +126,7 @@ async function runProgram(
 ): Promise<void> {
   const child = spawn(program, args, {
     ...{ uid, gid, cwd },
-    env: { ...process.env, LC_ALL: 'C' },
+    env: programEnvironment({ LC_ALL: 'C' }),
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { runProgram } from './child-program.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { FileOwner } from './private-file.js';
 
-const run = promisify(execFile);
 const OWN_USER = 'llmq-postgres';
 
 /** Debian and most others; macOS; ours. */
@@ -35,7 +33,7 @@ export async function postgresSystemUser(clusterDir: string): Promise<FileOwner 
 
 async function lookUp(name: string): Promise<FileOwner | null> {
   try {
-    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+    const [uid, gid] = await Promise.all([runProgram('id', ['-u', name]), runProgram('id', ['-g', name])]);
     return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
   } catch {
     return null;
@@ -46,7 +44,7 @@ async function createUser(): Promise<FileOwner> {
   const failures: string[] = [];
   for (const [command, ...args] of WAYS_TO_CREATE) {
     try {
-      await run(command, args);
+      await runProgram(command, args);
       const user = await lookUp(OWN_USER);
       if (user !== null) return user;
     } catch (error) {

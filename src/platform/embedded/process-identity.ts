@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { runProgram } from './child-program.js';
 
 /** True when a process with this id exists, whoever's it is. */
 export function processExists(pid: number): boolean {
@@ -45,8 +42,8 @@ async function linuxIdentity(pid: number): Promise<string | null> {
 
 async function posixIdentity(pid: number): Promise<string | null> {
   try {
-    const { stdout } = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
-      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+    const { stdout } = await runProgram('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+      env: { LC_ALL: 'C', TZ: 'UTC' },
     });
     const [state, ...startedAt] = stdout.trim().split(/\s+/);
     return state === undefined || state.startsWith('Z') ? null : startedAt.join(' ');
@@ -58,9 +55,13 @@ async function posixIdentity(pid: number): Promise<string | null> {
 async function windowsIdentity(pid: number): Promise<string | null> {
   try {
     const command = `(Get-Process -Id ${pid}).StartTime.ToFileTimeUtc()`;
-    const { stdout } = await run('powershell.exe', ['-NoProfile', '-NonInteractive', '-Command', command], {
-      windowsHide: true,
-    });
+    const { stdout } = await runProgram(
+      'powershell.exe',
+      ['-NoProfile', '-NonInteractive', '-Command', command],
+      {
+        windowsHide: true,
+      },
+    );
     return stdout.trim() || null;
   } catch {
     return null;

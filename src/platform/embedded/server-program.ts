@@ -7,7 +7,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
-  readonly env?: NodeJS.ProcessEnv;
+  /** All of it: without, the program would get the service's own, with the keys of the endpoints. */
+  readonly env: NodeJS.ProcessEnv;
   /** Another user to run as; only root may ask for one. */
   readonly uid?: number;
   readonly gid?: number;

@@ -6,6 +6,7 @@ import { assertNever } from '../../domain/assert-never.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { THREAD_LIMITS } from '../../platform/heap.js';
+import { threadEnvironment } from '../../platform/thread-environment.js';
 import { threadFile } from '../../platform/thread-file.js';
 import type { ReadDemand } from './batching-delay.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
@@ -95,7 +96,11 @@ export class ThreadedProjector implements ProcessProjector {
   private async untilThreadEnds(): Promise<Error> {
     const { config, logger } = this.parts;
     const workerData: ThreadStart = { config, logLevel: logger.level };
-    const thread = new Worker(THREAD, { workerData, resourceLimits: THREAD_LIMITS });
+    const thread = new Worker(THREAD, {
+      workerData,
+      resourceLimits: THREAD_LIMITS,
+      env: threadEnvironment(),
+    });
     this.thread = thread;
     let failure = new Error('it ended without an error');
     thread.on('error', (error) => {
