@@ -1,5 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { type ChoiceStrategy, chooseEndpoint } from './choice/choose-endpoint.policy.js';
+import type { ChoiceStrategy } from '../../domain/choice-strategies.policy.js';
+import { chooseEndpoint } from './choice/choose-endpoint.policy.js';
+import { freePlacesOf } from './choice/eligible.policy.js';
+import { type Candidate, type ChoiceState, NOTHING_CHOSEN } from './choice/strategy.policy.js';
 import {
   changed,
   type EndpointChange,
@@ -94,8 +97,7 @@ interface Deployments {
   readonly all: readonly Deployment[];
   /** Those that are not drained. */
   readonly active: readonly Deployment[];
-  /** For the choice; rises with each. */
-  turn: number;
+  choice: ChoiceState;
 }
 
 interface Waiter {
@@ -175,11 +177,8 @@ export class EndpointRegistry {
 
   /** Calls of the model that may begin now. */
   freePlaces(model: string): number {
-    let free = 0;
-    for (const { entry } of this.deployments.get(model)?.active ?? []) {
-      free += Math.max(0, entry.state.places - entry.state.taken);
-    }
-    return free;
+    const active = this.deployments.get(model)?.active ?? [];
+    return freePlacesOf(active.map(({ entry }) => candidateOf(entry.state)));
   }
 
   /** True when the model is served, and no place is free for it. */
@@ -193,22 +192,20 @@ export class EndpointRegistry {
   }
 
   /** Takes a place at an endpoint that serves the model (null: the default model). Never waits. */
-  acquire(model: string | null, { exclude, strategy }: PlaceWish = {}): Acquired {
+  acquire(model: string | null, { exclude, strategy, session }: PlaceWish = {}): Acquired {
     const wanted = model ?? this.firstModel;
     const deployments = this.deployments.get(wanted);
     if (deployments === undefined) return UNKNOWN_MODEL;
-    const usable =
-      exclude === undefined
-        ? deployments.active
-        : deployments.active.filter(({ entry }) => !exclude.has(entry.state.name));
-    const candidates = usable.map(({ entry }) => entry.state);
-    const choice = chooseEndpoint(strategy ?? this.strategy, candidates, deployments.turn);
+    const { active, choice: before } = deployments;
+    const candidates = active.map(({ entry: { state } }) => candidateOf(state, exclude));
+    const by = strategy ?? this.strategy;
+    const choice = chooseEndpoint(by, candidates, before, Math.random, session ?? null);
     if (choice === null) {
       if (exclude === undefined) this.inVain.add(wanted);
       return BUSY;
     }
-    deployments.turn += 1;
-    return this.lease(usable[choice.index]!, choice.reason);
+    deployments.choice = choice.state;
+    return this.lease(active[choice.index]!, choice.reason);
   }
 
   /**
@@ -319,7 +316,8 @@ export class EndpointRegistry {
     this.deployments = new Map(
       [...serving].map(([model, all]) => {
         const active = all.filter(({ entry }) => entry.state.phase === 'active');
-        return [model, { all, active, turn: before.get(model)?.turn ?? 0 }];
+        const turn = before.get(model)?.choice.turn ?? 0;
+        return [model, { all, active, choice: { ...NOTHING_CHOSEN, turn } }];
       }),
     );
     // Without any endpoint the last default stays: messages without a model must still be named one.
@@ -362,6 +360,14 @@ export class EndpointRegistry {
     this.entries.delete(state.name);
     for (const tell of onGone) tell();
   }
+}
+
+function candidateOf(
+  { name, taken, places, weight, group }: EndpointState,
+  exclude?: ReadonlySet<string>,
+): Candidate {
+  const healthy = exclude === undefined || !exclude.has(name);
+  return { name, taken, places, weight, group, firstTokenEwmaMs: null, share: 1, healthy };
 }
 
 /** There is nothing to send messages to. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 
 const port = z.number().int().min(0).max(65_535);
 // The longest that Node's timers wait; a longer one would fire at once.
@@ -315,13 +316,17 @@ export const configSchema = z.strictObject({
   loadbalancer: z
     .strictObject({
       strategy: z
-        .enum(['least_busy', 'round_robin'])
-        .default('least_busy')
-        .describe('how to choose among the endpoints that have the model and a free place'),
+        .enum(CHOICE_STRATEGIES)
+        .default('least_connections')
+        .describe(
+          'how to choose among the endpoints that have the model and a free place; least_busy is least_connections',
+        ),
       affinity: z
         .enum(['none', 'conversation', 'user'])
         .default('none')
-        .describe('what stays with one endpoint while that is well and not overloaded'),
+        .describe(
+          'what stays with one endpoint, whatever the strategy, while that is healthy and not above 1.25 times the mean load',
+        ),
       connect_timeout_ms: milliseconds.default(10_000).describe('time to connect to an endpoint'),
       first_token_timeout_ms: milliseconds
         .default(120_000)

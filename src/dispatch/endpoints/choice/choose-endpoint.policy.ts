@@ -1,41 +1,72 @@
-import { leastBusy } from './least-busy.policy.js';
+import type { ChoiceStrategy } from '../../../domain/choice-strategies.policy.js';
+import { adaptiveLoad } from './adaptive-load.policy.js';
+import { serving } from './eligible.policy.js';
+import { leastConnections } from './least-connections.policy.js';
 import { roundRobin } from './round-robin.policy.js';
-import { type Candidate, type Choice, placesTaken, type Strategy } from './strategy.policy.js';
-
-export const CHOICE_STRATEGIES = ['least_busy', 'round_robin'] as const;
-export type ChoiceStrategy = (typeof CHOICE_STRATEGIES)[number];
+import { sessionHome, sessionTakesPart } from './session-affinity.policy.js';
+import {
+  type Candidate,
+  type ChoiceState,
+  type Pick,
+  placesTaken,
+  type Random,
+  type Strategy,
+} from './strategy.policy.js';
+import { weightedRandom } from './weighted-random.policy.js';
+import { weightedRoundRobin } from './weighted-round-robin.policy.js';
 
 const STRATEGIES: Readonly<Record<ChoiceStrategy, Strategy>> = {
-  least_busy: leastBusy,
   round_robin: roundRobin,
+  weighted_round_robin: weightedRoundRobin,
+  weighted_random: weightedRandom,
+  least_connections: leastConnections,
+  adaptive_load: adaptiveLoad,
+  least_busy: leastConnections,
 };
 
+export interface Choice {
+  /** Index into the candidates. */
+  readonly index: number;
+  /** Why this one, in words for people who read the log. */
+  readonly reason: string;
+  /** For the next choice among the same candidates. */
+  readonly state: ChoiceState;
+}
+
 /**
- * Chooses among the deployments of a model by the configured strategy; null when each has all its places taken.
+ * Chooses among the deployments of a model; null when none can take the call now.
  *
- * @param turn rises by one with each choice for the same candidates
+ * @param candidates all deployments of the model, those that can't take the call too: the state goes by their order
+ * @param state what the choice before gave; `NOTHING_CHOSEN` at first, and when the list has changed
+ * @param session what is to stay at one endpoint, whatever the strategy; null for a call that may go anywhere
  */
 export function chooseEndpoint(
   strategy: ChoiceStrategy,
   candidates: readonly Candidate[],
-  turn: number,
+  state: ChoiceState,
+  random: Random,
+  session: string | null = null,
 ): Choice | null {
-  const free: number[] = [];
-  for (let offset = 0; offset < candidates.length; offset += 1) {
-    const index = (turn + offset) % candidates.length;
-    if (candidates[index]!.taken < candidates[index]!.places) free.push(index);
-  }
-  const first = free[0];
-  if (first === undefined) return null;
-  if (candidates.length === 1) {
-    return { index: first, reason: `it is the only endpoint (${placesTaken(candidates[first]!)})` };
-  }
-  if (free.length === 1) {
-    return { index: first, reason: `only one of ${candidates.length} with a free place` };
-  }
-  const chosen = STRATEGIES[strategy](
-    free.map((index) => candidates[index]!),
-    candidates.length,
+  const among = serving(candidates, (candidate) =>
+    session === null ? random() < candidate.share : sessionTakesPart(session, candidate),
   );
-  return { index: free[chosen.index]!, reason: chosen.reason };
+  if (among.free.length === 0) return null;
+  const strategic = () => STRATEGIES[strategy](candidates, among.free, state, random);
+  const sticky = () => (session === null ? null : sessionHome(session, candidates, among));
+  const pick = onlyOne(candidates, among.free) ?? sticky() ?? strategic();
+  return {
+    index: pick.index,
+    reason: pick.reason,
+    state: { turn: state.turn + 1, credits: pick.credits ?? state.credits },
+  };
+}
+
+function onlyOne(candidates: readonly Candidate[], free: readonly number[]): Pick | null {
+  const [index] = free;
+  if (free.length !== 1 || index === undefined) return null;
+  const candidate = candidates[index]!;
+  if (candidates.length === 1)
+    return { index, reason: `it is the only endpoint (${placesTaken(candidate)})` };
+  if (candidate.group === 'backup') return { index, reason: 'a backup, since no primary can serve' };
+  return { index, reason: `only one of ${candidates.length} that can serve now` };
 }

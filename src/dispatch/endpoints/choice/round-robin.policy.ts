@@ -1,4 +1,7 @@
-import type { Strategy } from './strategy.policy.js';
+import { smoothTurns } from './weighted-round-robin.policy.js';
 
 /** The next in turn that has a free place. */
-export const roundRobin: Strategy = (_free, of) => ({ index: 0, reason: `next in turn of ${of}` });
+export const roundRobin = smoothTurns(
+  () => 1,
+  (of) => `next in turn of ${of}`,
+);
