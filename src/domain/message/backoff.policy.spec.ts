@@ -17,6 +17,28 @@ describe('backoffDelayMs', () => {
     expect(backoffDelayMs(9, backoff, 0)).toBe(500);
   });
 
+  it('does not clump: each delay between the floor and the ceiling is as likely as any other', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 200, max: 50_000 }), (attempt, base) => {
+        const settings = { baseDelayMs: base, maxDelayMs: 60_000 };
+        const delay = (random: number) => backoffDelayMs(attempt, settings, random);
+        const draws = Array.from({ length: 1_000 }, (_, draw) => delay((draw + 0.5) / 1_000));
+        const [floor, ceiling] = [delay(0), delay(1)];
+        const tenths = new Array<number>(10).fill(0);
+        for (const drawn of draws) {
+          tenths[Math.min(9, Math.floor(((drawn - floor) / (ceiling - floor)) * 10))]! += 1;
+        }
+        // Whole milliseconds put some draws into the next tenth.
+        for (const count of tenths) expect(Math.abs(count - 100)).toBeLessThanOrEqual(25);
+      }),
+    );
+  });
+
+  it('gives messages that failed together different delays', () => {
+    const draws = Array.from({ length: 37 }, (_, draw) => backoffDelayMs(1, backoff, (draw + 0.5) / 37));
+    expect(new Set(draws).size).toBe(37);
+  });
+
   it('stays between half the base and the ceiling, and is a whole number', () => {
     const settings = fc.record({
       baseDelayMs: fc.integer({ min: 1, max: 100_000 }),
@@ -27,7 +49,7 @@ describe('backoffDelayMs', () => {
         const delay = backoffDelayMs(attempt, some, random);
         const ceiling = Math.min(some.maxDelayMs, some.baseDelayMs * 2 ** (attempt - 1));
         expect(Number.isSafeInteger(delay)).toBe(true);
-        expect(delay).toBeGreaterThanOrEqual(Math.floor(Math.min(some.baseDelayMs / 2, ceiling)));
+        expect(delay).toBeGreaterThanOrEqual(Math.floor(Math.min(some.baseDelayMs, ceiling) / 2));
         expect(delay).toBeLessThanOrEqual(Math.ceil(ceiling));
       }),
     );

@@ -25,8 +25,9 @@ export function backoffOf(choice: BackoffChoice | null | undefined, service: Bac
 /**
  * The delay after a failed attempt, in milliseconds, never above the longest.
  *
- * Exponential with full jitter: uniform between 0 and min(max, base * 2^(attempt-1)), but never under half the base, so
- * that a failing endpoint is not called again at once.
+ * Exponential with jitter: uniform between half the base and min(max, base * 2^(attempt-1)). The floor keeps a failing
+ * endpoint from being called again at once; delays are spread above it and never rounded up to it, since messages that
+ * failed together would come back together there.
  * Source: M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
  *
  * @param attempt the attempt that failed, from 1
@@ -39,5 +40,6 @@ export function backoffDelayMs(attempt: number, backoff: Backoff, random: number
     return Math.min(maxDelayMs, Math.round(delay));
   }
   const ceiling = Math.min(maxDelayMs, baseDelayMs * 2 ** (attempt - 1));
-  return Math.round(Math.max(Math.min(baseDelayMs / 2, ceiling), random * ceiling));
+  const floor = Math.min(baseDelayMs / 2, ceiling / 2);
+  return Math.round(floor + random * (ceiling - floor));
 }

@@ -24,18 +24,18 @@ const failed: FailedAttempt = {
 
 describe('fail', () => {
   it('says in one append what failed and when it is tried again', () => {
-    const [attemptFailed, next] = fail(context, failed, backoff, 0.999);
+    const [attemptFailed, next] = fail(context, failed, backoff, 0.5);
     expect(attemptFailed.data).toEqual({
       attempt: 1,
       delivery: 1,
       endpoint: 'e',
       error,
       chunks_delivered: 7,
-      next_retry_at: '2026-01-01T00:00:00.999Z',
+      next_retry_at: '2026-01-01T00:00:00.750Z',
     });
     expect(next).toMatchObject({
       type: 'llmq.message.scheduled.v1',
-      data: { due_at: '2026-01-01T00:00:00.999Z', reason: 'retry', attempt: 2 },
+      data: { due_at: '2026-01-01T00:00:00.750Z', reason: 'retry', attempt: 2 },
     });
     for (const event of [attemptFailed, next]) {
       expect(event).toMatchObject({ subject: 'm1', tenant: 't1', lane: 'low', time: NOW, traceparent: 'tp' });
@@ -45,6 +45,11 @@ describe('fail', () => {
   it('waits at least as long as the endpoint asked', () => {
     const [attemptFailed] = fail(context, { ...failed, retryAfterMs: 30_000 }, backoff, 0);
     expect(attemptFailed.data.next_retry_at).toBe('2026-01-01T00:00:30.000Z');
+  });
+
+  it('spreads messages that were told to wait equally long', () => {
+    const [attemptFailed] = fail(context, { ...failed, retryAfterMs: 30_000 }, backoff, 0.5);
+    expect(attemptFailed.data.next_retry_at).toBe('2026-01-01T00:00:31.500Z');
   });
 
   it('dead-letters what trying again can not help', () => {

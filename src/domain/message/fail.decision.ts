@@ -10,6 +10,9 @@ import {
   messageEvent,
 } from './message.events.js';
 
+/** Retries wait up to this much longer than the endpoint asked. */
+const RETRY_AFTER_SPREAD = 0.1;
+
 export interface FailedAttempt {
   readonly attempt: number;
   readonly delivery: number;
@@ -61,7 +64,9 @@ function deadLetter(context: EventContext, { attempt, error }: FailedAttempt): M
 }
 
 function nextAttemptAt(now: string, failed: FailedAttempt, backoff: Backoff, random: number): string {
-  const delayMs = Math.max(backoffDelayMs(failed.attempt, backoff, random), failed.retryAfterMs ?? 0);
+  // Not before the time that the endpoint told, and not all that it told so at once.
+  const toldMs = Math.round((failed.retryAfterMs ?? 0) * (1 + RETRY_AFTER_SPREAD * random));
+  const delayMs = Math.max(backoffDelayMs(failed.attempt, backoff, random), toldMs);
   return new Date(Date.parse(now) + delayMs).toISOString();
 }
 
