@@ -64,6 +64,8 @@ export const attemptErrorSchema = z.object({
   message: z.string(),
   retryable: z.boolean(),
   status: z.number().int().nullable(),
+  /** What the endpoint asked to wait before the next request (`Retry-After`). */
+  retry_after_ms: z.number().nonnegative().nullish(),
 });
 export type AttemptError = z.infer<typeof attemptErrorSchema>;
 
@@ -89,6 +91,28 @@ export const backoffSchema = z.object({
 export type BackoffChoice = z.infer<typeof backoffSchema>;
 
 export const SOURCES = ['rest', 'openai', 'websocket', 'nats'] as const;
+
+/** Why an endpoint did not take a call now. It says nothing against the message, nor against the endpoint's answers. */
+export const NOT_NOW_REASONS = [
+  'rate_limited',
+  'quota_exceeded',
+  'unavailable',
+  'refused_connection',
+] as const;
+export type NotNowReason = (typeof NOT_NOW_REASONS)[number];
+
+/** A model at an endpoint. */
+const deploymentSchema = z.object({ endpoint: z.string(), model: z.string() });
+
+/**
+ * How a call goes on elsewhere.
+ * - `again`: at another endpoint of the same model, before the first piece.
+ * - `fallback`: with another model, before the first piece.
+ * - `continue`: behind the text that was delivered, which the endpoint is given.
+ * - `restart`: from the beginning; what was delivered already is not sent twice.
+ */
+export const REROUTE_MODES = ['again', 'fallback', 'continue', 'restart'] as const;
+export type RerouteMode = (typeof REROUTE_MODES)[number];
 
 /**
  * The data of every event of a message's life, by CloudEvents type. Times are ISO 8601 in UTC, durations milliseconds.
@@ -172,6 +196,28 @@ export const messageEventSchemas = {
     chunks_delivered: z.number().int().nonnegative(),
     next_retry_at: isoTime.nullable(),
   }),
+  /** The endpoint did not take the call: no attempt is counted, and the message waits in its lane again. */
+  'llmq.message.deferred.v1': z.object({
+    attempt: attemptNumber,
+    delivery: z.number().int().positive(),
+    endpoint: z.string(),
+    model: z.string(),
+    reason: z.enum(NOT_NOW_REASONS),
+    status: z.number().int().nullable(),
+    message: z.string(),
+    /** What the endpoint asked to wait. */
+    retry_after_ms: milliseconds.nullable(),
+  }),
+  /** Within one attempt, the call moved to another deployment. */
+  'llmq.message.rerouted.v1': z.object({
+    attempt: attemptNumber,
+    delivery: z.number().int().positive(),
+    from: deploymentSchema.extend({ error: attemptErrorSchema }),
+    to: deploymentSchema,
+    mode: z.enum(REROUTE_MODES),
+    /** Of the answer's text, in UTF-16 units: what listeners had, and from where on the new call adds to it. */
+    delivered_characters: z.number().int().nonnegative(),
+  }),
   'llmq.message.completed.v1': z.object({
     attempt: attemptNumber,
     delivery: z.number().int().positive(),
@@ -194,7 +240,8 @@ export const messageEventSchemas = {
   /** Taken off the list of dead letters for good, unless it is requeued all the same. It changes nothing else. */
   'llmq.message.dead-letter-discarded.v1': z.object({ by: z.string(), reason: z.string() }),
   'llmq.message.cancelled.v1': z.object({ by: z.string(), reason: z.string() }),
-  'llmq.message.expired.v1': z.object({ reason: z.string() }),
+  /** `error` is why no endpoint took it until then, where one was asked. */
+  'llmq.message.expired.v1': z.object({ reason: z.string(), error: attemptErrorSchema.nullish() }),
 } as const;
 
 export type MessageEventType = keyof typeof messageEventSchemas;
@@ -227,6 +274,8 @@ export type MessagePrioritized = MessageEventOf<'llmq.message.prioritized.v1'>;
 export type MessageScheduled = MessageEventOf<'llmq.message.scheduled.v1'>;
 export type MessageDispatched = MessageEventOf<'llmq.message.dispatched.v1'>;
 export type MessageAttemptFailed = MessageEventOf<'llmq.message.attempt-failed.v1'>;
+export type MessageDeferred = MessageEventOf<'llmq.message.deferred.v1'>;
+export type MessageRerouted = MessageEventOf<'llmq.message.rerouted.v1'>;
 export type MessageCompleted = MessageEventOf<'llmq.message.completed.v1'>;
 export type MessageDeadLettered = MessageEventOf<'llmq.message.dead-lettered.v1'>;
 export type MessageCancelled = MessageEventOf<'llmq.message.cancelled.v1'>;

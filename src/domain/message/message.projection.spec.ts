@@ -92,6 +92,21 @@ describe('project', () => {
     expect([...rows.results.values()]).toMatchObject([{ sequence: 4, answer: { content: 'new' } }]);
   });
 
+  it('ends a call that was not taken, with the reason', () => {
+    const deferred = messageEvent(context(ID, 2), 'llmq.message.deferred.v1', {
+      ...{ attempt: 1, delivery: 1, endpoint: 'demo', model: 'small', reason: 'unavailable', status: 503 },
+      ...{ message: 'Loading model', retry_after_ms: null },
+    });
+    const rows = fold(received(), dispatched(), deferred);
+    expect([...rows.attempts.values()]).toMatchObject([
+      {
+        ...{ start: { sequence: 2 }, sequence: 3 },
+        end: { outcome: 'deferred', error: { code: 'unavailable', message: 'Loading model', status: 503 } },
+      },
+    ]);
+    expect(rows.messages.get(ID)).toMatchObject({ status: 'pending', attempts: 0 });
+  });
+
   it('joins the start and the end of a call', () => {
     const [attempt] = fold(received(), dispatched(), failed()).attempts.values();
     expect(attempt).toMatchObject({

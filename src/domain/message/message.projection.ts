@@ -3,12 +3,13 @@ import type {
   AttemptError,
   MessageAttemptFailed,
   MessageCompleted,
+  MessageDeferred,
   MessageDispatched,
   MessageEvent,
   MessageReceived,
   Usage,
 } from './message.events.js';
-import { evolve, type MessageState } from './message.state.js';
+import { errorOfDeferral, evolve, type MessageState } from './message.state.js';
 
 /** An event and its position in the log. */
 export interface SequencedEvent {
@@ -66,7 +67,7 @@ export interface AttemptStart {
 
 /** How a call ended, whether or not it was the one that counted. */
 export interface AttemptEnd {
-  readonly outcome: 'completed' | 'failed';
+  readonly outcome: 'completed' | 'failed' | 'deferred';
   /** Null when the attempt failed before an endpoint was chosen. */
   readonly endpoint: string | null;
   readonly error: AttemptError | null;
@@ -208,6 +209,8 @@ function attemptRow(event: MessageEvent, sequence: number): AttemptRow | null {
       return rowOf(event.subject, event.data, sequence, startOf(event, sequence), null);
     case 'llmq.message.attempt-failed.v1':
       return rowOf(event.subject, event.data, sequence, null, failureOf(event));
+    case 'llmq.message.deferred.v1':
+      return rowOf(event.subject, event.data, sequence, null, deferralOf(event));
     case 'llmq.message.completed.v1':
       return rowOf(event.subject, event.data, sequence, null, successOf(event));
     default:
@@ -244,6 +247,17 @@ function failureOf({ data, time }: MessageAttemptFailed): AttemptEnd {
     error: data.error,
     chunksDelivered: data.chunks_delivered,
     nextRetryAt: data.next_retry_at,
+    endedAt: time,
+  };
+}
+
+function deferralOf({ data, time }: MessageDeferred): AttemptEnd {
+  return {
+    outcome: 'deferred',
+    endpoint: data.endpoint,
+    error: errorOfDeferral(data),
+    chunksDelivered: null,
+    nextRetryAt: null,
     endedAt: time,
   };
 }

@@ -58,6 +58,15 @@ const DATA: { [T in MessageEventType]: (attempt: number) => MessageEventData[T] 
     chunks_delivered: 0,
     next_retry_at: null,
   }),
+  'llmq.message.deferred.v1': (attempt) => ({
+    ...{ attempt, delivery: 1, endpoint: 'e', model: 'm', reason: 'rate_limited', status: 429 },
+    ...{ message: 'Too many requests.', retry_after_ms: 2_000 },
+  }),
+  'llmq.message.rerouted.v1': (attempt) => ({
+    ...{ attempt, delivery: 1, mode: 'again', delivered_characters: 0 },
+    from: { endpoint: 'e', model: 'm', error: ERROR },
+    to: { endpoint: 'f', model: 'm' },
+  }),
   'llmq.message.completed.v1': (attempt) => ({
     attempt,
     delivery: 1,
@@ -153,6 +162,30 @@ describe('evolve', () => {
     const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1')];
     expect(life(...lost).openAttempts).toBe(2);
     expect(life(...lost, sample('llmq.message.attempt-failed.v1')).openAttempts).toBe(0);
+  });
+
+  it('takes back a call that was not taken, however often that is told', () => {
+    const waits = [sample('llmq.message.prioritized.v1')];
+    const called = [...waits, sample('llmq.message.dispatched.v1')];
+    const deferred = sample('llmq.message.deferred.v1');
+    const state = life(...called, deferred, deferred);
+    expect(state).toMatchObject({
+      ...{ status: 'pending', attempts: 0, openAttempts: 0, currentAttempt: 1 },
+      ...{ startedAt: null, waitedMs: null, scheduledAt: null },
+      error: { code: 'rate_limited', status: 429, retryable: true, retry_after_ms: 2_000 },
+    });
+    const answered = life(...called, deferred, ...called.slice(1), sample('llmq.message.completed.v1'));
+    expect(answered).toMatchObject({ status: 'completed', attempts: 1, error: null });
+  });
+
+  it('keeps the calls of before that were taken, and forgets lost ones', () => {
+    const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1')];
+    expect(life(...lost, sample('llmq.message.deferred.v1'))).toMatchObject({ attempts: 1, openAttempts: 0 });
+  });
+
+  it('counts a call that moves to another deployment once', () => {
+    const moved = life(sample('llmq.message.dispatched.v1'), sample('llmq.message.rerouted.v1'));
+    expect(moved).toMatchObject({ status: 'processing', attempts: 1, openAttempts: 1, error: null });
   });
 
   it('gives a requeued message another life', () => {

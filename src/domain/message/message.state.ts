@@ -3,6 +3,7 @@ import {
   type AttemptError,
   isTerminal,
   type Lane,
+  type MessageDeferred,
   type MessageEvent,
   type MessageReceived,
   type PriorityReason,
@@ -161,6 +162,12 @@ function change(next: Draft, event: LaterEvent, sequence: number): void {
       next.heldBehind = null;
       next.waitedMs ??= event.data.waited_ms;
       return;
+    case 'llmq.message.deferred.v1':
+      defer(next, event);
+      return;
+    case 'llmq.message.rerouted.v1':
+      // The attempt goes on; which deployment answers is told by its end.
+      return;
     case 'llmq.message.attempt-failed.v1':
       next.status = 'pending';
       next.error = event.data.error;
@@ -191,6 +198,34 @@ function change(next: Draft, event: LaterEvent, sequence: number): void {
     default:
       assertNever(event);
   }
+}
+
+/**
+ * The call that began was none: what it added is taken back, once, however often this is told. `error` says why the
+ * message still waits.
+ */
+function defer(next: Draft, { data }: MessageDeferred): void {
+  next.status = 'pending';
+  next.error = errorOfDeferral(data);
+  if (next.openAttempts === 0) return;
+  next.openAttempts = 0;
+  next.attempts -= 1;
+  if (next.attempts > 0) return;
+  next.startedAt = null;
+  next.waitedMs = null;
+}
+
+/** Why no endpoint took it, as an error that another try may not have. */
+export function errorOfDeferral({
+  reason,
+  message,
+  status,
+  retry_after_ms,
+}: MessageDeferred['data']): AttemptError {
+  return {
+    ...{ code: reason, message, retryable: true, status },
+    ...(retry_after_ms === null ? {} : { retry_after_ms }),
+  };
 }
 
 /**

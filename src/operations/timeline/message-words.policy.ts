@@ -4,10 +4,12 @@ import type {
   MessageAttemptFailed,
   MessageCompleted,
   MessageDeadLettered,
+  MessageDeferred,
   MessageDispatched,
   MessageEvent,
   MessagePrioritized,
   MessageReceived,
+  MessageRerouted,
   MessageScheduled,
 } from '../../domain/message/message.events.js';
 import { type Waiting, waitedUntil, waitWords } from './waiting.policy.js';
@@ -28,6 +30,10 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
       return dispatchedWords(event, waiting);
     case 'llmq.message.attempt-failed.v1':
       return attemptFailedWords(event);
+    case 'llmq.message.deferred.v1':
+      return deferredWords(event);
+    case 'llmq.message.rerouted.v1':
+      return reroutedWords(event);
     case 'llmq.message.completed.v1':
       return completedWords(event);
     case 'llmq.message.dead-lettered.v1':
@@ -137,6 +143,39 @@ function attemptFailedWords({ data }: MessageAttemptFailed): string {
   ]
     .filter((part) => part !== '')
     .join(' ');
+}
+
+const NOT_NOW_WORDS: Readonly<Record<MessageDeferred['data']['reason'], string>> = {
+  rate_limited: 'its rate is limited',
+  quota_exceeded: 'its quota is used up',
+  unavailable: 'it is not ready',
+  refused_connection: 'it refuses connections',
+};
+
+function deferredWords({ data }: MessageDeferred): string {
+  const http = data.status === null ? '' : ` (HTTP ${data.status})`;
+  return [
+    `Endpoint ${data.endpoint} did not take the call with model ${data.model}, because ${NOT_NOW_WORDS[data.reason]}${http}: ${data.message}`,
+    data.retry_after_ms === null ? '' : `It asks to wait ${durationWords(data.retry_after_ms)}.`,
+    `The message waits in its lane again, and attempt ${data.attempt} is not counted.`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+const REROUTE_WORDS: Readonly<Record<MessageRerouted['data']['mode'], string>> = {
+  again: 'Asked again',
+  fallback: 'Asked again',
+  continue: 'Continued',
+  restart: 'Begun anew',
+};
+
+function reroutedWords({ data }: MessageRerouted): string {
+  const { from, to, mode, delivered_characters: delivered } = data;
+  const http = from.error.status === null ? '' : `, HTTP ${from.error.status}`;
+  const behind =
+    delivered === 0 ? '' : `, ${mode === 'continue' ? 'behind' : 'after'} ${counted(delivered, 'character')}`;
+  return `The call at endpoint ${from.endpoint} with model ${from.model} failed (${from.error.code}${http}): ${from.error.message} ${REROUTE_WORDS[mode]} at endpoint ${to.endpoint} with model ${to.model}${behind}, within attempt ${data.attempt}.`;
 }
 
 function completedWords({ data }: MessageCompleted): string {

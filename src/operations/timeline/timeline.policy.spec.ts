@@ -88,6 +88,33 @@ it('tells a life in words: why this priority, what it waited for, which endpoint
   ]);
 });
 
+it('says why an endpoint did not take a call, and what the message waited for then', () => {
+  const deferred = messageEvent(at(100), 'llmq.message.deferred.v1', {
+    ...{ attempt: 1, delivery: 1, endpoint: 'gpu-1', model: 'q', reason: 'rate_limited', status: 429 },
+    ...{ message: 'Too many requests.', retry_after_ms: 2_000 },
+  });
+  expect(
+    texts([received(0), prioritized(0, 'explicit'), dispatched(50), deferred, dispatched(2_100)]),
+  ).toEqual([
+    ...[expect.any(String), expect.any(String), expect.any(String)],
+    'Endpoint gpu-1 did not take the call with model q, because its rate is limited (HTTP 429): Too many requests. It asks to wait 2 s. The message waits in its lane again, and attempt 1 is not counted.',
+    expect.stringContaining('It waited 2 s for an endpoint that takes it.'),
+  ]);
+});
+
+it('says where a call went on, and with what', () => {
+  const error = { code: 'broken_stream', message: 'It broke off.', retryable: true, status: null };
+  const moved = (mode: 'again' | 'continue', delivered_characters: number) =>
+    messageEvent(at(60), 'llmq.message.rerouted.v1', {
+      ...{ attempt: 1, delivery: 1, mode, delivered_characters, to: { endpoint: 'gpu-2', model: 'r' } },
+      from: { endpoint: 'gpu-1', model: 'q', error },
+    });
+  expect(texts([received(0), moved('again', 0), moved('continue', 120)]).slice(1)).toEqual([
+    'The call at endpoint gpu-1 with model q failed (broken_stream): It broke off. Asked again at endpoint gpu-2 with model r, within attempt 1.',
+    'The call at endpoint gpu-1 with model q failed (broken_stream): It broke off. Continued at endpoint gpu-2 with model r, behind 120 characters, within attempt 1.',
+  ]);
+});
+
 it('says for which turn a held message waited', () => {
   const held = messageEvent(at(100), 'llmq.message.held.v1', { behind: 'm0' });
   expect(texts([received(0), prioritized(0, 'rule:vip'), held, dispatched(3_100)]).slice(1)).toEqual([

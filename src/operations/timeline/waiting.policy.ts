@@ -52,9 +52,12 @@ function waitsNowFor(event: MessageEvent): string | null {
       return `for turn ${event.data.behind} to end`;
     case 'llmq.message.attempt-failed.v1':
       return 'for the next step after the failure';
+    case 'llmq.message.deferred.v1':
+      return 'for an endpoint that takes it';
     case 'llmq.message.requeued.v1':
       return 'to be put back into its lane';
     case 'llmq.message.dispatched.v1':
+    case 'llmq.message.rerouted.v1':
     case 'llmq.message.completed.v1':
     case 'llmq.message.dead-lettered.v1':
     case 'llmq.message.dead-letter-discarded.v1':

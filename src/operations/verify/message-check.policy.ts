@@ -84,6 +84,16 @@ function whileAlive(before: CheckedMessage, event: MessageEvent): Breach[] {
       return event.data.endpoint === null || before.calls.has(callOf(event))
         ? []
         : [['end_without_call', `attempt and delivery ${callOf(event)} failed and never began`]];
+    case 'llmq.message.deferred.v1':
+    case 'llmq.message.rerouted.v1':
+      return before.calls.has(callOf(event))
+        ? []
+        : [
+            [
+              'end_without_call',
+              `attempt and delivery ${callOf(event)} never began, and was ${event.type === 'llmq.message.deferred.v1' ? 'deferred' : 'rerouted'}`,
+            ],
+          ];
     case 'llmq.message.prioritized.v1':
     case 'llmq.message.scheduled.v1':
     case 'llmq.message.held.v1':
