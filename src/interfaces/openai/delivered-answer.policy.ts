@@ -1,4 +1,6 @@
-export type Delta = Readonly<Record<string, unknown>>;
+import { type AnswerPiece, choiceOf, JoinedAnswer } from '../../domain/message/joined-answer.policy.js';
+
+export type Delta = AnswerPiece;
 
 /**
  * - `delta`: send it on.
@@ -18,42 +20,29 @@ export interface Piece {
   readonly delta: Delta;
 }
 
-interface ToolCall {
-  readonly index?: number;
-  readonly id?: unknown;
-  readonly function?: { readonly arguments?: string };
-}
-
-/** These come in pieces that are joined; all else comes whole. */
-const TEXT_FIELDS: ReadonlySet<string> = new Set(['content', 'refusal', 'reasoning_content', 'reasoning']);
-
 const NOTHING: Delivery = { kind: 'nothing' };
 const DIVERGED: Delivery = { kind: 'diverged' };
 
-interface Text {
-  /** All that the client has of this field. */
-  delivered: string;
-  /** How much of it the attempt that speaks now has said; equal to its length but after a restart. */
-  said: number;
-}
+/** While an answer that begins anew catches up, it is compared after each such part of what was delivered. */
+const COMPARISONS = 32;
 
 /**
  * Decides what of an answer's pieces goes to a client that has some of them already, so that all it ever gets is a
- * prefix of one answer. An attempt that fails is followed by another, which begins anew: what repeats the delivered text
+ * prefix of one answer. An attempt that fails is followed by another, which begins anew: what repeats what was delivered
  * is held back, what goes on behind it is sent, and what differs ends the stream.
  */
 export class DeliveredAnswer {
-  private readonly texts = new Map<string, Text>();
-  /** What the client has of each tool call, by its index. */
-  private readonly toolCalls = new Map<number, { id: unknown; args: string }>();
+  /** What the client has. */
+  private readonly delivered = new JoinedAnswer();
+  /** What the attempt that speaks now has said, while the client may have more. */
+  private said: JoinedAnswer | null = null;
+  /** The size of `said` at which it is worth comparing again. */
+  private compareAt = 0;
+  /** The choices that the client has something of. */
+  private readonly begun = new Set<number>();
   private attempt = 0;
   private delivery = 0;
   private seq = 0;
-  private started = false;
-  /** Counts how often the answer started again. */
-  private generation = 0;
-  /** Which of them gave the client parts that come whole, such as a tool call with its random id: none can repeat those. */
-  private rigidGeneration: number | null = null;
   /** Pieces are missing: only the whole answer can tell what goes on. */
   private blind = false;
 
@@ -63,22 +52,24 @@ export class DeliveredAnswer {
     if (newer < 0 || seq <= this.seq) return NOTHING;
     this.blind ||= seq > this.seq + 1;
     this.seq = seq;
-    return this.blind ? NOTHING : this.merge(delta);
+    if (this.blind) return NOTHING;
+    return this.said === null ? this.deliver(delta) : this.catchUp(this.said, delta);
   }
 
-  /** What the client still lacks of the whole answer, which is durable. */
-  rest(answer: Delta): Delivery {
-    const delta: Record<string, unknown> = {};
-    for (const field of TEXT_FIELDS) {
-      const whole = typeof answer[field] === 'string' ? (answer[field] as string) : '';
-      const delivered = this.texts.get(field)?.delivered ?? '';
-      if (!whole.startsWith(delivered)) return DIVERGED;
-      if (whole.length > delivered.length) delta[field] = whole.slice(delivered.length);
-    }
-    const calls = this.restOfToolCalls(answer['tool_calls']);
-    if (calls === null) return DIVERGED;
-    if (calls.length > 0) delta['tool_calls'] = calls;
-    return Object.keys(delta).length === 0 ? NOTHING : this.deliver(delta);
+  /**
+   * What the client still lacks of the whole answer, which is durable.
+   *
+   * @param index the choice that the message belongs to
+   */
+  rest(
+    message: Delta,
+    { index = 0, logprobs = null }: { index?: number; logprobs?: unknown } = {},
+  ): Delivery {
+    const whole = new JoinedAnswer();
+    whole.add({ ...message, logprobs, index });
+    const { diverged, behind, fresh } = whole.beyond(index, this.delivered);
+    if (diverged || behind) return DIVERGED;
+    return this.deliver(index === 0 ? fresh : { index, ...fresh });
   }
 
   private restart(attempt: number, delivery: number): void {
@@ -86,82 +77,66 @@ export class DeliveredAnswer {
     this.delivery = delivery;
     this.seq = 0;
     this.blind = false;
-    this.generation += 1;
-    for (const text of this.texts.values()) text.said = 0;
+    this.said = this.begun.size === 0 ? null : new JoinedAnswer();
+    this.compareAt = 0;
   }
 
-  private merge(delta: Delta): Delivery {
-    const fresh: Record<string, unknown> = {};
-    for (const [field, value] of Object.entries(delta)) {
-      if (field === 'role' || value === null || value === undefined || value === '') {
-        if (!this.started) fresh[field] = value;
-      } else if (TEXT_FIELDS.has(field) && typeof value === 'string') {
-        const unsaid = this.say(field, value);
-        if (unsaid === null) return DIVERGED;
-        if (unsaid !== '') fresh[field] = unsaid;
-      } else {
-        if (this.rigidElsewhere() || !this.caughtUp()) return DIVERGED;
-        fresh[field] = value;
-        this.keepRigid(field, value);
-      }
+  private catchUp(said: JoinedAnswer, piece: Delta): Delivery {
+    said.add(piece);
+    const { units } = this.delivered.size;
+    if (said.size.units < Math.min(this.compareAt, units)) return NOTHING;
+    this.compareAt = said.size.units + units / COMPARISONS;
+    let behind = false;
+    for (const each of this.begun) {
+      const comparison = said.beyond(each, this.delivered);
+      if (comparison.diverged) return DIVERGED;
+      behind ||= comparison.behind;
     }
-    return Object.keys(fresh).length === 0 ? NOTHING : this.deliver(fresh);
+    if (behind) return NOTHING;
+    return this.caughtUp(said, choiceOf(piece));
   }
 
-  /** @returns what of the piece the client has not got; null where it differs from what the client has */
-  private say(field: string, piece: string): string | null {
-    const text = this.texts.get(field) ?? { delivered: '', said: 0 };
-    this.texts.set(field, text);
-    const known = Math.min(text.delivered.length - text.said, piece.length);
-    if (known > 0 && text.delivered.slice(text.said, text.said + known) !== piece.slice(0, known))
-      return null;
-    const unsaid = known > 0 ? piece.slice(known) : piece;
-    text.said += piece.length;
-    text.delivered += unsaid;
-    return unsaid;
+  /** The client has the same of every choice as was said now, or less of the one that this piece belongs to. */
+  private caughtUp(said: JoinedAnswer, index: number): Delivery {
+    const rest = said.indices.find((each) => each !== index && isMore(said, each, this.delivered));
+    // Two choices went beyond at once; one delivery tells of one, so the other waits for its next piece.
+    if (rest === undefined) this.said = null;
+    const { fresh } = said.beyond(index, this.delivered);
+    return this.deliver(index === 0 ? fresh : { index, ...fresh });
   }
 
-  /** The client is sent a role once, with the first thing that it is sent. */
-  private deliver(fresh: Record<string, unknown>): Delivery {
-    const delta = this.started ? fresh : { role: 'assistant', ...fresh };
-    this.started = true;
-    return { kind: 'delta', delta };
+  /** The client is sent a role once for each choice, with the first thing that it is sent. */
+  private deliver(piece: Delta): Delivery {
+    const index = choiceOf(piece);
+    const begun = this.begun.has(index);
+    const fresh = begun ? withoutEmpty(piece) : piece;
+    if (isEmpty(fresh)) return NOTHING;
+    this.delivered.add(fresh);
+    if (begun) return { kind: 'delta', delta: fresh };
+    this.begun.add(index);
+    return { kind: 'delta', delta: { role: 'assistant', ...fresh } };
   }
+}
 
-  private rigidElsewhere(): boolean {
-    return this.rigidGeneration !== null && this.rigidGeneration !== this.generation;
-  }
+function isMore(said: JoinedAnswer, index: number, delivered: JoinedAnswer): boolean {
+  return Object.keys(said.beyond(index, delivered).fresh).length > 0;
+}
 
-  private caughtUp(): boolean {
-    return [...this.texts.values()].every((text) => text.said === text.delivered.length);
-  }
+function isEmpty(piece: Delta): boolean {
+  for (const name in piece) if (name !== 'index') return false;
+  return true;
+}
 
-  private keepRigid(field: string, value: unknown): void {
-    this.rigidGeneration = this.generation;
-    if (field !== 'tool_calls' || !Array.isArray(value)) return;
-    for (const call of value as ToolCall[]) {
-      // Servers that leave the index out send an id with each new call.
-      const index = call.index ?? (call.id === undefined ? this.toolCalls.size - 1 : this.toolCalls.size);
-      const known = this.toolCalls.get(index);
-      const args = (known?.args ?? '') + (call.function?.arguments ?? '');
-      this.toolCalls.set(index, { id: known?.id ?? call.id, args });
-    }
-  }
+/** A role, and what is empty, are worth sending at the beginning only. */
+function withoutEmpty(piece: Delta): Delta {
+  for (const name in piece) if (isVoid(name, piece[name])) return strip(piece);
+  return piece;
+}
 
-  /** @returns the tool calls' missing ends as deltas; null where what the client has differs */
-  private restOfToolCalls(calls: unknown): Record<string, unknown>[] | null {
-    const whole = Array.isArray(calls) ? (calls as ToolCall[]) : [];
-    if (this.toolCalls.size > whole.length) return null;
-    const rest: Record<string, unknown>[] = [];
-    for (const [index, call] of whole.entries()) {
-      const known = this.toolCalls.get(index);
-      const args = call.function?.arguments ?? '';
-      if (known === undefined) rest.push({ index, ...call });
-      else if (known.id !== call.id || !args.startsWith(known.args)) return null;
-      else if (args.length > known.args.length) {
-        rest.push({ index, function: { arguments: args.slice(known.args.length) } });
-      }
-    }
-    return rest;
-  }
+function strip(piece: Delta): Delta {
+  return Object.fromEntries(Object.entries(piece).filter(([name, value]) => !isVoid(name, value)));
+}
+
+function isVoid(name: string, value: unknown): boolean {
+  return name === 'role' || value === null || value === undefined || value === '';
 }
