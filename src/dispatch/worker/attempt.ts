@@ -129,10 +129,11 @@ export class Attempts {
     { delivery }: Work,
     lease: EndpointLease,
     calledAt: string,
-    { answer, finishReason, model, usage, firstTokenMs }: ModelAnswer,
+    { answer, finishReason, model, usage, extra, firstTokenMs }: ModelAnswer,
   ): MessageCompleted {
     return complete(contextNow(delivery.event, this.sources), delivery.event, {
       ...{ answer, finishReason, model, usage, firstTokenMs, calledAt },
+      ...(extra === undefined ? {} : { extra }),
       delivery: delivery.delivery,
       endpoint: lease.endpoint.name,
     });

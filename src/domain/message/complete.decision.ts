@@ -15,6 +15,8 @@ export interface AnsweredCall {
   readonly answer: MessageEventData['llmq.message.completed.v1']['answer'];
   readonly finishReason: string | null;
   readonly usage: MessageEventData['llmq.message.completed.v1']['usage'];
+  /** What else the endpoint said of its answer. */
+  readonly extra?: Readonly<Record<string, unknown>>;
   /** When the call began, ISO 8601. */
   readonly calledAt: string;
   /** From the call to the first piece of the answer. */
@@ -36,6 +38,7 @@ export function complete(
     endpoint: call.endpoint,
     model: call.model,
     usage: call.usage,
+    ...(call.extra === undefined ? {} : { extra: call.extra }),
     queue_ms: queueMs,
     first_token_ms: call.firstTokenMs,
     total_ms: queueMs + elapsedMs(call.calledAt, context.now),

@@ -39,7 +39,8 @@ export const modelRequestSchema = z.object({
 });
 export type ModelRequest = z.infer<typeof modelRequestSchema>;
 
-export const usageSchema = z.object({
+/** With whatever details the endpoint gave: `total_tokens`, `prompt_tokens_details`, ... */
+export const usageSchema = z.looseObject({
   prompt_tokens: z.number().int().nonnegative(),
   completion_tokens: z.number().int().nonnegative(),
 });
@@ -227,6 +228,12 @@ export const messageEventSchemas = {
     endpoint: z.string(),
     model: z.string(),
     usage: usageSchema.nullable(),
+    /**
+     * What else the endpoint said of its answer, by OpenAI's names (`system_fingerprint`, `citations`, ...). `choices` has
+     * what the answer alone can't hold: for each choice its `index` with `logprobs` and fields that only it has, and from
+     * the second choice on also its `message` and `finish_reason`.
+     */
+    extra: z.record(z.string(), z.unknown()).nullish(),
     queue_ms: milliseconds,
     first_token_ms: milliseconds.nullable(),
     total_ms: milliseconds,
