@@ -59,9 +59,22 @@ export const priorityReasonSchema = z.union([
 ]);
 export type PriorityReason = z.infer<typeof priorityReasonSchema>;
 
+/** What an endpoint itself said of a failure, in the fields of OpenAI's error; null where it did not say. */
+export const remoteErrorSchema = z.object({
+  /** Of the response, or the one that an error inside an answer names. */
+  status: z.number().int().nullable(),
+  code: z.string().nullable(),
+  type: z.string().nullable(),
+  param: z.string().nullable(),
+  /** Cut of secrets and internal addresses. */
+  message: z.string().nullish(),
+});
+export type RemoteError = z.infer<typeof remoteErrorSchema>;
+
 /** `code` is stable and for programs, `message` is for people; `status` is the endpoint's HTTP status where there was one. */
 export const attemptErrorSchema = z.object({
   code: z.string(),
+  remote: remoteErrorSchema.nullish(),
   message: z.string(),
   retryable: z.boolean(),
   status: z.number().int().nullable(),
