@@ -12,6 +12,8 @@ export interface AnswerChunk {
   readonly delivery?: number;
   /** OpenAI's `choices[0].delta`. */
   readonly delta: Record<string, unknown>;
+  /** The model that speaks, as the endpoint calls it; absent where that is the one that was asked for. */
+  readonly model?: string;
 }
 
 /** Tells that a message's terminal event is durable, and where it lies. */

@@ -235,7 +235,10 @@ export const messageEventSchemas = {
   'llmq.message.completed.v1': z.object({
     attempt: attemptNumber,
     delivery: z.number().int().positive(),
-    /** The assistant's message in OpenAI's shape: `content`, and `tool_calls`, `refusal`, `reasoning_content` where given. */
+    /**
+     * The assistant's message in OpenAI's shape: `content`, and `tool_calls`, `refusal`, `reasoning_content` where given.
+     * Of a completion the text is its `content`. Embeddings have none; what the endpoint sent as `data` is in `embeddings`.
+     */
     answer: z.looseObject({ content: z.string().nullable() }),
     finish_reason: z.string().nullable(),
     endpoint: z.string(),

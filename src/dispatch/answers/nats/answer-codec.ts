@@ -9,13 +9,14 @@ const MOST_IN_ONE = 256 * 1024;
 const delta = z.record(z.string(), z.unknown());
 
 /**
- * One or more chunks of a run, whose sequence numbers follow each other from `seq`. A listener of a version that doesn't
+ * One or more chunks of a run and a model, whose sequence numbers follow each other from `seq`. A listener of a version that doesn't
  * know `more` reads the first of them, misses the others, and gets the rest with the whole answer.
  */
 const chunksSchema = z.object({
   seq: z.number().int().positive(),
   attempt: z.number().int().positive(),
   delivery: z.number().int().positive().optional(),
+  model: z.string().optional(),
   delta,
   more: z.array(delta).optional(),
 });
@@ -54,12 +55,17 @@ export function decodeChunks(bytes: Uint8Array): AnswerChunk[] {
   return [first, ...more].map((each, index) => ({ ...run, seq: seq + index, delta: each }));
 }
 
-function follows(first: AnswerChunk, count: number, { seq, attempt, delivery }: AnswerChunk): boolean {
-  return seq === first.seq + count && attempt === first.attempt && delivery === first.delivery;
+function follows(first: AnswerChunk, count: number, chunk: AnswerChunk): boolean {
+  const { seq, attempt, delivery, model } = chunk;
+  const sameRun = attempt === first.attempt && delivery === first.delivery && model === first.model;
+  return sameRun && seq === first.seq + count;
 }
 
-function encodeGroup({ seq, attempt, delivery }: AnswerChunk, [first, ...more]: readonly string[]): string {
-  const run = delivery === undefined ? '' : `"delivery":${delivery},`;
+function encodeGroup(chunk: AnswerChunk, [first, ...more]: readonly string[]): string {
+  const { seq, attempt, delivery, model } = chunk;
+  const run =
+    (delivery === undefined ? '' : `"delivery":${delivery},`) +
+    (model === undefined ? '' : `"model":${JSON.stringify(model)},`);
   const rest = more.length === 0 ? '' : `,"more":[${more.join()}]`;
   return `{"seq":${seq},"attempt":${attempt},${run}"delta":${first}${rest}}`;
 }

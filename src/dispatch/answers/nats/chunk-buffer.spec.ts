@@ -116,6 +116,14 @@ describe('the chunks on the wire', () => {
     for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThan(1024 * 1024);
   });
 
+  it('of one model are one text', () => {
+    const by = (seq: number, model: string) => ({ ...chunk(seq), model });
+    expect(read(encodeChunks([by(1, 'a'), by(2, 'a'), by(3, 'b')]))).toEqual([
+      [by(1, 'a'), by(2, 'a')],
+      [by(3, 'b')],
+    ]);
+  });
+
   it('come back as they went, whatever runs and gaps are among them', () => {
     // What no listener may get: zod leaves this key out.
     const key = fc.string().filter((name) => name !== '__proto__');
@@ -124,6 +132,7 @@ describe('the chunks on the wire', () => {
         seq: fc.integer({ min: 1, max: 4 }),
         attempt: fc.integer({ min: 1, max: 2 }),
         delivery: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
+        model: fc.option(fc.constantFrom('a', 'b'), { nil: undefined }),
         delta: fc.dictionary(key, fc.jsonValue()),
       }),
     );
