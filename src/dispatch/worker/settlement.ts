@@ -237,5 +237,6 @@ function dueMessage(delivery: LaneDelivery, attempt: number): DueMessage {
     deadline: data.deadline ?? null,
     backoff: data.backoff ?? null,
     conversationId: data.conversation_id ?? null,
+    model: data.model ?? null,
   };
 }

@@ -36,5 +36,6 @@ export function turnReady(
     received_at: received.time,
     deadline: data.deadline,
     backoff: data.backoff,
+    ...(data.request.model === null ? {} : { model: data.request.model }),
   });
 }

@@ -169,6 +169,10 @@ export const messageEventSchemas = {
     backoff: backoffSchema.nullish(),
     conversation_id: z.string().nullish(),
     analysis: analysisSchema.nullish(),
+    /** The model that is wanted, which tells the route; absent for the service's default model. */
+    model: z.string().nullish(),
+    /** Where the entry lay that this one takes the place of: in a lane of an earlier version, which had no routes. */
+    moved_from: sequence.nullish(),
   }),
   'llmq.message.scheduled.v1': z.object({
     due_at: isoTime,

@@ -34,7 +34,18 @@ describe('receive', () => {
       timeout_ms: 1_000,
       max_retries: 2,
       received_at: context.now,
+      model: 'm',
     });
+  });
+
+  it('names no model where the default one is wanted', () => {
+    const request = { ...submission.request, model: null };
+    const [, prioritized] = receive(
+      context,
+      { ...submission, request },
+      { priority: 'high', reason: 'default' },
+    );
+    expect(prioritized.data).not.toHaveProperty('model');
   });
 });
 
@@ -61,7 +72,7 @@ describe('receive with a delay', () => {
     expect(requeueDue(context, due).data).toEqual({
       ...{ priority: 'high', reason: 'rule:urgent', attempt: 1, received_sequence: 41, received_at: due_at },
       ...{ timeout_ms: 1_000, max_retries: 2, deadline: later.deadline, backoff: later.backoff },
-      conversation_id: 'c1',
+      ...{ conversation_id: 'c1', model: 'm' },
     });
   });
 });
@@ -76,7 +87,8 @@ describe('requeueDue', () => {
       maxRetries: 2,
       receivedAt: '2025-12-31T23:59:00.000Z',
     } as const;
-    expect(requeueDue(context, due).data).toEqual({
+    expect(requeueDue(context, { ...due, model: 'm' }).data).toMatchObject({ attempt: 2, model: 'm' });
+    expect(requeueDue(context, { ...due, model: null }).data).toEqual({
       priority: 'high',
       reason: 'retry',
       attempt: 2,

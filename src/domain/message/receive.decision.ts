@@ -30,6 +30,7 @@ export function receive(
     ...(prioritization.analysis == null ? {} : { analysis: prioritization.analysis }),
     ...(submission.deadline === null ? {} : { deadline: submission.deadline }),
     ...(submission.backoff == null ? {} : { backoff: submission.backoff }),
+    ...(submission.request.model === null ? {} : { model: submission.request.model }),
   });
   return [received, prioritized];
 }

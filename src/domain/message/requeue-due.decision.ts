@@ -23,6 +23,8 @@ export interface DueMessage {
   readonly backoff?: BackoffChoice | null;
   readonly conversationId?: string | null;
   readonly analysis?: Analysis | null;
+  /** The wanted model; null for the default one. Absent where an earlier version wrote the schedule and did not say. */
+  readonly model?: string | null;
 }
 
 /** A message whose time has come goes to the end of its lane. */
@@ -39,6 +41,7 @@ export function requeueDue(context: EventContext, due: DueMessage): MessagePrior
     ...(due.backoff == null ? {} : { backoff: due.backoff }),
     ...(due.conversationId == null ? {} : { conversation_id: due.conversationId }),
     ...(due.analysis == null ? {} : { analysis: due.analysis }),
+    ...(due.model == null ? {} : { model: due.model }),
   });
 }
 
@@ -59,5 +62,6 @@ export function delayedMessage(
     backoff: data.backoff ?? null,
     conversationId: data.conversation_id,
     analysis: analysis ?? null,
+    model: data.request.model,
   };
 }

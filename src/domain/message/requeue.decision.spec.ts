@@ -32,8 +32,11 @@ describe('requeue', () => {
   it('keeps what else the request said', () => {
     const backoff = { kind: 'fixed', base_delay_ms: 9 } as const;
     const more = { ...received, deadline: '2031-01-01T00:00:00.000Z', backoff, conversation_id: 'c1' };
+    more.request = { ...more.request, model: 'm' };
     const [, prioritized] = requeue(context, { ...failed, received: more }, 'ann', 'again');
-    expect(prioritized.data).toMatchObject({ deadline: more.deadline, backoff, conversation_id: 'c1' });
+    expect(prioritized.data).toMatchObject({
+      ...{ deadline: more.deadline, backoff, conversation_id: 'c1', model: 'm' },
+    });
   });
 });
 

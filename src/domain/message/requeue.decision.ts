@@ -38,6 +38,7 @@ export function requeue(
       ...(received.deadline === null ? {} : { deadline: received.deadline }),
       ...(received.backoff == null ? {} : { backoff: received.backoff }),
       ...(received.conversation_id === null ? {} : { conversation_id: received.conversation_id }),
+      ...(received.request.model === null ? {} : { model: received.request.model }),
     }),
   ];
 }

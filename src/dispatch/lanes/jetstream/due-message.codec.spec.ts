@@ -16,6 +16,7 @@ const due = {
     backoff: { kind: 'fixed', base_delay_ms: 250 },
     conversationId: 'c1',
     analysis: null,
+    model: null,
   },
 } as const;
 
@@ -27,12 +28,13 @@ describe('the body of a schedule', () => {
   });
 
   it('is read as an earlier version wrote it', () => {
-    const { due_at, deadline, backoff, conversation_id, ...old } = JSON.parse(encodeDue(due));
-    expect([due_at, deadline, backoff, conversation_id]).not.toContain(undefined);
-    expect(decodeDue(JSON.stringify(old))).toEqual({
+    const { due_at, deadline, backoff, conversation_id, model, ...old } = JSON.parse(encodeDue(due));
+    expect([due_at, deadline, backoff, conversation_id, model]).not.toContain(undefined);
+    const { model: _, ...message } = due.message;
+    expect(decodeDue(JSON.stringify(old))).toStrictEqual({
       ...due,
       dueAt: null,
-      message: { ...due.message, deadline: null, backoff: null, conversationId: null },
+      message: { ...message, deadline: null, backoff: null, conversationId: null },
     });
   });
 

@@ -25,6 +25,8 @@ const dueRecordSchema = z.object({
   backoff: backoffSchema.nullish(),
   conversation_id: z.string().nullish(),
   analysis: analysisSchema.nullish(),
+  /** Null for the default model; absent where an earlier version wrote it. */
+  model: z.string().nullish(),
 });
 
 /** A schedule as its due message tells it. */
@@ -48,6 +50,7 @@ export function encodeDue(schedule: RetrySchedule): string {
     backoff: message.backoff ?? undefined,
     conversation_id: message.conversationId ?? undefined,
     analysis: message.analysis ?? undefined,
+    model: message.model,
   } satisfies z.infer<typeof dueRecordSchema>);
 }
 
@@ -71,6 +74,7 @@ export function decodeDue(body: string): DueRecord {
       backoff: record.backoff ?? null,
       conversationId: record.conversation_id ?? null,
       analysis: record.analysis ?? null,
+      ...(record.model === undefined ? {} : { model: record.model }),
     },
   };
 }

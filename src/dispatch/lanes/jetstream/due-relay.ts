@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { ACK, type AckReply, handBackReply, UNDECODABLE } from '../../../broker/acks.js';
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
-import { requeueDue } from '../../../domain/message/requeue-due.decision.js';
+import { type DueMessage, requeueDue } from '../../../domain/message/requeue-due.decision.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
@@ -74,14 +74,24 @@ export class DueRelay extends ConsumerFeed {
     const now = new Date(this.sources.nowMs()).toISOString();
     const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
     try {
-      await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, due.message)], {
-        dedupeKey: `${messageId}:${due.message.attempt}`,
+      const message = await this.withModel(due.message);
+      await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, message)], {
+        dedupeKey: `${messageId}:${message.attempt}`,
       });
       return ACK;
     } catch (error) {
       this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
       return handBackReply(TRY_AGAIN_AFTER_MS);
     }
+  }
+
+  /** An earlier version's schedule does not tell the model, which the message's route needs. */
+  private async withModel(message: DueMessage): Promise<DueMessage> {
+    if (message.model !== undefined) return message;
+    const received = (await this.log.get(message.receivedSequence))?.event;
+    return received?.type === 'llmq.message.received.v1'
+      ? { ...message, model: received.data.request.model }
+      : message;
   }
 
   /** False when the relay stops first. */
