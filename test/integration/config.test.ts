@@ -168,6 +168,16 @@ describe('loadConfig', () => {
       expect(load({}, 'queue: {levels: {high: {min_share: 0.84}}}\n').queue.levels.high.min_share).toBe(0.84);
     });
 
+    it('entries of security.egress that are neither hosts nor networks', () => {
+      const found = problems(
+        { SECURITY_EGRESS_DENY: '["10.0.0.0/8"]' },
+        'security: {egress: {allow: [10.0.0.0/33]}}\n',
+      );
+      expect(found).toEqual([
+        expect.stringMatching(/^security\.egress\.allow: "10\.0\.0\.0\/33" is neither a host/),
+      ]);
+    });
+
     it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
       expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml.*LLMQ_CONFIG.*no such file/);
       expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');

@@ -2,6 +2,7 @@ import { DEMO_MODELS } from '../../demo-model/demo-models.js';
 import { ConfigError } from '../../platform/config/config.error.js';
 import type { DeepReadonly, EndpointConfig, ModelConfig } from '../../platform/config/config.schema.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { EgressPolicy } from '../../platform/security/egress.js';
 import { type EndpointSettings, type ModelOffer, plainOffer } from './endpoint.state.js';
 import { OpenAiEndpoint } from './openai/openai-endpoint.js';
 
@@ -27,6 +28,7 @@ export function configuredEndpoints(
   const wanted: readonly Endpoint[] = named.length > 0 ? named : demo;
   // Only workers call endpoints; the others ask which models there are, and need no keys for it.
   const calls = config.roles.has('worker');
+  const egress = new EgressPolicy(config);
   return wanted.map(
     (endpoint) =>
       new OpenAiEndpoint({
@@ -36,6 +38,10 @@ export function configuredEndpoints(
         maxConcurrency: endpoint.max_concurrency,
         apiKey: calls ? keyOf(endpoint, env) : null,
         connectTimeoutMs: config.loadbalancer.connect_timeout_ms,
+        connector: egress.connector({
+          timeout: config.loadbalancer.connect_timeout_ms,
+          namedBy: 'configuration',
+        }),
         firstTokenTimeoutMs: config.loadbalancer.first_token_timeout_ms,
       }),
   );

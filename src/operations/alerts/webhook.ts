@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { request } from 'undici';
+import { Agent, type buildConnector, request } from 'undici';
 import type { Alert } from './alert.port.js';
 
 const PREFIX = 'whsec_';
@@ -9,11 +9,20 @@ export interface WebhookOptions {
   /** Null: webhooks are not signed. */
   readonly secret: string | null;
   readonly timeoutMs: number;
+  /** `EgressPolicy.connector`. */
+  readonly connector: buildConnector.connector;
 }
 
-/** Sends alerts by POST. The other side may get an alert more than once, under the same `webhook-id`. */
+/**
+ * Sends alerts by POST. The other side may get an alert more than once, under the same `webhook-id`. Redirects are not
+ * followed: they would lead where nobody has checked.
+ */
 export class Webhook {
-  constructor(private readonly options: WebhookOptions) {}
+  private readonly agent: Agent;
+
+  constructor(private readonly options: WebhookOptions) {
+    this.agent = new Agent({ connect: options.connector });
+  }
 
   /** @throws {Error} when the receiver did not answer with 2xx in time */
   async deliver(alert: Alert, nowMs: number): Promise<void> {
@@ -21,6 +30,9 @@ export class Webhook {
     const body = JSON.stringify(alert);
     const { statusCode, body: answer } = await request(url, {
       method: 'POST',
+      dispatcher: this.agent,
+      // Alerts are rare: nothing is kept open for the next one.
+      reset: true,
       headers: { 'content-type': 'application/json', ...webhookHeaders(alert.id, body, nowMs, secret) },
       body,
       signal: AbortSignal.timeout(timeoutMs),

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { egressRuleProblem } from '../security/egress.policy.js';
 import type { DeepReadonly, ModelConfig } from './config.schema.js';
 import { ROLES, type ServiceConfig } from './service-config.js';
 
@@ -168,6 +169,14 @@ const credentialsWithoutUrl: Check = ({ nats }) =>
     ? ['nats.user and nats.password are ignored without nats.url: the embedded NATS makes its own.']
     : [];
 
+const egressEntries: Check = ({ security: { egress } }) =>
+  (['allow', 'deny'] as const).flatMap((list) =>
+    egress[list].flatMap((entry) => {
+      const problem = egressRuleProblem(entry);
+      return problem === null ? [] : [`security.egress.${list}: ${problem}.`];
+    }),
+  );
+
 const PROBLEMS: readonly Check[] = [
   uniqueNames,
   keysBeyondLoopback,
@@ -182,6 +191,7 @@ const PROBLEMS: readonly Check[] = [
   bufferHoldsAMessage,
   summariesFit,
   portsDiffer,
+  egressEntries,
 ];
 const WARNINGS: readonly Check[] = [baseUrlEnding, splitRolesShareServers, credentialsWithoutUrl];
 

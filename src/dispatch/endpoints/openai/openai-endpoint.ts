@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import {
   type ModelAnswer,
   type ModelCall,
@@ -24,6 +24,8 @@ export interface OpenAiEndpointOptions {
   /** Sent as `Authorization: Bearer`; null where the endpoint wants none. */
   readonly apiKey: string | null;
   readonly connectTimeoutMs: number;
+  /** How it connects, with its time limit: `EgressPolicy.connector`. Without one, to wherever the name leads. */
+  readonly connector?: buildConnector.connector;
   /** For the first byte of the answer's body. */
   readonly firstTokenTimeoutMs: number;
 }
@@ -58,7 +60,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
       // Unbounded here, since leases bound the calls: a connection that still drains or dies must not keep the next
       // call waiting, unseen, in the pool's queue.
       connections: null,
-      connect: { timeout: options.connectTimeoutMs },
+      connect: options.connector ?? { timeout: options.connectTimeoutMs },
       // Time limits are this class's own, per call.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -1,26 +1,28 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Sources } from '../../../platform/clock.js';
 import type { ServiceConfig } from '../../../platform/config/service-config.js';
+import { EgressPolicy } from '../../../platform/security/egress.js';
 import type { Alert, AlertReceiver } from '../alert.port.js';
 import { Webhook } from '../webhook.js';
 
 /** @throws {Error} if a secret is named but not set: its webhooks must not go out unsigned */
 export function alertReceivers(
   nats: NatsConnection,
-  { queue }: ServiceConfig,
+  config: ServiceConfig,
   sources: Sources,
 ): readonly AlertReceiver[] {
   const {
     webhook_url: url,
     webhook_secret_env: secretEnv,
     webhook_timeout_ms: withinMs,
-  } = queue.dead_letters;
+  } = config.queue.dead_letters;
   const subject: AlertReceiver = {
     ...{ name: 'subject', withinMs },
     deliver: (alert) => publishAlert(nats, alert),
   };
   if (url === '') return [subject];
-  const webhook = new Webhook({ url, secret: secretOf(secretEnv), timeoutMs: withinMs });
+  const connector = new EgressPolicy(config).connector({ namedBy: 'configuration', timeout: withinMs });
+  const webhook = new Webhook({ url, secret: secretOf(secretEnv), timeoutMs: withinMs, connector });
   return [
     subject,
     { name: 'webhook', withinMs, deliver: (alert) => webhook.deliver(alert, sources.nowMs()) },
