@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { nestsDeeper } from '../../platform/json/json-nesting.policy.js';
 import { RefusedError, refused } from '../../submission/refusal.js';
-import { nestsDeeper } from './json-nesting.policy.js';
 
 /** Deeper than anything that any field may hold. */
 const MAX_LEVELS = 128;

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { ModelCallError } from '../model-endpoint.port.js';
-import { AnswerAssembly, MAX_ANSWER_BYTES } from './answer-assembly.js';
+import { AnswerAssembly } from './answer-assembly.js';
+import { MAX_ANSWER_BYTES, MAX_ENTRIES } from './answer-bounds.js';
 
 function assembled(...deltas: Record<string, unknown>[]) {
   const assembly = new AnswerAssembly();
   for (const delta of deltas) assembly.add(delta);
-  return assembly.answer();
+  return assembly.answer().answer;
 }
 
 describe('AnswerAssembly', () => {
@@ -27,15 +28,28 @@ describe('AnswerAssembly', () => {
     expect(assembled({ content: '' })).toEqual({ role: 'assistant', content: '' });
   });
 
-  it('takes the text of a content in parts', () => {
-    expect(assembled({ content: [{ type: 'thinking' }, { type: 'text', text: 'Hi' }] }).content).toBe('Hi');
+  it('joins fields that it does not know as SDKs do: lists and texts grow, objects field by field', () => {
+    const pieces = [
+      { annotations: [1], tool_plan: 'First ', mood: 'calm', audio: { id: 'a', transcript: 'On' } },
+      { annotations: [2], tool_plan: 'look.', mood: 'calm', audio: { transcript: 'ce', expires_at: 9 } },
+    ];
+    expect(assembled(...pieces)).toMatchObject({
+      annotations: [1, 2],
+      tool_plan: 'First look.',
+      // The same in every piece: said again, rather than gone on with.
+      mood: 'calm',
+      audio: { id: 'a', transcript: 'Once', expires_at: 9 },
+    });
   });
 
-  it('keeps fields that it does not know: lists grow, the rest is what was said last', () => {
-    expect(assembled({ annotations: [1] }, { annotations: [2], mood: 'a' }, { mood: 'b' })).toMatchObject({
-      annotations: [1, 2],
-      mood: 'b',
+  it('joins list items by their index', () => {
+    const details = (index: number, text: string) => ({
+      reasoning_details: [{ type: 'reasoning.text', index, text }],
     });
+    expect(assembled(details(0, 'I '), details(1, 'x'), details(0, 'see'))['reasoning_details']).toEqual([
+      { index: 0, type: 'reasoning.text', text: 'I see' },
+      { index: 1, type: 'reasoning.text', text: 'x' },
+    ]);
   });
 
   it('is not led astray by names that objects have', () => {
@@ -44,15 +58,18 @@ describe('AnswerAssembly', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  it('tells tool calls apart by id where they have no index', () => {
-    const called = (id: string, args: string) => ({
-      tool_calls: [{ id, function: { name: id, arguments: args } }],
+  it('keeps choices apart, and of all but the first what a message can not hold', () => {
+    const assembly = new AnswerAssembly();
+    assembly.add({ content: 'a', logprobs: { content: [{ token: 'a' }] } });
+    assembly.add({ index: 1, content: 'b' });
+    assembly.add({ content: 'c', logprobs: { content: [{ token: 'c' }] } });
+    expect(assembly.answer([{ index: 0 }, { index: 1, finish_reason: 'length' }])).toEqual({
+      answer: { role: 'assistant', content: 'ac' },
+      choices: [
+        { index: 0, logprobs: { content: [{ token: 'a' }, { token: 'c' }] } },
+        { index: 1, message: { role: 'assistant', content: 'b' }, finish_reason: 'length' },
+      ],
     });
-    const more = { tool_calls: [{ function: { arguments: '}' } }] };
-    expect(assembled(called('a', '{'), more, called('b', '{}'))['tool_calls']).toEqual([
-      { id: 'a', type: 'function', function: { name: 'a', arguments: '{}' } },
-      { id: 'b', type: 'function', function: { name: 'b', arguments: '{}' } },
-    ]);
   });
 
   it('refuses what is too much, in one field or in many', () => {
@@ -60,5 +77,8 @@ describe('AnswerAssembly', () => {
     expect(() => assembled({ content: half }, { reasoning_content: half })).toThrow(ModelCallError);
     expect(() => assembled({ content: half })).not.toThrow();
     expect(() => assembled({ content: '字'.repeat(MAX_ANSWER_BYTES / 2) })).toThrow(ModelCallError);
+    expect(() => assembled({ seen: Array.from({ length: MAX_ENTRIES + 1 }, () => 0) })).toThrow(
+      ModelCallError,
+    );
   });
 });

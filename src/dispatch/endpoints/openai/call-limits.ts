@@ -4,7 +4,7 @@
  */
 export class CallLimits {
   private readonly controller = new AbortController();
-  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly limits = new Set<Limit>();
   private readonly onCallerAbort = () => this.controller.abort(this.caller.reason);
 
   constructor(private readonly caller: AbortSignal) {
@@ -16,15 +16,11 @@ export class CallLimits {
     return this.controller.signal;
   }
 
-  /** Aborts with the reason after `ms`, unless the returned function is called before. */
-  within(ms: number, reason: () => unknown): () => void {
-    // Node takes a longer delay for 1 ms.
-    const timer = setTimeout(() => this.controller.abort(reason()), Math.min(ms, 2 ** 31 - 1));
-    this.timers.add(timer);
-    return () => {
-      clearTimeout(timer);
-      this.timers.delete(timer);
-    };
+  /** Aborts with the reason after `ms`, unless it is lifted before. */
+  within(ms: number, reason: () => unknown): Limit {
+    const limit = new Limit(ms, () => this.controller.abort(reason()));
+    this.limits.add(limit);
+    return limit;
   }
 
   /**
@@ -48,6 +44,32 @@ export class CallLimits {
 
   close(): void {
     this.caller.removeEventListener('abort', this.onCallerAbort);
-    for (const timer of this.timers) clearTimeout(timer);
+    for (const limit of this.limits) limit.lift();
+  }
+}
+
+/** One time limit of a call. */
+export class Limit {
+  private readonly ms: number;
+  private timer: NodeJS.Timeout | null;
+
+  constructor(
+    ms: number,
+    private readonly strike: () => void,
+  ) {
+    // Node takes a longer delay for 1 ms.
+    this.ms = Math.min(ms, 2 ** 31 - 1);
+    this.timer = setTimeout(strike, this.ms);
+  }
+
+  /** Begins again from now on, lifted or not. Called for each piece of an answer, so it makes no new timer. */
+  renew(): void {
+    if (this.timer === null) this.timer = setTimeout(this.strike, this.ms);
+    else this.timer.refresh();
+  }
+
+  lift(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
   }
 }

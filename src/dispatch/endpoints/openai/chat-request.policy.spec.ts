@@ -1,8 +1,11 @@
-import { chatRequest } from './chat-request.policy.js';
+import type { ModelRequest } from '../../../domain/message/message.events.js';
+import { isWholeOnly, pathOf, requestBody } from './chat-request.policy.js';
 
 const base = { model: null, parameters: {} };
+const streamed = { stream: true, usage: true };
+const chatRequest = (request: ModelRequest, model: string) => requestBody(request, model, streamed);
 
-describe('chatRequest', () => {
+describe('the body of a chat', () => {
   it('makes one user message of a content', () => {
     expect(chatRequest({ ...base, content: 'Hello 🌍' }, 'm')).toEqual({
       model: 'm',
@@ -53,5 +56,68 @@ describe('chatRequest', () => {
     const body = chatRequest({ ...base, content: 'x', parameters }, 'm');
     expect(Object.keys(body).sort()).toEqual(['messages', 'model', 'stream', 'stream_options', 'top_p']);
     expect(body).toMatchObject({ model: 'm', stream: true, stream_options: { include_usage: true } });
+  });
+});
+
+describe('other ways to ask', () => {
+  const chat = { ...base, messages: [{ role: 'user', content: 'Count.' }] };
+
+  it('has no word of streams where none is wanted, nor of the usage where that is refused', () => {
+    expect(requestBody(chat, 'm', { stream: false, usage: true })).toEqual({
+      model: 'm',
+      messages: chat.messages,
+    });
+    expect(requestBody(chat, 'm', { stream: true, usage: false })).not.toHaveProperty('stream_options');
+  });
+
+  it('goes on behind a text by a message of the assistant, and tells it to who wants to be told', () => {
+    const messages = [...chat.messages, { role: 'assistant', content: 'One, two' }];
+    const asking = { ...streamed, prefill: 'One, two' };
+    expect(requestBody(chat, 'm', asking)).toEqual({
+      ...{ model: 'm', messages, stream: true },
+      stream_options: { include_usage: true },
+    });
+    expect(requestBody(chat, 'm', { ...asking, continuesWhenTold: true })).toMatchObject({
+      messages,
+      continue_final_message: true,
+      add_generation_prompt: false,
+    });
+  });
+
+  it('asks for completions and embeddings by their own paths, with what was asked in the parameters', () => {
+    const completion: ModelRequest = {
+      ...base,
+      kind: 'completion',
+      parameters: { prompt: 'Once', suffix: '.' },
+    };
+    const embeddings: ModelRequest = { ...base, kind: 'embeddings', parameters: { input: ['a', 'b'] } };
+    expect([chat, completion, embeddings].map(pathOf)).toEqual([
+      '/chat/completions',
+      '/completions',
+      '/embeddings',
+    ]);
+    expect(requestBody(completion, 'm', streamed)).toMatchObject({
+      prompt: 'Once',
+      suffix: '.',
+      stream: true,
+    });
+    expect(requestBody(completion, 'm', { ...streamed, prefill: ' upon' })).toMatchObject({
+      prompt: 'Once upon',
+    });
+    expect(requestBody(embeddings, 'm', { stream: false, usage: true })).toEqual({
+      model: 'm',
+      input: ['a', 'b'],
+    });
+  });
+
+  it.each<[string, ModelRequest, boolean]>([
+    ['text', { ...base, parameters: { modalities: ['text'] } }, false],
+    ['audio', { ...base, parameters: { modalities: ['text', 'audio'], audio: { voice: 'alloy' } } }, true],
+    ['images', { ...base, parameters: { modalities: ['image', 'text'] } }, true],
+    ['embeddings', { ...base, kind: 'embeddings', parameters: { input: 'a' } }, true],
+    ['a completion', { ...base, kind: 'completion', parameters: { prompt: 'a', n: 2, best_of: 2 } }, false],
+    ['the best of some', { ...base, kind: 'completion', parameters: { prompt: 'a', best_of: 3 } }, true],
+  ])('is whole only: %s', (_what, request, whole) => {
+    expect(isWholeOnly(request)).toBe(whole);
   });
 });

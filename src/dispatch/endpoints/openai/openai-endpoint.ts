@@ -5,15 +5,24 @@ import {
   ModelCallError,
   type ModelEndpoint,
 } from '../model-endpoint.port.js';
-import { MAX_ANSWER_BYTES } from './answer-assembly.js';
 import { AnswerReader } from './answer-reader.js';
-import { answerTooLarge, brokenStream, refusedWithStatus, timedOut, unreachable } from './call-errors.js';
+import { refusedWithStatus, timedOut, unreachable } from './call-errors.js';
 import { CallLimits } from './call-limits.js';
-import { chatRequest } from './chat-request.policy.js';
-import { readEventStream, readText } from './response-body.js';
+import { type Asking, isWholeOnly, pathOf, requestBody } from './chat-request.policy.js';
+import { decoded } from './content-encoding.js';
+import { EndpointWords } from './endpoint-words.js';
+import { LearnedRefusals } from './learned-refusals.js';
+import { readAnswer, readText } from './response-body.js';
+import { type Refusable, refusedWord } from './stream-refusal.policy.js';
 
 const MAX_ERROR_BYTES = 64 * 1024;
 const ERROR_BODY_WITHIN_MS = 2_000;
+const IDLE_TIMEOUT_MS = 30_000;
+/**
+ * Of an answer that is not streamed nothing is seen until it is there. So its first byte may take as long as OpenAI's own
+ * clients wait.
+ */
+const WHOLE_ANSWER_WITHIN_MS = 600_000;
 
 export interface OpenAiEndpointOptions {
   readonly name: string;
@@ -26,35 +35,56 @@ export interface OpenAiEndpointOptions {
   readonly connectTimeoutMs: number;
   /** How it connects, with its time limit: `EgressPolicy.connector`. Without one, to wherever the name leads. */
   readonly connector?: buildConnector.connector;
-  /** For the first byte of the answer's body. */
+  /** For the first piece of a streamed answer: neither a ping nor an empty delta is one. */
   readonly firstTokenTimeoutMs: number;
+  /** Between two pieces; 30 s where it is not said. */
+  readonly idleTimeoutMs?: number;
+  /** `never`: the endpoint can't stream. */
+  readonly stream?: 'auto' | 'never';
+  /** `never`: the endpoint refuses `stream_options`. */
+  readonly includeUsage?: 'auto' | 'never';
+  /** Sent with each call. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Told of what was odd about an answer that is given all the same. */
+  readonly onOddity?: (what: string) => void;
 }
 
 /**
- * An endpoint that speaks OpenAI's `POST {base_url}/chat/completions` over HTTP/1.1.
+ * An endpoint that speaks OpenAI's `POST {base_url}/chat/completions`, `/completions` and `/embeddings` over HTTP/1.1.
  *
- * A failed call is told, never repeated here. Redirects are not followed: they would carry the key elsewhere.
+ * A failed call is told, not repeated here, but for two cases in which it is the way of asking that failed: an endpoint
+ * that refuses `stream` or `stream_options` is asked without, and remembered so; and where a stream ends without a word,
+ * the answer is asked for whole, which tells errors that some servers leave out of streams.
+ *
+ * Redirects are not followed: they would carry the key elsewhere.
  */
 export class OpenAiEndpoint implements ModelEndpoint {
   readonly name: string;
   readonly models: readonly string[];
   readonly maxConcurrency: number;
-  private readonly path: string;
+  private readonly basePath: string;
+  private readonly search: string;
   private readonly headers: Record<string, string>;
+  private readonly words: EndpointWords;
+  private readonly refusals: LearnedRefusals;
   private readonly pool: Pool;
+  /** Its answers have a field that vLLM gives them, which goes on with a message only where it is told to. */
+  private looksLikeVllm = false;
 
   constructor(private readonly options: OpenAiEndpointOptions) {
     const url = new URL(options.baseUrl);
-    this.name = options.name;
+    const { name, apiKey, headers = {} } = options;
+    this.name = name;
     this.models = options.models;
     this.maxConcurrency = options.maxConcurrency;
-    this.path = `${url.pathname.replace(/\/+$/, '')}/chat/completions${url.search}`;
-    this.headers = {
-      'content-type': 'application/json',
-      accept: 'text/event-stream, application/json',
-      'user-agent': 'llm-message-queue',
-      ...(options.apiKey === null ? {} : { authorization: `Bearer ${options.apiKey}` }),
-    };
+    this.basePath = url.pathname.replace(/\/+$/, '');
+    this.search = url.search;
+    this.headers = headersOf(headers, apiKey);
+    this.words = new EndpointWords([apiKey ?? '', ...secretsIn(headers)], url.hostname);
+    this.refusals = new LearnedRefusals({
+      stream: options.stream === 'never',
+      stream_options: options.includeUsage === 'never',
+    });
     this.pool = new Pool(url.origin, {
       pipelining: 1,
       // Unbounded here, since leases bound the calls: a connection that still drains or dies must not keep the next
@@ -71,7 +101,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
     const limits = new CallLimits(call.signal);
     limits.within(call.timeoutMs, () => timedOut('call', call.timeoutMs));
     try {
-      return await limits.race(() => this.attempt(call, limits));
+      return await limits.race(() => this.answer(call, limits));
     } catch (error) {
       // Once a limit has struck, whatever else is thrown is its consequence.
       if (limits.signal.aborted) throw limits.signal.reason;
@@ -86,27 +116,95 @@ export class OpenAiEndpoint implements ModelEndpoint {
     await this.pool.destroy();
   }
 
-  private async attempt(call: ModelCall, limits: CallLimits): Promise<ModelAnswer> {
+  /** Asks in ever simpler ways, as long as it is the way that fails. */
+  private async answer(call: ModelCall, limits: CallLimits): Promise<ModelAnswer> {
     const startedMs = performance.now();
-    const { firstTokenTimeoutMs, apiKey } = this.options;
-    const onBytes = limits.within(firstTokenTimeoutMs, () => timedOut('first_token', firstTokenTimeoutMs));
-    const response = await this.post(call, limits.signal);
-    if (response.statusCode < 200 || response.statusCode > 299) throw await this.refusal(response);
-    const elapsedMs = () => Math.round(performance.now() - startedMs);
-    const reader = new AnswerReader({ onDelta: call.onDelta, key: apiKey, model: call.model, elapsedMs });
-    if (isJson(response)) await readWhole(response.body, reader);
-    else await readEventStream(response.body, reader, onBytes);
-    return reader.result();
+    const without = new Set<Refusable>(this.refusals.of(call.model));
+    if (isWholeOnly(call.request)) without.add('stream');
+    const refused: Refusable[] = [];
+    for (;;) {
+      const asking = this.asking(call, without);
+      try {
+        const answer = await this.exchange(call, asking, limits, startedMs);
+        if (answer !== null) {
+          for (const word of refused) this.refusals.learn(call.model, word);
+          return answer;
+        }
+        without.add('stream');
+      } catch (error) {
+        const word =
+          error instanceof ModelCallError && error.remote !== null ? refusedWord(error.remote) : null;
+        if (word === null || !isIn(asking, word)) throw error;
+        without.add(word);
+        refused.push(word);
+      }
+    }
   }
 
-  private async post(call: ModelCall, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { traceparent } = call;
+  private asking({ prefill }: ModelCall, without: ReadonlySet<Refusable>): Asking {
+    return {
+      stream: !without.has('stream'),
+      usage: !without.has('stream_options'),
+      ...(prefill === undefined ? {} : { prefill }),
+      continuesWhenTold: this.looksLikeVllm && !without.has('continue_final_message'),
+    };
+  }
+
+  /** @returns null for a stream that ended without a word */
+  private async exchange(
+    call: ModelCall,
+    asking: Asking,
+    limits: CallLimits,
+    startedMs: number,
+  ): Promise<ModelAnswer | null> {
+    const { firstTokenTimeoutMs, idleTimeoutMs = IDLE_TIMEOUT_MS, onOddity } = this.options;
+    const firstWithinMs = asking.stream
+      ? firstTokenTimeoutMs
+      : Math.max(firstTokenTimeoutMs, WHOLE_ANSWER_WITHIN_MS);
+    const first = limits.within(firstWithinMs, () => timedOut('first_token', firstWithinMs));
+    const idle = limits.within(idleTimeoutMs, () => timedOut('idle', idleTimeoutMs));
+    idle.lift();
+    const reader = new AnswerReader({
+      onDelta: call.onDelta,
+      onProgress: () => {
+        first.lift();
+        idle.renew();
+      },
+      ...(onOddity === undefined ? {} : { onOddity }),
+      words: this.words,
+      model: call.model,
+      choices: choicesAsked(call),
+      seed: seedOf(call.messageId),
+      elapsedMs: () => Math.round(performance.now() - startedMs),
+    });
+    try {
+      const response = await this.post(call, asking, limits.signal);
+      const body = decoded(response.body, response.headers['content-encoding']);
+      if (response.statusCode < 200 || response.statusCode > 299) throw await this.refusal(response, body);
+      const { broken, cause } = await readAnswer(body, reader, () => {
+        first.lift();
+        idle.lift();
+      });
+      if (asking.stream && !broken && reader.isEmpty) return null;
+      this.looksLikeVllm ||= reader.looksLikeVllm;
+      return reader.result(broken, cause);
+    } finally {
+      first.lift();
+      idle.lift();
+    }
+  }
+
+  private async post(call: ModelCall, asking: Asking, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { traceparent, request, model } = call;
+    const accept = asking.stream ? 'text/event-stream, application/json' : 'application/json';
+    const headers: Record<string, string> = { ...this.headers, accept };
+    if (traceparent !== undefined) headers['traceparent'] = traceparent;
     try {
       return await this.pool.request({
         method: 'POST',
-        path: this.path,
-        headers: traceparent === undefined ? this.headers : { ...this.headers, traceparent },
-        body: JSON.stringify(chatRequest(call.request, call.model)),
+        path: `${this.basePath}${pathOf(request)}${this.search}`,
+        headers,
+        body: JSON.stringify(requestBody(request, model, asking)),
         signal,
       });
     } catch (error) {
@@ -114,20 +212,55 @@ export class OpenAiEndpoint implements ModelEndpoint {
     }
   }
 
-  private async refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<ModelCallError> {
-    const { text } = await readText(body, MAX_ERROR_BYTES, ERROR_BODY_WITHIN_MS);
-    return refusedWithStatus(statusCode, headers, text, this.options.apiKey, Date.now());
+  private async refusal(
+    { statusCode, headers }: Dispatcher.ResponseData,
+    body: Parameters<typeof readText>[0],
+  ): Promise<ModelCallError> {
+    const text = await readText(body, MAX_ERROR_BYTES, ERROR_BODY_WITHIN_MS);
+    return refusedWithStatus(statusCode, headers, text, this.words, Date.now());
   }
 }
 
-function isJson({ headers }: Dispatcher.ResponseData): boolean {
-  return /^application\/([\w.+-]+\+)?json\b/i.test(String(headers['content-type'] ?? ''));
+/** Set by the connection itself. */
+const NOT_TO_BE_SET: ReadonlySet<string> = new Set([
+  ...['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect'],
+]);
+
+function headersOf(
+  configured: Readonly<Record<string, string>>,
+  apiKey: string | null,
+): Record<string, string> {
+  const own = Object.entries(configured)
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => !NOT_TO_BE_SET.has(name));
+  return {
+    'user-agent': 'llm-message-queue',
+    ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
+    ...Object.fromEntries(own),
+    'content-type': 'application/json',
+    // A stream that a proxy compresses comes in lumps.
+    'accept-encoding': 'identity',
+  };
 }
 
-async function readWhole(body: Dispatcher.ResponseData['body'], reader: AnswerReader): Promise<void> {
-  // Escapes and fields that are not kept can make the text longer than the answer in it.
-  const { text, end } = await readText(body, 2 * MAX_ANSWER_BYTES);
-  if (end === 'too_large') throw answerTooLarge(2 * MAX_ANSWER_BYTES);
-  if (end === 'broken') throw brokenStream();
-  reader.whole(text);
+function secretsIn(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => /key|token|auth|secret|cookie|password/i.test(name))
+    .map(([, value]) => value.replace(/^(Bearer|Basic)\s+/i, ''));
+}
+
+function isIn(asking: Asking, word: Refusable): boolean {
+  if (word === 'continue_final_message')
+    return asking.continuesWhenTold === true && asking.prefill !== undefined;
+  return word === 'stream' ? asking.stream : asking.stream && asking.usage;
+}
+
+function choicesAsked({ request }: ModelCall): number {
+  const { n } = request.parameters;
+  return typeof n === 'number' && Number.isInteger(n) && n > 1 ? n : 1;
+}
+
+/** The same for each call of a message, so that an answer that is given again has the same ids. */
+function seedOf(messageId: string): string {
+  return messageId.replaceAll(/[^A-Za-z0-9]/g, '').slice(-20);
 }

@@ -1,8 +1,5 @@
-import type { Dispatcher } from 'undici';
+import type { Readable } from 'node:stream';
 import type { AnswerReader } from './answer-reader.js';
-import { brokenStream } from './call-errors.js';
-
-type Body = Dispatcher.ResponseData['body'];
 
 /** How long after the last words an endpoint may take to send the usage and `[DONE]`. */
 const AFTER_FINISH_MS = 5_000;
@@ -13,65 +10,97 @@ const AFTER_DONE_MS = 1_000;
  * Feeds the reader until the answer is done or the body ends, whichever is first; the rest of the body is read in the
  * background. An end or a break after the answer is finished is an end.
  *
- * @throws {ModelCallError} from the reader, or `broken_stream`
+ * @param onFinished called when nothing but the usage is expected any more
+ * @throws {ModelCallError} from the reader
  */
-export function readEventStream(body: Body, reader: AnswerReader, onBytes: () => void): Promise<void> {
+export function readAnswer(body: Readable, reader: AnswerReader, onFinished: () => void): Promise<BodyEnd> {
   return new Promise((resolve, reject) => {
-    let linger: NodeJS.Timeout | null = null;
-    const lingerAtMost = (ms: number) => {
-      if (linger !== null) clearTimeout(linger);
-      linger = setTimeout(() => body.destroy(), ms);
+    const linger = new Linger(body);
+    const fail = (error: unknown) => {
+      reject(error);
+      body.destroy();
     };
-    const onData = (bytes: Uint8Array) => {
-      onBytes();
+    body.on('data', (bytes: Uint8Array) => {
       if (reader.done) return;
-      const wasFinished = reader.finished;
       try {
         reader.feed(bytes);
       } catch (error) {
-        reject(error);
-        body.destroy();
-        return;
+        return fail(error);
       }
       if (reader.done) {
-        lingerAtMost(AFTER_DONE_MS);
-        resolve();
-      } else if (reader.finished && !wasFinished) lingerAtMost(AFTER_FINISH_MS);
-    };
-    body.on('data', onData);
-    body.on('error', (error) => (reader.finished ? resolve() : reject(brokenStream(error))));
+        linger.atMost(AFTER_DONE_MS);
+        resolve(WHOLE);
+      } else if (reader.finished) {
+        onFinished();
+        linger.orAtMost(AFTER_FINISH_MS);
+      } else linger.end();
+    });
+    body.on('end', () => {
+      try {
+        if (!reader.done) reader.end();
+        resolve(WHOLE);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    body.on('error', (cause) => resolve({ broken: true, cause }));
     body.on('close', () => {
-      if (linger !== null) clearTimeout(linger);
-      resolve();
+      linger.end();
+      resolve({ broken: true, cause: null });
     });
   });
 }
 
-export interface BodyText {
-  readonly text: string;
-  /** `too_large`: the text is cut. `broken`: the connection, or the patience, ended first. */
-  readonly end: 'whole' | 'too_large' | 'broken';
+/** How a body ended, if not by an error of its reader. */
+export interface BodyEnd {
+  readonly broken: boolean;
+  readonly cause: unknown;
 }
 
-/** Reads a body as text, up to `maxBytes` and, where given, no longer than `withinMs`. Never rejects. */
-export function readText(body: Body, maxBytes: number, withinMs: number | null = null): Promise<BodyText> {
+const WHOLE: BodyEnd = { broken: false, cause: null };
+
+/** Ends a body that nobody needs any more, if it does not end by itself. */
+class Linger {
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly body: Readable) {}
+
+  /** From now on, however long it was before. */
+  atMost(ms: number): void {
+    this.end();
+    this.timer = setTimeout(() => this.body.destroy(), ms);
+  }
+
+  /** If it is not to end already. */
+  orAtMost(ms: number): void {
+    if (this.timer === null) this.atMost(ms);
+  }
+
+  end(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+}
+
+/** Reads a body as text, up to `maxBytes` and no longer than `withinMs`; what came until then counts. Never rejects. */
+export function readText(body: Readable, maxBytes: number, withinMs: number): Promise<string> {
   return new Promise((resolve) => {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    const timer = withinMs === null ? null : setTimeout(() => body.destroy(), withinMs);
-    const settle = (end: BodyText['end']) => {
-      if (timer !== null) clearTimeout(timer);
-      resolve({ text: Buffer.concat(chunks).toString('utf8'), end });
+    const timer = setTimeout(() => body.destroy(), withinMs);
+    const settle = () => {
+      clearTimeout(timer);
+      resolve(Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'));
     };
     body.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes <= maxBytes) return;
-      settle('too_large');
+      settle();
       body.destroy();
     });
-    body.on('end', () => settle('whole'));
-    body.on('error', () => settle('broken'));
-    body.on('close', () => settle('broken'));
+    body.on('end', settle);
+    body.on('error', settle);
+    body.on('close', settle);
   });
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { codeOfStatus, isRetryableStatus, retryAfterMs, statusInStream } from './retryable.policy.js';
+import { codeOfStatus, isRetryableStatus, retryAfterMs } from './retryable.policy.js';
 
 const NOW = Date.parse('2026-01-02T03:04:05Z');
 
@@ -27,19 +27,6 @@ describe('codeOfStatus', () => {
   });
 });
 
-describe('statusInStream', () => {
-  it('believes a status in `code`', () => {
-    expect(statusInStream({ code: 429 })).toBe(429);
-    expect(statusInStream({ code: '400', type: 'server_error' })).toBe(400);
-  });
-
-  it('takes a wrong request for 400 and everything else for 500', () => {
-    expect(statusInStream({ code: 'bad', type: 'invalid_request_error' })).toBe(400);
-    expect(statusInStream({ code: null, type: 'server_error' })).toBe(500);
-    expect(statusInStream({})).toBe(500);
-  });
-});
-
 describe('retryAfterMs', () => {
   it('reads seconds, milliseconds and dates', () => {
     expect(retryAfterMs({ 'retry-after': '2' }, NOW)).toBe(2_000);
@@ -55,6 +42,29 @@ describe('retryAfterMs', () => {
   it.each(['soon', '-1', '', '2026', '1e9', 'Infinity'])('ignores %j', (value) => {
     const wait = retryAfterMs({ 'retry-after': value }, NOW);
     expect(wait).toBe(value === '2026' ? 2_026_000 : null);
+  });
+
+  it.each<[Record<string, string>, number | null]>([
+    [{ 'x-ratelimit-reset-requests': '1s' }, 1_000],
+    [{ 'x-ratelimit-reset-requests': '6m0s', 'x-ratelimit-reset-tokens': '20ms' }, 20],
+    [{ 'x-ratelimit-reset-requests': '2m59.5s', 'x-ratelimit-remaining-requests': '0' }, 179_500],
+    [
+      {
+        'x-ratelimit-reset-requests': '1s',
+        'x-ratelimit-remaining-requests': '4',
+        'x-ratelimit-reset-tokens': '7.66s',
+        'x-ratelimit-remaining-tokens': '0',
+      },
+      7_660,
+    ],
+    [{ 'x-ratelimit-reset': String(NOW / 1_000 + 5) }, 5_000],
+    [{ 'x-ratelimit-reset': String(NOW + 250) }, 250],
+    [{ 'x-ratelimit-reset': '30' }, 30_000],
+    [{ 'x-ratelimit-reset-tokens': '2026-01-02T03:04:07Z' }, 2_000],
+    [{ 'x-ratelimit-reset-tokens': 'soon' }, null],
+    [{ 'retry-after': '2', 'x-ratelimit-reset': '30' }, 2_000],
+  ])('reads when limits begin anew: %j', (headers, wait) => {
+    expect(retryAfterMs(headers, NOW)).toBe(wait);
   });
 
   it('is null without the header', () => {

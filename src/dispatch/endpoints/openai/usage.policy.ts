@@ -1,0 +1,32 @@
+import type { Usage } from '../../../domain/message/message.events.js';
+
+/** Details beyond this are no counts of tokens. */
+const MAX_LENGTH = 8 * 1024;
+
+/**
+ * The tokens used, with all details that are given of them. Numbers that are no counts are dropped rather than stored:
+ * usage is billed by.
+ */
+export function readUsage(value: unknown): Usage | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
+  const usage = value as Record<string, unknown>;
+  const prompt_tokens = usage['prompt_tokens'] ?? usage['input_tokens'];
+  const completion_tokens = usage['completion_tokens'] ?? usage['output_tokens'] ?? 0;
+  if (!isCount(prompt_tokens) || !isCount(completion_tokens)) return null;
+  const { total_tokens, ...details } = usage;
+  const counts = { prompt_tokens, completion_tokens, ...(isCount(total_tokens) ? { total_tokens } : {}) };
+  return isSmall(details) ? { ...details, ...counts } : counts;
+}
+
+function isSmall(details: object): boolean {
+  try {
+    return JSON.stringify(details).length <= MAX_LENGTH;
+  } catch {
+    // It nests too deeply to be written.
+    return false;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
