@@ -222,6 +222,34 @@ describe('an endpoint registry that changes', () => {
     leased(registry.acquire('a'));
   });
 
+  it('sends new calls to the endpoint that replaces one, and closes that with its last call', async () => {
+    const closed: string[] = [];
+    const at = (address: string) => ({
+      ...endpoint('one', ['a'], 2),
+      address,
+      close: async () => void closed.push(address),
+    });
+    const registry = new EndpointRegistry([at('old')]);
+    const leases = [1, 2].map(() => leased(registry.acquire('a')));
+    registry.replace('one', at('new'), { places: 3 });
+    const [next] = [leased(registry.acquire('a'))];
+    expect([...leases, next].map((lease) => (lease.endpoint as { address?: string }).address)).toEqual([
+      ...['old', 'old', 'new'],
+    ]);
+    expect(registry.acquire('a').kind).toBe('busy');
+    leases[0]!.release();
+    registry.replace('one', at('newest'));
+    leases[0]!.release();
+    next.release();
+    expect(closed).toEqual(['new']);
+    leases[1]!.release();
+    expect([closed, registry.states()[0]?.taken]).toEqual([['new', 'old'], 0]);
+    // One that nobody used goes at once.
+    registry.replace('one', at('last'));
+    expect(closed).toEqual(['new', 'old', 'newest']);
+    expect(() => registry.replace('two', at('x'))).toThrow(UnknownEndpointError);
+  });
+
   it('can be without any endpoint, and have one again', async () => {
     const registry = new EndpointRegistry([endpoint('one', ['a'], 1)]);
     await registry.remove('one');

@@ -81,7 +81,9 @@ const UNKNOWN_MODEL: Acquired = { kind: 'unknown_model' };
 
 /** An endpoint of the registry and where it stands. */
 interface Entry {
-  readonly endpoint: ModelEndpoint;
+  endpoint: ModelEndpoint;
+  /** Endpoints that it had before, with the calls that still run there. */
+  readonly replaced: Map<ModelEndpoint, number>;
   state: EndpointState;
   /** Called when it is gone. */
   readonly onGone: (() => void)[];
@@ -246,6 +248,20 @@ export class EndpointRegistry {
     this.apply(name, { kind: 'settings', settings });
   }
 
+  /**
+   * New calls go to this endpoint from now on. Those under way end where they are; then the connections there are closed.
+   * @throws {UnknownEndpointError}
+   */
+  replace(name: string, endpoint: ModelEndpoint, settings: Partial<EndpointSettings> = {}): void {
+    const entry = this.known(name);
+    const elsewhere = [...entry.replaced.values()].reduce((sum, calls) => sum + calls, 0);
+    const before = entry.endpoint;
+    entry.endpoint = endpoint;
+    entry.replaced.set(before, entry.state.taken - elsewhere);
+    this.closeIfUnused(entry, before);
+    this.apply(name, { kind: 'settings', settings });
+  }
+
   /** No new calls until `undrain`. @throws {UnknownEndpointError} */
   drain(name: string): void {
     this.apply(name, { kind: 'drain' });
@@ -272,7 +288,11 @@ export class EndpointRegistry {
 
   /** Closes the endpoints' connections; calls still running fail. */
   async close(): Promise<void> {
-    await Promise.all([...this.entries.values()].map(({ endpoint }) => endpoint.close()));
+    const all = [...this.entries.values()].flatMap(({ endpoint, replaced }) => [
+      endpoint,
+      ...replaced.keys(),
+    ]);
+    await Promise.all(all.map((endpoint) => endpoint.close()));
   }
 
   private enter(endpoint: ModelEndpoint, settings: Partial<EndpointSettings> = {}): Entry {
@@ -282,6 +302,7 @@ export class EndpointRegistry {
     const defaults = { models, places, weight: 1, group: 'primary', rpm: null, tpm: null } as const;
     const entry = {
       endpoint,
+      replaced: new Map(),
       state: registered(name, { ...defaults, ...settings }),
       onGone: [],
     };
@@ -289,9 +310,21 @@ export class EndpointRegistry {
     return entry;
   }
 
-  private apply(name: string, change: EndpointChange): Entry {
+  private known(name: string): Entry {
     const entry = this.entries.get(name);
     if (entry === undefined || entry.state.phase === 'removing') throw new UnknownEndpointError(name);
+    return entry;
+  }
+
+  private closeIfUnused(entry: Entry, replaced: ModelEndpoint): void {
+    if (entry.replaced.get(replaced) !== 0) return;
+    entry.replaced.delete(replaced);
+    // Without calls there is nothing that closing could fail for.
+    void replaced.close().catch(() => undefined);
+  }
+
+  private apply(name: string, change: EndpointChange): Entry {
+    const entry = this.known(name);
     entry.state = changed(entry.state, change);
     this.afterChange(entry);
     return entry;
@@ -327,14 +360,19 @@ export class EndpointRegistry {
 
   private lease({ entry, offer }: Deployment, reason: string): EndpointLease {
     let held = true;
+    const { endpoint } = entry;
     entry.state = placeTaken(entry.state);
     const release = () => {
       if (!held) return;
       held = false;
       entry.state = placeFreed(entry.state);
+      const replaced = entry.replaced.get(endpoint);
+      if (replaced !== undefined) {
+        entry.replaced.set(endpoint, replaced - 1);
+        this.closeIfUnused(entry, endpoint);
+      }
       this.afterRelease(entry);
     };
-    const { endpoint } = entry;
     return { kind: 'leased', endpoint, model: offer.name, offer, reason, ended: () => {}, release };
   }
 
