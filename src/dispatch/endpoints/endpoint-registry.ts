@@ -17,17 +17,13 @@ import {
   plainOffer,
   registered,
 } from './endpoint.state.js';
-import type { ModelEndpoint, NotNowReason } from './model-endpoint.port.js';
+import type { CallSign } from './health/call-sign.state.js';
+import { DeploymentWatch, type Part } from './health/deployment-watch.js';
+import { peakAt } from './health/first-token.policy.js';
+import type { HealthState } from './health/health.state.js';
+import type { ModelCall, ModelEndpoint } from './model-endpoint.port.js';
 
-/** How a call went, for what is known of its endpoint. */
-export type CallSign =
-  | { readonly kind: 'answered'; readonly firstTokenMs: number | null; readonly tokens: number | null }
-  /** It was taken and failed. */
-  | { readonly kind: 'failed'; readonly code: string; readonly stalled: boolean }
-  /** It was not taken. */
-  | { readonly kind: 'not_now'; readonly reason: NotNowReason; readonly retryAfterMs: number | null }
-  /** The request is at fault. */
-  | { readonly kind: 'rejected' };
+export type { CallSign } from './health/call-sign.state.js';
 
 /** What a caller wants of a place beside the model. */
 export interface PlaceWish {
@@ -74,8 +70,59 @@ export interface EndpointEvents {
   freed: [endpoint: EndpointState];
   /** An endpoint was added, changed, drained, undrained or removed. */
   changed: [endpoint: EndpointState];
+  /** A deployment's health is another one now. */
+  health: [change: HealthChange];
+  /** A call from this process told something that the others should know at once. */
+  sign: [told: SignTold];
 }
 
+export interface HealthChange {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly from: HealthState;
+  readonly to: HealthState;
+  readonly reason: string;
+}
+
+/** A sign of a call, for the other processes. */
+export interface SignTold {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly sign: CallSign;
+  /** How long ago the call began, in milliseconds. */
+  readonly ageMs: number;
+}
+
+/** How a deployment stands, for people and metrics. */
+export interface DeploymentStatus {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly state: HealthState | 'draining';
+  readonly reason: string;
+  /** In milliseconds; 0 where it is not cooling down. */
+  readonly coolsForMs: number;
+  /** Calls per second that it is known to take; null for no limit. */
+  readonly perSecond: number | null;
+  /** The part of its usual calls that it gets, 0 to 1. */
+  readonly share: number;
+  /** Peak-EWMA of the time to the first piece; null where none was measured. */
+  readonly firstTokenMs: number | null;
+}
+
+export interface RegistryOptions {
+  /** Milliseconds on a clock that only goes forward. */
+  readonly nowMs?: () => number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Find out an endpoint's limits with few calls at first, rather than by a crowd that is refused. */
+  readonly careful?: boolean;
+}
+
+const ALONE: Part = { ofPace: 1, tries: true };
+/** Told with the first piece: it serves. What becomes of the answer is told, and counted, at its end. */
+const SERVES: CallSign = { kind: 'rejected' };
+const OF_THE_CONNECTION: ReadonlySet<string> = new Set(['endpoint_unreachable', 'connect_timeout']);
+const LONGEST_TIMER_MS = 2_000_000_000;
 const BUSY: Acquired = { kind: 'busy' };
 const UNKNOWN_MODEL: Acquired = { kind: 'unknown_model' };
 
@@ -85,6 +132,10 @@ interface Entry {
   /** Endpoints that it had before, with the calls that still run there. */
   readonly replaced: Map<ModelEndpoint, number>;
   state: EndpointState;
+  /** By model; kept for as long as the endpoint is there. */
+  readonly watches: Map<string, DeploymentWatch>;
+  /** Of the models that it serves now. */
+  deployments: readonly Deployment[];
   /** Called when it is gone. */
   readonly onGone: (() => void)[];
 }
@@ -93,6 +144,7 @@ interface Entry {
 interface Deployment {
   readonly entry: Entry;
   readonly offer: ModelOffer;
+  readonly watch: DeploymentWatch;
 }
 
 interface Deployments {
@@ -111,8 +163,8 @@ interface Waiter {
  * The endpoints of this process, by the models that they serve, with the places taken at each. Endpoints come, change and
  * go while calls run; what becomes of one is `endpoint.state`'s to say.
  *
- * An endpoint's places are counted over all its models, for this process only: `max_concurrency` is each worker's own
- * share of the endpoint. Health and circuit breaking are deliberately absent.
+ * What keeps a call from a deployment beside places is its `DeploymentWatch`'s to say: health, cool-down, pace. Whatever
+ * opens by time alone is told as `freed` by one timer, which runs only while something is closed.
  */
 export class EndpointRegistry {
   readonly events = new EventEmitter<EndpointEvents>();
@@ -123,6 +175,13 @@ export class EndpointRegistry {
   /** In the order in which they came. */
   private readonly waiters = new Set<Waiter>();
   private firstModel: string;
+  private readonly nowMs: () => number;
+  private readonly random: () => number;
+  private readonly careful: boolean;
+  private timer: NodeJS.Timeout | null = null;
+  private timerAtMs = Infinity;
+  /** This worker's part in what all may do; alone it does everything. */
+  private part: (endpoint: string, model: string) => Part = () => ALONE;
 
   /** @throws {NoEndpointError} without any model to serve */
   constructor(
@@ -130,7 +189,11 @@ export class EndpointRegistry {
     private readonly strategy: ChoiceStrategy = 'least_busy',
     /** What is known of an endpoint beyond what it says of itself. */
     settingsOf: (name: string) => Partial<EndpointSettings> | undefined = () => undefined,
+    { nowMs = () => performance.now(), random = Math.random, careful = false }: RegistryOptions = {},
   ) {
+    this.nowMs = nowMs;
+    this.random = random;
+    this.careful = careful;
     const first = endpoints[0]?.models[0];
     if (first === undefined) throw new NoEndpointError();
     this.firstModel = first;
@@ -171,16 +234,22 @@ export class EndpointRegistry {
     return this.states().reduce((sum, state) => sum + placesOffered(state), 0);
   }
 
-  /** True when no endpoint has a free place: there is no use in taking a message off its lane. */
+  /** True when no call of any model may begin: there is no use in taking a message off its lane. */
   get isFull(): boolean {
-    for (const { state } of this.entries.values()) if (hasFreePlace(state)) return false;
+    const nowMs = this.nowMs();
+    for (const { active } of this.deployments.values()) {
+      for (const deployment of active) if (this.roomAt(deployment, nowMs) > 0) return false;
+    }
     return true;
   }
 
   /** Calls of the model that may begin now. */
   freePlaces(model: string): number {
+    const nowMs = this.nowMs();
     const active = this.deployments.get(model)?.active ?? [];
-    return freePlacesOf(active.map(({ entry }) => candidateOf(entry.state)));
+    let tries = 0;
+    for (const deployment of active) if (this.isToTry(deployment, nowMs)) tries += 1;
+    return tries + freePlacesOf(active.map((deployment) => this.candidateOf(deployment, nowMs)));
   }
 
   /** True when the model is served, and no place is free for it. */
@@ -198,16 +267,20 @@ export class EndpointRegistry {
     const wanted = model ?? this.firstModel;
     const deployments = this.deployments.get(wanted);
     if (deployments === undefined) return UNKNOWN_MODEL;
+    const nowMs = this.nowMs();
     const { active, choice: before } = deployments;
-    const candidates = active.map(({ entry: { state } }) => candidateOf(state, exclude));
+    const tried = active.find((each) => this.isToTry(each, nowMs) && !exclude?.has(each.entry.state.name));
+    if (tried !== undefined) return this.lease(tried, 'it is tried whether it serves again', nowMs);
+    const candidates = active.map((deployment) => this.candidateOf(deployment, nowMs, exclude));
     const by = strategy ?? this.strategy;
-    const choice = chooseEndpoint(by, candidates, before, Math.random, session ?? null);
+    const choice = chooseEndpoint(by, candidates, before, this.random, session ?? null);
     if (choice === null) {
       if (exclude === undefined) this.inVain.add(wanted);
+      this.wakeInTime(active, nowMs);
       return BUSY;
     }
     deployments.choice = choice.state;
-    return this.lease(active[choice.index]!, choice.reason);
+    return this.lease(active[choice.index]!, choice.reason, nowMs);
   }
 
   /**
@@ -288,11 +361,37 @@ export class EndpointRegistry {
 
   /** Closes the endpoints' connections; calls still running fail. */
   async close(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
     const all = [...this.entries.values()].flatMap(({ endpoint, replaced }) => [
       endpoint,
       ...replaced.keys(),
     ]);
     await Promise.all(all.map((endpoint) => endpoint.close()));
+  }
+
+  /** How each deployment stands. */
+  statuses(): DeploymentStatus[] {
+    const nowMs = this.nowMs();
+    return this.eachDeployment().map(({ entry: { state }, offer, watch }) => ({
+      endpoint: state.name,
+      model: offer.name,
+      state: state.phase === 'active' ? watch.health.state : 'draining',
+      reason: watch.health.reason,
+      coolsForMs: Math.max(0, (watch.coolDown?.untilMs ?? 0) - nowMs),
+      perSecond: watch.rateNow(nowMs),
+      share: watch.shareNow(nowMs),
+      firstTokenMs: peakAt(watch.health.firstToken, nowMs),
+    }));
+  }
+
+  /** Signs of another process's calls. Those of endpoints and models that are not known here are passed over. */
+  hear({ endpoint, model, sign, ageMs }: SignTold): void {
+    const entry = this.entries.get(endpoint);
+    if (entry !== undefined) this.fold(entry, model, sign, this.nowMs() - ageMs);
+  }
+
+  private eachDeployment(): Deployment[] {
+    return [...this.deployments.values()].flatMap(({ all }) => [...all]);
   }
 
   private enter(endpoint: ModelEndpoint, settings: Partial<EndpointSettings> = {}): Entry {
@@ -304,6 +403,8 @@ export class EndpointRegistry {
       endpoint,
       replaced: new Map(),
       state: registered(name, { ...defaults, ...settings }),
+      watches: new Map(),
+      deployments: [],
       onGone: [],
     };
     this.entries.set(name, entry);
@@ -340,9 +441,10 @@ export class EndpointRegistry {
   private regroup(): void {
     const serving = new Map<string, Deployment[]>();
     for (const entry of this.entries.values()) {
-      if (entry.state.phase === 'removing') continue;
-      for (const [model, offer] of new Map(entry.state.models.map((each) => [each.name, each]))) {
-        serving.set(model, [...(serving.get(model) ?? []), { entry, offer }]);
+      entry.deployments = entry.state.phase === 'removing' ? [] : this.deploymentsAt(entry);
+      for (const deployment of entry.deployments) {
+        const model = deployment.offer.name;
+        serving.set(model, [...(serving.get(model) ?? []), deployment]);
       }
     }
     const before = this.deployments;
@@ -358,28 +460,150 @@ export class EndpointRegistry {
     for (const model of this.inVain) if (!this.isBusy(model)) this.inVain.delete(model);
   }
 
-  private lease({ entry, offer }: Deployment, reason: string): EndpointLease {
+  private deploymentsAt(entry: Entry): Deployment[] {
+    const offers = new Map(entry.state.models.map((each) => [each.name, each]));
+    return [...offers].map(([model, offer]) => {
+      const watch = watchOf(entry, model, () => new DeploymentWatch(this.random, this.careful));
+      return { entry, offer, watch };
+    });
+  }
+
+  /** Calls that may begin at a deployment now. */
+  private roomAt({ entry: { state }, offer, watch }: Deployment, nowMs: number): number {
+    const free = state.phase === 'active' ? Math.max(0, state.places - state.taken) : 0;
+    if (free === 0 || watch.isCalm) return free;
+    const rising = watch.placesNow(state.places, nowMs) - watch.underWay;
+    return Math.max(0, Math.min(free, rising, watch.room(nowMs, this.part(state.name, offer.name))));
+  }
+
+  /** It is not known to serve, and one call from here may try. */
+  private isToTry(deployment: Deployment, nowMs: number): boolean {
+    return deployment.watch.wouldTry && this.roomAt(deployment, nowMs) > 0;
+  }
+
+  private candidateOf(deployment: Deployment, nowMs: number, exclude?: ReadonlySet<string>): Candidate {
+    const { entry, watch } = deployment;
+    const { name, taken, places, weight, group } = entry.state;
+    const isWanted = exclude === undefined || !exclude.has(name);
+    const firstTokenEwmaMs = peakAt(watch.health.firstToken, nowMs);
+    const asEver = { name, taken, weight, group, firstTokenEwmaMs };
+    if (watch.isCalm) return { ...asEver, places, share: 1, healthy: isWanted };
+    const room = this.roomAt(deployment, nowMs);
+    const healthy = isWanted && watch.serves(nowMs);
+    return { ...asEver, places: taken + room, share: watch.shareNow(nowMs), healthy };
+  }
+
+  private lease(deployment: Deployment, reason: string, nowMs: number): EndpointLease {
+    const { entry, offer, watch } = deployment;
     let held = true;
-    const { endpoint } = entry;
+    const { endpoint: at } = entry;
+    let isTold = false;
     entry.state = placeTaken(entry.state);
+    const wasTry = watch.begin(nowMs, this.part(entry.state.name, offer.name));
+    if (!watch.isCalm) this.wakeInTime([deployment], nowMs);
+    const ended = (sign: CallSign) => {
+      if (isTold) return;
+      isTold = true;
+      this.told(deployment, sign, nowMs);
+    };
     const release = () => {
       if (!held) return;
       held = false;
       entry.state = placeFreed(entry.state);
-      const replaced = entry.replaced.get(endpoint);
+      const replaced = entry.replaced.get(at);
       if (replaced !== undefined) {
-        entry.replaced.set(endpoint, replaced - 1);
-        this.closeIfUnused(entry, endpoint);
+        entry.replaced.set(at, replaced - 1);
+        this.closeIfUnused(entry, at);
       }
-      this.afterRelease(entry);
+      watch.end(wasTry);
+      this.afterRelease(deployment);
     };
-    return { kind: 'leased', endpoint, model: offer.name, offer, reason, ended: () => {}, release };
+    // The whole answer can take minutes; that the deployment serves again is known with the first piece.
+    const proves = () => this.told(deployment, SERVES, nowMs);
+    const endpoint = wasTry ? tellingFirstPiece(at, proves) : at;
+    return { kind: 'leased', endpoint, model: offer.name, offer, reason, ended, release };
   }
 
-  private afterRelease(entry: Entry): void {
+  /** A sign of a call from here: for this process, and for the others where they should not wait for it. */
+  private told({ entry, offer, watch }: Deployment, sign: CallSign, beganMs: number): void {
+    const wasCalm = watch.isCalm && watch.health.failuresInRow === 0;
+    if (wasCalm && sign.kind === 'answered') watch.keepUnsaid(sign.firstTokenMs);
+    const ageMs = this.nowMs() - beganMs;
+    this.fold(entry, offer.name, sign, beganMs);
+    if (wasCalm && (sign.kind === 'answered' || sign.kind === 'rejected')) return;
+    this.events.emit('sign', { endpoint: entry.state.name, model: offer.name, sign, ageMs });
+  }
+
+  private fold(entry: Entry, model: string, sign: CallSign, beganMs: number): void {
+    const nowMs = this.nowMs();
+    const all = entry.deployments;
+    const about = concernsAll(sign) ? all : all.filter(({ offer }) => offer.name === model);
+    let isOpen = false;
+    for (const deployment of about) {
+      this.observed(deployment, () => deployment.watch.hear(sign, beganMs, nowMs));
+      isOpen ||= !deployment.watch.isCalm;
+    }
+    if (isOpen) this.afterTime(about, nowMs);
+  }
+
+  /** Runs what may change a deployment's health, and tells of the change. */
+  private observed({ entry, offer, watch }: Deployment, change: () => void): void {
+    const from = watch.health.state;
+    change();
+    const { state: to, reason } = watch.health;
+    if (to === from) return;
+    this.events.emit('health', { endpoint: entry.state.name, model: offer.name, from, to, reason });
+  }
+
+  /** What was closed may be open now, and what is closed opens later. */
+  private afterTime(deployments: readonly Deployment[], nowMs: number): void {
+    const opened = new Set<Entry>();
+    for (const deployment of deployments) {
+      this.observed(deployment, () => deployment.watch.settle(nowMs));
+      if (this.roomAt(deployment, nowMs) === 0) continue;
+      this.inVain.delete(deployment.offer.name);
+      opened.add(deployment.entry);
+    }
+    this.wakeInTime(deployments, nowMs);
+    if (opened.size === 0) return;
+    this.serveWaiters();
+    for (const { state } of opened) this.events.emit('freed', state);
+  }
+
+  private wakeInTime(deployments: readonly Deployment[], nowMs: number): void {
+    let atMs = Infinity;
+    for (const { watch } of deployments) atMs = Math.min(atMs, watch.nextMs(nowMs) ?? Infinity);
+    if (atMs >= this.timerAtMs) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timerAtMs = atMs;
+    this.timer = setTimeout(() => this.wake(), Math.min(LONGEST_TIMER_MS, Math.ceil(atMs - nowMs)));
+    this.timer.unref();
+  }
+
+  private wake(): void {
+    this.timer = null;
+    this.timerAtMs = Infinity;
+    this.afterTime(
+      this.eachDeployment().filter(({ watch }) => !watch.isCalm),
+      this.nowMs(),
+    );
+  }
+
+  private afterRelease(deployment: Deployment): void {
+    const { entry } = deployment;
     this.forgetIfGone(entry);
     if (!hasFreePlace(entry.state)) return;
-    for (const { name } of entry.state.models) this.inVain.delete(name);
+    const nowMs = this.nowMs();
+    let isOpen = false;
+    for (const each of entry.deployments) {
+      if (this.roomAt(each, nowMs) === 0) continue;
+      this.inVain.delete(each.offer.name);
+      isOpen = true;
+    }
+    if (!isOpen) {
+      this.wakeInTime([deployment], nowMs);
+      return;
+    }
     this.serveWaiters();
     if (hasFreePlace(entry.state)) this.events.emit('freed', entry.state);
   }
@@ -400,12 +624,33 @@ export class EndpointRegistry {
   }
 }
 
-function candidateOf(
-  { name, taken, places, weight, group }: EndpointState,
-  exclude?: ReadonlySet<string>,
-): Candidate {
-  const healthy = exclude === undefined || !exclude.has(name);
-  return { name, taken, places, weight, group, firstTokenEwmaMs: null, share: 1, healthy };
+function watchOf(entry: Entry, model: string, make: () => DeploymentWatch): DeploymentWatch {
+  const known = entry.watches.get(model);
+  if (known !== undefined) return known;
+  const watch = make();
+  entry.watches.set(model, watch);
+  return watch;
+}
+
+/** Where nobody listens, no model of the endpoint is served. */
+function concernsAll(sign: CallSign): boolean {
+  if (sign.kind === 'not_now') return sign.reason === 'refused_connection';
+  return sign.kind === 'failed' && OF_THE_CONNECTION.has(sign.code);
+}
+
+function tellingFirstPiece(endpoint: ModelEndpoint, tell: () => void): ModelEndpoint {
+  let isTold = false;
+  const call = (asked: ModelCall) =>
+    endpoint.call({
+      ...asked,
+      onDelta: (delta) => {
+        if (!isTold) tell();
+        isTold = true;
+        asked.onDelta(delta);
+      },
+    });
+  const { name, models, maxConcurrency } = endpoint;
+  return { name, models, maxConcurrency, call, close: () => endpoint.close() };
 }
 
 /** There is nothing to send messages to. */

@@ -1,4 +1,7 @@
 import type { AttemptError, MessageEventData, ModelRequest } from '../../domain/message/message.events.js';
+import type { NotNowReason } from './health/call-sign.state.js';
+
+export type { NotNowReason } from './health/call-sign.state.js';
 
 type Completed = MessageEventData['llmq.message.completed.v1'];
 
@@ -44,15 +47,6 @@ export interface ModelEndpoint {
   call(call: ModelCall): Promise<ModelAnswer>;
   close(): Promise<void>;
 }
-
-/**
- * Why an endpoint did not take a call. It says nothing about the request: later, or elsewhere, it may be taken.
- * - `rate_limited`: too many calls or tokens for now.
- * - `quota_exceeded`: what was paid for is used up.
- * - `unavailable`: it is loading, overloaded or closed for a while.
- * - `refused_connection`: nobody listens there.
- */
-export type NotNowReason = 'rate_limited' | 'quota_exceeded' | 'unavailable' | 'refused_connection';
 
 /** An error in the endpoint's own words, as OpenAI's clients know them. */
 export interface RemoteError {

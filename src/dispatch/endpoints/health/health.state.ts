@@ -1,0 +1,250 @@
+import { assertNever } from '../../../domain/assert-never.js';
+import type { CallSign, HeardSign } from './call-sign.state.js';
+import { type FirstTokenTimes, isSlow, NO_TIMES, timed } from './first-token.policy.js';
+
+/**
+ * - `healthy`: takes its whole part of the calls.
+ * - `degraded`: takes calls, but some fail, stall or are slow, or it has just come back and its part still rises.
+ * - `unhealthy`: takes none but one at a time that tries whether it is back, and none at all while a check fails.
+ */
+export type HealthState = 'healthy' | 'degraded' | 'unhealthy';
+
+/** What an active check saw. `unknown`: somebody answers there, but not to checks. */
+export type CheckResult = 'up' | 'down' | 'unknown';
+
+/** When an unhealthy deployment is tried again. */
+export interface Probe {
+  readonly dueAtMs: number;
+  readonly failed: number;
+  readonly checked: CheckResult;
+}
+
+/** What is known of a deployment's health, from the signs of all workers. */
+export interface Health {
+  readonly state: HealthState;
+  /** Why, in words for who reads the log. */
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly failuresInRow: number;
+  readonly refusalsInRow: number;
+  /** When the last refusal was told. */
+  readonly refusedAtMs: number;
+  /** Calls of about the last half minute, newer ones weighing more. */
+  readonly good: number;
+  readonly bad: number;
+  readonly countedAtMs: number;
+  readonly stalledAtMs: number | null;
+  readonly firstToken: FirstTokenTimes;
+  /** Only while it is unhealthy. */
+  readonly probe: Probe | null;
+  /** It came back then, and its part rises; null when it has all of it. */
+  readonly backSinceMs: number | null;
+  /** How often in a row it fell again soon after it came back. */
+  readonly relapses: number;
+}
+
+const FAILURES_IN_ROW = 5;
+/** Nobody listening, or refusing to serve, twice in a row and some time apart. */
+const REFUSALS_IN_ROW = 2;
+const FEWEST_CALLS = 10;
+const BAD_SHARE = 0.5;
+const DOUBTFUL_SHARE = 0.1;
+const WINDOW_MS = 30_000;
+const STALL_COUNTS_MS = 60_000;
+const SOON_MS = 300_000;
+
+/** Failures that the request's own limits made, and that the next request may not meet. */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['call_timeout', 'answer_too_large']);
+
+const PROBE_BASE_MS = 1_000;
+const PROBE_CAP_MS = 10_000;
+/** The server says that it is well, so that it costs less to try. */
+const PROBE_CAP_UP_MS = 4_000;
+
+/** Its part of the calls when it is back, for two seconds each. */
+const STEPS = [0.1, 0.25, 0.5] as const;
+const STEP_MS = 2_000;
+
+export const UNTRIED: Health = {
+  ...{ state: 'healthy', reason: 'not called yet', sinceMs: 0, failuresInRow: 0, refusalsInRow: 0 },
+  ...{ refusedAtMs: -Infinity, good: 0, bad: 0, countedAtMs: 0, stalledAtMs: null, firstToken: NO_TIMES },
+  ...{ probe: null, backSinceMs: null, relapses: 0 },
+};
+
+/** The part of its usual calls that it should get now, 0 to 1. */
+export function shareOf({ state, backSinceMs }: Health, nowMs: number): number {
+  if (state === 'unhealthy') return 0;
+  if (backSinceMs === null) return 1;
+  return STEPS[Math.floor((nowMs - backSinceMs) / STEP_MS)] ?? 1;
+}
+
+/** When `shareOf` or the state may change by time alone; null for never. */
+export function nextStepMs(health: Health, nowMs: number): number | null {
+  if (health.state === 'unhealthy') return dueAt(health);
+  if (health.backSinceMs !== null) {
+    return health.backSinceMs + (Math.floor((nowMs - health.backSinceMs) / STEP_MS) + 1) * STEP_MS;
+  }
+  return health.state === 'degraded' ? nowMs + STEP_MS : null;
+}
+
+/** When one call may try whether it is back; null for not before a check succeeds. */
+function dueAt({ probe }: Health): number | null {
+  return probe === null || probe.checked === 'down' ? null : probe.dueAtMs;
+}
+
+export function isProbeDue(health: Health, nowMs: number): boolean {
+  const due = health.state === 'unhealthy' ? dueAt(health) : null;
+  return due !== null && due <= nowMs;
+}
+
+export function heard(health: Health, { sign, beganMs }: HeardSign, nowMs: number): Health {
+  const before = faded(health, nowMs);
+  if (before.state === 'unhealthy') return tried(before, sign, beganMs, nowMs);
+  return judged(counted(before, sign, beganMs, nowMs), nowMs);
+}
+
+/** Calls that went well, told together: nobody waits for these. */
+export function wentWell(health: Health, calls: number, firstTokenMs: number | null, nowMs: number): Health {
+  if (health.state === 'unhealthy' || calls === 0) return health;
+  const before = faded(health, nowMs);
+  const firstToken =
+    firstTokenMs === null ? before.firstToken : timed(before.firstToken, firstTokenMs, nowMs);
+  return judged({ ...before, firstToken, good: before.good + calls, failuresInRow: 0 }, nowMs);
+}
+
+/** Time alone has passed. */
+export function later(health: Health, nowMs: number): Health {
+  return health.state === 'unhealthy' ? health : judged(faded(health, nowMs), nowMs);
+}
+
+/** An active check has come back. It never makes a deployment healthy: only a real call does. */
+export function checked(health: Health, result: CheckResult, nowMs: number): Health {
+  const { probe } = health;
+  if (probe === null) return health;
+  const wasDown = probe.checked === 'down';
+  const dueAtMs = wasDown && result !== 'down' ? nowMs : probe.dueAtMs;
+  return { ...health, probe: { ...probe, checked: result, dueAtMs } };
+}
+
+function counted(health: Health, sign: CallSign, beganMs: number, nowMs: number): Health {
+  switch (sign.kind) {
+    case 'answered': {
+      const { firstTokenMs } = sign;
+      const firstToken =
+        firstTokenMs === null ? health.firstToken : timed(health.firstToken, firstTokenMs, nowMs);
+      return { ...well(health), firstToken, good: health.good + 1 };
+    }
+    case 'rejected':
+      return well(health);
+    case 'failed':
+      if (OF_THE_REQUEST.has(sign.code)) return health;
+      return {
+        ...health,
+        bad: health.bad + 1,
+        failuresInRow: health.failuresInRow + 1,
+        stalledAtMs: sign.stalled ? nowMs : health.stalledAtMs,
+      };
+    case 'not_now':
+      // Those of one moment count once, and limits say nothing about health.
+      if (!isAbsence(sign) || beganMs < health.refusedAtMs) return health;
+      return { ...health, refusalsInRow: health.refusalsInRow + 1, refusedAtMs: nowMs };
+    default:
+      return assertNever(sign);
+  }
+}
+
+function well(health: Health): Health {
+  return { ...health, failuresInRow: 0, refusalsInRow: 0 };
+}
+
+function isAbsence(sign: Extract<CallSign, { kind: 'not_now' }>): boolean {
+  return sign.reason === 'refused_connection' || sign.reason === 'unavailable';
+}
+
+/** A sign about an unhealthy deployment: of a call that tried it, or of one from before, which says nothing. */
+function tried(health: Health, sign: CallSign, beganMs: number, nowMs: number): Health {
+  if (beganMs < health.sinceMs) return health;
+  switch (sign.kind) {
+    case 'answered':
+    case 'rejected': {
+      const back = { ...well(health), good: 0, bad: 0, stalledAtMs: null, probe: null, backSinceMs: nowMs };
+      return judged(back, nowMs);
+    }
+    case 'failed':
+    case 'not_now': {
+      const failed = (health.probe?.failed ?? 0) + 1;
+      const checkedNow = health.probe?.checked ?? 'unknown';
+      const waitMs = probeWaitMs(failed, checkedNow);
+      return { ...health, probe: { failed, checked: checkedNow, dueAtMs: nowMs + waitMs } };
+    }
+    default:
+      return assertNever(sign);
+  }
+}
+
+function probeWaitMs(failed: number, result: CheckResult): number {
+  return Math.min(
+    result === 'up' ? PROBE_CAP_UP_MS : PROBE_CAP_MS,
+    PROBE_BASE_MS * 2 ** Math.min(failed, 20),
+  );
+}
+
+function faded(health: Health, nowMs: number): Health {
+  const kept = Math.exp(-Math.max(0, nowMs - health.countedAtMs) / WINDOW_MS);
+  return { ...health, good: health.good * kept, bad: health.bad * kept, countedAtMs: nowMs };
+}
+
+function judged(health: Health, nowMs: number): Health {
+  const gone = whyUnhealthy(health, nowMs);
+  if (gone !== null) return fallen(health, gone, nowMs);
+  const { backSinceMs } = health;
+  const stillRises = backSinceMs !== null && shareOf(health, nowMs) < 1;
+  const risen = stillRises || backSinceMs === null ? health : { ...health, backSinceMs: null };
+  const doubt = stillRises ? 'it is back, and its part of the calls rises' : whyDegraded(risen, nowMs);
+  const state = doubt === null ? 'healthy' : 'degraded';
+  if (state === risen.state) return risen;
+  return { ...risen, state, reason: doubt ?? 'its calls go well', sinceMs: nowMs };
+}
+
+function fallen(health: Health, reason: string, nowMs: number): Health {
+  const { sinceMs, relapses: before, state } = health;
+  const relapse = health.backSinceMs !== null || (state === 'degraded' && nowMs - sinceMs < SOON_MS);
+  const relapses = relapse ? before + 1 : 0;
+  const probe = {
+    failed: relapses,
+    checked: 'unknown' as const,
+    dueAtMs: nowMs + probeWaitMs(relapses, 'unknown'),
+  };
+  return { ...health, ...{ state: 'unhealthy', reason, sinceMs: nowMs, relapses, probe, backSinceMs: null } };
+}
+
+function whyUnhealthy(health: Health, nowMs: number): string | null {
+  const { failuresInRow, refusalsInRow, good, bad } = health;
+  if (health.backSinceMs !== null && shareOf(health, nowMs) < 1 && failuresInRow + refusalsInRow > 0) {
+    return 'a call failed again while it came back';
+  }
+  if (failuresInRow >= FAILURES_IN_ROW) return `${failuresInRow} calls in a row failed`;
+  if (refusalsInRow >= REFUSALS_IN_ROW) return `it refused to serve ${refusalsInRow} times in a row`;
+  if (good + bad >= FEWEST_CALLS && bad >= BAD_SHARE * (good + bad)) {
+    return `${percent(bad, good)} of its calls of the last half minute failed`;
+  }
+  return null;
+}
+
+function whyDegraded(health: Health, nowMs: number): string | null {
+  const { good, bad, stalledAtMs, firstToken } = health;
+  if (stalledAtMs !== null && nowMs - stalledAtMs < STALL_COUNTS_MS)
+    return 'an answer stalled within the last minute';
+  if (good + bad >= FEWEST_CALLS && bad >= DOUBTFUL_SHARE * (good + bad)) {
+    return `${percent(bad, good)} of its calls of the last half minute failed`;
+  }
+  if (isSlow(firstToken)) {
+    const { recentMs, usualMs } = firstToken;
+    return `its first pieces take ${Math.round(recentMs)} ms, where ${Math.round(usualMs)} ms are usual`;
+  }
+  return null;
+}
+
+function percent(bad: number, good: number): string {
+  return `${Math.round((100 * bad) / (good + bad))} %`;
+}

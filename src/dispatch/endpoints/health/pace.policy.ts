@@ -1,0 +1,136 @@
+/**
+ * How fast a deployment takes calls, learned from its refusals: so many calls as it took since the last refusal, over the
+ * time up to the end of the cool-down. All workers' calls together.
+ */
+export interface Pace {
+  /** Calls per second that it is known to take; null: not limited, or not known. */
+  readonly perSecond: number | null;
+  /** Since when the rate holds. */
+  readonly learnedAtMs: number;
+  /** How often in a row it was learned anew: the limit is near, so it rises more slowly each time. */
+  readonly learnedTimes: number;
+  /** The next call may begin now or then. */
+  readonly nextAtMs: number;
+  /** Calls taken since `countedSinceMs`. */
+  readonly taken: number;
+  readonly countedSinceMs: number;
+  /** What was counted up to the refusal before. */
+  readonly before: { readonly taken: number; readonly sinceMs: number };
+  readonly lastBeganMs: number;
+  /** A refusal was told; the rate is learned when the cool-down is over, and all that was under way has been told. */
+  readonly learnAtMs: number | null;
+}
+
+/** After a pause like this, or of three calls' spacing, the count starts anew: the rate of an idle hour says nothing. */
+const PAUSE_MS = 2_000;
+const PAUSE_SPACINGS = 3;
+/** Fewer calls say little of a rate: then it is taken of what was counted before, too. */
+const FEWEST_TAKEN = 3;
+/** A little below what was seen: clocks and ways are not even. */
+const SAFETY = 0.95;
+const FASTEST_PER_SECOND = 1_000;
+/** It never falls asleep: at least one call in a minute. */
+const SLOWEST_PER_SECOND = 1 / 60;
+/** Rising: by so much a second at first, and by more when half a minute went without a refusal. */
+const RISE = 0.01;
+const LATER_RISE = 0.05;
+const LATER_MS = 30_000;
+/** So many times faster than it was learned means that it is no limit any more. */
+const FORGOTTEN_AT = 20;
+
+export const NO_PACE: Pace = {
+  ...{
+    perSecond: null,
+    learnedAtMs: 0,
+    learnedTimes: 0,
+    nextAtMs: 0,
+    taken: 0,
+    countedSinceMs: 0,
+    lastBeganMs: -Infinity,
+  },
+  ...{ before: { taken: 0, sinceMs: 0 }, learnAtMs: null },
+};
+
+/** Calls per second now; null for no limit. */
+export function rateAt({ perSecond, learnedAtMs, learnedTimes }: Pace, nowMs: number): number | null {
+  if (perSecond === null) return null;
+  const seconds = Math.max(0, nowMs - learnedAtMs) / 1_000;
+  const early = Math.min(seconds, LATER_MS / 1_000);
+  const factor = Math.exp((RISE * early) / Math.max(1, learnedTimes) + LATER_RISE * (seconds - early));
+  return factor >= FORGOTTEN_AT ? null : perSecond * factor;
+}
+
+/** A call has begun here. `part` is this worker's part of the rate. */
+export function began(pace: Pace, nowMs: number, part: number): Pace {
+  const rate = rateAt(pace, nowMs);
+  const spacingMs = rate === null ? 0 : 1_000 / (rate * part);
+  const pauseMs = Math.max(PAUSE_MS, PAUSE_SPACINGS * spacingMs);
+  const anew = pace.learnAtMs === null && nowMs - pace.lastBeganMs > pauseMs;
+  const counted = anew ? { taken: 0, countedSinceMs: nowMs, before: { taken: 0, sinceMs: nowMs } } : {};
+  const next = { ...pace, ...counted, lastBeganMs: nowMs };
+  if (rate === null) return pace.perSecond === null ? next : { ...next, perSecond: null };
+  // A timer that was late costs no rate, but makes no crowd either.
+  return { ...next, nextAtMs: Math.max(pace.nextAtMs, nowMs - spacingMs / 2) + spacingMs };
+}
+
+/** Calls were taken, here or by another worker. */
+export function took(pace: Pace, calls: number): Pace {
+  return { ...pace, taken: pace.taken + calls };
+}
+
+/** A call was refused for its rate; the deployment cools until then. */
+export function refused(pace: Pace, untilMs: number): Pace {
+  return { ...pace, learnAtMs: Math.max(untilMs, pace.learnAtMs ?? 0) };
+}
+
+/**
+ * At the end of the cool-down.
+ * @param underWay calls under way here: by now they would have been refused
+ */
+export function learned(pace: Pace, underWay: number, nowMs: number): Pace {
+  const { learnAtMs: at, countedSinceMs } = pace;
+  if (at === null || nowMs < at) return pace;
+  const last = { taken: pace.taken + underWay, sinceMs: countedSinceMs };
+  const fewer = { taken: last.taken + pace.before.taken, sinceMs: pace.before.sinceMs };
+  const counted = last.taken < FEWEST_TAKEN ? fewer : last;
+  const seen = (counted.taken / Math.max(0.001, (at - counted.sinceMs) / 1_000)) * SAFETY;
+  // What it did not keep up with is no reason for a faster one.
+  const most = rateAt(pace, at) ?? FASTEST_PER_SECOND;
+  const perSecond = Math.max(SLOWEST_PER_SECOND, Math.min(seen, most * SAFETY));
+  const learnedTimes = at - pace.learnedAtMs > LATER_MS ? 1 : pace.learnedTimes + 1;
+  return {
+    ...pace,
+    ...{ perSecond, learnedAtMs: at, learnedTimes, nextAtMs: at, lastBeganMs: at, learnAtMs: null },
+    // What is under way is counted; its answer is not to count again.
+    ...{ taken: -underWay, countedSinceMs: at, before: counted },
+  };
+}
+
+/** When the next call may begin; in the past: now. */
+export function nextCallMs(pace: Pace, nowMs: number): number {
+  return rateAt(pace, nowMs) === null ? nowMs : pace.nextAtMs;
+}
+
+/** Calls at once to a deployment that this process has not called before: four, twice as many each quarter second. */
+const FIRST_CALLS = 4;
+const DOUBLING_MS = 250;
+const KNOWN_AFTER_MS = 2_500;
+
+/**
+ * The most calls under way at a deployment whose limits this process does not know yet, so that it hears of a refusal
+ * before it has sent a crowd to be refused. Each call that was taken allows two more.
+ *
+ * @param firstMs when the first call began, null before
+ */
+export function firstCalls(firstMs: number | null, takenSince: number, nowMs: number): number {
+  if (firstMs === null) return FIRST_CALLS;
+  const ageMs = nowMs - firstMs;
+  if (ageMs >= KNOWN_AFTER_MS) return Infinity;
+  return FIRST_CALLS * 2 ** Math.floor(ageMs / DOUBLING_MS) + 2 * takenSince;
+}
+
+/** When `firstCalls` allows more by time alone; null for never. */
+export function nextFirstCallsMs(firstMs: number | null, nowMs: number): number | null {
+  if (firstMs === null || nowMs - firstMs >= KNOWN_AFTER_MS) return null;
+  return firstMs + (Math.floor((nowMs - firstMs) / DOUBLING_MS) + 1) * DOUBLING_MS;
+}
