@@ -1,5 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, Optional } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
+import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
+import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';
 import { LaneLagReader } from '../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../dispatch/lanes/lane-pauses.js';
 import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
@@ -13,6 +15,8 @@ import { ProjectionReaderModule, ProjectorModule } from '../projection/projectio
 import { ProjectionHealth } from '../projection/read/projection-health.js';
 import { MetricsController } from './metrics.controller.js';
 
+const ENDPOINT_STATES = ['healthy', 'degraded', 'unhealthy', 'draining'] as const;
+
 /**
  * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
  * somebody asks, so that nothing is added to a message's way. Leaves out traces.
@@ -25,6 +29,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(LaneLagReader) private readonly lag: LaneLagReader,
     @Inject(LanePauses) private readonly pauses: LanePauses,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Optional() @Inject(EndpointRegistry) private readonly endpoints?: EndpointRegistry,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
@@ -35,7 +40,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
-        ...(roles.has('worker') ? [DispatcherModule] : []),
+        ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],
       controllers: [MetricsController],
@@ -44,6 +49,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.observeLanes();
+    if (this.endpoints !== undefined) this.observeEndpoints(this.endpoints);
     if (this.worker !== undefined) this.observeWorker(this.worker);
     if (this.projector !== undefined) this.observeProjector(this.projector);
   }
@@ -69,6 +75,34 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         }
       },
       [waiting, held, running, capacity, drain, paused],
+    );
+  }
+
+  private observeEndpoints(endpoints: EndpointRegistry): void {
+    const state = this.gauge('llmq.endpoint.state', '1 for the state that the model at the endpoint is in');
+    const share = this.gauge('llmq.endpoint.share', 'The part of its usual calls that it gets, 0 to 1');
+    const cools = this.gauge('llmq.endpoint.cooldown', 'Seconds until it may be called again');
+    const pace = this.gauge(
+      'llmq.endpoint.pace',
+      'Calls per second that it is known to take, where it limits them',
+    );
+    const taken = this.gauge('llmq.endpoint.running', 'Calls to the endpoint under way in this process');
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        for (const each of endpoints.statuses()) {
+          const about = { endpoint: each.endpoint, model: each.model };
+          for (const name of ENDPOINT_STATES) {
+            result.observe(state, each.state === name ? 1 : 0, { ...about, state: name });
+          }
+          result.observe(share, each.share, about);
+          result.observe(cools, each.coolsForMs / 1_000, about);
+          if (each.perSecond !== null) result.observe(pace, each.perSecond, about);
+        }
+        for (const { name, taken: running } of endpoints.states()) {
+          result.observe(taken, running, { endpoint: name });
+        }
+      },
+      [state, share, cools, pace, taken],
     );
   }
 

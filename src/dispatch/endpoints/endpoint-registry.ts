@@ -19,8 +19,9 @@ import {
 } from './endpoint.state.js';
 import type { CallSign } from './health/call-sign.state.js';
 import { DeploymentWatch, type Part } from './health/deployment-watch.js';
+import type { Doubt } from './health/doubt.policy.js';
 import { peakAt } from './health/first-token.policy.js';
-import type { HealthState } from './health/health.state.js';
+import type { CheckResult, HealthState } from './health/health.state.js';
 import type { ModelCall, ModelEndpoint } from './model-endpoint.port.js';
 
 export type { CallSign } from './health/call-sign.state.js';
@@ -93,6 +94,12 @@ export interface SignTold {
   readonly ageMs: number;
 }
 
+export interface DoubtAt {
+  readonly endpoint: string;
+  readonly model: string;
+  readonly doubt: Doubt;
+}
+
 /** How a deployment stands, for people and metrics. */
 export interface DeploymentStatus {
   readonly endpoint: string;
@@ -118,7 +125,6 @@ export interface RegistryOptions {
   readonly careful?: boolean;
 }
 
-const ALONE: Part = { ofPace: 1, tries: true };
 /** Told with the first piece: it serves. What becomes of the answer is told, and counted, at its end. */
 const SERVES: CallSign = { kind: 'rejected' };
 const OF_THE_CONNECTION: ReadonlySet<string> = new Set(['endpoint_unreachable', 'connect_timeout']);
@@ -180,8 +186,7 @@ export class EndpointRegistry {
   private readonly careful: boolean;
   private timer: NodeJS.Timeout | null = null;
   private timerAtMs = Infinity;
-  /** This worker's part in what all may do; alone it does everything. */
-  private part: (endpoint: string, model: string) => Part = () => ALONE;
+  private tries: () => boolean = () => true;
 
   /** @throws {NoEndpointError} without any model to serve */
   constructor(
@@ -390,6 +395,72 @@ export class EndpointRegistry {
     if (entry !== undefined) this.fold(entry, model, sign, this.nowMs() - ageMs);
   }
 
+  /** Calls of another process that went well. */
+  hearWell(endpoint: string, model: string, calls: number, firstTokenMs: number | null): void {
+    this.watchAt(endpoint, model)?.hearWell(calls, firstTokenMs, this.nowMs());
+  }
+
+  /** Calls from here that went well and that the others were not told of yet, by endpoint and model. */
+  takeUnsaid(): [endpoint: string, model: string, calls: number, firstTokenMs: number | null][] {
+    return this.eachDeployment().flatMap(({ entry, offer, watch }) => {
+      const { calls, firstTokenMs } = watch.takeUnsaid();
+      return calls === 0 ? [] : [[entry.state.name, offer.name, calls, firstTokenMs]];
+    });
+  }
+
+  /** All that is not simply well. */
+  doubts(): DoubtAt[] {
+    const doubtful = this.eachDeployment().filter(({ watch }) => watch.isInDoubt);
+    return doubtful.map(({ entry, offer, watch }) => ({
+      ...{ endpoint: entry.state.name, model: offer.name, doubt: watch.doubt },
+    }));
+  }
+
+  /** What the process that leads knows of all that is not simply well. */
+  adopt(doubts: readonly DoubtAt[]): void {
+    const nowMs = this.nowMs();
+    const told = new Map(doubts.map((each) => [keyOf(each.endpoint, each.model), each.doubt]));
+    const about = this.eachDeployment().filter(
+      ({ entry, offer, watch }) => watch.isInDoubt || told.has(keyOf(entry.state.name, offer.name)),
+    );
+    for (const deployment of about) {
+      const { entry, offer, watch } = deployment;
+      const doubt = told.get(keyOf(entry.state.name, offer.name)) ?? null;
+      this.observed(deployment, () => watch.adopt(doubt, nowMs));
+    }
+    this.afterTime(about, nowMs);
+  }
+
+  /** Whether it is for this process to try what is not known to serve. */
+  triesAreOf(tries: () => boolean): void {
+    this.tries = tries;
+  }
+
+  /** A try of anything has been due for so long, and nobody made it. */
+  hasDueTry(forMs: number): boolean {
+    const nowMs = this.nowMs();
+    return this.eachDeployment().some(({ watch }) => watch.hasDueTry(forMs, nowMs));
+  }
+
+  /** Asks the endpoint's server; who can't be asked is unknown. */
+  async check(endpoint: string, signal: AbortSignal): Promise<CheckResult> {
+    return (await this.entries.get(endpoint)?.endpoint.check?.(signal)) ?? 'unknown';
+  }
+
+  /** What a check of the endpoint's server has shown. */
+  hearCheck(endpoint: string, result: CheckResult): void {
+    const { deployments = [] } = this.entries.get(endpoint) ?? {};
+    const nowMs = this.nowMs();
+    for (const deployment of deployments) {
+      this.observed(deployment, () => deployment.watch.hearCheck(result, nowMs));
+    }
+    this.afterTime(deployments, nowMs);
+  }
+
+  private watchAt(endpoint: string, model: string): DeploymentWatch | undefined {
+    return this.entries.get(endpoint)?.watches.get(model);
+  }
+
   private eachDeployment(): Deployment[] {
     return [...this.deployments.values()].flatMap(({ all }) => [...all]);
   }
@@ -469,11 +540,18 @@ export class EndpointRegistry {
   }
 
   /** Calls that may begin at a deployment now. */
-  private roomAt({ entry: { state }, offer, watch }: Deployment, nowMs: number): number {
+  private roomAt(deployment: Deployment, nowMs: number): number {
+    const { watch } = deployment;
+    const { state } = deployment.entry;
     const free = state.phase === 'active' ? Math.max(0, state.places - state.taken) : 0;
     if (free === 0 || watch.isCalm) return free;
     const rising = watch.placesNow(state.places, nowMs) - watch.underWay;
-    return Math.max(0, Math.min(free, rising, watch.room(nowMs, this.part(state.name, offer.name))));
+    return Math.max(0, Math.min(free, rising, watch.room(nowMs, this.partOf(deployment))));
+  }
+
+  /** This process's part in what all may do; alone it does everything. */
+  private partOf(_deployment: Deployment): Part {
+    return { ofPace: 1, tries: this.tries() };
   }
 
   /** It is not known to serve, and one call from here may try. */
@@ -499,7 +577,7 @@ export class EndpointRegistry {
     const { endpoint: at } = entry;
     let isTold = false;
     entry.state = placeTaken(entry.state);
-    const wasTry = watch.begin(nowMs, this.part(entry.state.name, offer.name));
+    const wasTry = watch.begin(nowMs, this.partOf(deployment));
     if (!watch.isCalm) this.wakeInTime([deployment], nowMs);
     const ended = (sign: CallSign) => {
       if (isTold) return;
@@ -630,6 +708,10 @@ function watchOf(entry: Entry, model: string, make: () => DeploymentWatch): Depl
   const watch = make();
   entry.watches.set(model, watch);
   return watch;
+}
+
+function keyOf(endpoint: string, model: string): string {
+  return `${endpoint}\n${model}`;
 }
 
 /** Where nobody listens, no model of the endpoint is served. */

@@ -1,31 +1,43 @@
-import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { configuredEndpoints, configuredSettings, DEMO_ENDPOINT_URL } from './configured-endpoints.js';
 import { EndpointRegistry } from './endpoint-registry.js';
+import { ENDPOINT_PEERS, EndpointPeers } from './health/nats/endpoint-peers.js';
 
 /**
  * The model endpoints of this process. Needs `PlatformModule` and `DemoEndpointModule`, both global.
- * Left out: starting the demo endpoint, the health of endpoints, and everything that decides when to call one.
+ * Left out: starting the demo endpoint, checks of endpoints, and everything that decides when to call one.
  */
 @Module({
   providers: [
+    ENDPOINT_PEERS,
     {
       provide: EndpointRegistry,
       inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
       useFactory: (config: ServiceConfig, demoUrl: string | null) => {
         const endpoints = configuredEndpoints(config, process.env, demoUrl);
         const settings = configuredSettings(config);
-        return new EndpointRegistry(endpoints, config.loadbalancer.strategy, (name) => settings.get(name));
+        return new EndpointRegistry(endpoints, config.loadbalancer.strategy, (name) => settings.get(name), {
+          careful: true,
+        });
       },
     },
   ],
-  exports: [EndpointRegistry],
+  exports: [EndpointRegistry, EndpointPeers],
 })
-export class EndpointsModule implements OnApplicationShutdown {
-  constructor(private readonly registry: EndpointRegistry) {}
+export class EndpointsModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(EndpointRegistry) private readonly registry: EndpointRegistry,
+    @Inject(EndpointPeers) private readonly peers: EndpointPeers,
+  ) {}
+
+  onModuleInit(): void {
+    this.peers.start();
+  }
 
   /** The last of Nest's shutdown phases: by then the workers have finished or given back their calls. */
   async onApplicationShutdown(): Promise<void> {
+    this.peers.stop();
     await this.registry.close();
   }
 }

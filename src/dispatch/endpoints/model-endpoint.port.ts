@@ -1,5 +1,6 @@
 import type { AttemptError, MessageEventData, ModelRequest } from '../../domain/message/message.events.js';
 import type { NotNowReason } from './health/call-sign.state.js';
+import type { CheckResult } from './health/health.state.js';
 
 export type { NotNowReason } from './health/call-sign.state.js';
 
@@ -45,6 +46,8 @@ export interface ModelEndpoint {
    * @throws the signal's reason when aborted
    */
   call(call: ModelCall): Promise<ModelAnswer>;
+  /** Whether its server is well, by what costs nothing; never by a call of a model. Absent where nobody can be asked. */
+  check?(signal: AbortSignal): Promise<CheckResult>;
   close(): Promise<void>;
 }
 

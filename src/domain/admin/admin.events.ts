@@ -19,6 +19,9 @@ export type PriorityRule = z.infer<typeof priorityRuleSchema>;
 
 const by = z.string();
 
+/** Of one model at one endpoint. */
+const endpointStateSchema = z.enum(['healthy', 'degraded', 'unhealthy']);
+
 /**
  * The data of what admins change, by CloudEvents type. `by` names the key or user. The subject is the rule's id, the
  * user's id or the lane. Rules and users belong to a tenant; lanes are shared by all.
@@ -30,6 +33,11 @@ export const adminEventSchemas = {
   'llmq.admin.user-priority-removed.v1': z.object({ user_id: z.string(), by }),
   'llmq.admin.lane-paused.v1': z.object({ lane: laneSchema, by, reason: z.string() }),
   'llmq.admin.lane-resumed.v1': z.object({ lane: laneSchema, by, reason: z.string() }),
+  /** Told by the service, not by an admin: `by` names the process. The subject is the endpoint's name. */
+  'llmq.admin.endpoint-state-changed.v1': z.object({
+    ...{ endpoint: z.string(), model: z.string() },
+    ...{ from: endpointStateSchema, to: endpointStateSchema, reason: z.string(), by },
+  }),
 } as const;
 
 export type AdminEventType = keyof typeof adminEventSchemas;

@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { Observable } from 'rxjs';
-import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { PROJECTION_STOPS, type ProjectionStop } from '../../projection/fold/projector.port.js';
 import { ProjectorModule } from '../../projection/projection.module.js';
 import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
+import { AlertDelivery } from './alert-delivery.js';
 import { AlertsModule } from './alerts.module.js';
-
-const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
 
 /** What the webhook and the subject `llmq.alerts.projection-stopped` carry. */
 export interface ProjectionStoppedAlert extends Alert {
@@ -28,14 +25,15 @@ export interface ProjectionStoppedAlert extends Alert {
  */
 @Injectable()
 export class ProjectionAlarm implements OnApplicationShutdown {
-  private readonly ending = new AbortController();
+  private readonly delivery: AlertDelivery;
 
   constructor(
-    @Inject(ALERT_RECEIVERS) private readonly receivers: readonly AlertReceiver[],
+    @Inject(ALERT_RECEIVERS) receivers: readonly AlertReceiver[],
     @Inject(SOURCES) private readonly sources: Sources,
-    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LOGGER) logger: Logger,
     @Inject(PROJECTION_STOPS) stops: Observable<ProjectionStop>,
   ) {
+    this.delivery = new AlertDelivery(receivers, sources.random, logger);
     stops.subscribe((stop) => this.raise(stop));
   }
 
@@ -46,27 +44,11 @@ export class ProjectionAlarm implements OnApplicationShutdown {
       ...{ applied_sequence: applied, error: { code, message } },
       stopped_at: new Date(this.sources.nowMs()).toISOString(),
     };
-    for (const receiver of this.receivers) void this.deliver(receiver, alert);
+    this.delivery.raise(alert);
   }
 
   onApplicationShutdown(): void {
-    this.ending.abort();
-  }
-
-  private async deliver({ name, deliver }: AlertReceiver, alert: ProjectionStoppedAlert): Promise<void> {
-    const { signal } = this.ending;
-    for (let tries = 1; !signal.aborted; tries += 1) {
-      try {
-        return await deliver(alert);
-      } catch (err) {
-        this.logger.warn(
-          { err, receiver: name },
-          'The alert of a stopped projection was not taken; trying again',
-        );
-      }
-      const delayMs = backoffDelayMs(tries, RETRY, this.sources.random());
-      await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
-    }
+    this.delivery.stop();
   }
 }
 

@@ -84,6 +84,10 @@ function adminWords(event: AdminEvent): string {
       return `Lane ${event.data.lane} paused by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.admin.lane-resumed.v1':
       return `Lane ${event.data.lane} resumed by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.admin.endpoint-state-changed.v1': {
+      const { endpoint, model, from, to, reason } = event.data;
+      return `Endpoint ${endpoint} is ${to} for ${model}, before ${from}: ${reason}.`;
+    }
     default:
       return assertNever(event);
   }

@@ -1,5 +1,6 @@
 import type { CallSign } from './call-sign.state.js';
 import { type CoolDown, cooled, taken } from './cool-down.policy.js';
+import { type Doubt, NO_DOUBT } from './doubt.policy.js';
 import {
   type CheckResult,
   checked,
@@ -27,6 +28,8 @@ import {
 
 /** A call that was not refused within this time was taken, so that a long answer holds up no other call. */
 const NOT_REFUSED_AFTER_MS = 1_000;
+/** What is younger may not be known everywhere. */
+const SETTLED_MS = 1_500;
 
 /** This worker's part in what all workers may do with a deployment. */
 export interface Part {
@@ -34,13 +37,6 @@ export interface Part {
   readonly ofPace: number;
   /** Whether it is this worker's to try a deployment that is not known to serve. */
   readonly tries: boolean;
-}
-
-/** What other processes are told of a deployment that is not simply well. */
-export interface Doubt {
-  readonly health: Health;
-  readonly coolDown: CoolDown | null;
-  readonly pace: Pace;
 }
 
 /**
@@ -53,10 +49,8 @@ export class DeploymentWatch {
   pace: Pace = NO_PACE;
   /** Calls under way from this process. */
   underWay = 0;
-  /** Calls that went well and that no other process has been told of. */
-  unsaid = 0;
-  /** The last time to a first piece among them. */
-  unsaidFirstTokenMs: number | null = null;
+  /** Calls that went well and that no other process has been told of, and the last time to a first piece among them. */
+  private unsaid: { calls: number; firstTokenMs: number | null } = { calls: 0, firstTokenMs: null };
   private trying = 0;
   private triedAtMs = -Infinity;
   private firstMs: number | null = null;
@@ -68,17 +62,17 @@ export class DeploymentWatch {
     private readonly careful: boolean,
   ) {}
 
+  /** The other processes should know it. */
+  get isInDoubt(): boolean {
+    const { health, coolDown, pace } = this;
+    return (
+      health.state !== 'healthy' || coolDown !== null || pace.learnAtMs !== null || pace.perSecond !== null
+    );
+  }
+
   /** Nothing about it needs time or care: the way of nearly every call. */
   get isCalm(): boolean {
-    const { health, coolDown, pace } = this;
-    const isKnown = !this.careful || this.firstMs === -Infinity;
-    return (
-      health.state === 'healthy' &&
-      coolDown === null &&
-      pace.learnAtMs === null &&
-      isKnown &&
-      pace.perSecond === null
-    );
+    return (!this.careful || this.firstMs === Number.NEGATIVE_INFINITY) && !this.isInDoubt;
   }
 
   /** Calls that may begin here now, as far as it is not for places. */
@@ -180,8 +174,14 @@ export class DeploymentWatch {
   }
 
   keepUnsaid(firstTokenMs: number | null): void {
-    this.unsaid += 1;
-    if (firstTokenMs !== null) this.unsaidFirstTokenMs = firstTokenMs;
+    this.unsaid.calls += 1;
+    if (firstTokenMs !== null) this.unsaid.firstTokenMs = firstTokenMs;
+  }
+
+  takeUnsaid(): { readonly calls: number; readonly firstTokenMs: number | null } {
+    const taken = this.unsaid;
+    if (taken.calls > 0) this.unsaid = { calls: 0, firstTokenMs: null };
+    return taken;
   }
 
   rateNow(nowMs: number): number | null {
@@ -200,11 +200,38 @@ export class DeploymentWatch {
     if (pace.perSecond !== null && rateAt(pace, nowMs) === null) this.pace = { ...pace, perSecond: null };
   }
 
-  /** Takes over what another process knows, where it knows better. */
-  adopt({ health, coolDown, pace }: Doubt): void {
-    this.health = { ...health, firstToken: this.health.firstToken };
-    this.coolDown = coolDown;
-    this.pace = { ...pace, nextAtMs: Math.max(pace.nextAtMs, this.pace.nextAtMs) };
+  get doubt(): Doubt {
+    return { health: this.health, coolDown: this.coolDown, pace: this.pace };
+  }
+
+  /** Takes over what the process that leads knows; null: it knows of nothing. */
+  adopt(doubt: Doubt | null, nowMs: number): void {
+    const { firstToken } = this.health;
+    if (doubt === null) {
+      // What was seen here a moment ago may not have reached it.
+      if (
+        nowMs - Math.max(this.health.sinceMs, this.coolDown?.sinceMs ?? 0, this.pace.learnedAtMs) <
+        SETTLED_MS
+      )
+        return;
+      this.health = { ...NO_DOUBT.health, firstToken, sinceMs: nowMs, reason: 'its calls go well' };
+      this.coolDown = null;
+      this.pace = { ...this.pace, perSecond: null, learnAtMs: null };
+      return;
+    }
+    this.health = { ...doubt.health, firstToken };
+    const longer =
+      (this.coolDown?.untilMs ?? 0) > (doubt.coolDown?.untilMs ?? 0) &&
+      nowMs - this.coolDown!.sinceMs < SETTLED_MS;
+    if (!longer) this.coolDown = doubt.coolDown;
+    this.pace = { ...doubt.pace, nextAtMs: Math.max(doubt.pace.nextAtMs, this.pace.nextAtMs) };
+  }
+
+  /** A try has been due for so long, and none was made. */
+  hasDueTry(forMs: number, nowMs: number): boolean {
+    if (!this.wouldTry || this.trying > 0) return false;
+    if (this.coolDown !== null && nowMs < this.coolDown.untilMs + forMs) return false;
+    return this.health.state !== 'unhealthy' || isProbeDue(this.health, nowMs - forMs);
   }
 
   /** Its last refusal was for no limit, and nothing was taken since. */

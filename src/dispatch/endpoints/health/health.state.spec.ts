@@ -106,7 +106,9 @@ describe('health', () => {
     const down = checked(gone, 'down', now + 500);
     expect([isProbeDue(down, now + 60_000), nextStepMs(down, now)]).toEqual([false, null]);
     expect(isProbeDue(checked(down, 'up', now + 700), now + 700)).toBe(true);
-    expect(checked(UNTRIED, 'down', 5)).toBe(UNTRIED);
+    expect(checked(UNTRIED, 'up', 5)).toBe(UNTRIED);
+    const silent = checked(checked(UNTRIED, 'down', 5), 'down', 60_000);
+    expect(silent).toMatchObject({ state: 'unhealthy', probe: { checked: 'unknown' } });
   });
 
   it('never serves while it is unhealthy, is never without a way back, and never counts below nothing', () => {

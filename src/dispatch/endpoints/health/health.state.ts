@@ -120,10 +120,16 @@ export function later(health: Health, nowMs: number): Health {
 /** An active check has come back. It never makes a deployment healthy: only a real call does. */
 export function checked(health: Health, result: CheckResult, nowMs: number): Health {
   const { probe } = health;
-  if (probe === null) return health;
+  if (probe === null) return result === 'down' ? unanswered(health, nowMs) : health;
   const wasDown = probe.checked === 'down';
   const dueAtMs = wasDown && result !== 'down' ? nowMs : probe.dueAtMs;
   return { ...health, probe: { ...probe, checked: result, dueAtMs } };
+}
+
+/** Nobody answers a check: as if a call had been refused, at no cost. */
+function unanswered(health: Health, nowMs: number): Health {
+  const before = faded(health, nowMs);
+  return judged({ ...before, refusalsInRow: before.refusalsInRow + 1, refusedAtMs: nowMs }, nowMs);
 }
 
 function counted(health: Health, sign: CallSign, beganMs: number, nowMs: number): Health {

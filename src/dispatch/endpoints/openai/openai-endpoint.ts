@@ -1,4 +1,6 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import type { CheckResult } from '../health/health.state.js';
+import { readStatus } from '../health/server-check.policy.js';
 import {
   type ModelAnswer,
   type ModelCall,
@@ -111,9 +113,29 @@ export class OpenAiEndpoint implements ModelEndpoint {
     }
   }
 
+  /** `GET /health` at the server's root, as llama.cpp and vLLM have it, or the list of models. */
+  async check(signal: AbortSignal): Promise<CheckResult> {
+    for (const path of ['/health', `${this.basePath}/models${this.search}`]) {
+      const result = await this.ask(path, signal);
+      if (result !== null) return result;
+    }
+    return 'unknown';
+  }
+
   /** Fails the calls that still run. */
   async close(): Promise<void> {
     await this.pool.destroy();
+  }
+
+  private async ask(path: string, signal: AbortSignal): Promise<CheckResult | null> {
+    try {
+      const { 'content-type': _none, ...headers } = this.headers;
+      const { statusCode, body } = await this.pool.request({ method: 'GET', path, headers, signal });
+      await body.dump();
+      return readStatus(statusCode);
+    } catch {
+      return 'down';
+    }
   }
 
   /** Asks in ever simpler ways, as long as it is the way that fails. */
