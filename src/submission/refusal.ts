@@ -156,9 +156,9 @@ export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
   return new RefusedError({ code: 'invalid_fields', message, problems });
 }
 
-export function unknownModel(model: string): RefusedError {
+export function unknownModel(model: string, field = 'model'): RefusedError {
   const message = `The model ${JSON.stringify(model)} is not served here; GET /v1/models lists those that are.`;
-  return refusedField('unknown_model', 'model', 'is not served here', message);
+  return refusedField('unknown_model', field, 'is not served here', message);
 }
 
 /** The first request with this key has no answer yet, or its outcome is not known yet. This request did nothing. */

@@ -75,7 +75,7 @@ describe('parameters', () => {
     expect(rules.parameters({ temperature: 0.2, stop: ['\n'], vendor_option: { a: 1 }, n: 1 })).toBeNull();
   });
 
-  it.each([{ model: 'x' }, { messages: [] }, { stream: true }, { n: 2 }, { x: nested(64) }, [], 3])(
+  it.each([{ model: 'x' }, { messages: [] }, { stream: true }, { x: nested(64) }, [], 3])(
     'are refused in case %#',
     (value) => expect(rules.parameters(value)).toEqual(expect.any(String)),
   );
@@ -103,4 +103,20 @@ describe('whole numbers', () => {
   it.each([-1, 101, 1.5, '3', null, Number.NaN])('must not be %p', (value) => {
     expect(rule(value)).toContain('from 0 to 100');
   });
+});
+
+describe('routing', () => {
+  it('names models, a strategy and a session', () => {
+    expect(rules.fallbacks(['a', 'maker/b:7b'])).toBeNull();
+    expect(rules.routing({ strategy: 'round_robin', session: 'cart 7' })).toBeNull();
+    expect(rules.routing({ strategy: null })).toBeNull();
+  });
+
+  it.each(['a', {}, [''], ['a', 7], Array.from({ length: 17 }, () => 'a')])('refuses fallbacks %#', (value) =>
+    expect(rules.fallbacks(value)).toEqual(expect.any(String)),
+  );
+
+  it.each(['a', [], { strategy: 'best' }, { session: '' }, { sesion: 'a' }])('refuses %j', (value) =>
+    expect(rules.routing(value)).toEqual(expect.any(String)),
+  );
 });

@@ -1,3 +1,4 @@
+import { CHOICE_STRATEGIES } from '../domain/choice-strategies.policy.js';
 import { CONVERSATION_STATES, DOUBLE_TEXTING } from '../domain/conversation/conversation.events.js';
 import { LANES } from '../domain/message/message.events.js';
 import { isUuid } from '../domain/uuid.policy.js';
@@ -93,9 +94,6 @@ export const parameters: Rule = (value) => {
     const problem = identifier(key);
     if (problem !== null) return `has the key ${JSON.stringify(key.slice(0, 40))}, and a key ${problem}`;
   }
-  const choices = value['n'];
-  if (choices !== undefined && choices !== null && choices !== 1)
-    return 'must not ask for more than one answer (n)';
   return tooDeep(value, MAX_DEPTH) ? `must not nest deeper than ${MAX_DEPTH} levels` : null;
 };
 
@@ -133,6 +131,34 @@ export const title: Rule = (value) => {
 
 /** Any text: it goes to the model as it is. Its size is checked apart, as that of content. */
 export const systemPrompt: Rule = (value) => (typeof value === 'string' ? null : 'must be a string');
+
+/** More would hide that nothing works for longer than a client waits. */
+export const MAX_FALLBACKS = 16;
+
+/** Names of models. That they are served is checked apart, since it is told with a code of its own. */
+export const fallbacks: Rule = (value) => {
+  if (!Array.isArray(value)) return 'must be a list of models';
+  if (value.length > MAX_FALLBACKS) return `must name at most ${MAX_FALLBACKS} models`;
+  const wrong = value.findIndex((model) => identifier(model) !== null);
+  return wrong === -1
+    ? null
+    : `must hold names of models; the one at index ${wrong} ${identifier(value[wrong])}`;
+};
+
+export const choiceStrategy = oneOf(CHOICE_STRATEGIES);
+export const failover = oneOf(['continue', 'restart', 'fail']);
+
+/** How to choose among endpoints of the model, as an object with `strategy` and `session`. */
+export const routing: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object with strategy or session';
+  const unknown = Object.keys(value).find((key) => key !== 'strategy' && key !== 'session');
+  if (unknown !== undefined) return `must not hold ${JSON.stringify(unknown.slice(0, 40))}`;
+  const { strategy, session } = value;
+  const wrongStrategy = strategy == null ? null : choiceStrategy(strategy);
+  if (wrongStrategy !== null) return `has a strategy, which ${wrongStrategy}`;
+  const wrongSession = session == null ? null : identifier(session);
+  return wrongSession === null ? null : `has a session, which ${wrongSession}`;
+};
 
 const TRACE_PARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 

@@ -243,9 +243,10 @@ export class SubmitMessage {
     };
   }
 
-  private refuseUnknownModel({ request: { model } }: Submission): void {
-    if (model === null || this.endpoints.serves(model)) return;
-    throw unknownModel(model);
+  private refuseUnknownModel({ request: { model, routing } }: Submission): void {
+    if (model !== null && !this.endpoints.serves(model)) throw unknownModel(model);
+    const unserved = routing?.fallbacks?.find((fallback) => !this.endpoints.serves(fallback));
+    if (unserved !== undefined) throw unknownModel(unserved, 'fallbacks');
   }
 }
 

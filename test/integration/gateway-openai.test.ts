@@ -320,7 +320,7 @@ describe('refusals', () => {
     ['an unknown model', { ...question, model: 'gpt-none' }, 404, 'model_not_found', 'model'],
     ['no messages', { model: MODEL }, 400, 'invalid_fields', 'messages'],
     ['empty messages', { model: MODEL, messages: [] }, 400, 'invalid_fields', 'messages'],
-    ['several answers', { ...question, n: 2 }, 400, 'invalid_fields', 'n'],
+
     ['an unknown tier', { ...question, service_tier: 'gold' }, 400, 'invalid_fields', 'service_tier'],
     ['stream as text', { ...question, stream: 'yes' }, 400, 'invalid_fields', 'stream'],
     ['a user with NUL', { ...question, user: '\u0000' }, 400, 'invalid_fields', 'user'],

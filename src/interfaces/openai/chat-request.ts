@@ -103,9 +103,6 @@ function numeric(rule: rules.Rule): rules.Rule {
 }
 
 function wrongParameters(parameters: Record<string, unknown>): FieldProblem[] {
-  // More than one answer has a name of its own in the body, and is what a client most likely meant to ask for.
-  const { n } = parameters;
-  if (n !== undefined && n !== null && n !== 1) return [{ field: 'n', reason: 'must be 1 or absent' }];
   return wrong('body', parameters, rules.parameters);
 }
 

@@ -1,6 +1,7 @@
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { TimingRequest } from '../../domain/message/schedule.decision.js';
 import { invalidFields } from '../../submission/refusal.js';
+import { routingOf } from '../../submission/routing.policy.js';
 import type { Submission } from '../../submission/submission.js';
 import { durationMs } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
@@ -42,8 +43,10 @@ function timingOf({ delay, scheduled_at, ttl, deadline }: SubmitMessageDto): Tim
   };
 }
 
-function requestOf({ content, messages, model, parameters }: SubmitMessageDto): ModelRequest {
-  const rest = { model: model ?? null, parameters: parameters ?? {} };
+function requestOf(dto: SubmitMessageDto): ModelRequest {
+  const { content, messages, model, parameters, fallbacks, failover, routing } = dto;
+  const asked = routingOf({ fallbacks, failover, ...routing });
+  const rest = { model: model ?? null, parameters: parameters ?? {}, ...asked };
   if (content != null && messages != null) {
     throw invalidFields([{ field: 'messages', reason: 'must be absent if there is content' }]);
   }

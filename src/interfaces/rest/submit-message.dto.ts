@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { DOUBLE_TEXTING, type DoubleTexting } from '../../domain/conversation/conversation.events.js';
 import {
   type BackoffChoice,
@@ -137,6 +138,29 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({ type: String, format: 'date-time', description: 'In place of `ttl`, as a time' })
   @MayObey(instant)
   deadline?: string | null;
+
+  @ApiPropertyOptional({
+    type: [String],
+    maxItems: rules.MAX_FALLBACKS,
+    description: 'Models that answer where no endpoint of `model` can, the first that can first',
+  })
+  @MayObey(rules.fallbacks)
+  fallbacks?: string[] | null;
+
+  @ApiPropertyOptional({
+    enum: ['continue', 'restart', 'fail'],
+    description: "What follows an answer that is cut; the service's setting when absent",
+  })
+  @MayObey(rules.failover)
+  failover?: string | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    properties: { strategy: { type: 'string', enum: [...CHOICE_STRATEGIES] }, session: { type: 'string' } },
+    description: 'How to choose among endpoints: by which strategy, and what is to stay at one endpoint',
+  })
+  @MayObey(rules.routing)
+  routing?: { strategy?: string | null; session?: string | null } | null;
 
   @ApiPropertyOptional({
     type: 'object',
