@@ -262,6 +262,11 @@ export class EndpointRegistry {
     return this.serves(model) && this.freePlaces(model) === 0;
   }
 
+  /** True when the model is served, and none of its deployments takes calls now: not for want of a free place. */
+  isDown(model: string): boolean {
+    return this.deployments.get(model)?.active.length === 0;
+  }
+
   /** Models that are busy, and were asked for since they are. */
   get busyModels(): string[] {
     return [...this.inVain];

@@ -1,23 +1,18 @@
 import { hostname } from 'node:os';
 import { Inject, Injectable } from '@nestjs/common';
-import { complete } from '../../domain/message/complete.decision.js';
 import { dispatched } from '../../domain/message/dispatch.decision.js';
-import type { MessageCompleted } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
-import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
+import { AttemptCalls } from './attempt-calls.js';
 import { DurableSteps } from './durable-steps.js';
 import { RedeliveryCheck } from './redelivery-check.js';
-import { CallCancelledError, CallOverdueError, RunningCalls } from './running-calls.js';
-import type { CallFailure } from './verdict.policy.js';
 import { contextNow, type Outcome, type Work } from './work.js';
 
 const WORKER_NAME = `${hostname()}:${process.pid}`;
 
 /**
- * Makes one attempt: the call, whose pieces go out as they come, and beside it the record that it was begun. The model
+ * Makes one attempt: its calls, whose pieces go out as they come, and beside them the record that it was begun. The model
  * does not wait for the log, but nothing is concluded from the call before the record is durable (ADR 6).
  *
  * A message that another worker may still have is recorded first, and called only if the log, up to that record, has not
@@ -30,8 +25,7 @@ export class Attempts {
   constructor(
     @Inject(DurableSteps) private readonly steps: DurableSteps,
     @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
-    @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
-    @Inject(RunningCalls) private readonly calls: RunningCalls,
+    @Inject(AttemptCalls) private readonly calls: AttemptCalls,
     @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}
@@ -49,8 +43,9 @@ export class Attempts {
     }
     if (isTurn(work) || work.inDoubt) return this.recordedFirst(work, lease);
     // The call first: the client waits for it, and the record takes its time.
-    const called = this.call(work, lease);
-    const recorded = this.record(work, lease);
+    let recorded: Promise<number>;
+    const called = this.calls.run(work, lease, () => recorded);
+    recorded = this.record(work, lease);
     const [record, outcome] = await Promise.allSettled([recorded, called]);
     if (record.status === 'rejected') throw record.reason;
     if (outcome.status === 'rejected') throw outcome.reason;
@@ -66,7 +61,7 @@ export class Attempts {
       const decided = await this.redelivery.ask(work.delivery, await this.record(work, lease));
       // Where nobody can tell in time, a turn waits, for the order of turns. Another message may be called twice.
       if (decided?.kind === 'known' || (decided !== null && isTurn(work))) return decided;
-      return await this.call(work, lease);
+      return await this.calls.run(work, lease, async () => {});
     } finally {
       lease.release();
     }
@@ -89,64 +84,6 @@ export class Attempts {
   private isCancelled({ delivery }: Work): boolean {
     return this.cancellations.has(delivery.event.subject);
   }
-
-  private async call(work: Work, lease: EndpointLease): Promise<Outcome> {
-    const { event, delivery } = work.delivery;
-    // From here to the call nothing waits, so what is cancelled later finds the call and aborts it.
-    const running = this.calls.begin(event.subject, event.data.timeout_ms);
-    const calledAt = new Date(this.sources.nowMs()).toISOString();
-    let chunks = 0;
-    const call: ModelCall = {
-      messageId: event.subject,
-      request: work.request,
-      model: lease.offer.upstream,
-      timeoutMs: event.data.timeout_ms,
-      signal: running.signal,
-      ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
-      onDelta: (delta) => {
-        chunks += 1;
-        const chunk = { seq: chunks, attempt: event.data.attempt, delivery, delta };
-        this.answers.chunk(event.subject, chunk, work.streamed);
-      },
-    };
-    try {
-      if (this.isCancelled(work)) return { kind: 'cancelled' };
-      const answer = await lease.endpoint.call(call);
-      const completed = this.completed(work, lease, calledAt, answer);
-      return { kind: 'answered', completed, chunksDelivered: chunks };
-    } catch (error) {
-      if (error instanceof CallCancelledError) return { kind: 'cancelled' };
-      const failure = failureOf(error, lease.endpoint.name);
-      return { kind: 'failed', failure, chunksDelivered: chunks };
-    } finally {
-      this.answers.flush(event.subject);
-      running.end();
-      lease.release();
-    }
-  }
-
-  private completed(
-    { delivery }: Work,
-    lease: EndpointLease,
-    calledAt: string,
-    { answer, finishReason, model, usage, extra, firstTokenMs }: ModelAnswer,
-  ): MessageCompleted {
-    return complete(contextNow(delivery.event, this.sources), delivery.event, {
-      ...{ answer, finishReason, model, usage, firstTokenMs, calledAt },
-      ...(extra === undefined ? {} : { extra }),
-      delivery: delivery.delivery,
-      endpoint: lease.endpoint.name,
-    });
-  }
-}
-
-/** @throws the error itself where it says nothing about the endpoint */
-function failureOf(error: unknown, endpoint: string): CallFailure {
-  if (error instanceof ModelCallError) {
-    return { kind: 'endpoint', endpoint, error: error.error, retryAfterMs: error.retryAfterMs };
-  }
-  if (error instanceof CallOverdueError) return { kind: 'overdue', endpoint, timeoutMs: error.timeoutMs };
-  throw error;
 }
 
 function isTurn({ context }: Work): boolean {

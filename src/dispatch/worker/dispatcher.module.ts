@@ -16,9 +16,11 @@ import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';
 import { Attempts } from './attempt.js';
+import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
 import { DurableSteps } from './durable-steps.js';
 import { ModelBuffer } from './model-buffer.js';
+import { Places } from './places.js';
 import { Preparation } from './preparation.js';
 import { RedeliveryCheck } from './redelivery-check.js';
 import { RunningCalls } from './running-calls.js';
@@ -35,7 +37,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
 /** One worker; what it works with comes from the modules below. */
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
-  ...[ModelBuffer, Attempts, RunningCalls, DurableSteps, Settlement],
+  ...[ModelBuffer, Attempts, AttemptCalls, Places, RunningCalls, DurableSteps, Settlement],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 

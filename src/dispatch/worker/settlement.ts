@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { assertNever } from '../../domain/assert-never.js';
 import type { Backoff } from '../../domain/message/backoff.policy.js';
+import { defer, type NotTaken } from '../../domain/message/defer.decision.js';
 import { expire } from '../../domain/message/expire.decision.js';
 import { giveUp } from '../../domain/message/fail.decision.js';
 import { hold } from '../../domain/message/held-turn.decision.js';
@@ -37,6 +38,8 @@ export class WorkerCounters {
   expired = 0;
   /** Deliveries of messages that were decided already. */
   alreadyKnown = 0;
+  /** Calls that no endpoint took; each message goes back into its lane. */
+  deferred = 0;
   /** Turns that gave their place in the lane back, behind an earlier one. */
   held = 0;
   /** Given back to their lanes without an outcome. */
@@ -72,6 +75,8 @@ export class Settlement {
         return this.answered(delivery, outcome.completed, outcome.chunksDelivered);
       case 'failed':
         return this.failed(delivery, outcome.failure, outcome.chunksDelivered);
+      case 'deferred':
+        return this.deferred(delivery, outcome.notTaken);
       case 'cancelled':
         return this.leave(delivery);
       case 'held':
@@ -146,6 +151,18 @@ export class Settlement {
     if (next.type === 'llmq.message.expired.v1') this.counters.expired += 1;
     else this.counters.deadLettered += 1;
     this.finished(delivery, firstSequence + 1, next);
+  }
+
+  /**
+   * Back into its lane, where it is the first for its model again: it was accepted before what waits behind it. The broker
+   * hands it out when the model has a place; until then only its deadline or a cancel ends it.
+   */
+  private async deferred(delivery: LaneDelivery, notTaken: NotTaken): Promise<void> {
+    if (this.isCancelled(delivery)) return this.leave(delivery);
+    const { event, delivery: count } = delivery;
+    await this.steps.append([defer(contextNow(event, this.sources), event, count, notTaken)]);
+    this.counters.deferred += 1;
+    this.handBack(delivery);
   }
 
   /** Off its lane until the turn before it has ended: whoever sees that puts it back. */

@@ -21,11 +21,13 @@ const overloaded: CallFailure = {
   endpoint: 'e',
   error: { code: 'overloaded', message: 'Too much.', retryable: true, status: 429 },
   retryAfterMs: 9_000,
+  ...{ notNow: null, stalled: false },
 };
 
 describe('verdict', () => {
   it("passes the endpoint's own words on", () => {
-    expect(verdict(overloaded)).toEqual({ endpoint: 'e', error: overloaded.error, retryAfterMs: 9_000 });
+    const error = { ...overloaded.error, retry_after_ms: 9_000 };
+    expect(verdict(overloaded)).toEqual({ endpoint: 'e', error, retryAfterMs: 9_000 });
   });
 
   it.each<[CallFailure, string, boolean, string | null]>([

@@ -1,7 +1,12 @@
 import { assertNever } from '../../domain/assert-never.js';
 import { type Backoff, backoffOf } from '../../domain/message/backoff.policy.js';
 import { fail } from '../../domain/message/fail.decision.js';
-import type { AttemptError, EventContext, MessagePrioritized } from '../../domain/message/message.events.js';
+import type {
+  AttemptError,
+  EventContext,
+  MessagePrioritized,
+  NotNowReason,
+} from '../../domain/message/message.events.js';
 
 /**
  * How an attempt can fail.
@@ -17,6 +22,10 @@ export type CallFailure =
       readonly endpoint: string;
       readonly error: AttemptError;
       readonly retryAfterMs: number | null;
+      /** Why it did not take the call; null where it took it. */
+      readonly notNow: NotNowReason | null;
+      /** It fell silent. */
+      readonly stalled: boolean;
     }
   | { readonly kind: 'overdue'; readonly endpoint: string; readonly timeoutMs: number }
   | { readonly kind: 'answer_too_large'; readonly endpoint: string }
@@ -31,8 +40,11 @@ export interface Verdict {
 
 export function verdict(failure: CallFailure): Verdict {
   switch (failure.kind) {
-    case 'endpoint':
-      return { endpoint: failure.endpoint, error: failure.error, retryAfterMs: failure.retryAfterMs };
+    case 'endpoint': {
+      const { endpoint, error, retryAfterMs } = failure;
+      const told = retryAfterMs === null ? error : { ...error, retry_after_ms: retryAfterMs };
+      return { endpoint, error: told, retryAfterMs };
+    }
     case 'overdue':
       return {
         endpoint: failure.endpoint,

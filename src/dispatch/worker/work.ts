@@ -1,3 +1,4 @@
+import type { NotTaken } from '../../domain/message/defer.decision.js';
 import type { DispatchDecision } from '../../domain/message/dispatch.decision.js';
 import type {
   EventContext,
@@ -30,6 +31,7 @@ export type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
 /**
  * How a message leaves this worker's slot.
  * - `answered`, `failed`: by its call, or by what kept it from being called for good.
+ * - `deferred`: no endpoint took its call now; it waits in its lane for one that does.
  * - `cancelled`: before the call or while it ran; the log has its end already.
  * - `held`: an earlier turn of its conversation has to end first.
  * - `known`: the log has decided it already.
@@ -40,6 +42,7 @@ export type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
 export type Outcome =
   | { readonly kind: 'answered'; readonly completed: MessageCompleted; readonly chunksDelivered: number }
   | { readonly kind: 'failed'; readonly failure: CallFailure; readonly chunksDelivered: number }
+  | { readonly kind: 'deferred'; readonly notTaken: NotTaken }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'held'; readonly behind: string }
   | { readonly kind: 'known'; readonly decision: Settled }

@@ -7,6 +7,7 @@ import { LANES_PORT, type LaneDelivery, type Lanes } from '../lanes/lane.port.js
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
 import { Attempts } from './attempt.js';
 import { fullBufferDelayMs, ModelBuffer } from './model-buffer.js';
+import { Places } from './places.js';
 import { Preparation } from './preparation.js';
 import { RedeliveryCheck } from './redelivery-check.js';
 import { RunningCalls } from './running-calls.js';
@@ -67,6 +68,7 @@ export class Worker {
     @Inject(ModelBuffer) private readonly buffer: ModelBuffer,
     @Inject(Preparation) private readonly preparation: Preparation,
     @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
+    @Inject(Places) private readonly places: Places,
     @Inject(Attempts) private readonly attempts: Attempts,
     @Inject(Settlement) private readonly settlement: Settlement,
     @Inject(RunningCalls) private readonly calls: RunningCalls,
@@ -187,15 +189,14 @@ export class Worker {
 
   private place(work: Work): Outcome | Promise<Outcome> {
     if (!this.accepting) return { kind: 'handed_back', delayMs: 0 };
-    const { model } = work.request;
-    const acquired = this.registry.acquire(model);
+    const acquired = this.places.first(work);
     switch (acquired.kind) {
       case 'leased':
         return this.attempts.run(work, acquired);
       case 'busy':
         return this.keep(work);
       case 'unknown_model': {
-        const failure = { kind: 'unknown_model', model: model ?? this.registry.defaultModel } as const;
+        const failure = { kind: 'unknown_model', model: this.places.wantedBy(work.request) } as const;
         return { kind: 'failed', failure, chunksDelivered: 0 };
       }
       default:

@@ -1,0 +1,103 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
+import type { ModelRequest } from '../../domain/message/message.events.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { type Acquired, type EndpointLease, EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { type FailedCall, type FallbackLists, modelsToTry, triedEndpoints } from './failover.policy.js';
+
+type Registry = Pick<EndpointRegistry, 'acquire' | 'freePlaces' | 'isDown' | 'defaultModel'>;
+type FallbackConfig = Pick<
+  ServiceConfig['loadbalancer'],
+  'fallbacks' | 'context_window_fallbacks' | 'content_policy_fallbacks'
+>;
+
+/** Finds the place for each call of a message: at its own model, or at one that stands in for it. */
+@Injectable()
+export class Places {
+  private readonly config: FallbackConfig;
+
+  constructor(
+    @Inject(EndpointRegistry) private readonly registry: Registry,
+    @Inject(SERVICE_CONFIG) { loadbalancer }: { readonly loadbalancer: FallbackConfig },
+  ) {
+    this.config = loadbalancer;
+  }
+
+  /**
+   * Whether a message of this model, as far as its own request says nothing else, can be called now. A model that stands
+   * in counts only where nobody serves the wanted one: who merely waits for a busy model goes on waiting.
+   */
+  servable(model: string): boolean {
+    if (this.registry.freePlaces(model) > 0) return true;
+    const others = listed(this.config.fallbacks, model);
+    return others.length > 0 && this.registry.isDown(model) && others.some((each) => this.isFree(each));
+  }
+
+  /** For the first call of an attempt. */
+  first({ request }: { readonly request: ModelRequest }): Acquired {
+    const acquired = this.acquire(request, request.model);
+    if (acquired.kind !== 'busy') return acquired;
+    const wanted = this.wantedBy(request);
+    if (!this.registry.isDown(wanted)) return acquired;
+    for (const model of this.listsOf(request).general) {
+      const other = this.acquire(request, model);
+      if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted) };
+    }
+    return acquired;
+  }
+
+  /** For the next call of an attempt, after these; null where there is none. Never waits. */
+  next(request: ModelRequest, calls: readonly FailedCall[]): EndpointLease | null {
+    const wanted = this.wantedBy(request);
+    for (const model of modelsToTry(wanted, this.listsOf(request), calls)) {
+      // An endpoint that failed with one model may fail with all, so another is asked first.
+      const lease =
+        this.leased(request, model, triedEndpoints(calls)) ??
+        this.leased(request, model, triedEndpoints(calls, model));
+      if (lease !== null) return lease;
+    }
+    return null;
+  }
+
+  /** What the message asks for, or gets where it asks for none. */
+  wantedBy({ model }: ModelRequest): string {
+    return model ?? this.registry.defaultModel;
+  }
+
+  private leased(request: ModelRequest, model: string, exclude: ReadonlySet<string>): EndpointLease | null {
+    const acquired = this.acquire(request, model, exclude);
+    return acquired.kind === 'leased' ? acquired : null;
+  }
+
+  private acquire(request: ModelRequest, model: string | null, exclude?: ReadonlySet<string>): Acquired {
+    const { session, strategy: asked } = request.routing ?? {};
+    const strategy = CHOICE_STRATEGIES.find((each) => each === asked);
+    return this.registry.acquire(model, {
+      ...(exclude === undefined ? {} : { exclude }),
+      ...(strategy === undefined ? {} : { strategy }),
+      ...(session === undefined ? {} : { session }),
+    });
+  }
+
+  private listsOf(request: ModelRequest): FallbackLists {
+    const wanted = this.wantedBy(request);
+    const { fallbacks, context_window_fallbacks, content_policy_fallbacks } = this.config;
+    return {
+      general: request.routing?.fallbacks ?? listed(fallbacks, wanted),
+      contextWindow: listed(context_window_fallbacks, wanted),
+      contentPolicy: listed(content_policy_fallbacks, wanted),
+    };
+  }
+
+  private isFree(model: string): boolean {
+    return this.registry.freePlaces(model) > 0;
+  }
+}
+
+function listed(lists: Readonly<Record<string, readonly string[]>>, model: string): readonly string[] {
+  return Object.hasOwn(lists, model) ? lists[model]! : [];
+}
+
+function standsIn({ reason }: EndpointLease, wanted: string): string {
+  return `no endpoint of ${wanted} can serve now, and this model stands in for it: ${reason}`;
+}
