@@ -27,6 +27,7 @@ import { readUsage } from './usage.policy.js';
 type Fields = Record<string, unknown>;
 
 const DONE = '[DONE]';
+const STREAM = { stream: true } as const;
 const PING = /^(ping|heartbeat|keep-?alive)$/i;
 
 /** What of an event is read, or is its frame; the rest is handed on as it came last. `obfuscation` is noise on purpose. */
@@ -122,17 +123,19 @@ export class AnswerReader {
   feed(bytes: Uint8Array): void {
     this.bytes += bytes.length;
     if (this.bytes > MAX_STREAM_BYTES) throw answerTooLarge(`came in more than ${MAX_STREAM_BYTES} bytes`);
-    this.within(() => this.read(this.decoder.decode(bytes, { stream: true })));
+    const startedMs = performance.now();
+    this.read(this.decoder.decode(bytes, STREAM));
+    this.spent(startedMs);
   }
 
   /** The body has ended. @throws {ModelCallError} */
   end(): void {
-    this.within(() => {
-      this.read(this.decoder.decode());
-      if (this.form === 'json') this.takeWhole(this.json.join(''));
-      // Some end the last event with the body.
-      else if (this.form === 'events') this.parser.feed('\n\n');
-    });
+    const startedMs = performance.now();
+    this.read(this.decoder.decode());
+    if (this.form === 'json') this.takeWhole(this.json.join(''));
+    // Some end the last event with the body.
+    else if (this.form === 'events') this.parser.feed('\n\n');
+    this.spent(startedMs);
   }
 
   /**
@@ -144,7 +147,7 @@ export class AnswerReader {
     if (!ended && this.malformed !== null) throw this.malformed;
     if (!ended && (this.telling > 0 || brokenOff)) throw brokenStream(cause);
     if (this.telling === 0) throw this.malformed ?? malformedAnswer('no event in the stream');
-    return this.within(() => this.answer());
+    return this.answer();
   }
 
   private answer(): ModelAnswer {
@@ -238,11 +241,10 @@ export class AnswerReader {
 
   /** One event of a stream, or a whole completion. */
   private take(value: Fields, whole: boolean): void {
-    const error = toldError(value, whole);
-    if (error !== null) throw failedInAnswer(error, this.options.words, this.begun);
-    const { choices, usage, model } = value;
-    if (typeof model === 'string' && model !== '') this.servedBy ??= model;
-    if (usage !== undefined) this.takeUsage(usage);
+    const { choices, usage, error } = value;
+    if (!Array.isArray(choices) || (error !== undefined && error !== null)) this.refuseError(value, whole);
+    if (this.servedBy === null) this.takeModel(value['model']);
+    if (usage !== undefined && usage !== null) this.takeUsage(usage);
     this.keepOthers(value);
     if (!Array.isArray(choices)) {
       if (whole && Array.isArray(value['data'])) this.takeData(value);
@@ -255,8 +257,19 @@ export class AnswerReader {
     }
   }
 
+  /** @throws {ModelCallError} where the event tells an error */
+  private refuseError(value: Fields, whole: boolean): void {
+    const error = toldError(value, whole);
+    if (error !== null) throw failedInAnswer(error, this.options.words, this.begun);
+  }
+
+  private takeModel(model: unknown): void {
+    if (typeof model === 'string' && model !== '') this.servedBy = model;
+  }
+
   private takeChoice(choice: Fields, place: number, whole: boolean): void {
-    const reason = finishReason(choice['finish_reason']);
+    const { finish_reason, usage } = choice;
+    const reason = finish_reason === null ? null : finishReason(finish_reason);
     if (isObject(choice['error']) || reason === 'error')
       throw this.failed(choice['error'] ?? 'no reason given');
     if (whole && !hasMessage(choice)) return;
@@ -267,8 +280,9 @@ export class AnswerReader {
     if (piece !== null) this.tell(piece);
     if (reason !== null && reader.finish === null) this.unfinished -= 1;
     if (reason !== null) reader.finish = reason;
-    if (choice['usage'] !== undefined) this.takeUsage(choice['usage']);
-    reader.keepOthers(choice, (name, kept) => this.keepsAside(`${reader.index}/${name}`, kept));
+    if (usage !== undefined) this.takeUsage(usage);
+    const changed = reader.keepOthers(choice);
+    for (const name of changed ?? []) this.keepsAside(`${reader.index}/${name}`, reader.others.get(name));
   }
 
   private tell(piece: Fields): void {
@@ -333,13 +347,11 @@ export class AnswerReader {
     return this.firstTokenMs !== null;
   }
 
-  private within<T>(work: () => T): T {
-    const startedMs = performance.now();
-    const result = work();
+  private spent(startedMs: number): void {
     this.readingMs += performance.now() - startedMs;
-    if (this.readingMs > MAX_READING_MS)
+    if (this.readingMs > MAX_READING_MS) {
       throw answerTooLarge(`took more than ${MAX_READING_MS} ms to be read`);
-    return result;
+    }
   }
 }
 

@@ -63,16 +63,18 @@ export class ChoiceReader {
     return piece;
   }
 
-  /** Fields that only this choice has. @returns whether any changed; the names are few, and their values small */
-  keepOthers(choice: Fields, changed: (name: string, value: unknown) => void): void {
+  /** Fields that only this choice has. @returns the names of those that changed; null for none */
+  keepOthers(choice: Fields): string[] | null {
+    let changed: string[] | null = null;
     for (const name in choice) {
-      if (READ.has(name)) continue;
       const value = choice[name];
-      if (value === null || value === undefined || this.others.get(name) === value) continue;
+      if (value === null || READ.has(name) || value === undefined || this.others.get(name) === value) continue;
       if (isTooDeep(value)) throw answerTooDeep();
       this.others.set(name, value);
-      changed(name, value);
+      changed ??= [];
+      changed.push(name);
     }
+    return changed;
   }
 
   private said(delta: Fields, whole: boolean): Fields | null {
