@@ -129,10 +129,10 @@ describe('chooseEndpoint', () => {
       ...one,
       ...{ name: `endpoint-${n}`, taken: n % 4, firstTokenEwmaMs: 100 + n, weight: 1 + (n % 3) },
     }));
+    // Alone on a core it is 2 to 8 us. The bound is far above that: beside other work the same code takes twice as long.
     for (const [stays, mostMicros] of [
-      [null, 10],
-      // Measured as 4 to 10, the latter beside other work on the same core.
-      ['a-conversation', 20],
+      [null, 40],
+      ['a-conversation', 60],
     ] as const) {
       let best = Number.POSITIVE_INFINITY;
       let next: ChoiceState = NOTHING_CHOSEN;
