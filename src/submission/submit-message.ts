@@ -215,11 +215,12 @@ export class SubmitMessage {
         ...{ id: messageId, priority, priorityReason, createdAt: context.now, ...when },
         model: request.model,
       },
-      events: receive(context, this.received(submission, priority, when), prioritization),
+      events: receive(context, this.received(caller, submission, priority, when), prioritization),
     };
   }
 
   private received(
+    caller: Caller,
     submission: Submission,
     lane: Lane,
     { dueAt, deadline }: Timing,
@@ -238,6 +239,7 @@ export class SubmitMessage {
       max_retries: submission.maxRetries ?? level.max_retries ?? queue.default_max_retries,
       deadline,
       source: submission.source,
+      key_name: caller.name,
       ...(dueAt === null ? {} : { due_at: dueAt }),
       ...(submission.backoff === undefined ? {} : { backoff: submission.backoff }),
     };

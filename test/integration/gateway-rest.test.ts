@@ -301,7 +301,14 @@ describe('waiting for a message', () => {
         usage: { prompt_tokens: 3, completion_tokens: 5 },
       },
     });
-    expect(Object.keys(json.result)).toEqual(['content', 'finish_reason', 'model', 'endpoint', 'usage']);
+    expect(Object.keys(json.result)).toEqual([
+      'content',
+      'finish_reason',
+      'model',
+      'endpoint',
+      'usage',
+      'cost',
+    ]);
   });
 
   it('answers at once for what has ended already', async () => {

@@ -16,6 +16,7 @@ export const PROJECTED_TABLES = [
   'attempts',
   'message_events',
   'dead_letters',
+  'usage_hours',
   'conversations',
   'conversation_events',
   'erased_messages',

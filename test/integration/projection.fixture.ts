@@ -7,6 +7,7 @@ import {
 } from '../../src/domain/conversation/conversation.events.js';
 import type { LogEvent } from '../../src/domain/log-event.events.js';
 import {
+  type Accounting,
   type EventContext,
   type MessageEvent,
   messageEvent,
@@ -85,6 +86,8 @@ export interface LifeOptions {
   readonly content?: string;
   readonly answer?: string;
   readonly model?: string;
+  readonly keyName?: string;
+  readonly accounting?: Accounting;
   readonly metadata?: Record<string, unknown>;
   readonly lane?: EventContext['lane'];
 }
@@ -113,6 +116,7 @@ export function received(id: string, options: LifeOptions = {}): MessageEvent[] 
       deadline: null,
       source: 'rest',
       ...(options.replayOf === undefined ? {} : { replay_of: options.replayOf }),
+      ...(options.keyName === undefined ? {} : { key_name: options.keyName }),
     }),
     messageEvent(at, 'llmq.message.prioritized.v1', {
       ...common,
@@ -147,6 +151,7 @@ export function completed(id: string, attempt = 1, delivery = 1, options: LifeOp
     endpoint: 'demo',
     model: options.model ?? 'demo-small',
     usage: { prompt_tokens: 3, completion_tokens: 5 },
+    ...(options.accounting === undefined ? {} : { accounting: options.accounting }),
     queue_ms: 1,
     first_token_ms: 2,
     total_ms: 3,
@@ -260,6 +265,14 @@ export function withConversations(messages: readonly MessageEvent[]): LogEvent[]
   return log;
 }
 
+function accounting(index: number): Accounting {
+  return {
+    ...{ model: `model-${index % 2}`, estimated: index % 7 === 0, price: null },
+    ...{ input_tokens: 3 + (index % 11), output_tokens: 5, cached_tokens: index % 2 === 0 ? 2 : null },
+    ...{ reasoning_tokens: null, cost_nanos: index % 4 === 0 ? null : 1_001 * index },
+  };
+}
+
 /**
  * Many messages whose events are shuffled into one another, with retries, calls whose worker died, late answers,
  * repeated receipts, dead letters and requeues among them. The same for the same seed, but for ids and times.
@@ -285,6 +298,7 @@ function tangledLife(id: string, index: number, random: () => number): MessageEv
     conversationId: index % 3 === 0 ? `conversation-${index % 5}` : null,
     lane: (['realtime', 'high', 'normal', 'low'] as const)[index % 4]!,
     ...(index % 8 === 7 ? { replayOf: uuidv7() } : {}),
+    ...(index % 5 === 0 ? {} : { keyName: `key-${index % 3}`, accounting: accounting(index) }),
   };
   const events = [...received(id, options)];
   if (random() < 0.1) events.push(...received(id, { ...options, content: 'sent twice' }));

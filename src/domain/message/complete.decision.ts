@@ -1,5 +1,6 @@
 import { elapsedMs } from './dispatch.decision.js';
 import {
+  type Accounting,
   type EventContext,
   type MessageCompleted,
   type MessageEventData,
@@ -17,6 +18,7 @@ export interface AnsweredCall {
   readonly usage: MessageEventData['llmq.message.completed.v1']['usage'];
   /** What else the endpoint said of its answer. */
   readonly extra?: Readonly<Record<string, unknown>>;
+  readonly accounting?: Accounting | null;
   /** When the call began, ISO 8601. */
   readonly calledAt: string;
   /** From the call to the first piece of the answer. */
@@ -39,6 +41,7 @@ export function complete(
     model: call.model,
     usage: call.usage,
     ...(call.extra === undefined ? {} : { extra: call.extra }),
+    ...(call.accounting == null ? {} : { accounting: call.accounting }),
     queue_ms: queueMs,
     first_token_ms: call.firstTokenMs,
     total_ms: queueMs + elapsedMs(call.calledAt, context.now),

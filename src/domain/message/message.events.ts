@@ -46,6 +46,30 @@ export const usageSchema = z.looseObject({
 });
 export type Usage = z.infer<typeof usageSchema>;
 
+const tokens = z.number().int().nonnegative();
+const perMillion = z.number().nonnegative();
+
+/** What an answer used and cost, as it was counted and priced when it came. */
+export const accountingSchema = z.object({
+  /** By the name that clients ask for. */
+  model: z.string(),
+  /** Counted by the service, since the endpoint told no usage. */
+  estimated: z.boolean(),
+  /** What an estimate leaves out: `image`, `audio`, ... */
+  left_out: z.array(z.string()).optional(),
+  input_tokens: tokens,
+  output_tokens: tokens,
+  /** Of the input tokens; null where the endpoint does not tell. */
+  cached_tokens: tokens.nullable(),
+  /** Of the output tokens; null where the endpoint does not tell. */
+  reasoning_tokens: tokens.nullable(),
+  /** Per million tokens; null where none was known. */
+  price: z.object({ input: perMillion, output: perMillion, cached: perMillion.nullable() }).nullable(),
+  /** In 10^-9 of the prices' currency; null without a price. */
+  cost_nanos: tokens.nullable(),
+});
+export type Accounting = z.infer<typeof accountingSchema>;
+
 /**
  * Why a message is in its lane. `metadata` is the client's `user_priority` in there, `rule:<id>` names the priority rule
  * that matched.
@@ -153,6 +177,8 @@ export const messageEventSchemas = {
     idempotency_key: z.string().nullish(),
     /** The message whose request this one repeats. */
     replay_of: z.string().nullish(),
+    /** The name of the API key that it was sent with. */
+    key_name: z.string().nullish(),
   }),
   'llmq.message.prioritized.v1': z.object({
     priority: laneSchema,
@@ -254,6 +280,8 @@ export const messageEventSchemas = {
      * the second choice on also its `message` and `finish_reason`.
      */
     extra: z.record(z.string(), z.unknown()).nullish(),
+    /** Absent where nothing is known of what was used. */
+    accounting: accountingSchema.nullish(),
     queue_ms: milliseconds,
     first_token_ms: milliseconds.nullable(),
     total_ms: milliseconds,

@@ -1,4 +1,5 @@
 import type {
+  Accounting,
   Analysis,
   AttemptError,
   MessageAttemptFailed,
@@ -10,6 +11,7 @@ import type {
   Usage,
 } from './message.events.js';
 import { errorOfDeferral, evolve, type MessageState } from './message.state.js';
+import { accountingIn, addUsage, type UsageRow, usageOf } from './usage.projection.js';
 
 /** An event and its position in the log. */
 export interface SequencedEvent {
@@ -49,6 +51,8 @@ export interface ResultRow {
   readonly model: string;
   readonly endpoint: string;
   readonly usage: Usage | null;
+  /** What it used and cost; null where nothing is known of it. */
+  readonly accounting: Accounting | null;
   readonly queueMs: number;
   readonly firstTokenMs: number | null;
   readonly totalMs: number;
@@ -100,6 +104,8 @@ export interface ProjectedRows {
   readonly results: ReadonlyMap<string, ResultRow>;
   readonly attempts: ReadonlyMap<string, AttemptRow>;
   readonly deadLetters: ReadonlyMap<string, DeadLetterRow>;
+  /** To be added to what is stored, under `usageKey`. */
+  readonly usage: ReadonlyMap<string, UsageRow>;
   readonly events: readonly SequencedEvent[];
 }
 
@@ -129,6 +135,7 @@ export function project(
   const results = new Map<string, ResultRow>();
   const attempts = new Map<string, AttemptRow>();
   const deadLetters = new Map<string, DeadLetterRow>();
+  const usage = new Map<string, UsageRow>();
   for (const { event, sequence } of events) {
     const id = event.subject;
     const before = messages.get(id) ?? known.get(id) ?? null;
@@ -143,12 +150,13 @@ export function project(
     }
     const result = countedResult(after, event, sequence);
     if (result !== null) results.set(id, result);
+    if (result !== null) addUsage(usage, usageOf(after, event as MessageCompleted));
     const deadLetter = deadLetterRow(before, after, event, sequence);
     if (deadLetter !== null) deadLetters.set(id, deadLetter);
     const attempt = attemptRow(event, sequence);
     if (attempt !== null) mergeAttempt(attempts, attemptKey(attempt), attempt);
   }
-  const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, events };
+  const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, usage, events };
   return { ...rows, requests: [...requests.values()] };
 }
 
@@ -197,6 +205,7 @@ function countedResult(state: MessageState, event: MessageEvent, sequence: numbe
     model: data.model,
     endpoint: data.endpoint,
     usage: data.usage,
+    accounting: accountingIn(event),
     queueMs: data.queue_ms,
     firstTokenMs: data.first_token_ms,
     totalMs: data.total_ms,

@@ -27,6 +27,8 @@ export interface MessageState {
   readonly id: string;
   readonly tenant: string;
   readonly userId: string;
+  /** Of the API key that it was sent with; null where that was not recorded. */
+  readonly keyName: string | null;
   readonly conversationId: string | null;
   readonly priority: Lane;
   readonly priorityReason: PriorityReason;
@@ -104,6 +106,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     id: event.subject,
     tenant: event.tenant,
     userId: event.data.user_id,
+    keyName: event.data.key_name ?? null,
     conversationId: event.data.conversation_id,
     priority: event.lane,
     priorityReason: 'default',

@@ -8,6 +8,20 @@ import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
 class UsageDto {
   @ApiProperty() prompt_tokens!: number;
   @ApiProperty() completion_tokens!: number;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'What the endpoint tells of it, such as `cached_tokens`',
+  })
+  prompt_tokens_details?: object;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'What the endpoint tells of it, such as `reasoning_tokens`',
+  })
+  completion_tokens_details?: object;
+  @ApiPropertyOptional({ description: 'True if the service counted, since the endpoint told no usage' })
+  estimated?: boolean;
 }
 
 class ResultDto {
@@ -22,6 +36,13 @@ class ResultDto {
   @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
   @ApiProperty() endpoint!: string;
   @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    example: '0.00042',
+    description: 'In the currency of the prices, as a decimal number; null without a price',
+  })
+  cost!: string | null;
 }
 
 export class AnalysisDto {

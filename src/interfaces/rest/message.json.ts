@@ -1,3 +1,4 @@
+import { costText } from '../../domain/message/accounting.policy.js';
 import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
 import type { MessageResult, MessageView } from '../../projection/read/message-view.js';
 import type { Page } from '../../projection/read/page.js';
@@ -47,6 +48,7 @@ function resultJson({
   model,
   endpoint,
   usage,
+  costNanos,
 }: MessageResult): Record<string, unknown> {
   return {
     content: answer.content,
@@ -55,6 +57,7 @@ function resultJson({
     model,
     endpoint,
     usage,
+    cost: costNanos === null ? null : costText(costNanos),
   };
 }
 

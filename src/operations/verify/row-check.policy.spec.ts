@@ -5,6 +5,7 @@ const state: MessageState = {
   ...{
     id: 'm',
     tenant: 't',
+    keyName: null,
     userId: 'u',
     conversationId: null,
     priority: 'high',

@@ -35,9 +35,11 @@ export interface MessageView extends Pick<MessageState, Seen> {
   readonly result: MessageResult | null;
 }
 
-export interface MessageResult extends Pick<StoredResult, 'finishReason' | 'model' | 'endpoint'> {
+export interface MessageResult
+  extends Pick<StoredResult, 'finishReason' | 'model' | 'endpoint' | 'costNanos'> {
   /** OpenAI's assistant message: `content`, `tool_calls`, ... */
   readonly answer: { readonly content: string | null } & Record<string, unknown>;
+  /** With `estimated: true` where the service counted. */
   readonly usage: Usage | null;
 }
 
@@ -58,15 +60,19 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
   };
 }
 
-function messageResult({ answer, finishReason, model, endpoint, ...counts }: StoredResult): MessageResult {
-  return { answer, finishReason, model, endpoint, usage: usage(counts) };
+function messageResult({ answer, finishReason, model, endpoint, ...used }: StoredResult): MessageResult {
+  return { answer, finishReason, model, endpoint, usage: usageIn(used), costNanos: used.costNanos };
 }
 
-/** Both counts come from one `usage`, so they are there together or not at all. */
-function usage({
+/** As the endpoint told it; without that the counts, which come from one estimate, so both are there or none. */
+function usageIn({
+  usage,
   promptTokens,
   completionTokens,
-}: Pick<StoredResult, 'promptTokens' | 'completionTokens'>): Usage | null {
+  estimated,
+}: Pick<StoredResult, 'usage' | 'promptTokens' | 'completionTokens' | 'estimated'>): Usage | null {
+  if (usage !== null) return usage;
   if (promptTokens === null || completionTokens === null) return null;
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens };
+  const counts = { prompt_tokens: promptTokens, completion_tokens: completionTokens };
+  return estimated === true ? { ...counts, estimated: true } : counts;
 }

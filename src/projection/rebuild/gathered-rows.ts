@@ -13,6 +13,7 @@ import {
   type TurnMove,
 } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import { addUsage, type UsageRow } from '../../domain/message/usage.projection.js';
 import { eventWeight, textLength } from '../fold/gathered-batches.js';
 import type { Statement } from '../tables/checkpoint.js';
 import {
@@ -48,6 +49,7 @@ export class GatheredRows {
   private readonly turnMoves = new Map<string, TurnMove>();
   private readonly results = new Map<string, ResultRow>();
   private readonly deadLetters = new Map<string, DeadLetterRow>();
+  private readonly usage = new Map<string, UsageRow>();
   private readonly conversations = new Map<string, ConversationState>();
   private readonly conversationEvents: SequencedConversationEvent[] = [];
   private readonly leftovers: LeftoverEvent[] = [];
@@ -65,6 +67,7 @@ export class GatheredRows {
     for (const [id, row] of messages.analyses) if (!this.analyses.has(id)) this.analyses.set(id, row);
     for (const [id, row] of messages.turnMoves) this.turnMoves.set(id, row);
     for (const [id, row] of messages.deadLetters) this.deadLetters.set(id, row);
+    for (const row of messages.usage.values()) addUsage(this.usage, row);
     for (const [id, state] of conversations.conversations) this.conversations.set(id, state);
     for (const stored of conversations.events) {
       this.conversationEvents.push(stored);
@@ -100,9 +103,9 @@ export class GatheredRows {
       messages: this.withoutReceived(this.messages, ({ id }) => id, copied.messages),
       attempts: this.withoutReceived(this.attempts, ({ messageId }) => messageId, copied.attempts),
     };
-    const { analyses, turnMoves, results, deadLetters } = this;
+    const { analyses, turnMoves, results, deadLetters, usage } = this;
     const { conversations, conversationEvents, leftovers } = this;
-    const changed = { analyses, turnMoves, results, deadLetters };
+    const changed = { analyses, turnMoves, results, deadLetters, usage };
     const rows: ProjectedRows = { ...known, ...changed, requests: [], events: [] };
     return {
       copies: Object.values({ ...this.copied, ...copied }) as unknown as CopyRows<never>[],

@@ -12,6 +12,7 @@ import {
   messages,
 } from './message.tables.js';
 import { loadMigrations, migrate } from './migrate.js';
+import { usageHours } from './usage.tables.js';
 
 const TABLES = [
   messages,
@@ -20,6 +21,7 @@ const TABLES = [
   attempts,
   messageEvents,
   deadLetters,
+  usageHours,
   conversations,
   conversationEvents,
   erasedMessages,

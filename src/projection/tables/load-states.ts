@@ -7,6 +7,7 @@ import { messages } from './message.tables.js';
 /** Columns of `message_requests` that belong to a message's state. */
 interface RequestedBy {
   readonly user_id: string;
+  readonly key_name: string | null;
   readonly conversation_id: string | null;
   readonly turn_sequence: string | number | null;
 }
@@ -19,7 +20,7 @@ export async function loadMessages(
 ): Promise<MessageState[]> {
   if (ids.length === 0) return [];
   const rows: (RequestedBy & Record<string, unknown>)[] = await dataSource.query(
-    `SELECT m.*, q.user_id, q.conversation_id, q.turn_sequence
+    `SELECT m.*, q.user_id, q.key_name, q.conversation_id, q.turn_sequence
       FROM "${schema}".messages m JOIN "${schema}".message_requests q ON q.message_id = m.id
       WHERE m.id = ANY($1::uuid[])`,
     [ids],
@@ -27,7 +28,8 @@ export async function loadMessages(
   return rows.map((row) => {
     const message = messages.read(row);
     const turnSequence = Number(row.turn_sequence ?? message.receivedSequence);
-    return { ...message, userId: row.user_id, conversationId: row.conversation_id, turnSequence };
+    const { user_id: userId, key_name: keyName, conversation_id: conversationId } = row;
+    return { ...message, userId, keyName, conversationId, turnSequence };
   });
 }
 

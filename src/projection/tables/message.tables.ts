@@ -103,6 +103,8 @@ const requestColumns = {
   /** What was found in it when it was prioritized; null where nobody looked. */
   analysis: nullable(json, (row) => row.analysis),
   replayOf: nullable(identifier, (row) => row.event.data.replay_of),
+  /** Of the API key. */
+  keyName: nullable(identifier, (row) => row.event.data.key_name),
 } satisfies Columns<RequestRow>;
 
 /** What was asked, by whom and when. Written once, but for a turn that moves, so its indexes cost one entry for each message. */
@@ -137,11 +139,21 @@ const resultColumns = {
   finishReason: nullable(text, (row) => row.finishReason),
   model: column(text, (row) => row.model),
   endpoint: column(text, (row) => row.endpoint),
-  promptTokens: nullable(sequence, (row) => row.usage?.prompt_tokens),
-  completionTokens: nullable(sequence, (row) => row.usage?.completion_tokens),
+  /** As the endpoint told it, or as it was estimated. */
+  promptTokens: nullable(sequence, (row) => row.accounting?.input_tokens),
+  completionTokens: nullable(sequence, (row) => row.accounting?.output_tokens),
   queueMs: column(milliseconds, (row) => row.queueMs),
   firstTokenMs: nullable(milliseconds, (row) => row.firstTokenMs),
   totalMs: column(milliseconds, (row) => row.totalMs),
+  cachedTokens: nullable(sequence, (row) => row.accounting?.cached_tokens),
+  reasoningTokens: nullable(sequence, (row) => row.accounting?.reasoning_tokens),
+  /** In 10^-9 of the prices' currency; null without a price. */
+  costNanos: nullable(sequence, (row) => row.accounting?.cost_nanos),
+  /** By the name that clients ask for. */
+  accountedModel: nullable(text, (row) => row.accounting?.model),
+  estimated: nullable(flag, (row) => row.accounting?.estimated),
+  /** With all that the endpoint told of it; null where it told nothing. */
+  usage: nullable(json, (row) => row.usage),
 } satisfies Columns<ResultRow>;
 
 /**

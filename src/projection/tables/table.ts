@@ -76,6 +76,8 @@ interface TableOptions<C> {
    * broken and the projector has to stop.
    */
   readonly newerBy?: keyof C & string;
+  /** Columns whose new values are added to what is stored; a row that is there keeps all else. In place of `newerBy`. */
+  readonly sums?: readonly (keyof C & string)[];
   /** Columns that no change touches, beside the key. */
   readonly fixed?: readonly (keyof C & string)[];
   /** What some columns are set to, in place of the new value. */
@@ -150,7 +152,11 @@ function written<R>(property: string, { kind, nullable, of }: Column<R, unknown>
 }
 
 function onConflict<C>(table: string, properties: readonly string[], options: TableOptions<C>): string {
-  const { key, newerBy, fixed = [], setTo } = options;
+  const { key, newerBy, fixed = [], setTo, sums } = options;
+  if (sums !== undefined) {
+    const added = sums.map(columnName).map((name) => `${name} = ${table}.${name} + excluded.${name}`);
+    return `ON CONFLICT (${key.map(columnName).join(', ')}) DO UPDATE SET ${added.join(', ')}`;
+  }
   if (newerBy === undefined) return '';
   const kept: readonly string[] = [...key, ...fixed];
   const changes = properties

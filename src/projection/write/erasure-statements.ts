@@ -11,6 +11,7 @@ import {
   messageResults,
   messages,
 } from '../tables/message.tables.js';
+import { USAGE_SUM_NAMES, usageOfMessagesSql } from '../tables/usage.tables.js';
 
 /** Tables with rows of a message. */
 const MESSAGE_TABLES = [messageEvents, attempts, deadLetters, messageResults, messageRequests, messages];
@@ -59,12 +60,33 @@ function messagesErased(at: string, conversationId: string, ids: readonly string
         ON CONFLICT DO NOTHING`,
       values: [conversationId, ids],
     },
+    usageTakenBack(at, ids),
+    {
+      name: 'llmq_erase_no_usage',
+      text: `DELETE FROM ${at}.usage_hours WHERE messages = 0
+        AND tenant IN (SELECT DISTINCT tenant FROM ${at}.messages WHERE id = ANY($1::uuid[]))`,
+      values: [ids],
+    },
     ...MESSAGE_TABLES.map(({ name, subject }) => ({
       name: `llmq_erase_${name}`,
       text: `DELETE FROM ${at}.${name} WHERE ${subject} = ANY($1::uuid[])`,
       values: [ids],
     })),
   ];
+}
+
+/**
+ * A log without the erased events gives sums without what they used, so these sums go on without it too.
+ */
+function usageTakenBack(at: string, ids: readonly string[]): Statement {
+  return {
+    name: 'llmq_erase_usage',
+    text: `UPDATE ${at}.usage_hours u SET ${USAGE_SUM_NAMES.map((name) => `${name} = u.${name} - gone.${name}`).join(', ')}
+      FROM (${usageOfMessagesSql(at)}) gone
+      WHERE u.tenant = gone.tenant AND u.hour = gone.hour AND u.user_id = gone.user_id
+        AND u.key_name = gone.key_name AND u.model = gone.model AND u.endpoint = gone.endpoint`,
+    values: [ids],
+  };
 }
 
 function ownEventsErased(at: string, conversationId: string, before: number): Statement {

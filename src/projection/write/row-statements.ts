@@ -12,6 +12,7 @@ import {
 } from '../tables/message.tables.js';
 import { storableJson } from '../tables/storable-text.js';
 import type { ColumnType, ColumnValue, WrittenTable } from '../tables/table.js';
+import { storedApart, usageHours } from '../tables/usage.tables.js';
 import { erasureStatements } from './erasure-statements.js';
 import { BinaryArray } from './value-writer.js';
 
@@ -43,6 +44,7 @@ export function rowStatements(schema: string, rows: ProjectedRows): RowStatement
     ...statementsFor(schema, messageResults, rows.results.values()),
     ...statementsFor(schema, attempts, rows.attempts.values()),
     ...statementsFor(schema, deadLetters, rows.deadLetters.values()),
+    ...statementsFor(schema, usageHours, storedApart(rows.usage.values())),
     ...statementsFor(schema, messageEvents, rows.events),
   ];
 }

@@ -1,0 +1,91 @@
+import type { Accounting, MessageCompleted } from './message.events.js';
+import type { MessageState } from './message.state.js';
+
+/** Of whom, and when: what usage is added up by. */
+export interface UsageKey {
+  /** The hour in which the message was completed, ISO 8601 in UTC. */
+  readonly hour: string;
+  readonly tenant: string;
+  readonly userId: string;
+  /** Empty where the message was received before keys were recorded. */
+  readonly keyName: string;
+  readonly model: string;
+  readonly endpoint: string;
+}
+
+/** What came to one key's sums. */
+export interface UsageRow extends UsageKey {
+  readonly messages: number;
+  /** Of these messages, whose tokens the service counted itself. */
+  readonly estimated: number;
+  /** Whose tokens nobody knows. */
+  readonly unmetered: number;
+  /** Whose cost nobody knows. */
+  readonly unpriced: number;
+  readonly inputTokens: number;
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  readonly costNanos: number;
+}
+
+/**
+ * What a completed message used: by its accounting, or for one from before there was any by what the endpoint told.
+ * Only for the terminal event that counts, so that each message is counted once.
+ */
+export function usageOf({ tenant, userId, keyName }: MessageState, event: MessageCompleted): UsageRow {
+  const { data, time } = event;
+  const used = accountingIn(event);
+  return {
+    ...{ hour: hourOf(time), tenant, userId, keyName: keyName ?? '' },
+    ...{ model: used?.model ?? data.model, endpoint: data.endpoint, messages: 1 },
+    estimated: used?.estimated === true ? 1 : 0,
+    unmetered: used === null ? 1 : 0,
+    unpriced: used?.cost_nanos == null ? 1 : 0,
+    inputTokens: used?.input_tokens ?? 0,
+    cachedTokens: used?.cached_tokens ?? 0,
+    outputTokens: used?.output_tokens ?? 0,
+    reasoningTokens: used?.reasoning_tokens ?? 0,
+    costNanos: used?.cost_nanos ?? 0,
+  };
+}
+
+export function accountingIn({ data }: MessageCompleted): Accounting | null {
+  if (data.accounting != null) return data.accounting;
+  if (data.usage === null) return null;
+  const { prompt_tokens, completion_tokens } = data.usage;
+  return {
+    ...{ model: data.model, estimated: false, price: null, cost_nanos: null },
+    ...{ input_tokens: prompt_tokens, output_tokens: completion_tokens },
+    ...{ cached_tokens: null, reasoning_tokens: null },
+  };
+}
+
+/** Adds a row to those with its key. */
+export function addUsage(rows: Map<string, UsageRow>, row: UsageRow, key = usageKey(row)): void {
+  const sum = rows.get(key);
+  rows.set(key, sum === undefined ? row : added(sum, row));
+}
+
+export function usageKey({ hour, tenant, userId, keyName, model, endpoint }: UsageKey): string {
+  return JSON.stringify([hour, tenant, userId, keyName, model, endpoint]);
+}
+
+function added(one: UsageRow, other: UsageRow): UsageRow {
+  return {
+    ...one,
+    messages: one.messages + other.messages,
+    estimated: one.estimated + other.estimated,
+    unmetered: one.unmetered + other.unmetered,
+    unpriced: one.unpriced + other.unpriced,
+    inputTokens: one.inputTokens + other.inputTokens,
+    cachedTokens: one.cachedTokens + other.cachedTokens,
+    outputTokens: one.outputTokens + other.outputTokens,
+    reasoningTokens: one.reasoningTokens + other.reasoningTokens,
+    costNanos: one.costNanos + other.costNanos,
+  };
+}
+
+function hourOf(time: string): string {
+  return `${new Date(time).toISOString().slice(0, 13)}:00:00.000Z`;
+}

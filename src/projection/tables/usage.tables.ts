@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { addUsage, type UsageKey, type UsageRow } from '../../domain/message/usage.projection.js';
+import { storableIdentifier } from './storable-text.js';
+import { type Columns, column, identifier, type RowOf, sequence, Table, time, uuid } from './table.js';
+
+const columns = {
+  /** Of what the row adds up by: the names together can be longer than an index takes. */
+  id: column(uuid, usageId),
+  hour: column(time, (row) => row.hour),
+  tenant: column(identifier, (row) => row.tenant),
+  userId: column(identifier, (row) => row.userId),
+  /** Of the API key; empty where it was not recorded. */
+  keyName: column(identifier, (row) => row.keyName),
+  model: column(identifier, (row) => row.model),
+  endpoint: column(identifier, (row) => row.endpoint),
+  messages: column(sequence, (row) => row.messages),
+  estimated: column(sequence, (row) => row.estimated),
+  unmetered: column(sequence, (row) => row.unmetered),
+  unpriced: column(sequence, (row) => row.unpriced),
+  inputTokens: column(sequence, (row) => row.inputTokens),
+  cachedTokens: column(sequence, (row) => row.cachedTokens),
+  outputTokens: column(sequence, (row) => row.outputTokens),
+  reasoningTokens: column(sequence, (row) => row.reasoningTokens),
+  /** In 10^-9 of the prices' currency. */
+  costNanos: column(sequence, (row) => row.costNanos),
+} satisfies Columns<UsageRow>;
+
+/** What is added up; the other columns say of whom, and when. */
+export const USAGE_SUMS = [
+  ...['messages', 'estimated', 'unmetered', 'unpriced'],
+  ...['inputTokens', 'cachedTokens', 'outputTokens', 'reasoningTokens', 'costNanos'],
+] as (keyof typeof columns)[];
+export const USAGE_SUM_NAMES: readonly string[] = USAGE_SUMS.map((property) =>
+  property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+);
+
+/**
+ * What completed messages used, hour by hour. A batch adds to it in the transaction that moves the checkpoint, so no
+ * message is added twice; a rebuild begins with an empty table.
+ */
+export const usageHours = new Table<UsageRow, typeof columns>('usage_hours', columns, {
+  key: ['id'],
+  sums: USAGE_SUMS,
+  indexes: { usage_hours_by_time: { on: ['tenant', 'hour'] } },
+});
+
+/**
+ * What the messages of `$1` have added to `usage_hours`, from their own rows, under its names.
+ *
+ * @param at the schema, quoted
+ */
+export function usageOfMessagesSql(at: string): string {
+  const sum = (of: string) => `coalesce(sum(r.${of}), 0)::bigint`;
+  return `SELECT date_trunc('hour', m.completed_at, 'UTC') AS hour, m.tenant, q.user_id,
+      coalesce(q.key_name, '') AS key_name, left(coalesce(r.accounted_model, r.model), 400) AS model,
+      left(r.endpoint, 400) AS endpoint, count(*) AS messages, count(*) FILTER (WHERE r.estimated) AS estimated,
+      count(*) FILTER (WHERE r.prompt_tokens IS NULL) AS unmetered,
+      count(*) FILTER (WHERE r.cost_nanos IS NULL) AS unpriced,
+      ${sum('prompt_tokens')} AS input_tokens, ${sum('cached_tokens')} AS cached_tokens,
+      ${sum('completion_tokens')} AS output_tokens, ${sum('reasoning_tokens')} AS reasoning_tokens,
+      ${sum('cost_nanos')} AS cost_nanos
+    FROM ${at}.message_results r
+      JOIN ${at}.messages m ON m.id = r.message_id AND m.terminal_sequence = r.sequence
+      JOIN ${at}.message_requests q ON q.message_id = r.message_id
+    WHERE r.message_id = ANY($1::uuid[])
+    GROUP BY 1, 2, 3, 4, 5, 6`;
+}
+
+/** Names that differ only where they are cut off are one row: two of them in one statement would be refused. */
+export function storedApart(rows: Iterable<UsageRow>): Iterable<UsageRow> {
+  const apart = new Map<string, UsageRow>();
+  for (const row of rows) addUsage(apart, row, usageId(row));
+  return apart.values();
+}
+
+/** The migration that filled the table from what was there makes the same. */
+function usageId({ hour, tenant, userId, keyName, model, endpoint }: UsageKey): string {
+  const parts = [tenant, userId, keyName, model, endpoint].map(storableIdentifier);
+  const digest = createHash('md5')
+    .update([hour, ...parts].join('\n'))
+    .digest('hex');
+  return digest.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+export type StoredUsage = RowOf<typeof columns>;
