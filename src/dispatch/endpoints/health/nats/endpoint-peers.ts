@@ -145,18 +145,17 @@ export class EndpointPeers {
     this.beatTimer = setTimeout(() => this.beat(), BEAT_EVERY_MS);
     this.dropSilent();
     if (this.calls) {
-      const doubts = this.registry.doubts().length > 0;
-      const beat: Beat = {
-        member: this.member,
-        at: performance.now(),
-        doubts,
-        well: this.registry.takeUnsaid(),
-      };
-      this.publish(SUBJECTS.beat, beat);
-      if (this.leads && (doubts || this.othersDoubt)) this.tellDoubts();
+      this.tellBeat(this.registry.takeUnsaid());
+      if (this.leads && (this.othersDoubt || this.registry.doubts().length > 0)) this.tellDoubts();
       this.othersDoubt = false;
     }
     this.events.emit('beat');
+  }
+
+  private tellBeat(well: Beat['well']): void {
+    const doubts = this.registry.doubts().length > 0;
+    const beat: Beat = { member: this.member, at: performance.now(), doubts, well };
+    this.publish(SUBJECTS.beat, beat);
   }
 
   private heard({ member, at, doubts, well }: Beat): void {
@@ -171,7 +170,8 @@ export class EndpointPeers {
     }
     this.othersDoubt ||= doubts;
     if (!isNew) return;
-    // It knows nothing of what was before it.
+    // It knows nobody yet, and nothing of what was before it.
+    if (this.calls) this.tellBeat([]);
     if (this.leads) this.tellDoubts();
     this.events.emit('joined', member);
   }
@@ -198,7 +198,7 @@ export class EndpointPeers {
 
   private tellSigns(): void {
     this.signTimer = null;
-    if (this.heardAt.size > 0) this.publish(SUBJECTS.signs, { member: this.member, signs: this.signs });
+    this.publish(SUBJECTS.signs, { member: this.member, signs: this.signs });
     this.signs = [];
   }
 

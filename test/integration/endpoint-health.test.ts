@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HealthChange } from '../../src/dispatch/endpoints/endpoint-registry.js';
+import { eventually } from '../support/eventually.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { FaultyServer, limitedTo, type Served, status, TestWorker, well } from './endpoints.rig.js';
+
+let nats: TestNats;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  nats = await startTestNats();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(() => nats.stop());
+
+async function serverOf(...given: ConstructorParameters<typeof FaultyServer>): Promise<FaultyServer> {
+  const server = await new FaultyServer(...given).start();
+  closing.push(() => server.kill());
+  return server;
+}
+
+async function workerOf(
+  served: readonly Served[],
+  { alone = false, careful = false } = {},
+): Promise<TestWorker> {
+  const worker = await TestWorker.start(alone ? null : nats, served, careful);
+  closing.push(() => worker.stop());
+  return worker;
+}
+
+function statesOf({ registry }: TestWorker): string[] {
+  return registry.statuses().map(({ state }) => state);
+}
+
+describe('an endpoint that limits its calls', () => {
+  it('gets 24 calls to two a second within about 12 s, and refuses few', async () => {
+    const { answers, refused } = limitedTo(2, 1_000, { 'retry-after': '1' });
+    const server = await serverOf(answers);
+    const worker = await workerOf([{ name: 'one', server, settings: { places: 24 } }], {
+      alone: true,
+      careful: true,
+    });
+    const startedMs = performance.now();
+    await Promise.all(Array.from({ length: 24 }, () => worker.message()));
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs).toBeGreaterThan(10_500);
+    expect(tookMs).toBeLessThan(16_000);
+    expect(refused()).toBeLessThanOrEqual(6);
+    expect(statesOf(worker)).toEqual(['healthy']);
+  });
+
+  it('is left alone for as long as it says, by every worker', async () => {
+    const server = await serverOf(status(429, { 'retry-after': '2' }));
+    const served = [{ name: 'one', server }];
+    const [one, two] = [await workerOf(served), await workerOf(served)];
+    await eventually(() => expect(one.peers!.members).toHaveLength(2));
+    expect(await one.call()).toBe('not_now');
+    await eventually(() => expect(two.registry.freePlaces('m')).toBe(0), { withinMs: 1_000 });
+    server.answers = well();
+    const startedMs = performance.now();
+    await two.message();
+    expect(performance.now() - startedMs).toBeGreaterThan(1_500);
+  });
+});
+
+describe('an endpoint that goes away', () => {
+  it('costs its waiting messages nothing but time, and answers them all when it is back', async () => {
+    const server = await serverOf(well(20), 503);
+    const served = [{ name: 'one', server, settings: { places: 8 } }];
+    const workers = [await workerOf(served), await workerOf(served)];
+    await eventually(() => expect(workers[0]!.peers!.members).toHaveLength(2));
+    const counts = { attempts: 0 };
+    const messages = Array.from({ length: 1_000 }, (_, at) => workers[at % 2]!.message('m', counts));
+    await sleep(200);
+    const underWay = server.peak;
+    await server.kill();
+    const before = server.calls;
+    await sleep(3_000);
+    server.answers = status(503);
+    await server.start();
+    await sleep(4_000);
+    // Two refusals at first, and then the calls that try: not one for each message that waits.
+    expect(server.calls - before).toBeLessThan(8);
+    server.answers = well(20);
+    server.health = 200;
+    await Promise.all(messages);
+    expect(counts.attempts).toBeLessThanOrEqual(underWay);
+    await eventually(() => expect(workers.flatMap(statesOf)).toEqual(['healthy', 'healthy']));
+  }, 60_000);
+
+  it('gets nearly none of the calls while another one serves, and its part back in steps', async () => {
+    const [first, second] = [await serverOf(well(5)), await serverOf(well(5))];
+    const worker = await workerOf(
+      [
+        { name: 'first', server: first },
+        { name: 'second', server: second },
+      ],
+      { alone: true },
+    );
+    const changes: HealthChange[] = [];
+    worker.registry.events.on('health', (change) => changes.push(change));
+    let failed = 0;
+    let stop = false;
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!stop) {
+        const result = await worker.call();
+        // Another endpoint at once, as a worker's failover does.
+        if (result !== 'answered' && (await worker.call('m', new Set(['first']))) !== 'answered') failed += 1;
+        await sleep(5);
+      }
+    });
+    for (let round = 0; round < 3; round += 1) {
+      await sleep(1_500);
+      first.answers = status(500);
+      const [bad, all] = [first.calls, first.calls + second.calls];
+      await sleep(2_500);
+      const [gotBad, gotAll] = [first.calls - bad, first.calls + second.calls - all];
+      expect(gotBad / gotAll).toBeLessThan(0.02);
+      first.answers = well(5);
+      await eventually(() => expect(worker.registry.statuses()[0]!.share).toBeGreaterThan(0));
+    }
+    await eventually(() => expect(statesOf(worker)).toEqual(['healthy', 'healthy']));
+    stop = true;
+    await Promise.all(clients);
+    expect(failed).toBe(0);
+    expect(changes[0]).toMatchObject({ endpoint: 'first', model: 'm', to: 'unhealthy' });
+    expect(changes.every(({ endpoint }) => endpoint === 'first')).toBe(true);
+  }, 60_000);
+});
+
+describe('what workers know of endpoints', () => {
+  it('is the same in all of them, and known to who comes later', async () => {
+    const server = await serverOf(status(500), 500);
+    const served = [{ name: 'one', server }];
+    const workers = [await workerOf(served), await workerOf(served)];
+    await eventually(() => expect(workers[0]!.peers!.members).toHaveLength(2));
+    for (const worker of [workers[0]!, workers[1]!, workers[0]!, workers[1]!, workers[0]!]) {
+      await worker.call();
+      await sleep(100);
+    }
+    await eventually(() => expect(workers.flatMap(statesOf)).toEqual(['unhealthy', 'unhealthy']));
+    expect(workers.filter(({ peers }) => peers!.leads)).toHaveLength(1);
+    const late = await workerOf(served);
+    await eventually(() => expect(statesOf(late)).toEqual(['unhealthy']), { withinMs: 3_000 });
+    expect(late.registry.freePlaces('m')).toBe(0);
+  });
+
+  it('is tried from another worker where the one whose turn it is has no message', async () => {
+    const server = await serverOf(status(500));
+    const served = [{ name: 'one', server }];
+    const workers = [await workerOf(served), await workerOf(served)];
+    await eventually(() => expect(workers[0]!.peers!.members).toHaveLength(2));
+    const leader = workers.find(({ peers }) => peers!.leads)!;
+    const other = workers.find((worker) => worker !== leader)!;
+    for (let call = 0; call < 5; call += 1) await leader.call();
+    await eventually(() => expect(statesOf(other)).toEqual(['unhealthy']));
+    server.answers = well();
+    await other.message();
+    await eventually(() => expect(workers.flatMap(statesOf)).toEqual(['degraded', 'degraded']));
+  }, 30_000);
+});
