@@ -48,6 +48,21 @@ export const chatMessages: Rule = (value) => {
   return tooDeep(value, MAX_DEPTH + 2) ? `must not nest deeper than ${MAX_DEPTH} levels` : null;
 };
 
+/** A text or its tokens, or a list of either; what is in the lists is the model's business. */
+const textOrTokens = (allowEmpty: boolean): Rule => {
+  return (value) => {
+    if (typeof value === 'string') return value === '' && !allowEmpty ? 'must not be empty' : null;
+    if (!Array.isArray(value)) return 'must be a text, or a list of texts or tokens';
+    return value.length === 0 ? 'must not be empty' : null;
+  };
+};
+
+/** Of a completion. A model may well begin with nothing. */
+export const prompt = textOrTokens(true);
+
+/** What embeddings are made of. */
+export const input = textOrTokens(false);
+
 const roleProblem: Rule = (value) => identifier(value);
 
 export const priority: Rule = (value) =>

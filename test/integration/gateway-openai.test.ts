@@ -274,7 +274,7 @@ describe('a streamed completion', () => {
     );
     const error = { code: 'endpoint_error', message: 'Down.', retryable: true, status: 503 };
     await gateway.worker.deadLetter(message, error);
-    await expect(answer).rejects.toMatchObject({ status: 502, code: 'endpoint_error' });
+    await expect(answer).rejects.toMatchObject({ status: 503, code: 'endpoint_error' });
   });
 
   it('tells a failure behind the first piece by an event', async () => {

@@ -3,6 +3,7 @@ import type { AnswerPublisher } from '../../src/dispatch/answers/answers.port.js
 import {
   type AttemptError,
   type EventContext,
+  type MessageCompleted,
   type MessageEvent,
   type MessageReceived,
   messageEvent,
@@ -44,11 +45,15 @@ export class HandWorker {
     }
   }
 
-  piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1): void {
-    this.answers.chunk(id, { seq, attempt, delta }, true);
+  piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1, model?: string): void {
+    this.answers.chunk(id, { seq, attempt, delta, ...(model === undefined ? {} : { model }) }, true);
   }
 
-  async complete(message: MessageReceived, answer: { content: string | null } & Record<string, unknown>) {
+  async complete(
+    message: MessageReceived,
+    answer: { content: string | null } & Record<string, unknown>,
+    more: Partial<MessageCompleted['data']> = {},
+  ) {
     const { context } = this.take(message);
     const dispatched = messageEvent(context, 'llmq.message.dispatched.v1', {
       ...{ attempt: 1, delivery: 1, worker: 'hand', endpoint: 'test', model: 'test-model-1' },
@@ -57,7 +62,7 @@ export class HandWorker {
     const completed = messageEvent(context, 'llmq.message.completed.v1', {
       ...{ attempt: 1, delivery: 1, endpoint: 'test', model: 'test-model-1', answer },
       ...{ finish_reason: 'stop', usage: { prompt_tokens: 3, completion_tokens: 5 } },
-      ...{ queue_ms: 1, first_token_ms: 2, total_ms: 3 },
+      ...{ queue_ms: 1, first_token_ms: 2, total_ms: 3, ...more },
     });
     await this.end(message.subject, [dispatched, completed]);
   }

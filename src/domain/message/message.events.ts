@@ -14,6 +14,9 @@ const attemptNumber = z.number().int().positive();
 export const chatMessageSchema = z.looseObject({ role: z.string() });
 export type ChatMessage = z.infer<typeof chatMessageSchema>;
 
+export const CALL_KINDS = ['chat', 'completion', 'embeddings'] as const;
+export type CallKind = (typeof CALL_KINDS)[number];
+
 /**
  * What the client asked of the model. `content` is the one-string form of REST, `messages` the chat form;
  * exactly one of the two is there for a chat. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
@@ -24,7 +27,7 @@ export const modelRequestSchema = z.object({
   model: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
   /** Absent for a chat. What else was asked is in `parameters` then: `prompt`, or `input`. */
-  kind: z.enum(['chat', 'completion', 'embeddings']).optional(),
+  kind: z.enum(CALL_KINDS).optional(),
   /** Where the client wants it to be answered. */
   routing: z
     .object({
@@ -267,7 +270,7 @@ export const messageEventSchemas = {
     delivery: z.number().int().positive(),
     /**
      * The assistant's message in OpenAI's shape: `content`, and `tool_calls`, `refusal`, `reasoning_content` where given.
-     * Of a completion the text is its `content`. Embeddings have none; what the endpoint sent as `data` is in `embeddings`.
+     * Of a completion the text is its `content`. Embeddings have none, but the `data` that the endpoint sent.
      */
     answer: z.looseObject({ content: z.string().nullable() }),
     finish_reason: z.string().nullable(),

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { LOGGER } from '../../platform/tokens.js';
 import { RefusedError } from '../../submission/refusal.js';
-import { openAiStatus, toOpenAiError } from '../openai/openai-error.js';
+import { openAiStatus, shouldRetryHeader, toOpenAiError } from '../openai/openai-error.js';
 import { PROBLEM_TYPE, toProblem } from '../rest/problem.js';
 import { type Failure, failureHeaders, failureOf } from './failure.js';
 
@@ -37,6 +37,7 @@ function isOpenAiPath(url: string): boolean {
 export function sendFailure(reply: FastifyReply, failure: Failure, url: string): void {
   reply.headers(failureHeaders(failure));
   if (isOpenAiPath(url)) {
+    reply.headers(shouldRetryHeader(failure));
     reply.code(openAiStatus(failure)).type('application/json; charset=utf-8').send(toOpenAiError(failure));
   } else {
     const problem = toProblem(failure);

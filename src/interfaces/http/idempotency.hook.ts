@@ -22,8 +22,8 @@ export interface Replaying {
   readonly isErased: (messageId: string) => Promise<boolean>;
 }
 
-/** The chat's answer may be a stream, and is longer under way than a key may be held: it keeps its message instead. */
-const KEEPS_ITS_OWN = '/v1/chat/completions';
+/** A model's answer may be a stream, and is longer under way than a key may be held: these keep their message instead. */
+const KEEP_THEIR_OWN = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;
 const ADMIN_ROUTES = '/api/v1/admin/';
 /** Where a response says that a message was made. */
 const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
@@ -74,7 +74,7 @@ export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replayi
   fastify.decorateRequest(TOLD_FROM as unknown as string, null);
   fastify.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST' || request.headers['idempotency-key'] === undefined) return done();
-    if (request.url.startsWith(KEEPS_ITS_OWN)) return done();
+    if (KEEP_THEIR_OWN.some((path) => request.url.startsWith(path))) return done();
     begin(request, reply, replaying).then((replied) => {
       if (!replied) done();
     }, done);

@@ -1,19 +1,19 @@
-import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LANES } from '../../domain/message/message.events.js';
-import { traceparentOf } from '../../submission/submission-rules.policy.js';
-import { callerOf } from '../caller.guard.js';
-import { keyedRequest } from '../http/idempotency.hook.js';
-import { ChatCompletions } from './chat-completions.js';
-import { chatRequestOf } from './chat-request.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { callOrder, QueueHeaders } from './call-order.js';
+import { OpenAiCalls } from './openai-calls.js';
 import { SERVICE_TIERS } from './service-tier.policy.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()
 @Controller('v1/chat/completions')
 export class ChatCompletionsController {
-  constructor(private readonly completions: ChatCompletions) {}
+  constructor(
+    private readonly calls: OpenAiCalls,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -24,11 +24,8 @@ export class ChatCompletionsController {
       'The answer names the message in the header `x-llmq-message-id`. Repeated with its `Idempotency-Key`, a request ' +
       'joins the first message, which may be answered already; with `stream` its answer is streamed again.',
   })
-  @ApiHeader({ name: 'x-llmq-priority', required: false, schema: { enum: [...LANES] } })
-  @ApiHeader({ name: 'x-llmq-user-id', required: false, description: '`user` of the body when absent' })
+  @QueueHeaders()
   @ApiHeader({ name: 'x-llmq-conversation-id', required: false })
-  @ApiHeader({ name: 'x-llmq-max-retries', required: false })
-  @ApiHeader({ name: 'x-llmq-timeout-ms', required: false })
   @ApiBody({
     schema: {
       type: 'object',
@@ -48,17 +45,6 @@ export class ChatCompletionsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const caller = callerOf(request);
-    const chat = chatRequestOf(body, request.headers, caller);
-    const order = {
-      ...{ caller, chat, traceparent: traceparentOf(request.headers['traceparent']) },
-      keyed: keyedRequest(request, ownHeaders(request)),
-    };
-    await this.completions.complete(order, reply);
+    await this.calls.answer(callOrder('chat', body, request, this.config.openai), reply);
   }
-}
-
-/** They say as much of what is asked as the body does. */
-function ownHeaders({ headers }: FastifyRequest): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-llmq-')));
 }

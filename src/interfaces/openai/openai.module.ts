@@ -5,13 +5,15 @@ import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
 import { ChatCompletionsController } from './chat-completions.controller.js';
-import { ChatCompletions } from './chat-completions.js';
+import { CompletionsController } from './completions.controller.js';
+import { EmbeddingsController } from './embeddings.controller.js';
 import { ModelsController } from './models.controller.js';
+import { OpenAiCalls } from './openai-calls.js';
 
 /** OpenAI's protocol under `/v1`, for its SDKs. */
 @Module({
   imports: [HttpModule, IdempotentRequestsModule, SubmissionModule, AnswersModule, EndpointsModule],
-  controllers: [ChatCompletionsController, ModelsController],
-  providers: [ChatCompletions],
+  controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
+  providers: [OpenAiCalls],
 })
 export class OpenAiModule {}

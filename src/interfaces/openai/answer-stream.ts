@@ -1,14 +1,15 @@
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
-import { type ChunkContent, type CompletionFrame, chunkJson } from './completion.json.js';
+import { type ChunkContent, chunkJson } from './answer.json.js';
+import { choicesOf, extraOf, type StreamedFrame } from './answer-frame.js';
 import { DeliveredAnswer, type Delivery } from './delivered-answer.policy.js';
 import type { EventStream } from './event-stream.js';
 
 /** How a stream ended: with the message's end, before it (the client went away or the service stops), or cut by us. */
 export type StreamEnd = TerminalEvent | 'left' | 'diverged';
 
-export interface ChatStreamOptions {
-  readonly frame: CompletionFrame;
+export interface AnswerStreamOptions {
+  readonly frame: StreamedFrame;
   readonly includeUsage: boolean;
   readonly heartbeatMs: number;
   /** Called with the first piece of the answer. */
@@ -21,13 +22,16 @@ export interface ChatStreamOptions {
  * One streamed answer: pieces go out as they come, until the message's terminal event is there. That event has the last
  * word: what the pieces lack is added from it, and where they contradict it the stream breaks off.
  */
-export class ChatStream {
+export class AnswerStream {
   private readonly delivered = new DeliveredAnswer();
   private diverged: (end: 'diverged') => void = () => undefined;
+  /** Whoever speaks now, where that is not the model that was asked for. */
+  private model: string | undefined;
+  private begun = false;
 
   constructor(
     private readonly out: EventStream,
-    private readonly options: ChatStreamOptions,
+    private readonly options: AnswerStreamOptions,
   ) {}
 
   /** Sends everything but the failure, which is the caller's to tell. */
@@ -51,7 +55,9 @@ export class ChatStream {
 
   private async sendPieces(chunks: AsyncIterable<AnswerChunk>, signal: AbortSignal): Promise<void> {
     for await (const chunk of chunks) {
-      if (signal.aborted || !this.send(this.delivered.take(chunk), chunk.seq)) return;
+      if (signal.aborted) return;
+      this.model = chunk.model;
+      if (!this.send(this.delivered.take(chunk), chunk.seq)) return;
       await this.out.ready(signal);
     }
   }
@@ -60,17 +66,28 @@ export class ChatStream {
   private send(delivery: Delivery, seq?: number): boolean {
     if (delivery.kind === 'diverged') this.diverged('diverged');
     if (delivery.kind === 'delta') {
+      this.begun = true;
       this.options.onBegun();
-      this.chunk({ delta: delivery.delta }, seq);
+      this.chunk({ piece: delivery.delta }, seq);
     }
     return delivery.kind !== 'diverged';
   }
 
   private complete(end: MessageCompleted): StreamEnd {
-    if (!this.send(this.delivered.rest(end.data.answer))) return 'diverged';
-    this.chunk({ delta: {}, finishReason: end.data.finish_reason ?? 'stop' });
+    const choices = choicesOf(end);
+    // No piece has told who speaks.
+    if (!this.begun) this.model = end.data.model;
+    for (const { index, message, logprobs } of choices) {
+      if (!this.send(this.delivered.rest(message, { index, logprobs }))) return 'diverged';
+    }
+    for (const { index, finish_reason: finishReason, more } of choices) {
+      const piece = index === 0 ? {} : { index };
+      // What is said of the whole answer goes with its very last piece.
+      const extra = index === choices.at(-1)?.index ? extraOf(end) : {};
+      this.chunk({ piece, finishReason, more, extra });
+    }
     if (this.options.includeUsage && end.data.usage !== null) {
-      this.out.data(chunkJson(this.options.frame, { usage: end.data.usage }));
+      this.out.data(chunkJson(this.options.frame, { ...this.speaker(), usage: end.data.usage }));
     }
     this.out.done();
     return end;
@@ -78,6 +95,10 @@ export class ChatStream {
 
   private chunk(content: ChunkContent, seq?: number): void {
     const usage = this.options.includeUsage ? { usage: null } : {};
-    this.out.data(chunkJson(this.options.frame, { ...content, ...usage }), seq);
+    this.out.data(chunkJson(this.options.frame, { ...this.speaker(), ...content, ...usage }), seq);
+  }
+
+  private speaker(): Pick<ChunkContent, 'model'> {
+    return this.model === undefined ? {} : { model: this.model };
   }
 }

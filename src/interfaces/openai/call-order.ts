@@ -1,0 +1,64 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
+import { type CallKind, LANES } from '../../domain/message/message.events.js';
+import { traceparentOf } from '../../submission/submission-rules.policy.js';
+import { callerOf } from '../caller.guard.js';
+import { keyedRequest } from '../http/idempotency.hook.js';
+import type { OpenAiOrder } from './openai-calls.js';
+import { openAiRequestOf } from './openai-request.js';
+import type { OpenAiSettings } from './queue-fields.js';
+
+/** @throws {RefusedError} `invalid_fields`, `invalid_idempotency_key` */
+export function callOrder(
+  kind: CallKind,
+  body: unknown,
+  request: FastifyRequest,
+  settings: OpenAiSettings,
+): OpenAiOrder {
+  const caller = callerOf(request);
+  return {
+    caller,
+    request: openAiRequestOf(kind, body, request.headers, caller, settings),
+    traceparent: traceparentOf(request.headers['traceparent']),
+    keyed: keyedRequest(request, ownHeaders(request)),
+  };
+}
+
+/** They say as much of what is asked as the body does. */
+function ownHeaders({ headers }: FastifyRequest): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-llmq-')));
+}
+
+const DURATION = 'seconds, or a duration such as 30s or 5m';
+
+/** The headers that every call under `/v1` may carry. */
+export function QueueHeaders(): MethodDecorator {
+  const optional = { required: false } as const;
+  return applyDecorators(
+    ApiHeader({ ...optional, name: 'x-llmq-priority', schema: { enum: [...LANES] } }),
+    ApiHeader({ ...optional, name: 'x-llmq-user-id', description: '`user` of the body when absent' }),
+    ApiHeader({ ...optional, name: 'x-llmq-max-retries' }),
+    ApiHeader({ ...optional, name: 'x-llmq-timeout-ms', description: 'The time limit of one call' }),
+    ApiHeader({ ...optional, name: 'x-llmq-ttl', description: `After it no model is called: ${DURATION}` }),
+    ApiHeader({ ...optional, name: 'x-llmq-deadline', description: 'In place of `x-llmq-ttl`, as a time' }),
+    ApiHeader({
+      ...{ ...optional, name: 'x-llmq-fallbacks' },
+      description: 'Models that answer where no endpoint of the wanted one can, with commas between them',
+    }),
+    ApiHeader({ ...optional, name: 'x-llmq-strategy', schema: { enum: [...CHOICE_STRATEGIES] } }),
+    ApiHeader({
+      ...{ ...optional, name: 'x-llmq-session' },
+      description: 'Calls with the same text stay at one endpoint where that is possible',
+    }),
+    ApiHeader({
+      ...{ ...optional, name: 'x-llmq-failover', schema: { enum: ['continue', 'restart', 'fail'] } },
+      description: 'What follows an answer that is cut',
+    }),
+    ApiHeader({
+      ...{ ...optional, name: 'x-llmq-on-disconnect', schema: { enum: ['continue', 'cancel'] } },
+      description: 'What becomes of the message when the client goes away before the answer is whole',
+    }),
+  );
+}

@@ -1,0 +1,47 @@
+import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { callOrder, QueueHeaders } from './call-order.js';
+import { OpenAiCalls } from './openai-calls.js';
+import { SERVICE_TIERS } from './service-tier.policy.js';
+
+@ApiTags('openai')
+@ApiBearerAuth()
+@Controller('v1/completions')
+export class CompletionsController {
+  constructor(
+    private readonly calls: OpenAiCalls,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'A text goes on, for OpenAI SDKs',
+    description:
+      'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
+  })
+  @QueueHeaders()
+  @ApiBody({
+    schema: {
+      type: 'object',
+      required: ['model', 'prompt'],
+      additionalProperties: true,
+      properties: {
+        model: { type: 'string' },
+        prompt: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
+        stream: { type: 'boolean' },
+        stream_options: { type: 'object', properties: { include_usage: { type: 'boolean' } } },
+        service_tier: { type: 'string', enum: SERVICE_TIERS },
+      },
+    },
+  })
+  async complete(
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.calls.answer(callOrder('completion', body, request, this.config.openai), reply);
+  }
+}

@@ -1,0 +1,46 @@
+import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { callOrder, QueueHeaders } from './call-order.js';
+import { OpenAiCalls } from './openai-calls.js';
+import { SERVICE_TIERS } from './service-tier.policy.js';
+
+@ApiTags('openai')
+@ApiBearerAuth()
+@Controller('v1/embeddings')
+export class EmbeddingsController {
+  constructor(
+    private readonly calls: OpenAiCalls,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Embeddings of one text or of many, for OpenAI SDKs',
+    description:
+      'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
+  })
+  @QueueHeaders()
+  @ApiBody({
+    schema: {
+      type: 'object',
+      required: ['model', 'input'],
+      additionalProperties: true,
+      properties: {
+        model: { type: 'string' },
+        input: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
+        encoding_format: { type: 'string', enum: ['float', 'base64'] },
+        service_tier: { type: 'string', enum: SERVICE_TIERS },
+      },
+    },
+  })
+  async embed(
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.calls.answer(callOrder('embeddings', body, request, this.config.openai), reply);
+  }
+}

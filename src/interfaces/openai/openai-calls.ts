@@ -1,0 +1,187 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { CancelMessage } from '../../submission/cancel-message.js';
+import { RefusedError } from '../../submission/refusal.js';
+import { AnswerWait } from '../../submission/waiting/answer-wait.js';
+import { type Order, SubmitAndListen, type Submitted } from '../../submission/waiting/submit-and-listen.js';
+import { type Waiting, WaitingRequests } from '../../submission/waiting/waiting-requests.js';
+import { tellIdempotency } from '../http/idempotency.hook.js';
+import { answerJson } from './answer.json.js';
+import { answerFrame, type StreamedFrame } from './answer-frame.js';
+import { AnswerStream, type StreamEnd } from './answer-stream.js';
+import { EventStream } from './event-stream.js';
+import { type EndpointWords, type FailedAnswer, failedAnswer, ours } from './failed-answer.policy.js';
+import { openAiErrorType } from './openai-error.js';
+import type { OpenAiRequest } from './openai-request.js';
+
+export interface OpenAiOrder extends Omit<Order, 'submission'> {
+  readonly request: OpenAiRequest;
+}
+
+/** How a request was answered. `left`: its client went away before. */
+type Outcome = 'answered' | 'left';
+
+/** Under the idle time-outs of common proxies (30 s and more). */
+const HEARTBEAT_MS = 15_000;
+
+/**
+ * A call under `/v1` is a message like any other, whose client stays connected: it is durable before anything else
+ * happens, and a client that goes away takes nothing back, unless it or the configuration says so.
+ */
+@Injectable()
+export class OpenAiCalls {
+  private readonly words: EndpointWords;
+  /** Requests of this process that wait for the same message: it is not cancelled while one of them stays. */
+  private readonly waitingFor = new Map<string, number>();
+
+  constructor(
+    private readonly submitAndListen: SubmitAndListen,
+    private readonly waitingRequests: WaitingRequests,
+    private readonly answerWait: AnswerWait,
+    private readonly cancelMessage: CancelMessage,
+    @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.words = config.openai.endpoint_errors;
+  }
+
+  /** @throws what `SubmitMessage.submit` and `WaitingRequests.enter` throw, before anything is sent or stored */
+  async answer(order: OpenAiOrder, reply: FastifyReply): Promise<void> {
+    const waiting = this.waitingRequests.enter(reply.raw);
+    try {
+      await (order.request.stream ? this.stream : this.whole).call(this, order, reply, waiting);
+    } finally {
+      waiting.leave();
+    }
+  }
+
+  private async whole(order: OpenAiOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+    const { accepted, completion } = await this.submit(order, reply, waiting, () => null);
+    const messageId = accepted.id;
+    await this.attended(order, messageId, waiting, async () => {
+      const end = await this.answerWait.ended(completion);
+      if (end?.type === 'llmq.message.completed.v1') {
+        const frame = answerFrame(order.request.kind, accepted, end.data.model);
+        void reply.send(answerJson(frame, end));
+        return 'answered';
+      }
+      const failed = end === null ? notAnswered(messageId, waiting) : failedAnswer(end, this.words);
+      if (failed === null) return 'left';
+      refuse(reply, messageId, failed);
+      return 'answered';
+    });
+  }
+
+  private async stream(order: OpenAiOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+    const { signal } = waiting;
+    const { kind, submission, includeUsage } = order.request;
+    const listen = (id: string) => this.answers.chunks(id, signal);
+    const { accepted, completion, listening: chunks } = await this.submit(order, reply, waiting, listen);
+    const messageId = accepted.id;
+    const out = new EventStream(reply.raw, headersSoFar(reply));
+    const stream = new AnswerStream(out, {
+      frame: answerFrame(kind, accepted, submission.request.model ?? '') as StreamedFrame,
+      includeUsage,
+      heartbeatMs: HEARTBEAT_MS,
+      onBegun: () => waiting.begun(),
+      onPiecesLost: (error) => this.logger.warn({ err: error, messageId }, 'lost the pieces of an answer'),
+    });
+    await this.attended(order, messageId, waiting, async () => {
+      const end = await stream.run(chunks, this.answerWait.ended(completion), signal);
+      const failed = this.streamFailure(end, messageId, waiting);
+      if (out.begun) reply.hijack();
+      if (failed !== null && out.begun) out.fail(errorBody(messageId, failed));
+      else if (failed !== null) refuse(reply, messageId, failed);
+      return end === 'left' && failed === null ? 'left' : 'answered';
+    });
+  }
+
+  private async submit<L>(
+    { caller, request: { submission }, traceparent, keyed }: OpenAiOrder,
+    reply: FastifyReply,
+    { signal }: Waiting,
+    listen: (messageId: string) => L,
+  ): Promise<Submitted<L>> {
+    const submitted = await this.submitAndListen.submit(
+      { caller, submission, traceparent, keyed },
+      {
+        ...{ signal, listen },
+        onKey: (replayed) => tellIdempotency(reply, replayed, this.config.queue.idempotency_ttl_ms),
+      },
+    );
+    reply.header('x-llmq-message-id', submitted.accepted.id);
+    return submitted;
+  }
+
+  /** Cancels the message where its client has gone away and wants it so, and nobody else here waits for it. */
+  private async attended(
+    { caller, request }: OpenAiOrder,
+    messageId: string,
+    waiting: Waiting,
+    answering: () => Promise<Outcome>,
+  ): Promise<void> {
+    this.waitingFor.set(messageId, (this.waitingFor.get(messageId) ?? 0) + 1);
+    let outcome: Outcome;
+    try {
+      outcome = await answering();
+    } finally {
+      this.leave(messageId);
+    }
+    if (outcome !== 'left' || waiting.stopping || !request.cancelOnDisconnect) return;
+    if (this.waitingFor.has(messageId)) return;
+    try {
+      await this.cancelMessage.cancel(caller, messageId, 'the client went away');
+    } catch (error) {
+      // It has ended in the meantime, or goes on: what a client that is gone wants no longer is no failure.
+      const ended = error instanceof RefusedError && error.code === 'already_terminal';
+      if (!ended) this.logger.warn({ err: error, messageId }, 'a message whose client went away goes on');
+    }
+  }
+
+  private leave(messageId: string): void {
+    const others = (this.waitingFor.get(messageId) ?? 1) - 1;
+    if (others === 0) this.waitingFor.delete(messageId);
+    else this.waitingFor.set(messageId, others);
+  }
+
+  /** The error to send at the end of a stream; null if the answer is whole, or the client is gone. */
+  private streamFailure(end: StreamEnd, messageId: string, waiting: Waiting): FailedAnswer | null {
+    if (end === 'left') return notAnswered(messageId, waiting);
+    if (end === 'diverged') return interrupted(messageId);
+    return end.type === 'llmq.message.completed.v1' ? null : failedAnswer(end, this.words);
+  }
+}
+
+/** A stream writes its headers itself, past the framework. */
+function headersSoFar(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
+}
+
+function notAnswered(messageId: string, waiting: Waiting): FailedAnswer | null {
+  if (!waiting.stopping) return null;
+  const message = `The service is stopping. The message is kept and will be answered; read it at /api/v1/messages/${messageId}.`;
+  return ours(503, 'service_stopping', message);
+}
+
+function interrupted(messageId: string): FailedAnswer {
+  const message = `The endpoint failed in the middle of its answer, and the next attempt answers otherwise. Read the whole answer at /api/v1/messages/${messageId}.`;
+  return ours(502, 'stream_interrupted', message);
+}
+
+function refuse(reply: FastifyReply, messageId: string, failed: FailedAnswer): void {
+  const { status, retryAfterMs, shouldRetry } = failed;
+  void reply.code(status).header('x-should-retry', String(shouldRetry));
+  if (retryAfterMs !== null) void reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)));
+  void reply.send(errorBody(messageId, failed));
+}
+
+function errorBody(messageId: string, failed: FailedAnswer): object {
+  const { status, code, queueCode, message, param } = failed;
+  const type = failed.type ?? openAiErrorType(status);
+  return { error: { message, type, param, code, message_id: messageId, llmq_code: queueCode } };
+}
