@@ -264,7 +264,8 @@ export class EndpointRegistry {
 
   /** True when the model is served, and none of its deployments takes calls now: not for want of a free place. */
   isDown(model: string): boolean {
-    return this.deployments.get(model)?.active.length === 0;
+    const nowMs = this.nowMs();
+    return this.deployments.get(model)?.active.every(({ watch }) => !watch.serves(nowMs)) ?? false;
   }
 
   /** Models that are busy, and were asked for since they are. */
