@@ -124,7 +124,7 @@ describe('the service with its demo endpoint', () => {
   });
 
   it('tries again, and tells how often', async () => {
-    const { json } = await submit({ content: `[[demo:fail 503 times=2]] ${Math.random()}` });
+    const { json } = await submit({ content: `[[demo:fail 500 times=2]] ${Math.random()}` });
     expect(await answered(json.id)).toMatchObject({ status: 'completed', attempts: 3, error: null });
   });
 

@@ -81,7 +81,7 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
   const dead = await send('[[demo:fail 400]]');
   await eventually(async () => expect(await state(dead)).toBe('failed'));
   // What comes after it waits for it, and what is delayed is scheduled all the same.
-  const retried = await send('[[demo:fail 503]]');
+  const retried = await send('[[demo:fail 500]]');
   await eventually(async () => expect(await state(retried)).toBe('scheduled'));
   const delayed = await send('later', { delay: '60s' });
   const copy = { user_id: 'gina', content: SECRET, replay_of: dead, delay: '60s' };

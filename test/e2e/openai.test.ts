@@ -92,7 +92,7 @@ describe('OpenAI’s own client', () => {
   it('is told of a rejection with its status, and of a failure after the retries', async () => {
     const rejected = client.chat.completions.create(ask('[[demo:fail 422]]'));
     await expect(rejected).rejects.toMatchObject({ status: 422, code: 'endpoint_rejected' });
-    const failed = client.chat.completions.create(ask('[[demo:fail 503]]'), {
+    const failed = client.chat.completions.create(ask('[[demo:fail 500]]'), {
       headers: { 'x-llmq-max-retries': '1' },
     });
     await expect(failed).rejects.toMatchObject({

@@ -86,10 +86,10 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** @returns the event's sequence */
-  private async append({ id, tenant, lane, deadline }: ExpiredMessage): Promise<number> {
+  private async append({ id, tenant, lane, deadline, error }: ExpiredMessage): Promise<number> {
     const now = new Date(this.sources.nowMs()).toISOString();
     const context = { messageId: id, tenant, lane, now, newId: this.sources.newId };
-    const event = expire(context, deadline, 'waiting');
+    const event = expire(context, deadline, 'waiting', error);
     return (await this.log.append([event], { dedupeKey: `expired:${id}` })).firstSequence;
   }
 

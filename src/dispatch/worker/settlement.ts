@@ -7,6 +7,7 @@ import { expire } from '../../domain/message/expire.decision.js';
 import { giveUp } from '../../domain/message/fail.decision.js';
 import { hold } from '../../domain/message/held-turn.decision.js';
 import type {
+  AttemptError,
   MessageCompleted,
   MessageScheduled,
   TerminalEvent,
@@ -185,7 +186,7 @@ export class Settlement {
       case 'give_up':
         return this.giveUp(delivery, decision.lostCalls);
       case 'expire':
-        return this.expire(delivery, decision.deadline);
+        return this.expire(delivery, decision.deadline, decision.error);
       default:
         return assertNever(decision);
     }
@@ -199,8 +200,8 @@ export class Settlement {
     this.finished(delivery, firstSequence, deadLettered);
   }
 
-  private async expire(delivery: LaneDelivery, deadline: string): Promise<void> {
-    const expired = expire(contextNow(delivery.event, this.sources), deadline, 'waiting');
+  private async expire(delivery: LaneDelivery, deadline: string, error: AttemptError | null): Promise<void> {
+    const expired = expire(contextNow(delivery.event, this.sources), deadline, 'waiting', error);
     const { firstSequence } = await this.steps.append([expired]);
     this.counters.expired += 1;
     this.finished(delivery, firstSequence, expired);

@@ -36,4 +36,12 @@ describe('isExpired', () => {
     expect(expire(context, deadline, 'waiting').data.reason).toContain(deadline);
     expect(expire(context, deadline, 'retry').data.reason).toContain('next attempt');
   });
+
+  it('says why no endpoint took the message, and nothing of other failures', () => {
+    const error = { code: 'rate_limited', message: 'Too many.', retryable: true, status: 429 };
+    expect(expire(context, deadline, 'waiting', error).data.error).toEqual(error);
+    expect(expire(context, deadline, 'retry', { ...error, code: 'broken_stream' }).data).not.toHaveProperty(
+      'error',
+    );
+  });
 });

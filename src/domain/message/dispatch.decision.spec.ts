@@ -90,7 +90,9 @@ describe('decideDispatch at and after the deadline', () => {
 
   it('expires what is known to wait, and what nothing is known of', () => {
     for (const state of [null, pending, { ...pending, openAttempts: 3 }]) {
-      expect(decideDispatch(limited, 2, state, MAX_LOST, NOW_MS)).toEqual({ kind: 'expire', deadline });
+      expect(decideDispatch(limited, 2, state, MAX_LOST, NOW_MS)).toEqual({
+        ...{ kind: 'expire', deadline, error: null },
+      });
     }
   });
 

@@ -1,5 +1,6 @@
 import { isExpired } from './expire.decision.js';
 import {
+  type AttemptError,
   type EventContext,
   type MessageDispatched,
   type MessagePrioritized,
@@ -22,7 +23,8 @@ export type DispatchDecision =
   | { readonly kind: 'rescheduled'; readonly attempt: number; readonly dueAt: string }
   | { readonly kind: 'superseded' }
   | { readonly kind: 'give_up'; readonly lostCalls: number }
-  | { readonly kind: 'expire'; readonly deadline: string };
+  /** `error` is the message's last. */
+  | { readonly kind: 'expire'; readonly deadline: string; readonly error: AttemptError | null };
 
 /**
  * Decides on a first delivery without knowledge (`state` null), and on a repeated one by what the log says.
@@ -38,7 +40,7 @@ export function decideDispatch(
 ): DispatchDecision {
   const deadline = prioritized.data.deadline ?? null;
   const expired = deadline !== null && isExpired(deadline, nowMs);
-  if (state === null) return expired ? { kind: 'expire', deadline } : { kind: 'call' };
+  if (state === null) return expired ? { kind: 'expire', deadline, error: null } : { kind: 'call' };
   if (isTerminalStatus(state.status) && state.terminalSequence !== null) {
     return { kind: 'settled', terminalSequence: state.terminalSequence };
   }
@@ -49,7 +51,7 @@ export function decideDispatch(
   }
   // The same attempt came back into its lane by another way: held or requeued, and ready again.
   if (sequence < (state.laneSequence ?? 0)) return { kind: 'superseded' };
-  if (expired) return { kind: 'expire', deadline };
+  if (expired) return { kind: 'expire', deadline, error: state.error };
   if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
   return { kind: 'call' };
 }

@@ -49,7 +49,8 @@ export function fail(
     next_retry_at: tooLate ? null : dueAt,
   });
   if (dueAt === null) return [attemptFailed, deadLetter(context, failed)];
-  if (tooLate && failed.deadline != null) return [attemptFailed, expire(context, failed.deadline, 'retry')];
+  if (tooLate && failed.deadline != null)
+    return [attemptFailed, expire(context, failed.deadline, 'retry', failed.error)];
   const scheduled = messageEvent(context, 'llmq.message.scheduled.v1', {
     due_at: dueAt,
     reason: 'retry',

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { AttemptError, Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 
 interface Row {
@@ -8,6 +8,7 @@ interface Row {
   readonly tenant: string;
   readonly priority: Lane;
   readonly deadline: Date;
+  readonly error: AttemptError | null;
 }
 
 /** A message that waits past its deadline. */
@@ -17,6 +18,8 @@ export interface ExpiredMessage {
   readonly lane: Lane;
   /** ISO 8601, UTC. */
   readonly deadline: string;
+  /** Its last. */
+  readonly error: AttemptError | null;
 }
 
 export interface Expired {
@@ -36,15 +39,15 @@ export class ExpiredReader {
   /** Up to `limit` messages whose deadline is at or before the time (ISO 8601), the most overdue first. */
   async expired(before: string, limit: number): Promise<Expired> {
     const { schema } = databaseOf(this.dataSource);
-    const waiting = `SELECT id, tenant, priority, deadline FROM "${schema}".messages
+    const waiting = `SELECT id, tenant, priority, deadline, error FROM "${schema}".messages
         WHERE terminal_sequence IS NULL AND deadline IS NOT NULL AND status <> 'processing'`;
     const rows: Row[] = await this.dataSource.query(
       `(${waiting} AND deadline <= $1 ORDER BY deadline LIMIT $2)
         UNION ALL (${waiting} AND deadline > $1 ORDER BY deadline LIMIT 1)`,
       [before, limit],
     );
-    const found = rows.map(({ id, tenant, priority: lane, deadline }) => ({
-      ...{ id, tenant, lane },
+    const found = rows.map(({ id, tenant, priority: lane, deadline, error }) => ({
+      ...{ id, tenant, lane, error },
       deadline: deadline.toISOString(),
     }));
     return {
