@@ -9,12 +9,19 @@ describe('parseAckSubject', () => {
       delivery: 3,
       streamSequence: 42,
       consumerSequence: 7,
+      pending: 5,
     });
   });
 
   it('reads the form with domain and account, with and without the random token', () => {
     const reply = '$JS.ACK._.ACCHASH.LLMQ_EVENTS.lane-high.1.9007.7.1700000000000000000.5';
-    const read = { consumer: 'lane-high', delivery: 1, streamSequence: 9007, consumerSequence: 7 };
+    const read = {
+      consumer: 'lane-high',
+      delivery: 1,
+      streamSequence: 9007,
+      consumerSequence: 7,
+      pending: 5,
+    };
     expect(parseAckSubject(reply)).toEqual(read);
     expect(parseAckSubject(`${reply}.x1y2`)).toEqual(read);
   });

@@ -6,6 +6,8 @@ export interface Delivery {
   readonly streamSequence: number;
   /** Counts what this consumer delivered, from 1: a gap in it is a lost message. */
   readonly consumerSequence: number;
+  /** Messages that the consumer had not handed out yet when it sent this one; those to be handed out again left out. */
+  readonly pending: number;
 }
 
 /**
@@ -22,7 +24,8 @@ export function parseAckSubject(reply: string): Delivery | null {
   const streamSequence = Number(tokens[at + 2]);
   const consumerSequence = Number(tokens[at + 3]);
   if (!(delivery >= 1 && streamSequence >= 1 && consumerSequence >= 1)) return null;
-  return { consumer: tokens[at]!, delivery, streamSequence, consumerSequence };
+  const pending = Number(tokens[at + 5]) || 0;
+  return { consumer: tokens[at]!, delivery, streamSequence, consumerSequence, pending };
 }
 
 /** What is answered to a delivery, as the server reads it. */

@@ -12,19 +12,25 @@ import type { Logger } from 'pino';
 import { type Delivery, parseAckSubject } from './acks.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { pullStatus } from './pull-status.js';
+import { everySecond } from './seconds.js';
 
-/** The server ends a request after this time; the next one follows at once. */
-const EXPIRES_MS = 30_000;
-/** The server speaks at least this often while a request is open. */
-const HEARTBEAT_MS = 2_000;
+interface Pace {
+  /** The server ends a request after this time; the next one follows at once. */
+  readonly expiresMs: number;
+  /** The server speaks at least this often while a request is open. */
+  readonly heartbeatMs: number;
+  /**
+   * Nothing was heard for so many ticks of a second: the request is lost, or the connection to it. Ticks and not time: a
+   * process that was busy for long has not read what arrived meanwhile, and has ticked only once.
+   */
+  readonly deafTicks: number;
+  /** Heartbeats but no message for so many ticks: worth asking whether there are any. */
+  readonly silentTicks: number;
+}
+const AWAKE: Pace = { expiresMs: 30_000, heartbeatMs: 2_000, deafTicks: 5, silentTicks: 10 };
+/** Of a pull that may rest, after a request that ended without a message: there can be hundreds of them. */
+const AT_REST: Pace = { expiresMs: 300_000, heartbeatMs: 15_000, deafTicks: 40, silentTicks: 60 };
 const TICK_MS = 1_000;
-/**
- * Nothing was heard for so many ticks: the request is lost, or the connection to it. Ticks and not time: a process that was
- * busy for long has not read what arrived meanwhile, and has ticked only once.
- */
-const DEAF_TICKS = 5;
-/** Heartbeats but no message for so many ticks: worth asking whether there are any. */
-const SILENT_TICKS = 10;
 const API_TIMEOUT_MS = 5_000;
 /** The first is that of the very first opening; a server that refuses each request must not be asked in a tight loop. */
 const OPEN_DELAYS_MS = [0, 100, 250, 500, 1_000] as const;
@@ -45,6 +51,14 @@ export interface PullOptions {
   readonly maxBytes?: () => number;
   /** Called for each message as it arrives; must not throw. */
   readonly onMessage: (message: Msg, delivery: Delivery) => void;
+  /**
+   * Whether the next request asks for what is there at once, instead of waiting for what comes. Only while nothing is
+   * outstanding, and nothing more may be wanted before the answer. `onNothing` is called where there is less than that.
+   */
+  readonly atOnce?: () => boolean;
+  readonly onNothing?: () => void;
+  /** A pull that waits in vain may cost less, and find out later that the server forgot its request. */
+  readonly mayRest?: boolean;
 }
 
 /**
@@ -64,7 +78,8 @@ export class Pull {
   private readonly watch: ConnectionWatch;
   private readonly stopWatching: (() => void)[] = [];
   private subscription: Subscription | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private stopTicking: () => void = () => undefined;
+  private pace = AWAKE;
   private manager: Promise<JetStreamManager> | null = null;
   private consumer = '';
   private connectionIsBack: () => void = () => undefined;
@@ -127,7 +142,7 @@ export class Pull {
     this.isOpen = false;
     this.stopping.abort();
     this.connectionIsBack();
-    if (this.timer !== null) clearInterval(this.timer);
+    this.stopTicking();
     for (const stop of this.stopWatching.splice(0)) stop();
     const { subscription } = this;
     // Without a connection nothing can arrive.
@@ -156,7 +171,7 @@ export class Pull {
         this.reopen('the connection was lost');
       }),
     );
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.stopTicking = everySecond(() => this.tick());
   }
 
   private async open(): Promise<void> {
@@ -165,6 +180,7 @@ export class Pull {
     if (this.stopping.signal.aborted) return;
     this.session += 1;
     this.outstanding = 0;
+    this.pace = AWAKE;
     this.isOpen = true;
     this.demand();
   }
@@ -198,9 +214,11 @@ export class Pull {
   }
 
   private request(batch: number): void {
-    const { stream, maxBytes } = this.options;
+    const { stream, maxBytes, atOnce } = this.options;
+    const { expiresMs, heartbeatMs } = this.pace;
     const body = {
-      ...{ batch, expires: nanos(EXPIRES_MS), idle_heartbeat: nanos(HEARTBEAT_MS) },
+      batch,
+      ...(atOnce?.() ? { no_wait: true } : { expires: nanos(expiresMs), idle_heartbeat: nanos(heartbeatMs) }),
       ...(maxBytes === undefined ? {} : { max_bytes: maxBytes() }),
     };
     this.outstanding += batch;
@@ -222,6 +240,7 @@ export class Pull {
       this.outstanding = Math.max(0, this.outstanding - 1);
       this.received += 1;
       this.emptyTicks = 0;
+      this.pace = AWAKE;
       this.options.onMessage(message, delivery);
       this.demand();
     } else if (message.headers !== undefined && message.subject === `${this.inbox}.${this.session}`) {
@@ -234,8 +253,13 @@ export class Pull {
     const meaning = pullStatus(code, description);
     if (meaning === 'alive' || meaning === 'completed') return;
     const left = Number(status.get('Nats-Pending-Messages') || Number.NaN);
-    if (meaning === 'over' && left >= 0) {
+    if (meaning === 'nothing') {
+      this.outstanding = 0;
+      this.options.onNothing?.();
+      this.demand();
+    } else if (meaning === 'over' && left >= 0) {
       this.outstanding = Math.max(0, this.outstanding - left);
+      if (this.options.mayRest && this.emptyTicks * TICK_MS >= AWAKE.expiresMs / 2) this.pace = AT_REST;
       this.demand();
     } else if (this.isOpen) {
       this.reopen(`the server said ${code} ${description}`);
@@ -246,9 +270,8 @@ export class Pull {
     if (!this.isOpen || this.outstanding === 0) return;
     this.quietTicks += 1;
     this.emptyTicks += 1;
-    if (this.quietTicks > DEAF_TICKS) this.reopen('no heartbeat came');
-    else if (this.emptyTicks > SILENT_TICKS) {
-      this.emptyTicks = 0;
+    if (this.quietTicks > this.pace.deafTicks) this.reopen('no heartbeat came');
+    else if (this.emptyTicks % this.pace.silentTicks === 0) {
       void this.askWhetherSilenceIsRight();
     }
   }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from '../domain/log-event.events.js';
 import { LANES } from '../domain/message/message.events.js';
 import { eventSchema } from './cloud-event.codec.js';
-import { eventName, SHARDS } from './subjects.js';
+import { DEFAULT_ROUTE, eventName, SHARDS } from './subjects.js';
 
 const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: changes are lost.\n';
 
@@ -67,7 +67,8 @@ function channel(type: LogEventType) {
 
 function addressOf(type: LogEventType): string {
   if (isAdminEventType(type)) return `llmq.events.admin.${eventName(type)}.0`;
-  return `llmq.events.${isMessageEventType(type) ? '{lane}' : kindOf(type)}.${eventName(type)}.{shard}`;
+  const route = isRouted(type) ? '.{route}' : '';
+  return `llmq.events.${isMessageEventType(type) ? '{lane}' : kindOf(type)}.${eventName(type)}${route}.{shard}`;
 }
 
 function parametersOf(type: LogEventType) {
@@ -78,7 +79,22 @@ function parametersOf(type: LogEventType) {
       description: `FNV-1a (32 bit) of the tenant's name, modulo ${SHARDS}.`,
     },
   };
-  return { ...(isMessageEventType(type) ? lane : {}), ...(isAdminEventType(type) ? {} : shard) };
+  const route = {
+    route: {
+      description:
+        "The wanted model: its name, as far as it fits a subject, and eight hex digits of its name's FNV-1a (32 bit). " +
+        `${DEFAULT_ROUTE} where the message names none. Logs of earlier versions also hold this event without a route.`,
+    },
+  };
+  return {
+    ...(isMessageEventType(type) ? lane : {}),
+    ...(isRouted(type) ? route : {}),
+    ...(isAdminEventType(type) ? {} : shard),
+  };
+}
+
+function isRouted(type: LogEventType): boolean {
+  return type === 'llmq.message.prioritized.v1';
 }
 
 function sending(type: LogEventType) {

@@ -123,7 +123,7 @@ it('has endpoints added, changed, drained and removed under load, without losing
   await answeredOnce(ids);
   expect(two.model.asked).toHaveLength(removedAt);
   expect(three.model.asked.filter((content) => content.startsWith('other'))).toHaveLength(20);
-  expect(worker.status).toMatchObject({ running: 0, buffered: 0, counters: { handedBack: 0 } });
+  expect(worker.status).toMatchObject({ running: 0, counters: { handedBack: 0 } });
 });
 
 it('keeps messages while no endpoint takes calls, and goes on when one does', async () => {
@@ -132,7 +132,6 @@ it('keeps messages while no endpoint takes calls, and goes on when one does', as
   const { worker, registry } = await rig.startWorker({ endpoints: [one.endpoint], prefetch: 8 });
   registry.drain('one');
   const ids = await backlog(20);
-  await eventually(() => expect(worker.status.ready.low).toBe(5));
   await registry.remove('one');
   expect([one.model.asked.length, worker.status.slots]).toEqual([0, 0]);
   registry.add(two.endpoint);

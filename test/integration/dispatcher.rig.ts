@@ -17,13 +17,13 @@ import type {
 } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import { DueRelay } from '../../src/dispatch/lanes/jetstream/due-relay.js';
 import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
-import { laneConsumerName } from '../../src/dispatch/lanes/jetstream/lane-consumers.js';
 import { RetrySchedules } from '../../src/dispatch/lanes/jetstream/retry-schedules.js';
+import { routeOfConsumer } from '../../src/dispatch/lanes/jetstream/route-consumers.js';
 import { LANES_PORT, type Lanes } from '../../src/dispatch/lanes/lane.port.js';
 import { LanePauses, type PausedLanes } from '../../src/dispatch/lanes/lane-pauses.js';
 import { WORKER_PROVIDERS } from '../../src/dispatch/worker/dispatcher.module.js';
 import { Worker } from '../../src/dispatch/worker/worker.js';
-import { LANES, type Lane, type MessageEventData } from '../../src/domain/message/message.events.js';
+import type { Lane, MessageEventData } from '../../src/domain/message/message.events.js';
 import { receive } from '../../src/domain/message/receive.decision.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
@@ -223,12 +223,22 @@ export class Rig {
   async lanesEmpty(): Promise<void> {
     const manager = await jetstreamManager(this.nats);
     await eventually(async () => {
-      for (const lane of LANES) {
-        const info = await manager.consumers.info(EVENTS_STREAM, laneConsumerName(lane));
+      for await (const info of manager.consumers.list(EVENTS_STREAM)) {
         const left = info.num_pending + info.num_ack_pending;
-        if (left > 0) throw new Error(`${left} messages are left in the lane ${lane}`);
+        if (routeOfConsumer(info.name) !== null && left > 0)
+          throw new Error(`${left} messages are left in ${info.name}`);
       }
     });
+  }
+
+  /** Messages that workers hold, as the broker counts them. */
+  async taken(): Promise<number> {
+    const manager = await jetstreamManager(this.nats);
+    let taken = 0;
+    for await (const { name, num_ack_pending } of manager.consumers.list(EVENTS_STREAM)) {
+      if (routeOfConsumer(name) !== null) taken += num_ack_pending;
+    }
+    return taken;
   }
 
   private async build(

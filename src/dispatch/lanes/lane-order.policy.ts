@@ -96,6 +96,27 @@ export function chooseLane(loads: LaneLoads, order: LaneOrder, credits: LaneCred
   return { lane, credits: earned };
 }
 
+/** Whether a message of the lane could begin now, if one waits. */
+export function isOpen(
+  lane: Lane,
+  running: Readonly<Record<Lane, number>>,
+  maxConcurrent: number | null,
+  order: LaneOrder,
+): boolean {
+  const load = (each: Lane) => ({
+    waiting: each === lane ? 1 : 0,
+    running: running[each],
+    maxConcurrent: each === lane ? maxConcurrent : null,
+  });
+  const loads = {
+    realtime: load('realtime'),
+    high: load('high'),
+    normal: load('normal'),
+    low: load('low'),
+  };
+  return eligibleLanes(loads, order).length > 0;
+}
+
 function eligibleLanes(loads: LaneLoads, { slots, heldBack }: LaneOrder): Lane[] {
   const ordinary = loads.high.running + loads.normal.running + loads.low.running;
   if (ordinary + loads.realtime.running >= slots) return [];

@@ -24,10 +24,12 @@ export interface LaneDelivery {
    * before; what came of that is at or below this sequence.
    */
   readonly inDoubtUpTo: number | null;
-  /** Takes the message off its lane for good. Neither this nor `handBack` waits or throws: a lost one means a redelivery. */
+  /** Takes the message off its lane for good. None of these waits or throws: a lost one means a redelivery. */
   ack(): void;
-  /** Puts the message back into its lane, for any worker, at once or after the delay. */
+  /** Puts the message back into its lane, for any worker, at once (then it is the first of its model) or after the delay. */
   handBack(delayMs?: number): void;
+  /** As `handBack` at once, for a message that nobody did anything with: this process knows it again, and doubts it no more than before. */
+  putBack(): void;
 }
 
 /** Where its request lies: the append that received a message holds both events, the request right before the lane's. */
@@ -35,25 +37,56 @@ export function receivedSequenceOf({ event, sequence }: LaneDelivery): number {
   return event.data.received_sequence ?? sequence - 1;
 }
 
+/** What one worker knows of a lane's messages for one model. */
+export interface LaneView {
+  /** Messages that are here, ready to be taken. */
+  readonly ready: number;
+  /** There are more, as far as was seen last. */
+  readonly supposed: boolean;
+  /** None is ready, and whether there is any was asked a moment ago. */
+  readonly undecided: boolean;
+}
+
 /**
- * The lanes of the log as one worker reads them: some messages of each lane are held ready in memory.
+ * What waits for one model, lane by lane, in the order of acceptance. It fetches what it is asked to, and nothing else.
+ */
+export interface ModelQueue {
+  readonly model: string;
+  view(lane: Lane): LaneView;
+  /** Where the lane's first ready message lies in the log; null where none is ready. */
+  head(lane: Lane): number | null;
+  take(lane: Lane): LaneDelivery | undefined;
+  /** Has so many messages of the lane ready or on their way, as far as there are any, now or later. */
+  want(lane: Lane, count: number): void;
+  /** Puts back what has been ready for as long as this. Returns when to ask again, in milliseconds; null for not at all. */
+  putBackAfter(ms: number): number | null;
+}
+
+/**
+ * The lanes of the log as one worker reads them, model by model: a message that can't be placed stays with the broker.
  *
- * Deliberately absent: which lane to take from (`lane-order.policy`), and a limit on deliveries (the worker counts lost
- * calls itself, since a broker that gives up a message tells nobody).
+ * Deliberately absent: what to take and how much to fetch (the worker's policies), and a limit on deliveries (the worker
+ * counts lost calls itself, since a broker that gives up a message tells nobody).
  */
 export interface Lanes {
   /**
-   * Begins to hold messages ready; `onReady` is called when more have come.
-   * @throws when the lanes' consumers can't be created
+   * `onChange` is called when more messages are ready, or when it turned out that there are none.
+   * @throws when the consumers of the models can't be created
    */
-  start(onReady: () => void): Promise<void>;
-  /** How many messages of the lane are ready to be taken. */
-  ready(lane: Lane): number;
-  take(lane: Lane): LaneDelivery | undefined;
+  start(models: ServedModels, onChange: () => void): Promise<void>;
+  /** To be called when other models are served. What waits for one that is gone stays in its lane. */
+  serve(models: ServedModels): void;
+  readonly queues: readonly ModelQueue[];
   /** Takes no more from the broker, and hands back at once what was held ready. What was taken stays held. */
   stopTaking(): Promise<void>;
   /** Ends the holding of what is left, once everything that was acked or handed back has reached the broker. */
   close(): Promise<void>;
+}
+
+export interface ServedModels {
+  readonly models: readonly string[];
+  /** What messages get that want no certain model. */
+  readonly defaultModel: string;
 }
 
 /** The time of a message's first attempt, where it was delayed, or of its next. */

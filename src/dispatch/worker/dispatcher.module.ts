@@ -19,7 +19,7 @@ import { Attempts } from './attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
 import { DurableSteps } from './durable-steps.js';
-import { ModelBuffer } from './model-buffer.js';
+import { MessageOrder } from './message-order.js';
 import { Places } from './places.js';
 import { Preparation } from './preparation.js';
 import { RedeliveryCheck } from './redelivery-check.js';
@@ -37,7 +37,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
 /** One worker; what it works with comes from the modules below. */
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
-  ...[ModelBuffer, Attempts, AttemptCalls, Places, RunningCalls, DurableSteps, Settlement],
+  ...[MessageOrder, Attempts, AttemptCalls, Places, RunningCalls, DurableSteps, Settlement],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 

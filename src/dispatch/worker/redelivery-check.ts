@@ -41,7 +41,9 @@ export class RedeliveryCheck {
    */
   isNeeded(delivery: LaneDelivery): boolean {
     const { delivery: count, inDoubtUpTo, event } = delivery;
-    return count > 1 || inDoubtUpTo !== null || RETURNED.has(event.data.reason) || this.isOver(delivery);
+    const { reason, moved_from: movedFrom } = event.data;
+    const returned = RETURNED.has(reason) || movedFrom != null;
+    return count > 1 || inDoubtUpTo !== null || returned || this.isOver(delivery);
   }
 
   /** True when it was cancelled or has expired: what was known when it was taken off its lane counts no more. */

@@ -70,7 +70,7 @@ export class Settlement {
     this.backoff = { kind, baseDelayMs, maxDelayMs };
   }
 
-  async settle(delivery: LaneDelivery, outcome: Exclude<Outcome, { kind: 'buffered' }>): Promise<void> {
+  async settle(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'answered':
         return this.answered(delivery, outcome.completed, outcome.chunksDelivered);

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
   chooseLane,
+  isOpen,
   type LaneCredits,
   type LaneOrder,
   type LaneOrderOptions,
@@ -58,6 +59,25 @@ export class Slots {
     if (slots === this.count) return;
     this.order = laneOrder({ ...this.options, slots });
     this.events.emit('changed');
+  }
+
+  get shares(): LaneOrder['shares'] {
+    return this.order.shares;
+  }
+
+  /** Slots in which nothing runs; those included that are held back. */
+  get vacant(): number {
+    return Math.max(0, this.count - this.running);
+  }
+
+  /** A message of the lane could begin now. */
+  isOpen(lane: Lane): boolean {
+    return isOpen(lane, this.taken, this.limits[lane], this.order);
+  }
+
+  /** As many messages of the lane run as may, whatever slots are free. */
+  isAtLimit(lane: Lane): boolean {
+    return this.taken[lane] >= (this.limits[lane] ?? Number.POSITIVE_INFINITY);
   }
 
   /** The lane to take a message from now; the choice counts, so the message must be taken. */

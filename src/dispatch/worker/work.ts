@@ -36,7 +36,6 @@ export type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
  * - `held`: an earlier turn of its conversation has to end first.
  * - `known`: the log has decided it already.
  * - `unclear`: nobody can tell yet whether it ran, or whose turn it is; ask again later.
- * - `buffered`: it waits in this worker for a place at an endpoint.
  * - `handed_back`: it goes back into its lane.
  */
 export type Outcome =
@@ -47,7 +46,6 @@ export type Outcome =
   | { readonly kind: 'held'; readonly behind: string }
   | { readonly kind: 'known'; readonly decision: Settled }
   | { readonly kind: 'unclear' }
-  | { readonly kind: 'buffered' }
   | { readonly kind: 'handed_back'; readonly delayMs: number };
 
 /** For the events that this worker appends about a message, as of now. */

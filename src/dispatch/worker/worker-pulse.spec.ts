@@ -16,7 +16,7 @@ describe('WorkerPulse', () => {
     let running = IDLE;
     const worker = {
       get status() {
-        const status = { slots: 4, capacity: IDLE, runningByLane: running, buffered: 0, busyModels: [] };
+        const status = { slots: 4, capacity: IDLE, runningByLane: running, models: [], busyModels: [] };
         return status as unknown as WorkerStatus;
       },
     };

@@ -39,10 +39,10 @@ export class WorkerPulse {
   }
 
   private beat(): void {
-    const { slots, capacity, runningByLane, buffered, busyModels } = this.worker.status;
+    const { slots, capacity, runningByLane, models, busyModels } = this.worker.status;
     this.beats.announce({
       ...{ worker: this.name, slots, capacity, running: runningByLane },
-      ...{ set_aside: buffered, busy_models: [...busyModels] },
+      ...{ models: [...models], busy_models: [...busyModels] },
     });
     this.soon = false;
     this.beatIn(WORKER_BEAT_EVERY_MS);

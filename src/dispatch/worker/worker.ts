@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { assertNever } from '../../domain/assert-never.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/message.events.js';
+import { perLaneOf } from '../../domain/message/per-lane.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
-import { LANES_PORT, type LaneDelivery, type Lanes } from '../lanes/lane.port.js';
+import { LANES_PORT, type LaneDelivery, type Lanes, type ServedModels } from '../lanes/lane.port.js';
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
 import { Attempts } from './attempt.js';
-import { fullBufferDelayMs, ModelBuffer } from './model-buffer.js';
+import { MessageOrder, type Picked } from './message-order.js';
 import { Places } from './places.js';
 import { Preparation } from './preparation.js';
-import { RedeliveryCheck } from './redelivery-check.js';
 import { RunningCalls } from './running-calls.js';
 import { Settlement, type WorkerCounters } from './settlement.js';
 import { Slots } from './slots.js';
@@ -30,10 +30,11 @@ export interface WorkerStatus {
   /** The most calls of each lane that there can be at once. */
   readonly capacity: Readonly<Record<Lane, number>>;
   readonly settling: number;
-  /** Messages that wait here for a place at an endpoint. */
-  readonly buffered: number;
-  /** Models that messages were here for and that have no free place. */
+  /** Models that are served here. */
+  readonly models: readonly string[];
+  /** Those of them of which no endpoint has a free place. */
   readonly busyModels: readonly string[];
+  /** Fetched and not begun. */
   readonly ready: Readonly<Record<Lane, number>>;
   readonly counters: Readonly<WorkerCounters>;
 }
@@ -41,22 +42,24 @@ export interface WorkerStatus {
 /**
  * Takes messages off the lanes and sees each through one attempt.
  *
- * A message's way is `handle`: ready in a lane -> taken, in a slot -> prepared, where the log or its conversation must be
- * asked first -> placed at an endpoint, or out of its slot into the buffer while all endpoints of its model are busy ->
- * called -> settled, out of its slot, since a durable write must not keep an endpoint idle. At every point of this way it
- * is held, and ends in exactly one ack or hand-back; only the death of the process leaves that to the broker.
+ * A message's way is `handle`: fetched, since its model has a place -> taken, in a slot -> prepared, where the log or its
+ * conversation must be asked first -> placed at an endpoint, or back in its lane if another was faster -> called ->
+ * settled, out of its slot, since a durable write must not keep an endpoint idle. At every point of this way it is held,
+ * and ends in exactly one ack or hand-back; only the death of the process leaves that to the broker.
  *
- * The loop (`fill`) has no timer: it runs when a message arrives, a slot or place is free, or a message is settled.
+ * The loop (`fill`) runs when a message arrives, a slot or place is free, or a message is settled. Its only timer gives
+ * back what was fetched and found no place.
  */
 @Injectable()
 export class Worker {
   private accepting = false;
   private woken = false;
   private settling = 0;
-  /** Messages in somebody's hands here, buffered ones not counted. */
+  /** Messages in somebody's hands here. */
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
   private sweep: NodeJS.Timeout | null = null;
+  private returns: NodeJS.Timeout | null = null;
   /** As configured, or as `resize` wants them. */
   private wantedSlots: number;
 
@@ -65,9 +68,8 @@ export class Worker {
     @Inject(LanePauses) private readonly pauses: PausedLanes,
     @Inject(Slots) private readonly slots: Slots,
     @Inject(EndpointRegistry) private readonly registry: EndpointRegistry,
-    @Inject(ModelBuffer) private readonly buffer: ModelBuffer,
+    @Inject(MessageOrder) private readonly order: MessageOrder,
     @Inject(Preparation) private readonly preparation: Preparation,
-    @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
     @Inject(Places) private readonly places: Places,
     @Inject(Attempts) private readonly attempts: Attempts,
     @Inject(Settlement) private readonly settlement: Settlement,
@@ -82,25 +84,27 @@ export class Worker {
   async start(): Promise<void> {
     this.accepting = true;
     this.fitSlots();
-    this.registry.events.on('freed', () => this.wake());
-    this.registry.events.on('changed', () => this.fitSlots());
+    this.registry.events.on('freed', () => this.placesChanged());
+    this.registry.events.on('changed', () => this.endpointsChanged());
     this.pauses.onChange(() => this.wake());
-    await this.lanes.start(() => this.wake());
+    await this.lanes.start(this.served(), () => this.wake());
+    this.wake();
     this.sweep = setInterval(() => this.calls.abortOverdue(), SWEEP_EVERY_MS);
   }
 
   get status(): WorkerStatus {
-    const { slots, buffer } = this;
-    const ready = Object.fromEntries(LANES.map((lane) => [lane, this.lanes.ready(lane)]));
+    const { slots, registry } = this;
+    const models = this.lanes.queues.map(({ model }) => model);
+    const readyIn = (lane: Lane) => this.lanes.queues.reduce((sum, queue) => sum + queue.view(lane).ready, 0);
     return {
       slots: slots.count,
       running: slots.running,
       runningByLane: slots.runningByLane,
       capacity: slots.capacity,
       settling: this.settling,
-      buffered: buffer.size,
-      busyModels: [...new Set([...this.registry.busyModels, ...buffer.busyModels])],
-      ready: ready as Record<Lane, number>,
+      models,
+      busyModels: models.filter((model) => registry.freePlaces(model) <= 0),
+      ready: perLaneOf(readyIn),
       counters: { ...this.settlement.counters },
     };
   }
@@ -119,7 +123,6 @@ export class Worker {
   async stop(withinMs: number): Promise<void> {
     const abortAt = performance.now() + withinMs * 0.8;
     this.accepting = false;
-    for (const { delivery } of this.buffer.takeAll()) this.settlement.handBack(delivery);
     await this.lanes.stopTaking();
     await this.idle(abortAt - performance.now());
     this.stopping.now();
@@ -127,7 +130,26 @@ export class Worker {
     await this.idle(withinMs * 0.1);
     await this.summaries.idle();
     if (this.sweep !== null) clearInterval(this.sweep);
+    if (this.returns !== null) clearTimeout(this.returns);
     await this.lanes.close();
+  }
+
+  private served(): ServedModels {
+    const { defaultModel } = this.registry;
+    const models = this.registry.models().map(({ id }) => id);
+    // Without any endpoint there is still a default, and messages for it wait.
+    return { models: models.includes(defaultModel) ? models : [...models, defaultModel], defaultModel };
+  }
+
+  private placesChanged(): void {
+    this.order.changed();
+    this.wake();
+  }
+
+  private endpointsChanged(): void {
+    if (this.accepting) this.lanes.serve(this.served());
+    this.order.changed();
+    this.fitSlots();
   }
 
   /** A slot that no endpoint has a place for is none: what is held back for `realtime` must be a place at an endpoint. */
@@ -147,24 +169,36 @@ export class Worker {
   }
 
   private fill(): void {
-    const { slots, registry, buffer, lanes, pauses } = this;
-    const waiting = (lane: Lane) => (pauses.isPaused(lane) ? 0 : lanes.ready(lane) + buffer.ready(lane));
-    const mostSettling = Math.max(FEWEST_SETTLING, SETTLING_PER_SLOT * slots.count);
-    while (this.accepting && this.settling < mostSettling && !registry.isFull) {
-      const lane = slots.choose(waiting);
-      if (lane === null) return;
-      const buffered = buffer.take(lane);
-      if (buffered === undefined) void this.handle(lanes.take(lane)!, null);
-      else void this.handle(buffered.delivery, buffered);
+    const mostSettling = Math.max(FEWEST_SETTLING, SETTLING_PER_SLOT * this.slots.count);
+    while (this.accepting && this.settling < mostSettling) {
+      const picked = this.order.next();
+      if (picked === null) {
+        this.order.fetch();
+        break;
+      }
+      void this.handle(picked);
     }
+    this.returnInTime();
+  }
+
+  /** What was fetched must not wait here while another worker has a place for it. */
+  private returnInTime(): void {
+    if (this.returns !== null) return;
+    const inMs = this.accepting ? this.order.giveBack() : null;
+    if (inMs === null) return;
+    this.returns = setTimeout(() => {
+      this.returns = null;
+      this.wake();
+    }, inMs + 1);
   }
 
   /** Whatever happens to a message on its way, the loop goes on and the message is not lost. */
-  private async handle(delivery: LaneDelivery, buffered: Work | null): Promise<void> {
+  private async handle(picked: Picked): Promise<void> {
+    const { delivery } = picked;
     this.inFlight += 1;
     try {
-      const outcome = await this.inSlot(delivery, buffered);
-      if (outcome.kind !== 'buffered') await this.settle(delivery, outcome);
+      const outcome = await this.inSlot(picked);
+      await this.settle(delivery, outcome);
     } catch (error) {
       this.settlement.handBackAfter(delivery, error);
     } finally {
@@ -173,28 +207,33 @@ export class Worker {
     }
   }
 
-  private async inSlot(delivery: LaneDelivery, buffered: Work | null): Promise<Outcome> {
+  private async inSlot(picked: Picked): Promise<Outcome> {
+    const { delivery } = picked;
+    const begunAt = performance.now();
     this.slots.occupy(delivery.lane);
     try {
-      // What was known of a buffered message counts no more when it has been cancelled or has expired since.
-      const known = buffered !== null && !this.redelivery.isOver(delivery) ? buffered : null;
-      const prepared = known ?? this.preparation.of(delivery);
+      const prepared = this.preparation.of(delivery);
       const work = prepared instanceof Promise ? await prepared : prepared;
-      return work.kind === 'ready' ? await this.place(work) : work;
+      return work.kind === 'ready' ? await this.place(work, picked) : work;
     } finally {
       this.slots.free(delivery.lane);
+      picked.ended(performance.now() - begunAt);
       this.wake();
     }
   }
 
-  private place(work: Work): Outcome | Promise<Outcome> {
+  private place(work: Work, picked: Picked): Outcome | Promise<Outcome> {
     if (!this.accepting) return { kind: 'handed_back', delayMs: 0 };
     const acquired = this.places.first(work);
+    picked.placed();
     switch (acquired.kind) {
       case 'leased':
         return this.attempts.run(work, acquired);
       case 'busy':
-        return this.keep(work);
+        picked.refused();
+        // First of its model again: nothing was done with it.
+        work.delivery.putBack();
+        return { kind: 'handed_back', delayMs: 0 };
       case 'unknown_model': {
         const failure = { kind: 'unknown_model', model: this.places.wantedBy(work.request) } as const;
         return { kind: 'failed', failure, chunksDelivered: 0 };
@@ -204,18 +243,7 @@ export class Worker {
     }
   }
 
-  private keep(work: Work): Outcome {
-    if (this.buffer.isFull) {
-      return { kind: 'handed_back', delayMs: fullBufferDelayMs(work.delivery.delivery) };
-    }
-    this.buffer.add(work);
-    return { kind: 'buffered' };
-  }
-
-  private async settle(
-    delivery: LaneDelivery,
-    outcome: Exclude<Outcome, { kind: 'buffered' }>,
-  ): Promise<void> {
+  private async settle(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
     this.settling += 1;
     try {
       await this.settlement.settle(delivery, outcome);

@@ -5,7 +5,7 @@ import { WorkerRegistry } from './worker-registry.js';
 const NONE = { realtime: 0, high: 0, normal: 0, low: 0 };
 const beat = (more: Partial<WorkerBeat>): WorkerBeat => ({
   ...{ worker: 'w', slots: 16, capacity: { realtime: 16, high: 14, normal: 14, low: 5 } },
-  ...{ running: NONE, set_aside: 0, busy_models: [] },
+  ...{ running: NONE, models: ['m', 'n'], busy_models: [] },
   ...more,
 });
 
@@ -28,7 +28,6 @@ describe('what can run at once', () => {
   });
 
   it('is nothing where endpoints are what is lacking, and the sum of all workers else', () => {
-    expect(startable({ set_aside: 1 })).toEqual([0, 0, 0]);
     expect(startable({ busy_models: ['m'] }, { running: { ...NONE, low: 2 } })).toEqual([14, 12, 3]);
     expect(startable()).toEqual([0, 0, 0]);
   });
@@ -66,5 +65,10 @@ describe('the registry of workers', () => {
     expect(registry(busy, busy).workers.isBusyEverywhere('m')).toBe(true);
     expect(registry(busy, {}).workers.isBusyEverywhere('m')).toBe(false);
     expect(registry().workers.isBusyEverywhere('m')).toBe(false);
+  });
+
+  it('finds one busy too that the others do not serve, or nobody', () => {
+    expect(registry({ busy_models: ['m'] }, { models: ['n'] }).workers.isBusyEverywhere('m')).toBe(true);
+    expect(registry({}).workers.isBusyEverywhere('unknown')).toBe(true);
   });
 });

@@ -40,8 +40,8 @@ export class WorkerRegistry {
   }
 
   /**
-   * So many more of the lane can run at once, as far as the workers told. None where a worker has messages that wait for
-   * an endpoint: then it is not slots that are lacking.
+   * So many more of the lane can run at once, as far as the workers told. None where a worker has a model
+   * without a free place: then it may not be slots that are lacking.
    */
   startable(lane: Lane): number {
     return this.alive().reduce((sum, beat) => sum + startableOn(beat, lane), 0);
@@ -51,10 +51,12 @@ export class WorkerRegistry {
     return LANES.reduce((sum, lane) => sum + this.running(lane), 0);
   }
 
-  /** True when every worker that is alive has no place for the model, and there is one. */
+  /** True when no worker that is alive has a place for the model, and there is one. */
   isBusyEverywhere(model: string): boolean {
     const alive = this.alive();
-    return alive.length > 0 && alive.every(({ busy_models: busy }) => busy.includes(model));
+    const hasPlace = ({ models, busy_models: busy }: WorkerBeat) =>
+      models.includes(model) && !busy.includes(model);
+    return alive.length > 0 && !alive.some(hasPlace);
   }
 
   private alive(): WorkerBeat[] {
@@ -65,8 +67,8 @@ export class WorkerRegistry {
 }
 
 /** Slots are held back for `realtime`, so the other lanes share no more than the largest capacity of theirs. */
-function startableOn({ slots, capacity, running, set_aside, busy_models }: WorkerBeat, lane: Lane): number {
-  if (set_aside > 0 || busy_models.length > 0) return 0;
+function startableOn({ slots, capacity, running, busy_models }: WorkerBeat, lane: Lane): number {
+  if (busy_models.length > 0) return 0;
   const shared = LANES.filter((other) => other !== 'realtime');
   const inShared = shared.reduce((sum, other) => sum + running[other], 0);
   const room = [capacity[lane] - running[lane], slots - running.realtime - inShared];

@@ -7,6 +7,6 @@ const count = z.number().int().nonnegative();
 export const perLaneSchema = z.object({ realtime: count, high: count, normal: count, low: count });
 export type PerLane = Record<Lane, number>;
 
-export function perLaneOf(of: (lane: Lane) => number): PerLane {
-  return Object.fromEntries(LANES.map((lane) => [lane, of(lane)])) as PerLane;
+export function perLaneOf<T>(of: (lane: Lane) => T): Record<Lane, T> {
+  return Object.fromEntries(LANES.map((lane) => [lane, of(lane)])) as Record<Lane, T>;
 }

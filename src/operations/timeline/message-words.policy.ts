@@ -82,6 +82,7 @@ const PRIORITY_REASONS: Readonly<Record<string, string>> = {
 };
 
 function prioritizedWords({ data }: MessagePrioritized): string {
+  if (data.moved_from != null) return `Moved in lane ${data.priority} to the route of its model.`;
   if (data.reason === 'retry') return `Back in lane ${data.priority}, for attempt ${data.attempt}.`;
   const rule = data.reason.startsWith('rule:') ? `rule ${data.reason.slice('rule:'.length)} matched` : null;
   const why = rule ?? PRIORITY_REASONS[data.reason] ?? data.reason;

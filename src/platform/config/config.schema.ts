@@ -269,9 +269,9 @@ export const configSchema = z.strictObject({
             ),
           prefetch: count
             .max(1_000)
-            .default(16)
+            .default(64)
             .describe(
-              'messages of each lane that a worker buffers beyond its slots; more is faster, fewer are spread better over workers',
+              'messages of each lane and model that a worker may fetch beyond the free places, of models whose calls take milliseconds; of others it fetches none',
             ),
           ack_wait_ms: milliseconds
             .min(1_000)

@@ -49,7 +49,7 @@ function process(truth: Truth, { limit = LIMIT, paused = false } = {}) {
     count: () => {
       if (answer === null || counted !== null) return false;
       const { waiting, held, drainRate } = truth;
-      counted = new Map([['low' as Lane, { waiting, held, drainRate }]]);
+      counted = new Map([['low' as Lane, { waiting, held, drainRate, routes: new Map() }]]);
       return true;
     },
     /** False where there is no answer yet. */

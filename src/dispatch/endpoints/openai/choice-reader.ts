@@ -68,7 +68,8 @@ export class ChoiceReader {
     let changed: string[] | null = null;
     for (const name in choice) {
       const value = choice[name];
-      if (value === null || READ.has(name) || value === undefined || this.others.get(name) === value) continue;
+      if (value === null || READ.has(name) || value === undefined || this.others.get(name) === value)
+        continue;
       if (isTooDeep(value)) throw answerTooDeep();
       this.others.set(name, value);
       changed ??= [];

@@ -39,6 +39,8 @@ export function laneRecord(bytes: Uint8Array, streamSequence: number): LaneRecor
 /** What a held delivery needs of the feed that holds it. */
 export interface Holder {
   release(sequence: number): void;
+  /** It goes back into its lane: at once, or `untouched` as well. */
+  returned(delivery: HeldDelivery, untouched: boolean): void;
   /** Never throws. */
   respond(reply: string, payload: AckReply): void;
 }
@@ -49,16 +51,19 @@ export class HeldDelivery implements LaneDelivery {
   /** False until the first round of extensions after the arrival, whose deadline is still far. */
   private isDue = false;
   private isHeld = true;
+  readonly arrivedAt = performance.now();
 
   constructor(
     private readonly holder: Holder,
     reply: string,
     readonly lane: Lane,
     /** The broker's own, by which the feed knows it. */
-    private readonly streamSequence: number,
+    readonly streamSequence: number,
     private readonly content: LaneRecord,
     readonly delivery: number,
     readonly inDoubtUpTo: number | null,
+    /** As the broker counts, also those in which nothing was done with the message. */
+    private brokersCount: number,
   ) {
     this.reply = reply;
   }
@@ -88,12 +93,26 @@ export class HeldDelivery implements LaneDelivery {
   }
 
   handBack(delayMs = 0): void {
+    if (!this.isHeld) return;
     this.end(handBackReply(delayMs));
+    if (delayMs === 0) this.holder.returned(this, false);
+  }
+
+  putBack(): void {
+    if (!this.isHeld) return;
+    this.end(handBackReply(0));
+    this.holder.returned(this, true);
   }
 
   /** The broker took us for dead and delivered it again, to us: one run is enough, answered under the newer delivery. */
-  redelivered(reply: string): void {
+  redelivered(reply: string, brokersCount: number): void {
     this.reply = reply;
+    this.brokersCount = brokersCount;
+  }
+
+  /** The count of the next delivery, if no other worker has it in between. */
+  get nextCount(): number {
+    return this.brokersCount + 1;
   }
 
   extendDeadline(): void {

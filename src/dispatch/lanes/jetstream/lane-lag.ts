@@ -1,45 +1,56 @@
-import {
-  JetStreamApiCodes,
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-} from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
-import { laneSubject } from '../../../log/subjects.js';
+import { perLaneOf } from '../../../domain/message/per-lane.js';
+import { EVERY_ROUTE_SUBJECT, routeIn } from '../../../log/subjects.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { NATS } from '../../../platform/tokens.js';
 import { drainRate, type SettledAt, withReading } from '../drain-rate.policy.js';
-import { laneConsumerName } from './lane-consumers.js';
+import { routeOfConsumer, unroutedConsumerName } from './route-consumers.js';
 
 /**
- * A lane's backlog as the consumer's leader counts it, in messages: each entry of a lane is one record of the log with
- * one message, whatever positions its events have.
+ * A backlog in messages: each entry of a lane is one record of the log with one message, whatever positions its events
+ * have.
  */
-export interface LaneLag {
-  /** Messages in the lane that no worker has taken yet. */
+export interface Lag {
+  /** Messages that no worker has taken yet. */
   readonly waiting: number;
   /** Messages that workers hold, ready or running, and those handed back with a delay. */
   readonly held: number;
-  /** Messages per second that recently left the lane; null until there are two readings. */
+  /** Messages per second that recently left; null until there are two readings. */
   readonly drainRate: number | null;
+}
+
+/** A lane's backlog over all routes, and of each. */
+export interface LaneLag extends Lag {
+  readonly routes: ReadonlyMap<string, Lag>;
 }
 
 type AskListener = () => (lag: ReadonlyMap<Lane, LaneLag>) => void;
 
 const FRESH_FOR_MS = 1_000;
 const TIMEOUT_MS = 2_000;
+/** No route is spelled so. */
+const UNROUTED = '';
+
+/** What the broker counts of a lane and route. */
+interface Counted {
+  /** Ever stored there. */
+  stored: number;
+  /** Of the consumer; null where no worker has made it. */
+  left: { readonly waiting: number; readonly held: number } | null;
+}
 
 /**
  * The lanes' lag, read from the broker at most once a second however many ask, unless they need it fresher. Where no
- * worker has ever made a lane's consumer, everything in the lane waits.
+ * worker has ever made the consumer of a route, everything in the route waits.
  */
 @Injectable()
 export class LaneLagReader {
   private manager: Promise<JetStreamManager> | null = null;
-  private readonly settled = new Map<Lane, readonly SettledAt[]>();
+  private readonly settled = new Map<string, readonly SettledAt[]>();
   private readonly listeners = new Set<AskListener>();
   private latest: { at: number; answered: boolean; lag: Promise<ReadonlyMap<Lane, LaneLag>> } | null = null;
 
@@ -76,40 +87,65 @@ export class LaneLagReader {
   }
 
   private async ask(): Promise<ReadonlyMap<Lane, LaneLag>> {
-    const asked = await Promise.allSettled(LANES.map((lane) => this.askLane(lane)));
-    return new Map(asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])));
+    try {
+      this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: TIMEOUT_MS });
+      const counted = await count(await this.manager);
+      const atMs = this.sources.nowMs();
+      return new Map(LANES.map((lane) => [lane, this.lagOf(lane, counted[lane], atMs)]));
+    } catch {
+      return new Map();
+    }
   }
 
-  private async askLane(lane: Lane): Promise<[Lane, LaneLag]> {
-    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: TIMEOUT_MS });
-    const manager = await this.manager;
-    const info = await manager.consumers
-      .info(EVENTS_STREAM, laneConsumerName(lane))
-      .catch((error: unknown) => {
-        if (isNoConsumer(error)) return null;
-        throw error;
-      });
-    if (info === null) return [lane, { waiting: await everStored(manager, lane), held: 0, drainRate: null }];
-    const { num_pending: waiting, num_ack_pending: held, delivered } = info;
-    return [lane, { waiting, held, drainRate: this.drainRateOf(lane, delivered.consumer_seq - held) }];
+  private lagOf(lane: Lane, routes: ReadonlyMap<string, Counted>, atMs: number): LaneLag {
+    const lags = new Map<string, Lag>();
+    let settledInAll = 0;
+    for (const [route, { stored, left }] of routes) {
+      const { waiting, held } = left ?? { waiting: stored, held: 0 };
+      const settled = Math.max(0, stored - waiting - held);
+      settledInAll += settled;
+      lags.set(route, { waiting, held, drainRate: this.drainRateOf(`${lane} ${route}`, settled, atMs) });
+    }
+    return {
+      waiting: sumOf(lags, (lag) => lag.waiting),
+      held: sumOf(lags, (lag) => lag.held),
+      drainRate: this.drainRateOf(lane, settledInAll, atMs),
+      routes: lags,
+    };
   }
 
-  /** A message that is delivered twice counts twice: the rate is what the lane's workers got done, near enough. */
-  private drainRateOf(lane: Lane, settled: number): number | null {
-    const readings = withReading(this.settled.get(lane) ?? [], {
-      atMs: this.sources.nowMs(),
-      settled: Math.max(0, settled),
-    });
-    this.settled.set(lane, readings);
+  private drainRateOf(key: string, settled: number, atMs: number): number | null {
+    const readings = withReading(this.settled.get(key) ?? [], { atMs, settled });
+    this.settled.set(key, readings);
     return drainRate(readings);
   }
 }
 
-function isNoConsumer(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.ConsumerNotFound;
+function sumOf(lags: ReadonlyMap<string, Lag>, of: (lag: Lag) => number): number {
+  return [...lags.values()].reduce((sum, lag) => sum + of(lag), 0);
 }
 
-async function everStored(manager: JetStreamManager, lane: Lane): Promise<number> {
-  const { state } = await manager.streams.info(EVENTS_STREAM, { subjects_filter: laneSubject(lane) });
-  return Object.values(state.subjects ?? {}).reduce((sum, messages) => sum + messages, 0);
+/** Two questions for all lanes and routes. What an earlier version left in a lane counts as a route of its own. */
+async function count(manager: JetStreamManager): Promise<Record<Lane, Map<string, Counted>>> {
+  const counted = perLaneOf(() => new Map<string, Counted>());
+  const countedIn = (lane: Lane, route: string): Counted => {
+    const known = counted[lane].get(route) ?? { stored: 0, left: null };
+    counted[lane].set(route, known);
+    return known;
+  };
+  // The consumers first: what is stored in between must not count as settled.
+  for await (const { name, num_pending: waiting, num_ack_pending: held } of manager.consumers.list(
+    EVENTS_STREAM,
+  )) {
+    const routed = routeOfConsumer(name);
+    const lane = LANES.find((each) => unroutedConsumerName(each) === name);
+    if (routed !== null) countedIn(routed.lane, routed.route).left = { waiting, held };
+    else if (lane !== undefined) countedIn(lane, UNROUTED).left = { waiting, held };
+  }
+  const { state } = await manager.streams.info(EVENTS_STREAM, { subjects_filter: EVERY_ROUTE_SUBJECT });
+  for (const [subject, messages] of Object.entries(state.subjects ?? {})) {
+    const routed = routeIn(subject);
+    if (routed !== null) countedIn(routed.lane, routed.route).stored += messages;
+  }
+  return counted;
 }

@@ -22,9 +22,9 @@ const workerBeatSchema = z.object({
   capacity: perLaneSchema,
   /** Calls under way, by lane. */
   running: perLaneSchema,
-  /** Messages buffered in the worker, which wait for a place at an endpoint of their model. */
-  set_aside: z.number().int().nonnegative(),
-  /** Models of which no endpoint has a free place for this worker. */
+  /** Models that it serves. */
+  models: z.array(z.string()),
+  /** Those of them of which no endpoint has a free place for this worker. */
   busy_models: z.array(z.string()),
 });
 export type WorkerBeat = z.infer<typeof workerBeatSchema>;

@@ -1,0 +1,139 @@
+import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
+import { boundOnWait, laneOrder } from '../../src/dispatch/lanes/lane-order.policy.js';
+import { LANES, type Lane } from '../../src/domain/message/message.events.js';
+import { eventually } from '../support/eventually.js';
+import { type MeteredModel, startMeteredModel } from '../support/metered-model.js';
+import { Rig } from './dispatcher.rig.js';
+
+let rig: Rig;
+const models: MeteredModel[] = [];
+
+beforeEach(async () => {
+  rig = await Rig.start();
+});
+afterEach(async () => {
+  await rig?.stop();
+  for (const model of models.splice(0)) await model.close();
+});
+
+/** A model on real HTTP, and a way to an endpoint of it for each worker. */
+async function served(name: string, takesMs: number, places: number) {
+  const model = await startMeteredModel(takesMs);
+  models.push(model);
+  const endpoint = (maxConcurrency = places) =>
+    new OpenAiEndpoint({
+      ...{ name, baseUrl: model.url, models: [name], maxConcurrency, apiKey: null },
+      ...{ connectTimeoutMs: 5_000, firstTokenTimeoutMs: 60_000 },
+    });
+  return { model, endpoint };
+}
+
+async function submitAll(lane: Lane, model: string, count: number, name = ''): Promise<void> {
+  for (let at = 0; at < count; at += 1) await rig.submit(lane, { model, content: `${name}${at}` });
+}
+
+describe('what waits for a busy model', () => {
+  it('takes no longer beside an endpoint that nobody uses', async () => {
+    const took: number[] = [];
+    for (const withIdle of [false, true]) {
+      const busy = await served('busy', 20, 4);
+      const idle = await served('idle', 20, 4);
+      const endpoints = withIdle ? [idle.endpoint(), busy.endpoint()] : [busy.endpoint()];
+      await submitAll('normal', 'busy', 200);
+      const began = performance.now();
+      await rig.startWorker({ endpoints, concurrency: 16 });
+      await eventually(() => expect(busy.model.asked).toHaveLength(200));
+      took.push(performance.now() - began);
+      await rig.lanesEmpty();
+      await rig.stopWorkers();
+    }
+    expect(took[1]! / took[0]!).toBeLessThan(1.1);
+  });
+
+  it.each([1, 2])('lets a realtime message go next, over %i worker(s)', async (workers) => {
+    const busy = await served('busy', 300, 1);
+    const idle = await served('idle', 5, 8);
+    // The first worker has the one place; the second has none of that model, and must hold nothing of it.
+    for (let at = 0; at < workers; at += 1) {
+      await rig.startWorker({ endpoints: [idle.endpoint(), ...(at === 0 ? [busy.endpoint()] : [])] });
+    }
+    await submitAll('normal', 'busy', 40);
+    await eventually(() => expect(busy.model.asked.length).toBeGreaterThanOrEqual(2));
+    const before = busy.model.asked.length;
+    await rig.submit('realtime', { model: 'busy', content: 'urgent' });
+    await eventually(() => expect(busy.model.asked).toContain('urgent'));
+    expect(busy.model.asked.indexOf('urgent') - before).toBeLessThanOrEqual(1);
+  });
+
+  it('begins in the order of acceptance, one after the other', async () => {
+    const busy = await served('busy', 60, 1);
+    await rig.startWorker({ endpoints: [busy.endpoint(), (await served('idle', 5, 4)).endpoint()] });
+    await submitAll('normal', 'busy', 12);
+    await eventually(() => expect(busy.model.asked).toHaveLength(12));
+    expect(busy.model.asked).toEqual(Array.from({ length: 12 }, (_, at) => `${at}`));
+    await rig.lanesEmpty();
+    for (const { event } of rig.folded.events) {
+      if (event.type === 'llmq.message.dispatched.v1') expect(event.data.delivery).toBe(1);
+    }
+  });
+
+  it.each([1, 2])('holds up no other model with 20,000 messages, over %i worker(s)', async (workers) => {
+    const busy = await served('busy', 300, 2);
+    const free = await served('free', 5, 4);
+    const filling = Array.from({ length: 20_000 }, () => rig.submit('high', { model: 'busy' }));
+    await Promise.all(filling);
+    for (let at = 0; at < workers; at += 1) {
+      await rig.startWorker({ endpoints: [busy.endpoint(1), free.endpoint(2)], ackWaitMs: 10_000 });
+    }
+    await eventually(() => expect(busy.model.asked.length).toBeGreaterThanOrEqual(workers));
+    for (let at = 0; at < 10; at += 1) {
+      const began = performance.now();
+      await rig.submit('low', { model: 'free', content: `${at}` });
+      await eventually(() => expect(free.model.asked).toContain(`${at}`));
+      expect(performance.now() - began).toBeLessThan(1_000);
+    }
+    expect(await rig.taken()).toBeLessThanOrEqual(2 * workers);
+  });
+});
+
+describe('the lanes of a model', () => {
+  const { shares } = laneOrder({
+    ...{ slots: 1, realtimeReserve: 0 },
+    minShare: { realtime: 0, high: 0.2, normal: 0.1, low: 0.05 },
+  });
+
+  /** The most calls in a row that began while the lane waited and was not served. */
+  function longestWait(lane: Lane, begun: readonly string[]): number {
+    let longest = 0;
+    let waited = 0;
+    for (const content of begun) {
+      waited = content.startsWith(lane) ? 0 : waited + 1;
+      longest = Math.max(longest, waited);
+    }
+    return longest;
+  }
+
+  it.each([1, 2])('keep the published bound on the wait, over %i worker(s)', async (workers) => {
+    const one = await served('one', 30, workers);
+    const other = await served('other', 30, workers);
+    for (const lane of LANES) {
+      for (const name of ['one', 'other']) await submitAll(lane, name, lane === 'realtime' ? 150 : 40, lane);
+    }
+    for (let at = 0; at < workers; at += 1) {
+      await rig.startWorker({ endpoints: [one.endpoint(1), other.endpoint(1)] });
+    }
+    await eventually(() =>
+      expect(Math.min(one.model.asked.length, other.model.asked.length)).toBeGreaterThan(120),
+    );
+    for (const { model } of [one, other]) {
+      // As long as every lane has a backlog.
+      const begun = model.asked.slice(0, 120);
+      for (const lane of ['high', 'normal', 'low'] as const) {
+        // What begins at the same time in two workers arrives at the model in any order.
+        expect(longestWait(lane, begun)).toBeLessThan(boundOnWait(lane, shares) + workers - 1);
+      }
+      const urgent = begun.filter((content) => content.startsWith('realtime')).length;
+      expect(urgent / begun.length).toBeGreaterThan(0.55);
+    }
+  });
+});
