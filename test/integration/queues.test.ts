@@ -187,7 +187,7 @@ it('reads its figures through indexes', async () => {
     FROM generate_series(now() - interval '30 days', now(), interval '2 minutes') AS ended`);
   await gateway.dataSource.query('ANALYZE llmq.messages');
   for (const text of [
-    await plan(placeSql('llmq'), [randomUUID(), 10]),
+    await plan(placeSql('llmq'), [randomUUID(), 'm', ['realtime'], 10]),
     await plan(oldestSql('llmq'), [['low']]),
     await plan(countsSql('llmq'), []),
     await plan(heldSql('llmq'), []),

@@ -1,26 +1,18 @@
 import fc from 'fast-check';
-import { messageWait, NO_WAIT, type Place, positionOf, type WaitFacts } from './message-wait.policy.js';
+import { messageWait, NO_WAIT, type Place, type WaitFacts } from './message-wait.policy.js';
 
-const place: Place = {
-  ahead: 4,
-  more: false,
-  sequence: 50,
-  firstSequence: 10,
-  lastSequence: 90,
-  held: false,
-};
+const place: Place = { ahead: 4, above: 0, held: false };
 const facts: WaitFacts = {
   status: 'pending',
-  lane: 'low',
   scheduledAt: null,
   nowMs: Date.parse('2026-01-01T00:00:00Z'),
   place,
   paused: false,
   modelBusy: false,
-  freeSlots: 0,
-  waiting: 9,
   drainRate: 2,
+  minShare: 0.1,
 };
+const etaOf = (more: Partial<WaitFacts>) => messageWait({ ...facts, ...more }).etaSeconds;
 
 describe('messageWait', () => {
   it('is nothing for a message that does not wait', () => {
@@ -30,16 +22,27 @@ describe('messageWait', () => {
     expect(messageWait({ ...facts, place: null })).toEqual(NO_WAIT);
   });
 
-  it('is for a slot, with the place and the time that the lane needs to get there', () => {
+  it('is for a slot, with the place and the time that the model needs to get there', () => {
     expect(messageWait(facts)).toEqual({ position: 5, etaSeconds: 3, waitingFor: 'slot' });
-    expect(messageWait({ ...facts, drainRate: 0 }).etaSeconds).toBeNull();
-    expect(messageWait({ ...facts, drainRate: null }).etaSeconds).toBeNull();
+    expect(etaOf({ drainRate: 0 })).toBeNull();
+    expect(etaOf({ drainRate: null })).toBeNull();
   });
 
-  it('is for an endpoint where slots are free and its model has no place', () => {
-    expect(messageWait({ ...facts, modelBusy: true, freeSlots: 1 }).waitingFor).toBe('endpoint');
-    expect(messageWait({ ...facts, modelBusy: true }).waitingFor).toBe('slot');
-    expect(messageWait({ ...facts, freeSlots: 1 }).waitingFor).toBe('slot');
+  it('is longer by what waits in the lanes above, as far as these may hold it up', () => {
+    expect(etaOf({ place: { ...place, above: 20 } })).toBe(13);
+    expect(etaOf({ place: { ...place, above: 10_000 } })).toBe(25);
+    expect(etaOf({ place: { ...place, above: 10_000 }, minShare: 0 })).toBe(5_003);
+    fc.assert(
+      fc.property(fc.nat(1_000), fc.nat(1_000), fc.nat(1_000), (ahead, above, more) => {
+        const eta = (of: Partial<Place>) => etaOf({ place: { ahead, above, held: false, ...of } })!;
+        expect(eta({ above: above + more })).toBeGreaterThanOrEqual(eta({}));
+        expect(eta({ ahead: ahead + more })).toBeGreaterThanOrEqual(eta({}));
+      }),
+    );
+  });
+
+  it('is for an endpoint where its model has no place', () => {
+    expect(messageWait({ ...facts, modelBusy: true }).waitingFor).toBe('endpoint');
   });
 
   it('is for its time', () => {
@@ -57,27 +60,5 @@ describe('messageWait', () => {
       etaSeconds: null,
       waitingFor: 'paused',
     });
-  });
-});
-
-describe('positionOf', () => {
-  it('is an estimate beyond what was counted, and never less than that', () => {
-    const far = { ...place, ahead: 10_000, more: true };
-    expect(positionOf(far, 100_000)).toBe(50_000);
-    expect(positionOf(far, 100)).toBe(10_001);
-    expect(positionOf(far, null)).toBe(10_001);
-    fc.assert(
-      fc.property(
-        fc.nat(),
-        fc.nat(),
-        fc.nat(),
-        fc.nat(),
-        (sequence, firstSequence, lastSequence, waiting) => {
-          const position = positionOf({ ...far, sequence, firstSequence, lastSequence }, waiting);
-          expect(position).toBeGreaterThan(10_000);
-          expect(position).toBeLessThanOrEqual(Math.max(10_001, waiting));
-        },
-      ),
-    );
   });
 });

@@ -1,14 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
-import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
+import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
+import { DEFAULT_ROUTE, routeOf } from '../../log/subjects.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { QueueFigures } from '../../projection/read/queue-figures.js';
 import { type MessageWait, messageWait, NO_WAIT } from './message-wait.policy.js';
-import { waitingOf } from './queue-status.js';
 
 /** What has to be known of a message to tell how it waits. */
 export interface WaitingMessage {
@@ -33,21 +34,35 @@ export class MessageWaits {
     @Inject(QueueFigures) private readonly figures: QueueFigures,
     @Inject(EndpointRegistry) private readonly endpoints: EndpointRegistry,
     @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'queue'>,
   ) {}
 
   async of({ id, status, priority: lane, model, scheduledAt }: WaitingMessage): Promise<MessageWait> {
     if (status !== 'pending' && status !== 'scheduled') return NO_WAIT;
-    const { workers } = this;
+    const { workers, pauses } = this;
+    const { defaultModel } = this.endpoints;
+    const wanted = model ?? defaultModel;
+    const above = LANES.slice(0, LANES.indexOf(lane)).filter((higher) => !pauses.isPaused(higher));
     const [place, lags] =
-      status === 'pending' ? await Promise.all([this.figures.place(id), this.lag.read()]) : [null, null];
-    const lag = lags?.get(lane);
+      status === 'pending'
+        ? await Promise.all([this.figures.place(id, { defaultModel, above }), this.lag.read()])
+        : [null, null];
     return messageWait({
-      ...{ status, lane, scheduledAt, place },
-      ...{ nowMs: this.sources.nowMs(), paused: this.pauses.isPaused(lane) },
-      modelBusy: workers.isBusyEverywhere(model ?? this.endpoints.defaultModel),
-      freeSlots: workers.slots - workers.runningInAll,
-      waiting: waitingOf(lag, workers.running(lane)),
-      drainRate: lag?.drainRate ?? null,
+      ...{ status, scheduledAt, place, nowMs: this.sources.nowMs() },
+      paused: pauses.isPaused(lane),
+      modelBusy: workers.isBusyEverywhere(wanted),
+      drainRate: lags === null ? null : this.drainRateOf(wanted, lags),
+      minShare: this.config.queue.levels[lane].min_share,
     });
+  }
+
+  /** Over all lanes: how fast the model's places become free. */
+  private drainRateOf(model: string, lags: ReadonlyMap<Lane, LaneLag>): number | null {
+    const routes = [routeOf(model), ...(model === this.endpoints.defaultModel ? [DEFAULT_ROUTE] : [])];
+    const rates = [...lags.values()].flatMap((lag) =>
+      routes.map((route) => lag.routes.get(route)?.drainRate ?? null),
+    );
+    const known = rates.filter((rate) => rate !== null);
+    return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
   }
 }

@@ -4,8 +4,8 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 
-/** Beyond so many messages the place is an estimate: who is ten-thousandth does not need to know it to the message. */
-const COUNTED_AHEAD = 10_000;
+/** Beyond so many messages nobody counts: a place behind them is told as the first that was not counted. */
+const MOST_COUNTED = 100_000;
 
 interface CountRow {
   status: 'scheduled' | 'failed';
@@ -58,18 +58,22 @@ export interface SpanFigures {
   readonly p95ProcessingMs: number | null;
 }
 
-/** Where a waiting message stands in its lane. */
+/** Where a waiting message stands among those of its model. */
 export interface PlaceInLane {
-  /** Messages of the lane that wait before it, those held for a turn left out; counted up to a limit. */
+  /** Messages of its lane and model that wait before it, those held for a turn left out. */
   readonly ahead: number;
-  /** True where there are more than were counted. */
-  readonly more: boolean;
-  /** Positions in the log of this message, and of the first and the last that wait in its lane. */
-  readonly sequence: number;
-  readonly firstSequence: number;
-  readonly lastSequence: number;
+  /** Messages of its model that wait in the lanes asked for. */
+  readonly above: number;
   /** It waits for its turn in its conversation. */
   readonly held: boolean;
+}
+
+/** What a message stands among. */
+export interface Among {
+  /** The model of messages that name none. */
+  readonly defaultModel: string;
+  /** Lanes that go before its own. */
+  readonly above: readonly Lane[];
 }
 
 /** Reads `messages_waiting`, `messages_held`, `messages_apart` and `messages_ended`; never the whole table. */
@@ -117,24 +121,12 @@ export class QueueFigures {
   }
 
   /** Null for a message that does not wait in a lane (any more). */
-  async place(messageId: string): Promise<PlaceInLane | null> {
-    const [row] = await this.query<{
-      ahead: string;
-      sequence: string;
-      first: string;
-      last: string;
-      held: boolean;
-    }>(placeSql, [messageId, COUNTED_AHEAD + 1]);
+  async place(messageId: string, { defaultModel, above }: Among): Promise<PlaceInLane | null> {
+    const [row] = await this.query<{ ahead: string; above: string; held: boolean }>(placeSql, [
+      ...[messageId, defaultModel, [...above], MOST_COUNTED],
+    ]);
     if (row === undefined) return null;
-    const ahead = Number(row.ahead);
-    return {
-      ahead: Math.min(ahead, COUNTED_AHEAD),
-      more: ahead > COUNTED_AHEAD,
-      sequence: Number(row.sequence),
-      firstSequence: Number(row.first),
-      lastSequence: Number(row.last),
-      held: row.held,
-    };
+    return { ahead: Number(row.ahead), above: Number(row.above), held: row.held };
   }
 
   private query<Row>(sql: (schema: string) => string, parameters: unknown[]): Promise<Row[]> {
@@ -164,7 +156,7 @@ export function oldestSql(schema: string): string {
   return `SELECT lane AS priority, head.updated_at AS since
     FROM unnest($1::text[]) AS lane CROSS JOIN LATERAL (
       SELECT updated_at FROM "${schema}".messages
-      WHERE status = 'pending' AND held_behind IS NULL AND priority = lane ORDER BY last_sequence LIMIT 1
+      WHERE status = 'pending' AND held_behind IS NULL AND priority = lane ORDER BY lane_sequence LIMIT 1
     ) AS head`;
 }
 
@@ -184,11 +176,11 @@ export function spanSql(schema: string): string {
 }
 
 export function placeSql(schema: string): string {
-  const waiting = `"${schema}".messages w WHERE w.status = 'pending' AND w.held_behind IS NULL AND w.priority = m.priority`;
-  return `SELECT m.last_sequence AS sequence,
-      (SELECT count(*) FROM (SELECT FROM ${waiting} AND w.last_sequence < m.last_sequence LIMIT $2) AS counted) AS ahead,
-      (SELECT w.last_sequence FROM ${waiting} ORDER BY w.last_sequence LIMIT 1) AS first,
-      (SELECT w.last_sequence FROM ${waiting} ORDER BY w.last_sequence DESC LIMIT 1) AS last,
-      m.held_behind IS NOT NULL AS held
+  const counted = (which: string) => `(SELECT count(*) FROM (SELECT FROM "${schema}".messages w
+      WHERE w.status = 'pending' AND w.held_behind IS NULL AND ${which}
+        AND coalesce(w.model, $2) = coalesce(m.model, $2) LIMIT $4) AS counted)`;
+  return `SELECT m.held_behind IS NOT NULL AS held,
+      ${counted('w.priority = m.priority AND w.lane_sequence < m.lane_sequence')} AS ahead,
+      ${counted('w.priority = ANY($3::text[])')} AS above
     FROM "${schema}".messages m WHERE m.id = $1::uuid AND m.status = 'pending'`;
 }

@@ -66,7 +66,7 @@ export const messages = new Table<MessageState, typeof messageColumns>('messages
     messages_by_priority: { on: ['tenant', 'priority', 'createdAt', 'id'] },
     messages_held: { on: ['heldBehind'], where: '(held_behind IS NOT NULL)' },
     messages_waiting: {
-      on: ['priority', 'lastSequence'],
+      on: ['priority', 'laneSequence', 'model'],
       where: "((status = 'pending'::text) AND (held_behind IS NULL))",
     },
     messages_apart: {
