@@ -108,7 +108,9 @@ function scheduledWords({ data }: MessageScheduled): string {
 
 function dispatchedWords(event: MessageDispatched, waiting: Waiting): string {
   const { attempt, delivery, worker, endpoint, model, waited_ms, endpoint_reason } = event.data;
-  const again = delivery === 1 ? '' : ` (delivery ${delivery}: an earlier worker did not finish it)`;
+  // A message that went back into its lane uncalled was delivered too. Only one whose call nobody ended was lost.
+  const lost = delivery > 1 && waiting.now === null;
+  const again = lost ? ` (delivery ${delivery}: an earlier worker did not finish it)` : '';
   const parts = waitedUntil(waiting, event);
   const waited = parts.length > 0 ? waitWords(parts) : `${durationWords(waited_ms)} in all`;
   return `Attempt ${attempt}${again}: worker ${worker} calls endpoint ${endpoint} with model ${model}, because ${endpoint_reason}. It waited ${waited}.${historyWords(event)}`;

@@ -83,7 +83,7 @@ it('tells a life in words: why this priority, what it waited for, which endpoint
     'Attempt 1 failed at endpoint gpu-1 (overloaded, HTTP 503): Too much. 2 pieces had been delivered. The next is due at 2026-01-01T00:00:04.000Z.',
     'Attempt 2 is due at 2026-01-01T00:00:04.000Z.',
     'Back in lane high, for attempt 2.',
-    'Attempt 2 (delivery 2: an earlier worker did not finish it): worker w1 calls endpoint gpu-1 with model q, because it is the least busy. It waited 2 s until its next attempt was due, 250 ms for a free place in lane high.',
+    'Attempt 2: worker w1 calls endpoint gpu-1 with model q, because it is the least busy. It waited 2 s until its next attempt was due, 250 ms for a free place in lane high.',
     'Answered by endpoint gpu-1 with model q on attempt 2 (stop): 1 token asked and 5 answered. 10 ms in the queue, the first token after 20 ms, 1 min 30 s in all.',
   ]);
 });
@@ -113,6 +113,13 @@ it('says where a call went on, and with what', () => {
     'The call at endpoint gpu-1 with model q failed (broken_stream): It broke off. Asked again at endpoint gpu-2 with model r, within attempt 1.',
     'The call at endpoint gpu-1 with model q failed (broken_stream): It broke off. Continued at endpoint gpu-2 with model r, behind 120 characters, within attempt 1.',
   ]);
+});
+
+it('tells of a lost worker only where a call was begun and not ended', () => {
+  const lost = texts([received(0), prioritized(0, 'explicit'), dispatched(10), dispatched(30_000, 1, 2)]);
+  expect(lost[3]).toMatch(/^Attempt 1 \(delivery 2: an earlier worker did not finish it\): /);
+  const handedBack = texts([received(0), prioritized(0, 'explicit'), dispatched(10, 1, 3)]);
+  expect(handedBack[2]).toMatch(/^Attempt 1: .* It waited 10 ms for a free place in lane high\.$/);
 });
 
 it('says for which turn a held message waited', () => {
