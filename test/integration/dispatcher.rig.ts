@@ -30,7 +30,7 @@ import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.j
 import { SOURCES, systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
-import { EVENT_LOG, LOGGER } from '../../src/platform/tokens.js';
+import { EVENT_LOG, LOGGER, NATS } from '../../src/platform/tokens.js';
 import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
 import { MessageReader } from '../../src/projection/read/message-reader.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
@@ -274,7 +274,7 @@ export class Rig {
       ...[use(Cancellations, around.cancellations), use(Claims, around.claims)],
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
       ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
-      use(LOGGER, silentLogger),
+      ...[use(LOGGER, silentLogger), use(NATS, nats)],
     ];
     const module = await Test.createTestingModule({ providers: [...WORKER_PROVIDERS, ...given] }).compile();
     return module.get(Worker);

@@ -89,11 +89,22 @@ export function chooseLane(loads: LaneLoads, order: LaneOrder, credits: LaneCred
   const eligible = eligibleLanes(loads, order);
   const highest = eligible[0];
   if (highest === undefined) return null;
-  const earned = { ...credits };
-  for (const lane of eligible) earned[lane] += order.shares[lane];
-  const lane = eligible.find((candidate) => earned[candidate] >= DISPATCH) ?? highest;
-  earned[lane] = Math.max(0, earned[lane] - DISPATCH);
-  return { lane, credits: earned };
+  const { shares } = order;
+  const lane = eligible.find((candidate) => credits[candidate] + shares[candidate] >= DISPATCH) ?? highest;
+  return { lane, credits: creditsAfter(credits, lane, eligible, shares) };
+}
+
+/** What the lanes are owed after one of those that could have gone was served, here or by another worker. */
+export function creditsAfter(
+  credits: LaneCredits,
+  served: Lane,
+  eligible: readonly Lane[],
+  shares: LaneOrder['shares'],
+): LaneCredits {
+  const owed = { ...credits };
+  for (const lane of eligible) owed[lane] += shares[lane];
+  owed[served] = Math.max(0, owed[served] - DISPATCH);
+  return owed;
 }
 
 /** Whether a message of the lane could begin now, if one waits. */

@@ -1,6 +1,7 @@
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
   chooseLane,
+  creditsAfter,
   type LaneChoice,
   type LaneCredits,
   type LaneLoads,
@@ -21,7 +22,12 @@ export type LaneLooks = Readonly<Record<Lane, LaneLook>>;
  * - `not_yet`: one that is not here, or that may be there: it is asked for first, or was and the answer is on its way.
  */
 export type ModelChoice =
-  | (LaneChoice & { readonly kind: 'go'; readonly urgency: Lane })
+  | (LaneChoice & {
+      readonly kind: 'go';
+      readonly urgency: Lane;
+      /** Those that earned by it. */
+      readonly waiting: readonly Lane[];
+    })
   | { readonly kind: 'not_yet'; readonly asked: boolean };
 
 /**
@@ -49,9 +55,11 @@ export function chooseInModel(
   if (choice === null) return null;
   const { ready, undecided } = looks[choice.lane];
   if (ready === 0 || undecided) return { kind: 'not_yet', asked: undecided };
-  const urgency = LANES.find(may)!;
   // A lane of which nobody knows whether anything waits there earns nothing.
-  return { kind: 'go', urgency, ...chooseLane(loadsOf(may), unbounded(shares), credits)! };
+  const waiting = LANES.filter(may);
+  const { lane } = choice;
+  const owed = creditsAfter(credits, lane, waiting, shares);
+  return { kind: 'go', lane, credits: owed, urgency: waiting[0]!, waiting };
 }
 
 function waits({ ready, supposed }: LaneLook): boolean {

@@ -4,7 +4,7 @@ import { perLaneOf } from '../../domain/message/per-lane.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { LANES_PORT, type LaneDelivery, type Lanes, type ModelQueue } from '../lanes/lane.port.js';
-import { type LaneCredits, NO_CREDITS } from '../lanes/lane-order.policy.js';
+import { creditsAfter, type LaneCredits, NO_CREDITS } from '../lanes/lane-order.policy.js';
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
 import {
   chooseInModel,
@@ -13,6 +13,8 @@ import {
   meanService,
   toFetch,
 } from '../lanes/model-order.policy.js';
+import { SharedTurns } from '../workers/nats/shared-turns.js';
+import { Places } from './places.js';
 import { Slots } from './slots.js';
 
 /** What was fetched and found no place within this time goes back, for whoever has one. */
@@ -53,7 +55,8 @@ interface Offer {
 /**
  * Which message this worker begins next, and what it fetches for that.
  *
- * Each model with a free place offers one message, by the credits of its own lanes (`chooseInModel`). If there are more
+ * Each model with a free place offers one message, by the credits of its own lanes (`chooseInModel`), which earn and pay
+ * for the calls of all workers (`SharedTurns`). If there are more
  * offers than slots, the lane order of the worker decides among the models, by what is most urgent in each, and among
  * equals the message that was accepted first goes.
  *
@@ -70,9 +73,22 @@ export class MessageOrder {
     @Inject(LanePauses) private readonly pauses: Pick<PausedLanes, 'isPaused'>,
     @Inject(Slots) private readonly slots: Slots,
     @Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'freePlaces'>,
+    @Inject(Places) private readonly places: Pick<Places, 'servable'>,
+    @Inject(SharedTurns) private readonly shared: Pick<SharedTurns, 'start' | 'began' | 'stop'>,
     @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
   ) {
     this.mostAhead = queue.worker.prefetch;
+  }
+
+  start(): void {
+    this.shared.start(({ model, lane, waiting }) => {
+      const turns = this.models.get(model);
+      if (turns !== undefined) turns.credits = creditsAfter(turns.credits, lane, waiting, this.slots.shares);
+    });
+  }
+
+  stop(): void {
+    this.shared.stop();
   }
 
   /** Null where none may begin now. The choice counts, so the message must be taken on. */
@@ -145,7 +161,9 @@ export class MessageOrder {
   }
 
   private freePlaces(model: string, { toPlace, refusedAt }: ModelTurns): number {
-    const free = this.registry.freePlaces(model) - toPlace;
+    // Another model may stand in for one that is down: then there is a place for one message at a time.
+    const places = this.registry.freePlaces(model) || (this.places.servable(model) ? 1 : 0);
+    const free = places - toPlace;
     return free > 0 && performance.now() - refusedAt < REFUSED_FOR_MS ? 0 : free;
   }
 
@@ -164,7 +182,9 @@ export class MessageOrder {
 
   private pick({ queue, turns, choice }: Offer): Picked {
     const delivery = queue.take(choice.lane)!;
+    const { lane, waiting } = choice;
     turns.credits = choice.credits;
+    this.shared.began({ model: queue.model, lane, waiting });
     turns.toPlace += 1;
     turns.running += 1;
     let toPlace = true;

@@ -87,6 +87,7 @@ export class Worker {
     this.registry.events.on('freed', () => this.placesChanged());
     this.registry.events.on('changed', () => this.endpointsChanged());
     this.pauses.onChange(() => this.wake());
+    this.order.start();
     await this.lanes.start(this.served(), () => this.wake());
     this.wake();
     this.sweep = setInterval(() => this.calls.abortOverdue(), SWEEP_EVERY_MS);
@@ -131,6 +132,7 @@ export class Worker {
     await this.summaries.idle();
     if (this.sweep !== null) clearInterval(this.sweep);
     if (this.returns !== null) clearTimeout(this.returns);
+    this.order.stop();
     await this.lanes.close();
   }
 
