@@ -1,6 +1,7 @@
 import { DEMO_MODELS } from '../../demo-model/demo-models.js';
 import { ConfigError } from '../../platform/config/config.error.js';
 import type { DeepReadonly, EndpointConfig, ModelConfig } from '../../platform/config/config.schema.js';
+import { pricePerMillion } from '../../platform/config/price.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { EgressPolicy } from '../../platform/security/egress.js';
 import { type EndpointSettings, type ModelOffer, plainOffer } from './endpoint.state.js';
@@ -64,7 +65,7 @@ function offerOf(model: string | DeepReadonly<ModelConfig>): ModelOffer {
     ...{ name, upstream, capabilities },
     contextTokens: context_tokens ?? null,
     maxOutputTokens: max_output_tokens ?? null,
-    price: price === undefined ? null : { ...price, cached: price.cached ?? null },
+    price: price === undefined ? null : pricePerMillion(price),
   };
 }
 

@@ -8,6 +8,7 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
+import { Accountant } from './accountant.js';
 import { signOf } from './call-sign.js';
 import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
@@ -59,6 +60,7 @@ export class AttemptCalls {
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(RunningCalls) private readonly calls: RunningCalls,
     @Inject(Cancellations) private readonly cancellations: Cancellations,
+    @Inject(Accountant) private readonly accountant: Accountant,
     @Inject(SERVICE_CONFIG) { loadbalancer }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {
@@ -104,7 +106,7 @@ export class AttemptCalls {
         const answer = await this.call(attempt, step);
         if (answer !== null) {
           await attempt.written;
-          return this.answered(attempt, lease, answer);
+          return await this.answered(attempt, lease, answer);
         }
       } finally {
         lease.release();
@@ -227,13 +229,15 @@ export class AttemptCalls {
     attempt.written.catch(() => {});
   }
 
-  private answered(attempt: Attempt, lease: EndpointLease, answered: ModelAnswer): Outcome {
+  private async answered(attempt: Attempt, lease: EndpointLease, answered: ModelAnswer): Promise<Outcome> {
     const { work, calledAt, firstPieceMs, chunks } = attempt;
     const { event, delivery } = work.delivery;
     const { answer, finishReason, model, usage, extra } = answered;
+    const accounting = await this.accountant.of(work.request, lease, answered);
     const completed = complete(contextNow(event, this.sources), event, {
       ...{ answer, finishReason, model, usage, calledAt, delivery, endpoint: lease.endpoint.name },
       ...(extra === undefined ? {} : { extra }),
+      accounting,
       // With one call the endpoint's own figure, which is taken nearer to the wire.
       firstTokenMs: attempt.failed.length === 0 ? answered.firstTokenMs : firstPieceMs,
     });

@@ -16,6 +16,7 @@ import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';
 import { SharedTurns } from '../workers/nats/shared-turns.js';
+import { Accountant } from './accountant.js';
 import { Attempts } from './attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
@@ -38,7 +39,8 @@ const SHARE_OF_SHUTDOWN = 0.8;
 /** One worker; what it works with comes from the modules below. */
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
-  ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Places, RunningCalls, DurableSteps, Settlement],
+  ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant],
+  ...[Places, RunningCalls, DurableSteps, Settlement],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 

@@ -51,6 +51,9 @@ function sectionIn(item: z.ZodType): z.ZodType | null {
 
 function map(schema: z.ZodRecord): string {
   const value = bare(schema.valueType as z.ZodType);
+  const section = sectionIn(value);
+  if (section !== null)
+    return `a map from names to entries with ${Object.keys(fieldsOf(section)).join(', ')}`;
   return `a map from names to ${value instanceof z.ZodArray ? 'lists of texts' : 'texts'}`;
 }
 

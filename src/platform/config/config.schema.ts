@@ -62,7 +62,18 @@ export const CAPABILITIES = [
   'system_anywhere',
 ] as const;
 
-const price = z.number().min(0).max(1_000_000);
+const perMillion = z.number().min(0).max(1_000_000);
+const perToken = z.number().min(0).max(1);
+
+/** Per million tokens, or per token by the names that LiteLLM has. */
+const price = z.union([
+  z.strictObject({ input: perMillion, output: perMillion, cached: perMillion.optional() }),
+  z.strictObject({
+    input_cost_per_token: perToken,
+    output_cost_per_token: perToken,
+    cache_read_input_token_cost: perToken.optional(),
+  }),
+]);
 
 const model = z.strictObject({
   name: z.string().min(1).describe('the name that clients ask for'),
@@ -70,10 +81,7 @@ const model = z.strictObject({
   context_tokens: count.optional().describe('the longest request with its answer, in tokens'),
   max_output_tokens: count.optional().describe('the longest answer, in tokens'),
   capabilities: z.array(z.enum(CAPABILITIES)).default([]).describe('what the model can do'),
-  price: z
-    .strictObject({ input: price, output: price, cached: price.optional() })
-    .optional()
-    .describe('per million tokens'),
+  price: price.optional().describe('per million tokens, or per token by the names of LiteLLM'),
 });
 export type ModelConfig = z.infer<typeof model>;
 
@@ -366,6 +374,12 @@ export const configSchema = z.strictObject({
         .describe("whether clients are told an endpoint's own words when it fails"),
     })
     .prefault({}),
+  prices: z
+    .record(z.string().min(1), price)
+    .default({})
+    .describe(
+      "what a million tokens of a model cost, where its endpoint says nothing; LiteLLM's names (input_cost_per_token, ...) are per token",
+    ),
   endpoints: z
     .array(endpoint)
     .default([])
