@@ -13,6 +13,7 @@ import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionHealth } from './read/projection-health.js';
 import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
+import { UsageReader } from './read/usage-reader.js';
 import { ServiceProjector } from './service-projector.js';
 
 /** No injectable class of its own: commands use it too, and start sooner without Nest. */
@@ -30,6 +31,7 @@ const READERS = [
   ExpiredReader,
   IdleReader,
   QueueFigures,
+  UsageReader,
   ProjectionPosition,
   PositionChannel,
   ProjectionHealth,

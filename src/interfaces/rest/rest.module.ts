@@ -22,6 +22,7 @@ import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
 import { QueuesAdminController } from './queues/queues-admin.controller.js';
+import { UsageController } from './usage/usage.controller.js';
 
 /**
  * REST under `/api/v1`: messages and conversations, the queue as a whole, and what admins see and do.
@@ -50,6 +51,7 @@ import { QueuesAdminController } from './queues/queues-admin.controller.js';
     AuditEventsController,
     QueuesController,
     QueuesAdminController,
+    UsageController,
     DeadLettersController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
