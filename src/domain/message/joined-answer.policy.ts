@@ -21,7 +21,7 @@ const TEXTS: ReadonlySet<string> = new Set([
   ...['content', 'refusal', 'reasoning_content', 'reasoning', 'thinking', 'arguments', 'input', 'text'],
   ...['transcript', 'data', 'summary'],
 ]);
-/** These are said once, or said again as they were; in a tool call they tell which call it is. */
+/** These are said once, or said again as they were; the id and the name of a tool call tell which call it is. */
 const ONCE: ReadonlySet<string> = new Set([
   ...['id', 'type', 'name', 'index', 'role', 'object', 'format', 'status', 'model', 'provider', 'mime_type'],
 ]);
@@ -98,6 +98,7 @@ class Kept {
   constructor(readonly value: unknown) {}
 }
 
+/** Of whatever kind a field is at first, it stays: a piece of another kind says nothing of it. */
 class JoinedFields {
   private readonly fields = new Map<string, Held>();
   /**
@@ -174,8 +175,9 @@ class JoinedFields {
   ): string | undefined {
     if (held === had) return undefined;
     if (ONCE.has(name)) {
-      if (strict) comparison.diverged = true;
-      return strict ? undefined : held;
+      const isOther = strict && (name === 'id' || name === 'name');
+      if (isOther) comparison.diverged = true;
+      return isOther ? undefined : held;
     }
     if (held.startsWith(had)) return held.slice(had.length);
     if (had.startsWith(held)) comparison.behind = true;
@@ -192,11 +194,12 @@ class JoinedFields {
 
   private addText(name: string, piece: string): void {
     const held = this.fields.get(name);
-    if (typeof held !== 'string') {
-      this.count(name, held);
+    if (held === undefined) {
+      this.count(name);
       this.fields.set(name, piece);
       if (!TEXTS.has(name) && !ONCE.has(name)) this.repeated(name, 1);
-    } else if (TEXTS.has(name)) this.fields.set(name, held + piece);
+    } else if (typeof held !== 'string') return;
+    else if (TEXTS.has(name)) this.fields.set(name, held + piece);
     else if (ONCE.has(name)) {
       if (piece !== '') this.fields.set(name, piece);
       return;
@@ -221,32 +224,32 @@ class JoinedFields {
 
   private addValue(name: string, value: unknown, level: number): void {
     let held = this.fields.get(name);
-    if (typeof value !== 'object') {
-      this.count(name, held);
-      this.fields.set(name, value as number | boolean);
-    } else if (level >= JOINED_LEVELS) {
-      this.count(name, held);
+    if (held === undefined) {
+      held = this.emptyFor(name, value, level);
+      this.count(name);
+      this.fields.set(name, held);
+    }
+    if (held instanceof JoinedList) {
+      if (Array.isArray(value)) held.add(value, level + 1);
+    } else if (held instanceof JoinedFields) {
+      if (isObject(value)) held.add(value, level + 1);
+    } else if (held instanceof Kept) {
       this.size.units += JSON.stringify(value).length;
       this.fields.set(name, new Kept(value));
-    } else if (Array.isArray(value)) {
-      if (!(held instanceof JoinedList)) {
-        this.count(name, held);
-        held = new JoinedList(this.size, name === 'tool_calls');
-        this.fields.set(name, held);
-      }
-      held.add(value, level + 1);
-    } else {
-      if (!(held instanceof JoinedFields)) {
-        this.count(name, held);
-        held = new JoinedFields(this.size);
-        this.fields.set(name, held);
-      }
-      held.add(value as AnswerPiece, level + 1);
+    } else if (typeof held !== 'string' && typeof value !== 'object') {
+      this.fields.set(name, value as number | boolean);
     }
   }
 
-  private count(name: string, held: Held | undefined): void {
-    if (held !== undefined) return;
+  private emptyFor(name: string, value: unknown, level: number): Held {
+    if (typeof value !== 'object') return value as number | boolean;
+    if (level >= JOINED_LEVELS) return new Kept(value);
+    return Array.isArray(value)
+      ? new JoinedList(this.size, name === 'tool_calls')
+      : new JoinedFields(this.size);
+  }
+
+  private count(name: string): void {
     this.size.entries += 1;
     this.size.units += name.length + 8;
   }
@@ -313,6 +316,10 @@ class JoinedList {
     }
     return fields;
   }
+}
+
+function isObject(value: unknown): value is AnswerPiece {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function jsonOf(held: Held, name?: string, numbers?: boolean): unknown {

@@ -7,6 +7,10 @@ type Fields = Record<string, unknown>;
 
 /** What belongs to the frame of a piece, whoever else uses the names. */
 const FRAME: ReadonlySet<string> = new Set(['role', 'index', 'logprobs', 'finish_reason']);
+/** These are texts, whatever they come as. */
+const TEXTS: ReadonlySet<string> = new Set([
+  ...['refusal', 'reasoning_content', 'reasoning', 'reasoning_text', 'thinking'],
+]);
 /** What of a choice is read; the rest is handed on as it is. */
 const READ: ReadonlySet<string> = new Set([
   ...['index', 'delta', 'message', 'text', 'finish_reason', 'logprobs', 'usage', 'error'],
@@ -104,7 +108,10 @@ export class ChoiceReader {
       const calls = this.toolCalls.take(value, whole);
       if (calls.length > 0) said['tool_calls'] = calls;
     } else if (name === 'function_call') this.addFunctionCall(said, value);
-    else if (!isHollow(value)) {
+    else if (TEXTS.has(name)) {
+      const words = wordsOf(value);
+      if (words !== '') put(said, name, words);
+    } else if (!isHollow(value)) {
       if (isTooDeep(value)) throw answerTooDeep();
       put(said, name, value);
     }
@@ -148,6 +155,15 @@ function textOf(part: unknown): { readonly field: string; readonly words: string
   if (type === 'refusal') return { field: 'refusal', words: wordsIn(part) };
   const words = wordsIn(part);
   return /text/.test(type) ? { field: 'content', words } : null;
+}
+
+/** The words of a text that comes in parts, or as something else. */
+function wordsOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return parts
+    .map((part) => (isObject(part) ? wordsIn(part) : typeof part === 'string' ? part : ''))
+    .join('');
 }
 
 function wordsIn(part: Fields): string {

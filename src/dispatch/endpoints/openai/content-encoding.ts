@@ -23,7 +23,7 @@ export function decoded(body: Readable, encoding: string | string[] | undefined)
   if (names.length === 0) return body;
   const decoders = names.reverse().map((name) => DECODERS[name]);
   if (names.length > MAX_ENCODINGS || decoders.includes(undefined)) {
-    body.destroy();
+    body.on('error', () => undefined).destroy();
     throw malformedAnswer(`encoded as ${names.join(', ').slice(0, 60)}`);
   }
   const out = new PassThrough();

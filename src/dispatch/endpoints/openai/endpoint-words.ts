@@ -14,7 +14,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\b(AIza|AKIA|ASIA|ya29\.)[A-Za-z0-9_.-]{10,}/g, '[key]'],
   [/\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{3,}(\.[A-Za-z0-9_-]*)?/g, '[token]'],
   [
-    /(["']?\b(?:x-)?(?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|token|secret|password|passwd|authorization)\b["']?\s*(?:provided)?\s*[:=]\s*["']?)(?!\[)[^\s"',;)}&]{6,}/gi,
+    /(["']?\b(?:x-)?(?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|token|secret|password|passwd|authorization)\b["']?\s*(?:provided)?\s*[:=]\s*["']?)(?!\[|Bearer\b|Basic\b)[^\s"',;)}&]{6,}/gi,
     '$1[key]',
   ],
   // No word is so long: a key of a shape that is not known here.

@@ -113,7 +113,7 @@ const STATUSES: readonly (readonly [RegExp, number])[] = [
   [/model_not_found|not_?found/i, 404],
   [/overloaded|unavailable/i, 503],
   [
-    /context_?(length|window|size)|content_(filter|policy)|bad_?request|invalid_(request|prompt|parameter)/i,
+    /context_?(length|window|size)|content_(filter|policy)|bad_?request|invalid_?(request|prompt|parameter)/i,
     400,
   ],
 ];

@@ -104,36 +104,41 @@ export class ToolCallNumbers {
 }
 
 function entryOf(raw: unknown): Entry | null {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return null;
-  const { id, index, type, function: called, custom, ...others } = raw as Record<string, unknown>;
+  if (!isObject(raw)) return null;
+  // Some have the name and the arguments beside the function, or no function around them.
+  const {
+    id,
+    index,
+    type,
+    function: called,
+    custom,
+    name: ownName,
+    arguments: ownArguments,
+    ...others
+  } = raw;
   const isCustom = isObject(custom);
-  const parts = isCustom ? custom : isObject(called) ? called : (others as Record<string, unknown>);
-  const inner = parts === others ? null : parts;
-  const name = textIn(parts['name']);
-  const args = isCustom ? argumentsText(parts['input']) : argumentsText(parts['arguments']);
-  const rest = restOf(others, inner);
+  const parts = isCustom ? custom : isObject(called) ? called : {};
+  const name = textIn(parts['name']) || textIn(ownName);
+  const args = argumentsText(isCustom ? parts['input'] : (parts['arguments'] ?? ownArguments));
+  const rest = restOf(others);
   if (textIn(id) === '' && name === '' && args === '' && rest === null) return null;
   return {
     id: textIn(id),
     number: numberIn(index),
     ...{ name, args, custom: isCustom, rest },
-    type: textIn(type) === '' ? null : (type as string),
+    type: typeof type === 'string' && type !== '' ? type : null,
   };
 }
 
 /** Fields that OpenAI doesn't know, such as the signature of a thought. */
-function restOf(
-  others: Record<string, unknown>,
-  inner: Record<string, unknown> | null,
-): Record<string, unknown> | null {
+function restOf(others: Record<string, unknown>): Record<string, unknown> | null {
   let rest: Record<string, unknown> | null = null;
   for (const name in others) {
     const value = others[name];
-    if (value === null || value === undefined || value === '') continue;
-    if (inner === null && (name === 'name' || name === 'arguments')) continue;
+    if (value === null || value === undefined || value === '' || name === '__proto__') continue;
     if (isTooDeep(value)) throw answerTooDeep();
     rest ??= {};
-    Object.defineProperty(rest, name, { value, enumerable: true, configurable: true, writable: true });
+    rest[name] = value;
   }
   return rest;
 }

@@ -19,6 +19,11 @@ export function readUsage(value: unknown): Usage | null {
 }
 
 function isSmall(details: object): boolean {
+  for (const _ in details) return isShortJson(details);
+  return true;
+}
+
+function isShortJson(details: object): boolean {
   try {
     return JSON.stringify(details).length <= MAX_LENGTH;
   } catch {
