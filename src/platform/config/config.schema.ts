@@ -244,7 +244,12 @@ export const configSchema = z.strictObject({
         .max(4 * 1024 * 1024)
         .default(1024 * 1024)
         .describe('largest content or chat of one message, in UTF-8'),
-      default_timeout_ms: milliseconds.default(300_000).describe('time limit of one call to a model'),
+      // Long, since silence is noticed by other limits: this one ends calls that flow, which only who asks for it wants.
+      default_timeout_ms: milliseconds
+        .default(3_600_000)
+        .describe(
+          'time limit of one whole call to a model, also of one whose answer flows; silence is ended by loadbalancer.first_token_timeout_ms and idle_timeout_ms',
+        ),
       default_max_retries: z.number().int().min(0).max(100).default(3).describe('attempts after the first'),
       max_lost_calls: count
         .default(30)
@@ -338,8 +343,10 @@ export const configSchema = z.strictObject({
       connect_timeout_ms: milliseconds.default(10_000).describe('time to connect to an endpoint'),
       first_token_timeout_ms: milliseconds
         .default(120_000)
-        .describe('time for an endpoint to begin its answer'),
-      idle_timeout_ms: milliseconds.default(30_000).describe('longest silence inside an answer'),
+        .describe('time for an endpoint to send the first piece of its answer; pings are none'),
+      idle_timeout_ms: milliseconds
+        .default(30_000)
+        .describe('longest silence between two pieces of an answer; pings are none'),
       max_hops: z
         .number()
         .int()
