@@ -2,13 +2,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
 import type { Caller } from '../domain/caller.js';
-import type { EventContext, Lane, MessageEvent, MessageEventData } from '../domain/message/message.events.js';
+import type {
+  EventContext,
+  Lane,
+  MessageEvent,
+  MessageEventData,
+  ModelRequest,
+} from '../domain/message/message.events.js';
 import type { MessageState } from '../domain/message/message.state.js';
 import { receive } from '../domain/message/receive.decision.js';
 import { type Timing, type TimingRequest, timing } from '../domain/message/schedule.decision.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { exactNumbersOf } from '../platform/json/exact-numbers.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { LaneAdmission } from './admission/lane-admission.js';
 import { appendMessages } from './append-messages.js';
@@ -228,7 +235,7 @@ export class SubmitMessage {
     const { queue } = this.config;
     const level = queue.levels[lane];
     return {
-      request: submission.request,
+      request: withExactNumbers(submission.request),
       stream: submission.stream,
       user_id: submission.userId,
       conversation_id: submission.conversationId,
@@ -250,6 +257,12 @@ export class SubmitMessage {
     const unserved = routing?.fallbacks?.find((fallback) => !this.endpoints.serves(fallback));
     if (unserved !== undefined) throw unknownModel(unserved, 'fallbacks');
   }
+}
+
+/** Digits that were noted when the body was read go into the log beside the rounded numbers. */
+function withExactNumbers(request: ModelRequest): ModelRequest {
+  const exact = exactNumbersOf(request.parameters);
+  return exact === undefined ? request : { ...request, exact };
 }
 
 const AT_ONCE: Timing = { dueAt: null, deadline: null };

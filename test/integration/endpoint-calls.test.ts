@@ -516,3 +516,13 @@ describe('what would cost too much', () => {
     60_000,
   );
 });
+
+describe('integers beyond 2^53', () => {
+  it('are sent as they were written', async () => {
+    const raw = await start((response) => sendEvents(response, sse(say('ok', 'stop'))));
+    const parameters = { seed: 9007199254740992, tools: [{ maximum: 2 ** 64 }] };
+    const exact = { '/seed': '9007199254740993', '/tools/0/maximum': '18446744073709551615' };
+    await raw.ask(asking(parameters, { exact }));
+    expect(raw.calls[0]!.raw).toContain('"seed":9007199254740993,"tools":[{"maximum":18446744073709551615}]');
+  });
+});

@@ -26,6 +26,8 @@ export const modelRequestSchema = z.object({
   messages: z.array(chatMessageSchema).optional(),
   model: z.string().nullable(),
   parameters: z.record(z.string(), z.unknown()),
+  /** Integers beyond 2^53 in the parameters, which JSON's readers round: JSON pointers to them, and their digits. */
+  exact: z.record(z.string(), z.string()).optional(),
   /** Absent for a chat. What else was asked is in `parameters` then: `prompt`, or `input`. */
   kind: z.enum(CALL_KINDS).optional(),
   /** Where the client wants it to be answered. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { exactNumbersOf } from '../../platform/json/exact-numbers.js';
 import { digestOf, fingerprintOf } from '../../submission/idempotency/digest.js';
 import type { Execution } from '../../submission/idempotency/execution.js';
 import type { Idempotency, KeyedRequest } from '../../submission/idempotency/idempotency.js';
@@ -55,8 +56,14 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   const forbidden = role !== 'admin' && path.startsWith(ADMIN_ROUTES);
   return {
     key: digestOf([tenant, request.method, path, header, ...(forbidden ? [role] : [])]),
-    fingerprint: fingerprintOf([query, request.body ?? null, more]),
+    fingerprint: fingerprintOf([query, request.body ?? null, more, ...exactly(request.body)]),
   };
+}
+
+/** Requests that differ in what JavaScript rounds are not the same. */
+function exactly(body: unknown): unknown[] {
+  const exact = typeof body === 'object' && body !== null ? exactNumbersOf(body) : undefined;
+  return exact === undefined ? [] : [exact];
 }
 
 export function tellIdempotency(reply: FastifyReply, replayed: boolean, ttlMs: number): void {

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { markExactNumbers } from '../../platform/json/exact-numbers.js';
+import { hasLongInteger } from '../../platform/json/exact-numbers.policy.js';
 import { nestsDeeper } from '../../platform/json/json-nesting.policy.js';
 import { RefusedError, refused } from '../../submission/refusal.js';
 
@@ -16,7 +18,7 @@ type Done = (error: Error | null, body?: unknown) => void;
  *
  * Bytes that are not UTF-8 are refused: decoding would put replacement characters where the client had something else.
  * So is JSON that nests very deeply: `JSON.parse` needs seconds for a few megabytes of brackets, and no other request is
- * served meanwhile. The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
+ * served meanwhile. Integers beyond 2^53 are rounded as everywhere in JavaScript, and noted as they were. The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
  */
 export function acceptJsonOnly(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error') as unknown as (
@@ -35,7 +37,9 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
       if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
         return done(refused('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
       }
-      parse(request, body.toString('utf8'), (error, value) => {
+      const text = body.toString('utf8');
+      parse(request, text, (error, value) => {
+        if (error === null && hasLongInteger(body)) markExactNumbers(value, text);
         done(error === null ? null : notJson(body), value);
       });
     },

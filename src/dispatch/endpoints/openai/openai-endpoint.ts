@@ -1,4 +1,6 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
+import type { ModelRequest } from '../../../domain/message/message.events.js';
+import { stringifyExactly } from '../../../platform/json/exact-numbers.js';
 import type { CheckResult } from '../health/health.state.js';
 import { readStatus } from '../health/server-check.policy.js';
 import {
@@ -226,7 +228,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
         method: 'POST',
         path: `${this.basePath}${pathOf(request)}${this.search}`,
         headers,
-        body: JSON.stringify(requestBody(request, model, asking)),
+        body: bodyText(request, requestBody(request, model, asking)),
         signal,
       });
     } catch (error) {
@@ -241,6 +243,10 @@ export class OpenAiEndpoint implements ModelEndpoint {
     const text = await readText(body, MAX_ERROR_BYTES, ERROR_BODY_WITHIN_MS);
     return refusedWithStatus(statusCode, headers, text, this.words, Date.now());
   }
+}
+
+function bodyText({ exact }: ModelRequest, body: Record<string, unknown>): string {
+  return exact === undefined ? JSON.stringify(body) : stringifyExactly(body, exact);
 }
 
 /** Set by the connection itself. */
