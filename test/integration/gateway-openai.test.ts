@@ -94,6 +94,25 @@ describe('a whole completion', () => {
     expect(read.json).toMatchObject({ status: 'completed', user_id: 'alice', messages: question.messages });
   });
 
+  it('keeps integers that JavaScript rounds, in parameters and tool schemas, as they were written', async () => {
+    const tools =
+      '[{"type":"function","function":{"name":"f","parameters":{"maximum":18446744073709551615}}}]';
+    const written = `{"model":"${MODEL}","messages":[{"role":"user","content":"Hi"}],"seed":9007199254740993,"tools":${tools}}`;
+    const { answer, message } = await begin(() =>
+      fetch(`${gateway.baseUrl}/v1/chat/completions`, {
+        ...{ method: 'POST', body: written, headers: { 'content-type': 'application/json' } },
+      }),
+    );
+    const { exact, parameters } = message.data.request;
+    expect(exact).toEqual({
+      '/seed': '9007199254740993',
+      '/tools/0/function/parameters/maximum': '18446744073709551615',
+    });
+    expect(Object.keys(parameters)).toEqual(['seed', 'tools']);
+    await gateway.worker.complete(message, { content: 'x' });
+    await answer;
+  });
+
   it.each([
     ['priority', 'high', 'priority'],
     ['default', 'normal', 'default'],
