@@ -341,6 +341,8 @@ export class EndpointRegistry {
     const elsewhere = [...entry.replaced.values()].reduce((sum, calls) => sum + calls, 0);
     const before = entry.endpoint;
     entry.endpoint = endpoint;
+    // What was seen of the address before says nothing of this one.
+    entry.watches.clear();
     entry.replaced.set(before, entry.state.taken - elsewhere);
     this.closeIfUnused(entry, before);
     this.apply(name, { kind: 'settings', settings });
