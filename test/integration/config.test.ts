@@ -178,6 +178,21 @@ describe('loadConfig', () => {
       ]);
     });
 
+    it('an endpoint that names a model twice, a header that can not be sent, and a model that is its own fallback', () => {
+      const yaml = `
+endpoints:
+  - {name: one, base_url: 'http://127.0.0.1:2/v1', models: [a, {name: a, upstream: b}], headers: {X-Team: "a\\nb-secret"}}
+loadbalancer: {fallbacks: {a: [b, a]}}
+`;
+      const found = problems({}, yaml);
+      expect(found).toEqual([
+        expect.stringMatching(/^endpoints\[0\]\.models \(one\) names a twice/),
+        expect.stringMatching(/^endpoints\[0\]\.headers\.X-Team \(one\) holds characters/),
+        expect.stringMatching(/^loadbalancer\.fallbacks names a as its own fallback/),
+      ]);
+      expect(found.join()).not.toContain('b-secret');
+    });
+
     it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
       expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml.*LLMQ_CONFIG.*no such file/);
       expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');
@@ -281,6 +296,14 @@ describe('loadConfig', () => {
     it('roles shared with other processes on servers that those do not know', () => {
       load({ LLMQ_ROLES: 'api, worker' });
       expect(warnings[0]).toMatch(/NATS_URL and DATABASE_URL/);
+    });
+
+    it('fallbacks that no endpoint of the file serves', () => {
+      load(
+        {},
+        'endpoints: [{name: one, base_url: "http://127.0.0.1:2/v1", models: [a]}]\nloadbalancer: {context_window_fallbacks: {a: [b]}}\n',
+      );
+      expect(warnings).toEqual([expect.stringMatching(/^loadbalancer\.context_window_fallbacks names b, /)]);
     });
   });
 });

@@ -177,6 +177,51 @@ const egressEntries: Check = ({ security: { egress } }) =>
     }),
   );
 
+const modelsAreNamedOnce: Check = ({ endpoints }) =>
+  endpoints.flatMap(({ name, models }, index) =>
+    repeated(models.map(modelName)).map(
+      (model) => `endpoints[${index}].models (${name}) names ${model} twice. Name each model once.`,
+    ),
+  );
+
+/** A line break in a header would be refused by each call. */
+const headersCanBeSent: Check = ({ endpoints }) =>
+  endpoints.flatMap(({ name, headers }, index) =>
+    Object.entries(headers).flatMap(([header, value]) =>
+      /^[\t\x20-\x7e\x80-\xff]*$/.test(value)
+        ? []
+        : [
+            `endpoints[${index}].headers.${header} (${name}) holds characters that a header can't have, such as a line break (its value is not shown, it may hold secrets).`,
+          ],
+    ),
+  );
+
+const FALLBACK_KINDS = ['fallbacks', 'context_window_fallbacks', 'content_policy_fallbacks'] as const;
+
+const fallbacksLeadElsewhere: Check = ({ loadbalancer }) =>
+  FALLBACK_KINDS.flatMap((kind) =>
+    Object.entries(loadbalancer[kind]).flatMap(([model, others]) =>
+      others.includes(model)
+        ? [`loadbalancer.${kind} names ${model} as its own fallback. Name other models, or remove it.`]
+        : [],
+    ),
+  );
+
+/** No problem: endpoints that serve them can be registered while the service runs. */
+const fallbacksAreServed: Check = ({ loadbalancer, endpoints }) => {
+  const served = new Set(endpoints.flatMap(({ models }) => models.map(modelName)));
+  if (served.size === 0) return [];
+  return FALLBACK_KINDS.flatMap((kind) => {
+    const named = Object.entries(loadbalancer[kind]).flat(2);
+    const unknown = [...new Set(named)].filter((model) => !served.has(model));
+    return unknown.length === 0
+      ? []
+      : [
+          `loadbalancer.${kind} names ${unknown.join(', ')}, which no endpoint of this file serves. Until one is registered, nothing is asked of it.`,
+        ];
+  });
+};
+
 const PROBLEMS: readonly Check[] = [
   uniqueNames,
   keysBeyondLoopback,
@@ -192,8 +237,16 @@ const PROBLEMS: readonly Check[] = [
   summariesFit,
   portsDiffer,
   egressEntries,
+  modelsAreNamedOnce,
+  headersCanBeSent,
+  fallbacksLeadElsewhere,
 ];
-const WARNINGS: readonly Check[] = [baseUrlEnding, splitRolesShareServers, credentialsWithoutUrl];
+const WARNINGS: readonly Check[] = [
+  baseUrlEnding,
+  splitRolesShareServers,
+  credentialsWithoutUrl,
+  fallbacksAreServed,
+];
 
 /** The rules that no key can check by itself. */
 export function crossChecks(config: ServiceConfig, env: NodeJS.ProcessEnv): Findings {
