@@ -23,6 +23,7 @@ type PlainCode =
   | 'invalid_json'
   | 'not_found'
   | 'already_exists'
+  | 'set_by_configuration'
   | 'limit_reached'
   | 'conversation_full'
   | 'turn_open'

@@ -1,5 +1,5 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { Module } from '@nestjs/common';
+import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DataSource } from 'typeorm';
@@ -14,7 +14,7 @@ import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
 import { RestModule } from '../../src/interfaces/rest/rest.module.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
-import type { ServiceConfig } from '../../src/platform/config/service-config.js';
+import type { Role, ServiceConfig } from '../../src/platform/config/service-config.js';
 import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
@@ -55,12 +55,16 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** The gateway with a real log and a real projection, and no worker. `overrides` is part of a `config.yaml`. */
+/**
+ * The gateway with a real log and a real projection, and no worker unless one is among the `modules`. `overrides` is part
+ * of a `config.yaml`.
+ */
 export async function startGateway(
   { nats, postgres }: Servers,
   overrides: Record<string, unknown> = {},
+  { modules = [], roles = ['api', 'projector'] }: { modules?: Type[]; roles?: Role[] } = {},
 ): Promise<Gateway> {
-  const config = configOf(nats, postgres, overrides);
+  const config = { ...configOf(nats, postgres, overrides), roles: new Set(roles) };
   const connection = await connectNats(config, silentLogger);
   const { url, schema, pool_size: poolSize } = config.database;
   const dataSource = await openDatabase({ url, schema, poolSize });
@@ -77,6 +81,7 @@ export async function startGateway(
       ConversationUpkeepModule,
       RestModule,
       OpenAiModule,
+      ...modules,
     ],
   })
   class TestModule {}
@@ -108,14 +113,18 @@ export function connectTo({ url, user, password }: TestNats): Promise<NatsConnec
   return connect({ servers: url, user, pass: password });
 }
 
-function configOf(nats: TestNats, postgres: TestPostgres, overrides: Record<string, unknown>): ServiceConfig {
+function configOf(
+  nats: TestNats,
+  postgres: TestPostgres,
+  overrides: Record<string, unknown>,
+): Omit<ServiceConfig, 'roles'> {
   const config = configSchema.parse({
     endpoints: [{ name: 'test', base_url: 'http://127.0.0.1:9/v1', models: [MODEL, 'maker/other-model'] }],
     nats: { url: nats.url, user: nats.user, password: nats.password },
     database: { url: postgres.url },
     ...overrides,
   });
-  return { ...config, roles: new Set(['api', 'projector']), dataDir: nats.dir };
+  return { ...config, dataDir: nats.dir };
 }
 
 export interface Answer {

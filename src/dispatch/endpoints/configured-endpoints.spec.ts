@@ -1,7 +1,7 @@
 import { ConfigError } from '../../platform/config/config.error.js';
 import { configSchema } from '../../platform/config/config.schema.js';
 import type { Role, ServiceConfig } from '../../platform/config/service-config.js';
-import { configuredEndpoints, configuredSettings } from './configured-endpoints.js';
+import { configuredDescriptions, configuredEndpoints, settingsOf } from './configured-endpoints.js';
 
 const DEMO_URL = 'http://127.0.0.1:1/v1';
 const keyed = { name: 'own', base_url: 'http://127.0.0.1:2/v1', models: ['a', 'b'], api_key_env: 'OWN_KEY' };
@@ -42,7 +42,8 @@ describe('configuredEndpoints', () => {
     const model = { name: 'big', upstream: 'maker/big', context_tokens: 8_192, capabilities: ['tools'] };
     const priced = { ...model, price: { input: 0.5, output: 1.5 } };
     const one = { ...keyed, models: ['a', priced], weight: 3, group: 'backup', rpm: 60 };
-    const settings = configuredSettings(config({ endpoints: [one] })).get('own');
+    const [own] = configuredDescriptions(config({ endpoints: [one] }), null);
+    const settings = settingsOf(own!);
     expect(settings).toMatchObject({ places: 8, weight: 3, group: 'backup', rpm: 60, tpm: null });
     expect(settings?.models).toEqual([
       ...[

@@ -1,10 +1,12 @@
 import { DEMO_MODELS } from '../../demo-model/demo-models.js';
+import type { RegisteredEndpoint, RegisteredModel } from '../../domain/admin/endpoint.events.js';
 import { ConfigError } from '../../platform/config/config.error.js';
 import type { DeepReadonly, EndpointConfig, ModelConfig } from '../../platform/config/config.schema.js';
 import { pricePerMillion } from '../../platform/config/price.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { EgressPolicy } from '../../platform/security/egress.js';
-import { type EndpointSettings, type ModelOffer, plainOffer } from './endpoint.state.js';
+import type { NamedBy } from '../../platform/security/egress.policy.js';
+import type { EndpointSettings, ModelOffer } from './endpoint.state.js';
 import { OpenAiEndpoint } from './openai/openai-endpoint.js';
 
 /** Nest's token for the base URL of the demo endpoint (`string | null`), given by `DemoEndpointModule`. */
@@ -24,63 +26,105 @@ export function configuredEndpoints(
   env: NodeJS.ProcessEnv,
   demoUrl: string | null,
 ): OpenAiEndpoint[] {
-  const demo = config.demo.enabled && demoUrl !== null ? [demoEndpoint(demoUrl)] : [];
-  const named = config.endpoints.map((endpoint) => ({ ...endpoint, models: endpoint.models.map(offerOf) }));
-  const wanted: readonly Endpoint[] = named.length > 0 ? named : demo;
   // Only workers call endpoints; the others ask which models there are, and need no keys for it.
   const calls = config.roles.has('worker');
-  const egress = new EgressPolicy(config);
-  return wanted.map(
-    (endpoint) =>
-      new OpenAiEndpoint({
-        name: endpoint.name,
-        baseUrl: endpoint.base_url,
-        models: endpoint.models.map(({ name }) => name),
-        maxConcurrency: endpoint.max_concurrency,
-        apiKey: calls ? keyOf(endpoint, env) : null,
-        connectTimeoutMs: config.loadbalancer.connect_timeout_ms,
-        connector: egress.connector({
-          timeout: config.loadbalancer.connect_timeout_ms,
-          namedBy: 'configuration',
-        }),
-        firstTokenTimeoutMs: config.loadbalancer.first_token_timeout_ms,
-      }),
+  return configuredDescriptions(config, demoUrl).map((endpoint) =>
+    openAiEndpoint(endpoint, calls ? keyOf(endpoint, env) : null, config, 'configuration'),
   );
 }
 
-/** What the registry is told of the configured endpoints, by name. */
-export function configuredSettings(config: ServiceConfig): ReadonlyMap<string, EndpointSettings> {
-  return new Map(
-    config.endpoints.map(({ name, models, max_concurrency, weight, group, rpm, tpm }) => [
-      name,
-      { models: models.map(offerOf), places: max_concurrency, weight, group, rpm, tpm },
-    ]),
-  );
+/** In the order of the file, with nothing left out. */
+export function configuredDescriptions(
+  config: Pick<ServiceConfig, 'endpoints' | 'demo'>,
+  demoUrl: string | null,
+): EndpointDescription[] {
+  if (config.endpoints.length > 0) return config.endpoints.map(described);
+  return config.demo.enabled && demoUrl !== null ? [demoEndpoint(demoUrl)] : [];
 }
 
-function offerOf(model: string | DeepReadonly<ModelConfig>): ModelOffer {
-  if (typeof model === 'string') return plainOffer(model);
+/** An endpoint as the configuration file or an admin describes it, with nothing left out. */
+export type EndpointDescription = DeepReadonly<RegisteredEndpoint>;
+
+export function settingsOf(endpoint: EndpointDescription): EndpointSettings {
+  const { models, max_concurrency: places, weight, group, rpm, tpm } = endpoint;
+  return { models: models.map(offerOf), places, weight, group, rpm, tpm };
+}
+
+export function openAiEndpoint(
+  endpoint: EndpointDescription,
+  apiKey: string | null,
+  config: ServiceConfig,
+  namedBy: NamedBy,
+): OpenAiEndpoint {
+  const { loadbalancer } = config;
+  const { connect_timeout_ms: connectTimeoutMs } = loadbalancer;
+  return new OpenAiEndpoint({
+    name: endpoint.name,
+    baseUrl: endpoint.base_url,
+    models: endpoint.models.map(({ name }) => name),
+    maxConcurrency: endpoint.max_concurrency,
+    apiKey,
+    connectTimeoutMs,
+    connector: new EgressPolicy(config).connector({ timeout: connectTimeoutMs, namedBy }),
+    firstTokenTimeoutMs: endpoint.first_token_timeout_ms ?? loadbalancer.first_token_timeout_ms,
+    idleTimeoutMs: endpoint.idle_timeout_ms ?? loadbalancer.idle_timeout_ms,
+    stream: endpoint.stream,
+    includeUsage: endpoint.include_usage,
+    headers: endpoint.headers,
+  });
+}
+
+/** An endpoint of the configuration file, in the words of one that is registered. */
+function described(endpoint: DeepReadonly<EndpointConfig>): EndpointDescription {
+  return {
+    ...endpoint,
+    models: endpoint.models.map(describedModel),
+    api_key_env: endpoint.api_key_env ?? null,
+  };
+}
+
+function describedModel(model: string | DeepReadonly<ModelConfig>): DeepReadonly<RegisteredModel> {
+  if (typeof model === 'string') return plainModel(model);
   const { name, upstream = name, context_tokens, max_output_tokens, capabilities, price } = model;
   return {
     ...{ name, upstream, capabilities },
-    contextTokens: context_tokens ?? null,
-    maxOutputTokens: max_output_tokens ?? null,
+    context_tokens: context_tokens ?? null,
+    max_output_tokens: max_output_tokens ?? null,
     price: price === undefined ? null : pricePerMillion(price),
   };
 }
 
-interface Endpoint extends Pick<EndpointConfig, 'name' | 'base_url' | 'max_concurrency' | 'api_key_env'> {
-  readonly models: readonly { readonly name: string }[];
+function plainModel(name: string): DeepReadonly<RegisteredModel> {
+  const unknown = { context_tokens: null, max_output_tokens: null, price: null };
+  return { name, upstream: name, capabilities: [], ...unknown };
 }
 
-function demoEndpoint(url: string): Endpoint {
-  const models = DEMO_MODELS.map((name) => ({ name }));
-  return { name: 'demo', base_url: url, models, max_concurrency: DEMO_MAX_CONCURRENCY };
+function offerOf(model: DeepReadonly<RegisteredModel>): ModelOffer {
+  const { name, upstream, capabilities, price, context_tokens, max_output_tokens } = model;
+  return {
+    ...{ name, upstream, capabilities, price },
+    ...{ contextTokens: context_tokens, maxOutputTokens: max_output_tokens },
+  };
 }
 
-/** Keys read from files often end in a line break, which no header can carry. */
-function keyOf({ name, api_key_env }: Endpoint, env: NodeJS.ProcessEnv): string | null {
-  if (api_key_env === undefined) return null;
+function demoEndpoint(url: string): EndpointDescription {
+  return {
+    ...{ name: 'demo', base_url: url, models: DEMO_MODELS.map(plainModel) },
+    ...{ max_concurrency: DEMO_MAX_CONCURRENCY, weight: 1, group: 'primary', rpm: null, tpm: null },
+    ...{ first_token_timeout_ms: null, idle_timeout_ms: null, stream: 'auto', include_usage: 'auto' },
+    ...{ headers: {}, api_key_env: null },
+  };
+}
+
+/**
+ * Keys read from files often end in a line break, which no header can carry.
+ * @throws {ConfigError} where the variable is not set, or holds no key
+ */
+export function keyOf(
+  { name, api_key_env }: Pick<EndpointDescription, 'name' | 'api_key_env'>,
+  env: NodeJS.ProcessEnv,
+): string | null {
+  if (api_key_env === null) return null;
   const key = env[api_key_env]?.trim() ?? '';
   if (key === '') {
     throw new ConfigError([

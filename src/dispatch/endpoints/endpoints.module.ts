@@ -1,29 +1,41 @@
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { AdminModule } from '../../log/admin/admin.module.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { configuredEndpoints, configuredSettings, DEMO_ENDPOINT_URL } from './configured-endpoints.js';
+import {
+  configuredDescriptions,
+  configuredEndpoints,
+  DEMO_ENDPOINT_URL,
+  settingsOf,
+} from './configured-endpoints.js';
 import { EndpointRegistry } from './endpoint-registry.js';
 import { ENDPOINT_PEERS, EndpointPeers } from './health/nats/endpoint-peers.js';
+import { RegisteredEndpoints } from './registered/registered-endpoints.js';
 
 /**
- * The model endpoints of this process. Needs `PlatformModule` and `DemoEndpointModule`, both global.
- * Left out: starting the demo endpoint, checks of endpoints, and everything that decides when to call one.
+ * The model endpoints of this process: the configuration's, and those that admins registered. Needs `PlatformModule` and
+ * `DemoEndpointModule`, both global. Left out: starting the demo endpoint, checks of endpoints, and everything that
+ * decides when to call one.
  */
 @Module({
+  imports: [AdminModule],
   providers: [
     ENDPOINT_PEERS,
+    RegisteredEndpoints,
     {
       provide: EndpointRegistry,
       inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
       useFactory: (config: ServiceConfig, demoUrl: string | null) => {
         const endpoints = configuredEndpoints(config, process.env, demoUrl);
-        const settings = configuredSettings(config);
+        const settings = new Map(
+          configuredDescriptions(config, demoUrl).map((each) => [each.name, settingsOf(each)]),
+        );
         return new EndpointRegistry(endpoints, config.loadbalancer.strategy, (name) => settings.get(name), {
           careful: true,
         });
       },
     },
   ],
-  exports: [EndpointRegistry, EndpointPeers],
+  exports: [EndpointRegistry, EndpointPeers, RegisteredEndpoints],
 })
 export class EndpointsModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CloudEvent } from '../cloud-event.events.js';
 import { laneSchema } from '../message/message.events.js';
+import { endpointTuningSchema, registeredEndpointSchema } from './endpoint.events.js';
 
 /** How a rule looks for its words: as given, or as a regular expression in RE2's syntax, which can't backtrack. */
 export const priorityRuleSchema = z.object({
@@ -24,7 +25,7 @@ const endpointStateSchema = z.enum(['healthy', 'degraded', 'unhealthy']);
 
 /**
  * The data of what admins change, by CloudEvents type. `by` names the key or user. The subject is the rule's id, the
- * user's id or the lane. Rules and users belong to a tenant; lanes are shared by all.
+ * user's id, the lane or the endpoint's name. Rules and users belong to a tenant; lanes and endpoints are shared by all.
  */
 export const adminEventSchemas = {
   'llmq.admin.priority-rule-set.v1': z.object({ rule: priorityRuleSchema, by }),
@@ -38,6 +39,13 @@ export const adminEventSchemas = {
     ...{ endpoint: z.string(), model: z.string() },
     ...{ from: endpointStateSchema, to: endpointStateSchema, reason: z.string(), by },
   }),
+  /** Registered, or changed: the whole endpoint as it is from now on. */
+  'llmq.admin.endpoint-set.v1': z.object({ endpoint: registeredEndpointSchema, by }),
+  /** An endpoint of the configuration file is changed within what the file allows. */
+  'llmq.admin.endpoint-tuned.v1': z.object({ tuning: endpointTuningSchema, by }),
+  'llmq.admin.endpoint-removed.v1': z.object({ by }),
+  'llmq.admin.endpoint-drained.v1': z.object({ by, reason: z.string() }),
+  'llmq.admin.endpoint-undrained.v1': z.object({ by, reason: z.string() }),
 } as const;
 
 export type AdminEventType = keyof typeof adminEventSchemas;

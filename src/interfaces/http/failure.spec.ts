@@ -26,6 +26,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   unknown_conversation: [404, 404],
   method_not_allowed: [405, 405],
   already_exists: [409, 409],
+  set_by_configuration: [409, 409],
   limit_reached: [409, 409],
   conversation_closed: [409, 409],
   conversation_full: [409, 409],

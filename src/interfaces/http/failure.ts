@@ -33,6 +33,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   unknown_conversation: 404,
   method_not_allowed: 405,
   already_exists: 409,
+  set_by_configuration: 409,
   limit_reached: 409,
   conversation_closed: 409,
   conversation_full: 409,

@@ -3,6 +3,7 @@ import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
 import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
+import { EndpointsAdminModule } from '../../operations/endpoints/endpoints-admin.module.js';
 import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';
 import { Timelines } from '../../operations/timeline/timelines.js';
@@ -18,6 +19,7 @@ import { ConversationMessagesController } from './conversations/conversation-mes
 import { ConversationsController } from './conversations/conversations.controller.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
@@ -40,6 +42,7 @@ import { UsageController } from './usage/usage.controller.js';
     EventLogModule,
     ProjectionReaderModule,
     QueuesModule,
+    EndpointsAdminModule,
   ],
   controllers: [
     ConversationMessagesController,
@@ -53,6 +56,7 @@ import { UsageController } from './usage/usage.controller.js';
     QueuesAdminController,
     UsageController,
     DeadLettersController,
+    EndpointsController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
   ],

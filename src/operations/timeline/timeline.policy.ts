@@ -88,6 +88,16 @@ function adminWords(event: AdminEvent): string {
       const { endpoint, model, from, to, reason } = event.data;
       return `Endpoint ${endpoint} is ${to} for ${model}, before ${from}: ${reason}.`;
     }
+    case 'llmq.admin.endpoint-set.v1':
+      return `Endpoint ${event.subject} set by ${event.data.by}: ${event.data.endpoint.models.length} models at ${event.data.endpoint.base_url}.`;
+    case 'llmq.admin.endpoint-tuned.v1':
+      return `Endpoint ${event.subject} changed by ${event.data.by}: ${JSON.stringify(event.data.tuning)}.`;
+    case 'llmq.admin.endpoint-removed.v1':
+      return `Endpoint ${event.subject} removed by ${event.data.by}.`;
+    case 'llmq.admin.endpoint-drained.v1':
+      return `Endpoint ${event.subject} drained by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.admin.endpoint-undrained.v1':
+      return `Endpoint ${event.subject} undrained by ${event.data.by}: ${event.data.reason}.`;
     default:
       return assertNever(event);
   }

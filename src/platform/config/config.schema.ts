@@ -162,6 +162,17 @@ export type ApiKeyConfig = z.infer<typeof apiKey>;
 /** By model, the models that take its place, the first that can serve first. */
 const fallbacks = z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({});
 
+const endpointKey = z.strictObject({
+  env: z
+    .string()
+    .regex(/^[A-Z_][A-Z0-9_]*$/)
+    .describe('the environment variable that holds the key'),
+  origins: z
+    .array(z.url({ protocol: /^https?$/ }).regex(/^https?:\/\/[^/?#@\s]+$/))
+    .min(1)
+    .describe('where it may be sent, as https://api.example.com'),
+});
+
 const hosts = z.array(z.string().min(1)).default([]);
 
 /**
@@ -485,6 +496,12 @@ export const configSchema = z.strictObject({
         .array(apiKey)
         .default([])
         .describe('the keys of callers; without any, the service listens on loopback only'),
+      endpoint_keys: z
+        .array(endpointKey)
+        .default([])
+        .describe(
+          'which keys endpoints registered over HTTP may use, and where these are sent; the keys of the endpoints in this file may be used at their own origins without being named here',
+        ),
       egress: z
         .strictObject({
           allow: hosts.describe(
