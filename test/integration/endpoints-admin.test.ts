@@ -189,6 +189,60 @@ describe('an endpoint that is registered', () => {
     expect([slow.cut, quick.asked.includes('behind it')]).toEqual([0, true]);
   });
 
+  it('tells how it does, from what another process saw', async () => {
+    await register({ name: 'counted', base_url: slow.url, models: ['counted-model'], max_concurrency: 3 });
+    const { json } = await submit('counted-model', 'to be counted');
+    const running = await eventually(async () => {
+      const stats = (await call('GET', '/counted/stats')).json;
+      expect(stats.taken).toBe(1);
+      return stats;
+    });
+    expect(running).toMatchObject({ name: 'counted', places: 3, calls: 0, models: [{ taken: 1 }] });
+    const busy = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
+    expect(busy.models.find(({ model }: { model: string }) => model === 'counted-model')).toEqual({
+      ...{ model: 'counted-model', endpoints: 1, capacity: 3, in_use: 1, free: 2 },
+    });
+    await completed(json.id);
+    const stats = await eventually(async () => {
+      const told = (await call('GET', '/counted/stats')).json;
+      expect(told.taken).toBe(0);
+      return told;
+    });
+    expect(stats).toMatchObject({
+      ...{ calls: 1, answered: 1, failed: 0, refused: 0, rejected: 0, cancelled: 0 },
+      models: [{ model: 'counted-model', calls: 1, share: 1 }],
+    });
+    expect(stats.total_ms.p50).toBeGreaterThanOrEqual(1_500);
+    expect(stats.total_ms.p50).toBeLessThan(10_000);
+    await call('POST', '/counted/drain');
+    expect((await call('GET', '/counted/stats')).json.state).toBe('draining');
+    const drained = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
+    expect(drained.models.find(({ model }: { model: string }) => model === 'counted-model')).toMatchObject({
+      ...{ capacity: 0, in_use: 0, free: 0 },
+    });
+    expect((await call('GET', '/none/stats')).json.code).toBe('not_found');
+  });
+
+  it('puts its models into the list of OpenAI clients, whatever is in their names', async () => {
+    const odd = ['maker/deep/model-7b', 'qwen3:32b-q4', 'acme/a:b%c d'];
+    const models = [odd[0], odd[1], { name: odd[2], upstream: 'x' }];
+    await register({ name: 'odd', models });
+    const { data } = (await request('GET', `${api.baseUrl}/v1/models`)).json;
+    const ids = data.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(expect.arrayContaining(['file-model', 'one-model', ...odd]));
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of odd) {
+      const escaped = await request('GET', `${api.baseUrl}/v1/models/${encodeURIComponent(id!)}`);
+      expect([escaped.status, escaped.json.id]).toEqual([200, id]);
+    }
+    for (const id of odd.slice(0, 2)) {
+      const plain = await request('GET', `${api.baseUrl}/v1/models/${id}`);
+      expect([plain.status, plain.json.id]).toEqual([200, id]);
+    }
+    await call('DELETE', '/odd');
+    expect((await request('GET', `${api.baseUrl}/v1/models/${odd[0]}`)).status).toBe(404);
+  });
+
   it('is told in the audit with who did what, and never with a key', async () => {
     await api.projected();
     const url = `${api.baseUrl}/api/v1/audit/events?type=endpoint-set,endpoint-drained,endpoint-removed`;

@@ -75,6 +75,15 @@ export interface EndpointEvents {
   health: [change: HealthChange];
   /** A call from this process told something that the others should know at once. */
   sign: [told: SignTold];
+  /** A place was taken for a call from this process. */
+  began: [call: DeploymentName];
+  /** The place was given back; `sign` is null where nobody told how the call went. */
+  ended: [call: DeploymentName & { readonly sign: CallSign | null; readonly tookMs: number }];
+}
+
+export interface DeploymentName {
+  readonly endpoint: string;
+  readonly model: string;
 }
 
 export interface HealthChange {
@@ -583,13 +592,14 @@ export class EndpointRegistry {
     const { entry, offer, watch } = deployment;
     let held = true;
     const { endpoint: at } = entry;
-    let isTold = false;
+    let told: CallSign | null = null;
+    const name = { endpoint: entry.state.name, model: offer.name };
     entry.state = placeTaken(entry.state);
     const wasTry = watch.begin(nowMs, this.partOf(deployment));
     if (!watch.isCalm) this.wakeInTime([deployment], nowMs);
     const ended = (sign: CallSign) => {
-      if (isTold) return;
-      isTold = true;
+      if (told !== null) return;
+      told = sign;
       this.told(deployment, sign, nowMs);
     };
     const release = () => {
@@ -602,11 +612,13 @@ export class EndpointRegistry {
         this.closeIfUnused(entry, at);
       }
       watch.end(wasTry);
+      this.events.emit('ended', { ...name, sign: told, tookMs: this.nowMs() - nowMs });
       this.afterRelease(deployment);
     };
     // The whole answer can take minutes; that the deployment serves again is known with the first piece.
     const proves = () => this.told(deployment, SERVES, nowMs);
     const endpoint = wasTry ? tellingFirstPiece(at, proves) : at;
+    this.events.emit('began', name);
     return { kind: 'leased', endpoint, model: offer.name, offer, reason, ended, release };
   }
 

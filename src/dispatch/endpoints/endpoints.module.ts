@@ -10,6 +10,7 @@ import {
 import { EndpointRegistry } from './endpoint-registry.js';
 import { ENDPOINT_PEERS, EndpointPeers } from './health/nats/endpoint-peers.js';
 import { RegisteredEndpoints } from './registered/registered-endpoints.js';
+import { EndpointFigures } from './stats/nats/endpoint-figures.js';
 
 /**
  * The model endpoints of this process: the configuration's, and those that admins registered. Needs `PlatformModule` and
@@ -21,6 +22,7 @@ import { RegisteredEndpoints } from './registered/registered-endpoints.js';
   providers: [
     ENDPOINT_PEERS,
     RegisteredEndpoints,
+    EndpointFigures,
     {
       provide: EndpointRegistry,
       inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
@@ -35,21 +37,24 @@ import { RegisteredEndpoints } from './registered/registered-endpoints.js';
       },
     },
   ],
-  exports: [EndpointRegistry, EndpointPeers, RegisteredEndpoints],
+  exports: [EndpointRegistry, EndpointPeers, EndpointFigures, RegisteredEndpoints],
 })
 export class EndpointsModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(EndpointRegistry) private readonly registry: EndpointRegistry,
     @Inject(EndpointPeers) private readonly peers: EndpointPeers,
+    @Inject(EndpointFigures) private readonly figures: EndpointFigures,
   ) {}
 
   onModuleInit(): void {
     this.peers.start();
+    this.figures.start();
   }
 
   /** The last of Nest's shutdown phases: by then the workers have finished or given back their calls. */
   async onApplicationShutdown(): Promise<void> {
     this.peers.stop();
+    this.figures.stop();
     await this.registry.close();
   }
 }

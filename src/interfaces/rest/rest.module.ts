@@ -20,6 +20,7 @@ import { ConversationsController } from './conversations/conversations.controlle
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
+import { ResourcesController } from './endpoints/resources.controller.js';
 import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
@@ -57,6 +58,7 @@ import { UsageController } from './usage/usage.controller.js';
     UsageController,
     DeadLettersController,
     EndpointsController,
+    ResourcesController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
   ],

@@ -9,12 +9,14 @@ import {
 import type { Caller } from '../../../domain/caller.js';
 import { EndpointChanges } from '../../../operations/endpoints/endpoint-changes.js';
 import { EndpointDirectory } from '../../../operations/endpoints/endpoint-directory.js';
+import { EndpointStats } from '../../../operations/endpoints/endpoint-stats.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ChangeEndpointDto, DrainDto, EndpointDto, EndpointListDto, NewEndpointDto } from './endpoint.dto.js';
 import { endpointJson } from './endpoint.json.js';
 import { complete, newEndpoint, patchOf } from './endpoint-request.js';
+import { EndpointStatsDto, statsJson } from './endpoint-stats.dto.js';
 
 const validDrain = new ValidRequest(DrainDto);
 
@@ -25,6 +27,7 @@ export class EndpointsController {
   constructor(
     private readonly directory: EndpointDirectory,
     private readonly changes: EndpointChanges,
+    private readonly stats: EndpointStats,
   ) {}
 
   @Get()
@@ -54,6 +57,17 @@ export class EndpointsController {
   @ApiOkResponse({ type: EndpointDto })
   find(@Param('name') name: string): Record<string, unknown> {
     return endpointJson(this.changes.known(name));
+  }
+
+  @Get(':name/stats')
+  @ApiOperation({
+    summary: 'How an endpoint does: its state, calls, latencies and tokens, over all workers',
+    description:
+      'At most some seconds old. Counts begin with the start of each worker; those of workers that ended count for as long as the process runs that answers.',
+  })
+  @ApiOkResponse({ type: EndpointStatsDto })
+  statsOf(@Param('name') name: string): Record<string, unknown> {
+    return statsJson(this.stats.of(this.changes.known(name)));
   }
 
   @Patch(':name')
