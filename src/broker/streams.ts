@@ -12,6 +12,7 @@ export const SCHEDULES_STREAM = 'LLMQ_SCHEDULES';
 export const CHUNKS_STREAM = 'LLMQ_CHUNKS';
 export const CONVERSATIONS_BUCKET = 'llmq_conversations';
 export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
+export const ENDPOINT_SHARES_BUCKET = 'llmq_endpoint_shares';
 export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
 
 /** What `LLMQ_EVENTS` holds; nothing else may be in it, since readers take the stream whole. */
@@ -109,6 +110,13 @@ export function ownStreams({
       maxAgeMs: 31 * DAY_MS,
     }),
     bucket({
+      name: ENDPOINT_SHARES_BUCKET,
+      purpose: "each worker's share of what endpoints allow",
+      maxAgeMs: 0,
+      // It says what runs now: with the broker's memory goes what was true before, and workers claim anew.
+      storage: StorageType.Memory,
+    }),
+    bucket({
       name: IDEMPOTENCY_BUCKET,
       purpose: 'the first responses of requests with an Idempotency-Key',
       maxAgeMs: idempotencyTtlMs,
@@ -117,21 +125,23 @@ export function ownStreams({
 }
 
 interface Bucket extends Pick<OwnStream, 'name' | 'purpose'> {
-  /** After which an entry goes by itself, in milliseconds. */
+  /** After which an entry goes by itself, in milliseconds; 0 for never. */
   readonly maxAgeMs: number;
+  /** File where it is not said. */
+  readonly storage?: StorageType;
 }
 
 /**
  * Laid out as every NATS client expects a bucket (ADR-8 of the NATS project). Made as a stream and not through the
  * key-value client because that one binds to an existing bucket without looking at it.
  */
-function bucket({ name, purpose, maxAgeMs }: Bucket): OwnStream {
+function bucket({ name, purpose, maxAgeMs, storage = StorageType.File }: Bucket): OwnStream {
   return {
     ...{ name: `KV_${name}`, purpose },
     settings: {
       subjects: [`$KV.${name}.>`],
       retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
+      storage,
       discard: DiscardPolicy.New,
       max_msgs_per_subject: 1,
       max_age: nanos(maxAgeMs),

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '@nats-io/transport-node';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import type { HealthChange } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -9,6 +11,9 @@ const closing: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   nats = await startTestNats();
+  const connection = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
+  await ensureStreams(connection, 1);
+  await connection.close();
 });
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();

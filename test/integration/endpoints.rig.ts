@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import type { EndpointSettings } from '../../src/dispatch/endpoints/endpoint.state.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type { CallSign } from '../../src/dispatch/endpoints/health/call-sign.state.js';
 import { EndpointPeers } from '../../src/dispatch/endpoints/health/nats/endpoint-peers.js';
 import { ServerChecks } from '../../src/dispatch/endpoints/health/server-checks.js';
+import { ShareKeeper } from '../../src/dispatch/endpoints/limits/nats/share-keeper.js';
 import { ModelCallError, type ModelEndpoint } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
 import { systemSources } from '../../src/platform/clock.js';
@@ -27,6 +29,8 @@ export class FaultyServer {
   checks = 0;
   private server: Server | null = null;
   private port = 0;
+  private spentMs = 0;
+  private countedMs = performance.now();
 
   constructor(
     public answers: Answers,
@@ -70,6 +74,19 @@ export class FaultyServer {
     await new Promise((resolve) => server.close(resolve));
   }
 
+  /** Milliseconds of all calls together. */
+  get busyMs(): number {
+    this.count(0);
+    return this.spentMs;
+  }
+
+  private count(more: number): void {
+    const nowMs = performance.now();
+    this.spentMs += this.running * (nowMs - this.countedMs);
+    this.countedMs = nowMs;
+    this.running += more;
+  }
+
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     if (request.method === 'GET') {
@@ -78,11 +95,9 @@ export class FaultyServer {
       return;
     }
     this.startedMs.push(performance.now());
-    this.running += 1;
+    this.count(1);
     this.peak = Math.max(this.peak, this.running);
-    response.on('close', () => {
-      this.running -= 1;
-    });
+    response.on('close', () => this.count(-1));
     await this.answers({ count: this.calls, response });
   }
 }
@@ -133,6 +148,7 @@ export interface Served {
 export class TestWorker {
   readonly signs: CallSign[] = [];
   running = 0;
+  private leaves: () => Promise<void> = async () => {};
 
   private constructor(
     readonly registry: EndpointRegistry,
@@ -169,7 +185,11 @@ export class TestWorker {
       if (peers.leads) checks.run();
     });
     peers.start();
-    return new TestWorker(registry, peers, nats, checks, []);
+    const shares = new ShareKeeper(nats, registry, peers, silentLogger, () => ensureStreams(nats, 1));
+    await shares.start();
+    const worker = new TestWorker(registry, peers, nats, checks, []);
+    worker.leaves = () => shares.stop();
+    return worker;
   }
 
   /** Makes one call if one may begin now. */
@@ -199,6 +219,7 @@ export class TestWorker {
   }
 
   async stop(): Promise<void> {
+    await this.leaves();
     this.peers?.stop();
     await this.crash();
   }

@@ -22,6 +22,7 @@ import { DeploymentWatch, type Part } from './health/deployment-watch.js';
 import type { Doubt } from './health/doubt.policy.js';
 import { peakAt } from './health/first-token.policy.js';
 import type { CheckResult, HealthState } from './health/health.state.js';
+import { EndpointLimits } from './limits/endpoint-limits.js';
 import type { ModelCall, ModelEndpoint } from './model-endpoint.port.js';
 
 export type { CallSign } from './health/call-sign.state.js';
@@ -149,6 +150,7 @@ interface Entry {
   state: EndpointState;
   /** By model; kept for as long as the endpoint is there. */
   readonly watches: Map<string, DeploymentWatch>;
+  readonly limits: EndpointLimits;
   /** Of the models that it serves now. */
   deployments: readonly Deployment[];
   /** Called when it is gone. */
@@ -261,6 +263,12 @@ export class EndpointRegistry {
   freePlaces(model: string): number {
     const nowMs = this.nowMs();
     const active = this.deployments.get(model)?.active ?? [];
+    const free = this.freeNow(active, nowMs);
+    if (free === 0) this.inNeed(active, nowMs);
+    return free;
+  }
+
+  private freeNow(active: readonly Deployment[], nowMs: number): number {
     let tries = 0;
     for (const deployment of active) if (this.isToTry(deployment, nowMs)) tries += 1;
     return tries + freePlacesOf(active.map((deployment) => this.candidateOf(deployment, nowMs)));
@@ -268,7 +276,8 @@ export class EndpointRegistry {
 
   /** True when the model is served, and no place is free for it. */
   isBusy(model: string): boolean {
-    return this.serves(model) && this.freePlaces(model) === 0;
+    const deployments = this.deployments.get(model);
+    return deployments !== undefined && this.freeNow(deployments.active, this.nowMs()) === 0;
   }
 
   /** True when the model is served, and none of its deployments takes calls now: not for want of a free place. */
@@ -283,24 +292,24 @@ export class EndpointRegistry {
   }
 
   /** Takes a place at an endpoint that serves the model (null: the default model). Never waits. */
-  acquire(model: string | null, { exclude, strategy, session }: PlaceWish = {}): Acquired {
+  acquire(model: string | null, { exclude, strategy, session, tokens }: PlaceWish = {}): Acquired {
     const wanted = model ?? this.firstModel;
     const deployments = this.deployments.get(wanted);
     if (deployments === undefined) return UNKNOWN_MODEL;
     const nowMs = this.nowMs();
     const { active, choice: before } = deployments;
     const tried = active.find((each) => this.isToTry(each, nowMs) && !exclude?.has(each.entry.state.name));
-    if (tried !== undefined) return this.lease(tried, 'it is tried whether it serves again', nowMs);
-    const candidates = active.map((deployment) => this.candidateOf(deployment, nowMs, exclude));
+    if (tried !== undefined) return this.lease(tried, 'it is tried whether it serves again', nowMs, tokens);
+    const candidates = active.map((deployment) => this.candidateOf(deployment, nowMs, { exclude, tokens }));
     const by = strategy ?? this.strategy;
     const choice = chooseEndpoint(by, candidates, before, this.random, session ?? null);
     if (choice === null) {
       if (exclude === undefined) this.inVain.add(wanted);
-      this.wakeInTime(active, nowMs);
+      this.inNeed(active, nowMs);
       return BUSY;
     }
     deployments.choice = choice.state;
-    return this.lease(active[choice.index]!, choice.reason, nowMs);
+    return this.lease(active[choice.index]!, choice.reason, nowMs, tokens);
   }
 
   /**
@@ -487,8 +496,9 @@ export class EndpointRegistry {
     if (this.entries.has(name)) throw new EndpointNameTakenError(name);
     const models = endpoint.models.map(plainOffer);
     const defaults = { models, places, weight: 1, group: 'primary', rpm: null, tpm: null } as const;
-    const entry = {
+    const entry: Entry = {
       endpoint,
+      limits: new EndpointLimits(() => entry.state),
       replaced: new Map(),
       state: registered(name, { ...defaults, ...settings }),
       watches: new Map(),
@@ -557,18 +567,19 @@ export class EndpointRegistry {
   }
 
   /** Calls that may begin at a deployment now. */
-  private roomAt(deployment: Deployment, nowMs: number): number {
+  private roomAt(deployment: Deployment, nowMs: number, tokens: number | null = null): number {
     const { watch } = deployment;
     const { state } = deployment.entry;
-    const free = state.phase === 'active' ? Math.max(0, state.places - state.taken) : 0;
+    const { limits } = deployment.entry;
+    const free = state.phase === 'active' ? limits.room(nowMs, tokens) : 0;
     if (free === 0 || watch.isCalm) return free;
-    const rising = watch.placesNow(state.places, nowMs) - watch.underWay;
+    const rising = watch.placesNow(limits.share('places'), nowMs) - watch.underWay;
     return Math.max(0, Math.min(free, rising, watch.room(nowMs, this.partOf(deployment))));
   }
 
   /** This process's part in what all may do; alone it does everything. */
-  private partOf(_deployment: Deployment): Part {
-    return { ofPace: 1, tries: this.tries() };
+  private partOf({ entry: { limits } }: Deployment): Part {
+    return { ofPace: limits.part, tries: this.tries() };
   }
 
   /** It is not known to serve, and one call from here may try. */
@@ -576,30 +587,45 @@ export class EndpointRegistry {
     return deployment.watch.wouldTry && this.roomAt(deployment, nowMs) > 0;
   }
 
-  private candidateOf(deployment: Deployment, nowMs: number, exclude?: ReadonlySet<string>): Candidate {
+  private candidateOf(
+    deployment: Deployment,
+    nowMs: number,
+    {
+      exclude,
+      tokens = null,
+    }: {
+      readonly exclude?: ReadonlySet<string> | undefined;
+      readonly tokens?: number | null | undefined;
+    } = {},
+  ): Candidate {
     const { entry, watch } = deployment;
     const { name, taken, places, weight, group } = entry.state;
     const isWanted = exclude === undefined || !exclude.has(name);
     const firstTokenEwmaMs = peakAt(watch.health.firstToken, nowMs);
     const asEver = { name, taken, weight, group, firstTokenEwmaMs };
-    if (watch.isCalm) return { ...asEver, places, share: 1, healthy: isWanted };
-    const room = this.roomAt(deployment, nowMs);
+    const room = this.roomAt(deployment, nowMs, tokens);
+    // Load is told by the places that this process has; what is closed for other reasons looks full.
+    const known = room > 0 ? Math.max(taken + room, Math.min(places, entry.limits.share('places'))) : taken;
+    if (watch.isCalm) return { ...asEver, places: known, share: 1, healthy: isWanted };
     const healthy = isWanted && watch.serves(nowMs);
     return { ...asEver, places: taken + room, share: watch.shareNow(nowMs), healthy };
   }
 
-  private lease(deployment: Deployment, reason: string, nowMs: number): EndpointLease {
+  private lease(deployment: Deployment, reason: string, nowMs: number, tokens?: number): EndpointLease {
     const { entry, offer, watch } = deployment;
     let held = true;
     const { endpoint: at } = entry;
     let told: CallSign | null = null;
     const name = { endpoint: entry.state.name, model: offer.name };
     entry.state = placeTaken(entry.state);
+    const use = entry.limits.begin(nowMs, tokens ?? null);
     const wasTry = watch.begin(nowMs, this.partOf(deployment));
     if (!watch.isCalm) this.wakeInTime([deployment], nowMs);
     const ended = (sign: CallSign) => {
       if (told !== null) return;
       told = sign;
+      if (sign.kind === 'not_now') entry.limits.refund(use);
+      else if (sign.kind === 'answered' && sign.tokens !== null) entry.limits.settle(use, sign.tokens);
       this.told(deployment, sign, nowMs);
     };
     const release = () => {
@@ -612,6 +638,7 @@ export class EndpointRegistry {
         this.closeIfUnused(entry, at);
       }
       watch.end(wasTry);
+      entry.limits.onIdle();
       this.events.emit('ended', { ...name, sign: told, tookMs: this.nowMs() - nowMs });
       this.afterRelease(deployment);
     };
@@ -668,9 +695,31 @@ export class EndpointRegistry {
     for (const { state } of opened) this.events.emit('freed', state);
   }
 
+  /** A call was asked for that may not begin: by time, or with more of the limits that all share. */
+  private inNeed(deployments: readonly Deployment[], nowMs: number): void {
+    this.wakeInTime(deployments, nowMs);
+    for (const { entry, watch } of deployments) {
+      const isLacking = entry.limits.room(nowMs) === 0 || entry.limits.part < 1;
+      if (isLacking && (watch.serves(nowMs) || this.tries())) entry.limits.noteShort(nowMs);
+    }
+  }
+
+  /** What this process may use of each endpoint, by name. */
+  limits(): ReadonlyMap<string, EndpointLimits> {
+    return new Map([...this.entries.values()].map(({ state, limits }) => [state.name, limits]));
+  }
+
+  /** Shares have changed. */
+  apportioned(endpoint: string): void {
+    const entry = this.entries.get(endpoint);
+    if (entry !== undefined) this.afterTime(entry.deployments, this.nowMs());
+  }
+
   private wakeInTime(deployments: readonly Deployment[], nowMs: number): void {
     let atMs = Infinity;
-    for (const { watch } of deployments) atMs = Math.min(atMs, watch.nextMs(nowMs) ?? Infinity);
+    for (const { watch, entry } of deployments) {
+      atMs = Math.min(atMs, watch.nextMs(nowMs) ?? Infinity, entry.limits.nextMs(nowMs) ?? Infinity);
+    }
     if (atMs >= this.timerAtMs) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timerAtMs = atMs;
@@ -682,7 +731,9 @@ export class EndpointRegistry {
     this.timer = null;
     this.timerAtMs = Infinity;
     this.afterTime(
-      this.eachDeployment().filter(({ watch }) => !watch.isCalm),
+      this.eachDeployment().filter(
+        ({ watch, entry: { state } }) => !watch.isCalm || state.rpm !== null || state.tpm !== null,
+      ),
       this.nowMs(),
     );
   }

@@ -9,6 +9,7 @@ import {
 } from './configured-endpoints.js';
 import { EndpointRegistry } from './endpoint-registry.js';
 import { ENDPOINT_PEERS, EndpointPeers } from './health/nats/endpoint-peers.js';
+import { SHARE_KEEPER, ShareKeeper } from './limits/nats/share-keeper.js';
 import { RegisteredEndpoints } from './registered/registered-endpoints.js';
 import { EndpointFigures } from './stats/nats/endpoint-figures.js';
 
@@ -23,6 +24,7 @@ import { EndpointFigures } from './stats/nats/endpoint-figures.js';
     ENDPOINT_PEERS,
     RegisteredEndpoints,
     EndpointFigures,
+    SHARE_KEEPER,
     {
       provide: EndpointRegistry,
       inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
@@ -44,15 +46,19 @@ export class EndpointsModule implements OnModuleInit, OnApplicationShutdown {
     @Inject(EndpointRegistry) private readonly registry: EndpointRegistry,
     @Inject(EndpointPeers) private readonly peers: EndpointPeers,
     @Inject(EndpointFigures) private readonly figures: EndpointFigures,
+    @Inject(ShareKeeper) private readonly shares: ShareKeeper | null,
   ) {}
 
-  onModuleInit(): void {
+  /** Before the worker asks for the first place. */
+  async onModuleInit(): Promise<void> {
     this.peers.start();
     this.figures.start();
+    await this.shares?.start();
   }
 
   /** The last of Nest's shutdown phases: by then the workers have finished or given back their calls. */
   async onApplicationShutdown(): Promise<void> {
+    await this.shares?.stop();
     this.peers.stop();
     this.figures.stop();
     await this.registry.close();

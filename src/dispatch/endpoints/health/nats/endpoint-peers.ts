@@ -40,6 +40,10 @@ export interface PeerEvents {
   left: [member: string];
   /** A second has passed. */
   beat: [];
+  /** This process was not heard for longer than the others may have waited. */
+  gap: [];
+  /** This process is heard, and was not before. */
+  heard: [];
 }
 
 export interface PeersOptions {
@@ -160,7 +164,11 @@ export class EndpointPeers {
 
   private heard({ member, at, doubts, well }: Beat): void {
     if (member === this.member) {
+      const wasHeard = this.isHeard;
+      const isGap = at - this.ownHeardMs > HEARD_FOR_MS;
       this.ownHeardMs = Math.max(this.ownHeardMs, at);
+      if (isGap) this.events.emit('gap');
+      if (!wasHeard && this.isHeard) this.events.emit('heard');
       return;
     }
     const isNew = !this.heardAt.has(member);

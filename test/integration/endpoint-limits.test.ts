@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
+import { eventually } from '../support/eventually.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { FaultyServer, type Served, TestWorker, well } from './endpoints.rig.js';
+
+let nats: TestNats;
+let connection: NatsConnection;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  nats = await startTestNats();
+  connection = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
+  await ensureStreams(connection, 1);
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(async () => {
+  await connection.close();
+  await nats.stop();
+});
+
+async function serverOf(takesMs: number): Promise<FaultyServer> {
+  const server = await new FaultyServer(well(takesMs)).start();
+  closing.push(() => server.kill());
+  return server;
+}
+
+async function workersOf(count: number, served: readonly Served[]): Promise<TestWorker[]> {
+  const workers: TestWorker[] = [];
+  for (let at = 0; at < count; at += 1) workers.push(await workerOf(served));
+  await eventually(() => {
+    for (const { peers } of workers) expect(peers!.members).toHaveLength(count);
+  });
+  return workers;
+}
+
+async function workerOf(served: readonly Served[]): Promise<TestWorker> {
+  const worker = await TestWorker.start(nats, served);
+  closing.push(() => worker.stop());
+  return worker;
+}
+
+/** Calls as often as places are free, as a worker with a backlog does. */
+function busy(worker: TestWorker): () => void {
+  let isBusy = true;
+  const fill = () => {
+    while (isBusy && worker.registry.freePlaces('m') > 0) {
+      void worker.call().then((result) => {
+        if (result === 'answered') fill();
+      });
+    }
+  };
+  worker.registry.events.on('freed', fill);
+  const timer = setInterval(fill, 100);
+  fill();
+  const end = () => {
+    isBusy = false;
+    clearInterval(timer);
+  };
+  worker.stops.push(end);
+  return end;
+}
+
+/** The mean of calls under way at the server, of what it allows, over a time. */
+async function used(server: FaultyServer, places: number, forMs: number): Promise<number> {
+  const startedMs = performance.now();
+  const before = server.busyMs;
+  await sleep(forMs);
+  return (server.busyMs - before) / ((performance.now() - startedMs) * places);
+}
+
+describe('max_concurrency over all workers', () => {
+  it('is taken whole by a worker that is alone, without a word to anybody', async () => {
+    const server = await serverOf(20);
+    const worker = await workerOf([{ name: 'alone', server, settings: { places: 12 } }]);
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(12), { withinMs: 1_000 });
+    let said = 0;
+    const hear = (subject: string) =>
+      connection.subscribe(subject, {
+        callback: () => {
+          said += 1;
+        },
+      });
+    const subjects = ['llmq.endpoints.want', 'llmq.endpoints.shares', '$KV.llmq_endpoint_shares.>'];
+    const heard = subjects.map(hear);
+    await Promise.all(Array.from({ length: 200 }, () => worker.message()));
+    await sleep(1_500);
+    for (const each of heard) each.unsubscribe();
+    expect([said, server.calls, server.peak]).toEqual([0, 200, 12]);
+  });
+
+  it('is never exceeded and nearly all used, by four, by one of four, and while one is killed and one joins', async () => {
+    const server = await serverOf(250);
+    const places = 12;
+    const served = [{ name: 'shared', server, settings: { places } }];
+    const workers = await workersOf(4, served);
+    const ends = workers.map(busy);
+    await sleep(1_500);
+    expect(await used(server, places, 3_000)).toBeGreaterThan(0.9);
+    // All demand at the last one.
+    for (const end of ends.slice(0, 3)) end();
+    await sleep(2_500);
+    expect(await used(server, places, 2_000)).toBeGreaterThan(0.9);
+    // It is killed with nearly every place, and its share must come back.
+    const again = workers.slice(0, 3);
+    await workers[3]!.crash();
+    const killedMs = performance.now();
+    for (const worker of again) busy(worker);
+    await eventually(() => expect(server.running).toBeGreaterThanOrEqual(places - 1), { withinMs: 10_000 });
+    expect(performance.now() - killedMs).toBeLessThan(10_000);
+    expect(await used(server, places, 2_000)).toBeGreaterThan(0.9);
+    busy(await workerOf(served));
+    await sleep(1_000);
+    expect(await used(server, places, 2_000)).toBeGreaterThan(0.9);
+    expect(server.peak).toBeLessThanOrEqual(places);
+    await workers[0]!.stop();
+    await sleep(500);
+    expect(await used(server, places, 2_000)).toBeGreaterThan(0.9);
+    expect(server.peak).toBeLessThanOrEqual(places);
+  }, 90_000);
+
+  it('begins nothing new where a worker may not have been heard, and all of it when the broker is back', async () => {
+    const server = await serverOf(10);
+    const worker = await workerOf([{ name: 'cut', server, settings: { places: 4 } }]);
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(4));
+    await nats.kill();
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(0), { withinMs: 6_000 });
+    await nats.restart();
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(4), { withinMs: 15_000 });
+  }, 60_000);
+});
+
+describe('rpm over all workers', () => {
+  it('is never exceeded, and nearly all used, also by one of four and when one is killed', async () => {
+    const server = await serverOf(5);
+    const rpm = 240;
+    const served = [{ name: 'minute', server, settings: { places: 50, rpm } }];
+    const workers = await workersOf(4, served);
+    const ends = workers.map(busy);
+    await sleep(20_000);
+    await workers[3]!.crash();
+    await sleep(10_000);
+    for (const end of ends.slice(1, 3)) end();
+    await sleep(35_000);
+    expect(server.most(60_000)).toBeLessThanOrEqual(rpm);
+    expect(server.calls).toBeGreaterThan(rpm * 0.9);
+  }, 120_000);
+});
