@@ -709,6 +709,17 @@ export class EndpointRegistry {
     return new Map([...this.entries.values()].map(({ state, limits }) => [state.name, limits]));
   }
 
+  /** By endpoint whose minute is limited, what calls from here hold of it. */
+  minuteUse(): Record<string, { readonly rpm: number[]; readonly tpm: number[] }> {
+    const nowMs = this.nowMs();
+    return Object.fromEntries(
+      [...this.entries.values()].flatMap(({ state, limits }) => {
+        const use = limits.minuteUse(nowMs);
+        return use === null ? [] : [[state.name, { rpm: [...use.rpm], tpm: [...use.tpm] }]];
+      }),
+    );
+  }
+
   /** Shares have changed. */
   apportioned(endpoint: string): void {
     const entry = this.entries.get(endpoint);

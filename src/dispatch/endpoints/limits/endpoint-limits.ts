@@ -1,4 +1,5 @@
 import type { EndpointState } from '../endpoint.state.js';
+import { AGE_STEP_MS, type Ages } from './estate.policy.js';
 import { RateWindow } from './rate-window.js';
 import { RESOURCES, type Resource } from './share-ledger.policy.js';
 
@@ -49,6 +50,15 @@ export class EndpointLimits {
 
   inUse(resource: Resource, nowMs: number): number {
     return resource === 'places' ? this.state().taken : this.windows[resource].held(nowMs);
+  }
+
+  /** For the others, should this process die; null where nothing of a minute is limited. */
+  minuteUse(nowMs: number): { readonly rpm: Ages; readonly tpm: Ages } | null {
+    const { rpm, tpm } = this.state();
+    if (rpm === null && tpm === null) return null;
+    const agesOf = (resource: 'rpm' | 'tpm') =>
+      this.windows[resource].ages(AGE_STEP_MS, nowMs).map(Math.ceil);
+    return { rpm: rpm === null ? [] : agesOf('rpm'), tpm: tpm === null ? [] : agesOf('tpm') };
   }
 
   idle(resource: Resource, nowMs: number): number {

@@ -29,6 +29,17 @@ export class RateWindow {
     return this.heldUnits;
   }
 
+  /** Units held, by the age of their calls in steps of so long. */
+  ages(stepMs: number, nowMs: number): number[] {
+    this.expire(nowMs);
+    const ages = Array.from({ length: Math.ceil(MINUTE_MS / stepMs) }, () => 0);
+    for (const { atMs, units } of this.slices) {
+      const age = Math.min(ages.length - 1, Math.max(0, Math.floor((nowMs - atMs) / stepMs)));
+      ages[age] = ages[age]! + units;
+    }
+    return ages;
+  }
+
   /** @returns what `correct` needs */
   use(units: number, share: number, nowMs: number): number {
     const atMs = Math.ceil(nowMs / SLICE_MS) * SLICE_MS;

@@ -3,6 +3,8 @@
  * a call's time, the others for the minute after a call began. So one set of rules serves all three.
  */
 export const RESOURCES = ['places', 'rpm', 'tpm'] as const;
+/** Those of a minute. */
+export const MINUTE_UNITS = ['rpm', 'tpm'] as const;
 export type Resource = (typeof RESOURCES)[number];
 
 /** Units of one that is gone, which may have been used up to the last moment. */

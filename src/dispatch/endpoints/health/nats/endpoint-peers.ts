@@ -6,6 +6,7 @@ import { SOURCES, type Sources } from '../../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
 import { NATS } from '../../../../platform/tokens.js';
 import { EndpointRegistry, type SignTold } from '../../endpoint-registry.js';
+import type { LastUse } from '../../limits/estate.policy.js';
 import { type Doubt, moved } from '../doubt.policy.js';
 import {
   type Beat,
@@ -26,6 +27,7 @@ const SUBJECTS = {
 
 const BEAT_EVERY_MS = 1_000;
 const SIGNS_WITHIN_MS = 50;
+const FORGETS_MS = 60_000;
 /** A member that was silent for so long is dead, or may not be heard. */
 export const SILENT_MS = 5_000;
 /** So long after a beat that came back, the member may count on being heard. Well below `SILENT_MS`. */
@@ -67,6 +69,8 @@ export class EndpointPeers {
   private readonly calls: boolean;
   /** When each other member was last heard, on this clock. */
   private readonly heardAt = new Map<string, number>();
+  /** What each told last, kept for who divides what it leaves. */
+  private readonly uses = new Map<string, { readonly used: Beat['used']; readonly atMs: number }>();
   private ownHeardMs = Number.NEGATIVE_INFINITY;
   private tries: string | null = null;
   private triesSinceMs = 0;
@@ -108,6 +112,15 @@ export class EndpointPeers {
   /** Those that call endpoints and are alive, as far as is known here; this one too if it does. */
   get members(): string[] {
     return [...(this.calls ? [this.member] : []), ...this.heardAt.keys()].sort();
+  }
+
+  /** What a member told last of an endpoint whose minute is limited; null where it told nothing. */
+  lastUse(member: string, endpoint: string): LastUse | null {
+    const last = this.uses.get(member);
+    const used = last?.used[endpoint];
+    return last === undefined || used === undefined
+      ? null
+      : { ...used, agoMs: performance.now() - last.atMs };
   }
 
   start(): void {
@@ -158,11 +171,12 @@ export class EndpointPeers {
 
   private tellBeat(well: Beat['well']): void {
     const doubts = this.registry.doubts().length > 0;
-    const beat: Beat = { member: this.member, at: performance.now(), doubts, well };
+    const used = this.registry.minuteUse();
+    const beat: Beat = { member: this.member, at: performance.now(), doubts, well, used };
     this.publish(SUBJECTS.beat, beat);
   }
 
-  private heard({ member, at, doubts, well }: Beat): void {
+  private heard({ member, at, doubts, well, used }: Beat): void {
     if (member === this.member) {
       const wasHeard = this.isHeard;
       const isGap = at - this.ownHeardMs > HEARD_FOR_MS;
@@ -173,6 +187,7 @@ export class EndpointPeers {
     }
     const isNew = !this.heardAt.has(member);
     this.heardAt.set(member, performance.now());
+    this.uses.set(member, { used, atMs: performance.now() });
     for (const [endpoint, model, calls, firstTokenMs] of well) {
       this.registry.hearWell(endpoint, model, calls, firstTokenMs);
     }
@@ -186,6 +201,7 @@ export class EndpointPeers {
 
   private dropSilent(): void {
     const oldest = performance.now() - SILENT_MS;
+    for (const [member, { atMs }] of this.uses) if (atMs < oldest - FORGETS_MS) this.uses.delete(member);
     // Who was not heard itself can't tell who is silent from what it did not hear.
     if (this.calls && performance.now() - this.startedMs > HEARD_FOR_MS && !this.isHeard) {
       for (const member of this.heardAt.keys()) this.heardAt.set(member, performance.now());

@@ -25,6 +25,8 @@ export const beatSchema = z.object({
   doubts: z.boolean(),
   /** Calls that went well since the last beat: endpoint, model, how many, a time to the first piece. */
   well: z.array(z.tuple([name, name, number, number.nullable()])),
+  /** By endpoint whose minute is limited: what its calls of the last minute hold, by age. */
+  used: z.record(name, z.object({ rpm: z.array(number), tpm: z.array(number) })),
 });
 export type Beat = z.infer<typeof beatSchema>;
 

@@ -1,6 +1,6 @@
 import type { CompareAndSetBucket } from '../../../../broker/compare-and-set-bucket.js';
 import type { EndpointLimits } from '../endpoint-limits.js';
-import { MINUTE_MS } from '../rate-window.js';
+import { type LastUse, leftInUse } from '../estate.policy.js';
 import {
   claimed,
   EMPTY_LEDGER,
@@ -10,7 +10,6 @@ import {
   membersOf,
   RESOURCES,
   type Resource,
-  type Returning,
   toGive,
   unitsOf,
   usable,
@@ -22,8 +21,6 @@ const TRIES = 20;
 export const NEED_COUNTS_MS = 1_000;
 /** After its share may have changed without it, a member claims only what it has in use, so that all others can too. */
 const OTHERS_FIRST_MS = 1_500;
-/** Clocks of workers may differ by so much. */
-const CLOCKS_MS = 2_000;
 
 export interface AccountParts {
   readonly endpoint: string;
@@ -136,29 +133,25 @@ export class EndpointAccount {
     }
   }
 
-  /** Takes the share of a member that is gone. What it may have used of a minute comes back a minute later. */
-  bury(member: string): Promise<void> {
+  /** Takes the share of a member that is gone, but for what its calls of the last minute hold. */
+  bury(member: string, last: LastUse | null): Promise<void> {
     return this.oneByOne(async () => {
-      const atMs = Date.now() + MINUTE_MS + CLOCKS_MS;
-      await this.update((ledger) => {
-        const used: Returning[] = (['rpm', 'tpm'] as const).map((resource) => ({
-          ...{ resource, units: unitsOf(ledger, resource, member), atMs },
-        }));
-        return membersOf(ledger).includes(member) ? without(ledger, member, used) : ledger;
-      });
+      await this.update((ledger) => this.withoutMember(ledger, member, last));
       await this.claimNow();
     });
   }
 
-  /** Leaves: what it has is the others', but for what it used of this minute. */
+  /** Leaves: what it has is the others', but for what its calls of the last minute hold. */
   async leave(): Promise<void> {
     const { member, limits } = this.parts;
-    const nowMs = performance.now();
-    const atMs = Date.now() + MINUTE_MS + CLOCKS_MS;
-    const used: Returning[] = (['rpm', 'tpm'] as const).map((resource) => ({
-      ...{ resource, units: Math.ceil(limits.inUse(resource, nowMs)), atMs },
-    }));
-    await this.oneByOne(() => this.update((ledger) => without(ledger, member, used)));
+    const use = limits.minuteUse(performance.now());
+    const last = use === null ? null : { ...use, agoMs: 0 };
+    await this.oneByOne(() => this.update((ledger) => this.withoutMember(ledger, member, last)));
+  }
+
+  private withoutMember(ledger: Ledger, member: string, last: LastUse | null): Ledger {
+    if (!membersOf(ledger).includes(member)) return ledger;
+    return without(ledger, member, leftInUse(ledger, member, last, Date.now()));
   }
 
   private async claimNow(): Promise<void> {

@@ -177,7 +177,8 @@ export class ShareKeeper {
         this.run(endpoint, entry.account.claim());
       if (!knowsWhoIsAlive) continue;
       for (const member of entry.account.members) {
-        if (!alive.has(member)) this.run(endpoint, entry.account.bury(member));
+        if (!alive.has(member))
+          this.run(endpoint, entry.account.bury(member, this.peers.lastUse(member, endpoint)));
       }
     }
   }
@@ -185,7 +186,8 @@ export class ShareKeeper {
   private left(member: string): void {
     if (!this.peers.leads) return;
     for (const [endpoint, { account }] of this.accounts) {
-      if (account.members.includes(member)) this.run(endpoint, account.bury(member));
+      if (account.members.includes(member))
+        this.run(endpoint, account.bury(member, this.peers.lastUse(member, endpoint)));
     }
   }
 
