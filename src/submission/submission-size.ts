@@ -1,3 +1,4 @@
+import type { CallKind } from '../domain/message/message.events.js';
 import { refusedField } from './refusal.js';
 import type { Submission } from './submission.js';
 
@@ -10,13 +11,20 @@ const JSON_BYTES_PER_UNIT = 6;
 /** `{"content":"","model":"","parameters":{}}`, with room to spare. */
 const EMPTY_REQUEST_LENGTH = 64;
 
+/** Where most of a request is, by its kind. */
+const FIELDS: Readonly<Record<CallKind, string>> = {
+  chat: 'messages',
+  completion: 'prompt',
+  embeddings: 'input',
+};
+
 /** @throws {RefusedError} `content_too_large`, for more than `maxContentBytes` of content, or more than a record holds */
 export function refuseTooLarge({ request }: Submission, maxContentBytes: number): void {
-  const { content, model, parameters } = request;
+  const { content, model, parameters, kind = 'chat' } = request;
   const limit = Math.min(maxContentBytes, MAX_REQUEST_JSON_BYTES);
   if (content === undefined) {
     // Chats and their tools are counted as JSON, since their text is spread over it.
-    refuseTooLong('messages', JSON.stringify(request), limit, ' as JSON');
+    refuseTooLong(FIELDS[kind], JSON.stringify(request), limit, ' as JSON');
     return;
   }
   // Most messages are so short that they need not be put into JSON to know.

@@ -417,6 +417,40 @@ describe('embeddings', () => {
   });
 });
 
+describe('over REST', () => {
+  it('a prompt is a completion, and an input asks for embeddings', async () => {
+    const completion = { user_id: 'ann', prompt: 'URGENT: once upon', parameters: { n: 2 } };
+    const first = await begin(() => post('/api/v1/messages', completion));
+    expect(first.message.data.request).toEqual({
+      ...{ kind: 'completion', model: null },
+      parameters: { prompt: completion.prompt, n: 2 },
+    });
+    await gateway.worker.complete(first.message, { content: ' a time' });
+    await gateway.projected();
+    expect((await read(first.message.subject)).json).toMatchObject({
+      ...{ kind: 'completion', content: null, prompt: completion.prompt, result: { content: ' a time' } },
+      analysis: { words: 3, score: expect.any(Number) },
+    });
+    const second = await begin(() => post('/api/v1/messages', { user_id: 'ann', input: ['a', 'b'] }));
+    const data = [{ object: 'embedding', index: 0, embedding: [1] }];
+    await gateway.worker.complete(second.message, { content: null, object: 'list', data });
+    await gateway.projected();
+    expect((await read(second.message.subject)).json).toMatchObject({
+      ...{ kind: 'embeddings', input: ['a', 'b'], result: { content: null, data } },
+    });
+  });
+
+  it.each([
+    [{ content: 'a', prompt: 'b' }, 'prompt'],
+    [{ prompt: 'a', input: 'b' }, 'input'],
+    [{ input: [] }, 'input'],
+    [{ prompt: 'a', conversation_id: '0195f000-0000-7000-8000-000000000001' }, 'prompt'],
+  ])('%j is refused', async (fields, field) => {
+    const refused = await post('/api/v1/messages', { user_id: 'ann', ...fields });
+    expect(refused).toMatchObject({ status: 422, json: { field } });
+  });
+});
+
 describe('whether an SDK tries again', () => {
   it('is told where a moment later makes no difference', async () => {
     const made = await post('/api/v1/conversations', { user_id: 'eve', double_texting: 'reject' });

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { LANES } from '../../domain/message/message.events.js';
+import { CALL_KINDS, LANES } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
 import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
 
@@ -32,6 +32,8 @@ class ResultDto {
     description: 'The calls of tools, if the model made any',
   })
   tool_calls?: object[];
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'The embeddings' })
+  data?: object[];
   @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
   @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
   @ApiProperty() endpoint!: string;
@@ -87,6 +89,13 @@ export class MessageDto extends AcceptedMessageDto {
     description: 'If a chat was submitted',
   })
   messages?: object[];
+  @ApiPropertyOptional({
+    enum: CALL_KINDS,
+    description: 'There for all but chats: a completion of `prompt`, or embeddings of `input`',
+  })
+  kind?: string;
+  @ApiPropertyOptional({ oneOf: [{ type: 'string' }, { type: 'array', items: {} }] }) prompt?: unknown;
+  @ApiPropertyOptional({ oneOf: [{ type: 'string' }, { type: 'array', items: {} }] }) input?: unknown;
   @ApiProperty({
     type: String,
     format: 'uuid',

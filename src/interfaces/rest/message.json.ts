@@ -13,15 +13,18 @@ export function waitingMessageJson(view: MessageView, wait: MessageWait): Record
   return { ...messageJson(view), position, eta_seconds: etaSeconds, waiting_for: waitingFor };
 }
 
-/** A message as REST clients read it. `messages` is there only where a chat was submitted in place of content. */
+/** A message as REST clients read it. `messages`, `prompt` and `input` are there only where they were submitted in place of content. */
 export function messageJson(view: MessageView): Record<string, unknown> {
   return {
     id: view.id,
     user_id: view.userId,
     conversation_id: view.conversationId,
     replay_of: view.replayOf,
+    ...(view.kind === 'chat' ? {} : { kind: view.kind }),
     content: view.content,
     ...(view.messages === null ? {} : { messages: view.messages }),
+    ...(view.prompt === undefined ? {} : { prompt: view.prompt }),
+    ...(view.input === undefined ? {} : { input: view.input }),
     priority: view.priority,
     priority_reason: view.priorityReason,
     status: view.status,
@@ -41,7 +44,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
   };
 }
 
-/** Tool calls are part of an answer only where the model made some. */
+/** Tool calls are part of an answer only where the model made some; embeddings are all of one, as the endpoint sent them. */
 function resultJson({
   answer,
   finishReason,
@@ -53,6 +56,7 @@ function resultJson({
   return {
     content: answer.content,
     ...(answer['tool_calls'] === undefined ? {} : { tool_calls: answer['tool_calls'] }),
+    ...(Array.isArray(answer['data']) ? { data: answer['data'] } : {}),
     finish_reason: finishReason,
     model,
     endpoint,

@@ -43,14 +43,25 @@ function timingOf({ delay, scheduled_at, ttl, deadline }: SubmitMessageDto): Tim
   };
 }
 
+/** The fields that say what is asked; a message has one of them. */
+const ASKED = ['content', 'messages', 'prompt', 'input'] as const;
+
 function requestOf(dto: SubmitMessageDto): ModelRequest {
-  const { content, messages, model, parameters, fallbacks, failover, routing } = dto;
-  const asked = routingOf({ fallbacks, failover, ...routing });
-  const rest = { model: model ?? null, parameters: parameters ?? {}, ...asked };
-  if (content != null && messages != null) {
-    throw invalidFields([{ field: 'messages', reason: 'must be absent if there is content' }]);
+  const { content, messages, prompt, input, model, fallbacks, failover, routing } = dto;
+  const [asked, another] = ASKED.filter((field) => dto[field] != null);
+  if (another !== undefined) {
+    throw invalidFields([{ field: another, reason: `must be absent if there is ${asked}` }]);
   }
+  if (dto.conversation_id != null && (asked === 'prompt' || asked === 'input')) {
+    throw invalidFields([
+      { field: asked, reason: 'must be absent in a conversation, whose turns are chats' },
+    ]);
+  }
+  const parameters = dto.parameters ?? {};
+  const rest = { model: model ?? null, parameters, ...routingOf({ fallbacks, failover, ...routing }) };
   if (content != null) return { content, ...rest };
   if (messages != null) return { messages, ...rest };
+  if (prompt != null) return { ...rest, kind: 'completion', parameters: { ...parameters, prompt } };
+  if (input != null) return { ...rest, kind: 'embeddings', parameters: { ...parameters, input } };
   throw invalidFields([{ field: 'content', reason: 'is missing; give content, or messages for a chat' }]);
 }

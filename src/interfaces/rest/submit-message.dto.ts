@@ -19,7 +19,7 @@ const duration: rules.Rule = (value) =>
 
 const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const }] };
 
-/** The body of `POST /api/v1/messages`. Exactly one of `content` and `messages` is there. */
+/** The body of `POST /api/v1/messages`. Exactly one of `content`, `messages`, `prompt` and `input` is there. */
 export class SubmitMessageDto {
   @ApiProperty({
     description: 'The user that the message belongs to',
@@ -46,6 +46,20 @@ export class SubmitMessageDto {
   })
   @MayObey(rules.chatMessages)
   messages?: ChatMessage[] | null;
+
+  @ApiPropertyOptional({
+    oneOf: [{ type: 'string' }, { type: 'array', items: {} }],
+    description: 'In place of `content`: a text to go on with, several, or their tokens (a completion)',
+  })
+  @MayObey(rules.prompt)
+  prompt?: string | unknown[] | null;
+
+  @ApiPropertyOptional({
+    oneOf: [{ type: 'string' }, { type: 'array', items: {} }],
+    description: 'In place of `content`: what embeddings are wanted of, one text, several, or their tokens',
+  })
+  @MayObey(rules.input)
+  input?: string | unknown[] | null;
 
   @ApiPropertyOptional({ type: String, maxLength: rules.MAX_IDENTIFIER_LENGTH })
   @MayObey(rules.identifier)

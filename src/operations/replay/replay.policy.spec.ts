@@ -47,6 +47,13 @@ it('repeats a chat, and changes model and priority where asked', () => {
   expect(body).not.toHaveProperty('content');
 });
 
+it('repeats a completion and embeddings', () => {
+  const asked = (kind: 'completion' | 'embeddings', parameters: Record<string, unknown>) =>
+    replayBody({ ...past, request: { kind, model: 'q', parameters } }, {});
+  expect(asked('completion', { prompt: 'x', n: 2 })).toMatchObject({ prompt: 'x', parameters: { n: 2 } });
+  expect(asked('embeddings', { input: ['x'] })).toMatchObject({ input: ['x'], parameters: {} });
+});
+
 it('tells costs where prices and tokens are known', () => {
   const prices = new Map([priceOf('q=0.5/2')]);
   expect(costOf(outcome, prices)).toBeCloseTo(0.0045);

@@ -35,18 +35,26 @@ export interface ReplayChanges {
  * The submission that repeats a message. It is no turn of the old conversation, which it would change.
  */
 export function replayBody(past: PastMessage, { model, priority }: ReplayChanges): Record<string, unknown> {
-  const { content, messages, parameters } = past.request;
   return {
     user_id: past.userId,
-    ...(content === undefined ? { messages } : { content }),
+    ...askedBy(past.request),
     model: model ?? past.request.model,
-    parameters,
     metadata: past.metadata,
     priority: priority ?? past.priority,
     max_retries: past.maxRetries,
     timeout_ms: Math.max(1, Math.round(past.timeoutMs)),
     replay_of: past.id,
   };
+}
+
+/** Completions and embeddings keep what they are about among their parameters. */
+function askedBy({ kind, content, messages, parameters }: ModelRequest): Record<string, unknown> {
+  const { prompt, input, ...rest } = parameters;
+  if (kind === 'completion')
+    return { prompt, parameters: { ...rest, ...(input === undefined ? {} : { input }) } };
+  if (kind === 'embeddings')
+    return { input, parameters: { ...rest, ...(prompt === undefined ? {} : { prompt }) } };
+  return { ...(content === undefined ? { messages } : { content }), parameters };
 }
 
 /** The price of a million tokens, in any currency. */

@@ -1,4 +1,4 @@
-import type { Analysis, Usage } from '../../domain/message/message.events.js';
+import type { Analysis, CallKind, Usage } from '../../domain/message/message.events.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import type { StoredMessage, StoredRequest, StoredResult } from '../tables/message.tables.js';
 
@@ -26,9 +26,14 @@ type Seen =
 export interface MessageView extends Pick<MessageState, Seen> {
   /** The message that this one repeats; null for one of its own. */
   readonly replayOf: string | null;
+  readonly kind: CallKind;
   /** The content as submitted; for a chat, null (see `messages`). */
   readonly content: string | null;
   readonly messages: readonly unknown[] | null;
+  /** Of a completion: the text to go on with, several, or their tokens. */
+  readonly prompt?: unknown;
+  /** What embeddings are wanted of. */
+  readonly input?: unknown;
   readonly metadata: Record<string, unknown>;
   /** What was found in the content when it was prioritized; null where nobody looked. */
   readonly analysis: Analysis | null;
@@ -54,8 +59,11 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
   return {
     ...message,
     ...{ userId, conversationId, replayOf, metadata, analysis },
+    kind: request.kind ?? 'chat',
     content: request.content ?? null,
     messages: request.messages ?? null,
+    ...(request.kind === 'completion' ? { prompt: request.parameters['prompt'] } : {}),
+    ...(request.kind === 'embeddings' ? { input: request.parameters['input'] } : {}),
     result: result && messageResult(result),
   };
 }

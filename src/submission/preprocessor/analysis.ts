@@ -19,6 +19,8 @@ export interface AnalysedText {
   readonly factor: number;
   /** What is asked now, where that is not the whole text. */
   readonly asked: string | null;
+  /** What was asked in tokens rather than in text; absent for none. */
+  readonly tokens?: number;
 }
 
 export interface Libraries {
@@ -47,13 +49,16 @@ export async function loadLibraries(): Promise<Libraries> {
 }
 
 export function analysedText(request: ModelRequest): AnalysedText {
-  const { whole, asked } = askedText(request);
+  const { whole, asked, tokens } = askedText(request);
   const { text, factor } = excerptOf(whole);
-  return { text, factor, asked: asked === whole ? null : excerptOf(asked).text };
+  return {
+    ...{ text, factor, asked: asked === whole ? null : excerptOf(asked).text },
+    ...(tokens === undefined ? {} : { tokens }),
+  };
 }
 
 export function analysisOf(
-  { text: all, factor, asked }: AnalysedText,
+  { text: all, factor, asked, tokens = 0 }: AnalysedText,
   { countTokens, detectLanguage }: Libraries,
 ): Analysis {
   const allWords = wordsOf(all.toLowerCase());
@@ -61,7 +66,7 @@ export function analysisOf(
   const { spaced, unspaced } = asked === null ? allWords : wordsOf(text.toLowerCase());
   const sentiment = sentimentOf(text, spaced, LEXICON, unspaced > 0);
   return {
-    tokens: Math.round(countTokens(all) * factor),
+    tokens: tokens + Math.round(countTokens(all) * factor),
     words: Math.round((allWords.spaced.length + allWords.unspaced) * factor),
     language: languageOf(text, spaced, detectLanguage),
     question: isQuestion(text),

@@ -66,3 +66,17 @@ describe('an excerpt', () => {
     );
   });
 });
+
+describe('of a completion or of embeddings', () => {
+  it('is the text, or all texts, or the number of tokens', () => {
+    const completion = (prompt: unknown) =>
+      askedText({ kind: 'completion', model: null, parameters: { prompt } });
+    const embeddings = (input: unknown) =>
+      askedText({ kind: 'embeddings', model: null, parameters: { input } });
+    expect(completion('Once')).toEqual({ whole: 'Once', asked: 'Once' });
+    expect(embeddings(['one', 'two'])).toEqual({ whole: 'one\ntwo', asked: 'one\ntwo' });
+    expect(embeddings([1, 2, 3])).toEqual({ whole: '', asked: '', tokens: 3 });
+    expect(completion([[1, 2], [3]])).toEqual({ whole: '', asked: '', tokens: 3 });
+    expect(completion(undefined)).toEqual({ whole: '', asked: '' });
+  });
+});

@@ -8,13 +8,31 @@ export interface AskedText {
    * instruction that comes with every chat nor an urgent turn of yesterday makes this one urgent.
    */
   readonly asked: string;
+  /** What was asked in tokens rather than in text; absent for none. */
+  readonly tokens?: number;
 }
 
-export function askedText({ content, messages }: ModelRequest): AskedText {
+export function askedText({ kind, content, messages, parameters }: ModelRequest): AskedText {
+  if (kind === 'completion') return askedIn(parameters['prompt']);
+  if (kind === 'embeddings') return askedIn(parameters['input']);
   if (content !== undefined) return { whole: content, asked: content };
   const texts = (messages ?? []).map(textOf);
   const fromUser = (messages ?? []).findLastIndex(({ role }, at) => role === 'user' && texts[at] !== '');
   return { whole: texts.join('\n'), asked: texts[fromUser] ?? texts.findLast((text) => text !== '') ?? '' };
+}
+
+/** A text or its tokens, or a list of either: all of it is asked now. */
+function askedIn(asked: unknown): AskedText {
+  if (typeof asked === 'string') return { whole: asked, asked };
+  const items: unknown[] = Array.isArray(asked) ? asked : [];
+  const whole = items.filter((item) => typeof item === 'string').join('\n');
+  const tokens = items.reduce<number>((sum, item) => sum + tokensIn(item), 0);
+  return { whole, asked: whole, ...(tokens === 0 ? {} : { tokens }) };
+}
+
+function tokensIn(item: unknown): number {
+  if (typeof item === 'number') return 1;
+  return Array.isArray(item) ? item.length : 0;
 }
 
 /** A message's content is a text, or parts of which some are text; anything else says nothing to us. */
