@@ -1,12 +1,18 @@
 import { demoAnswer, demoTokens, textOf } from './demo-answer.policy.js';
 import type { DemoScript } from './demo-directives.policy.js';
-import type { DemoRequest } from './demo-request.js';
+import type { DemoRequest, DemoTextRequest } from './demo-request.js';
+
+export interface DemoChoice {
+  /** Of a chat `{message}`, of a text `{text}`. */
+  readonly said: Record<string, unknown>;
+  readonly finishReason: 'stop' | 'length' | 'tool_calls';
+}
 
 /** What the demo model will say to one request, in the shapes of the protocol. */
 export interface DemoCompletion {
+  /** Of a chat OpenAI's deltas; of texts `{index, text}`. */
   readonly deltas: readonly Record<string, unknown>[];
-  readonly message: Record<string, unknown>;
-  readonly finishReason: 'stop' | 'length' | 'tool_calls';
+  readonly choices: readonly DemoChoice[];
   readonly usage: { prompt_tokens: number; completion_tokens: number; total_tokens: number };
 }
 
@@ -16,15 +22,32 @@ export function complete(request: DemoRequest, script: DemoScript): DemoCompleti
 }
 
 function answer(request: DemoRequest, prompt: number): DemoCompletion {
-  const all = demoTokens(demoAnswer(request.messages));
-  const most = request.max_completion_tokens ?? request.max_tokens ?? all.length;
-  const tokens = all.slice(0, most);
+  const most = request.max_completion_tokens ?? request.max_tokens;
+  const { tokens, finishReason } = cut(demoTokens(demoAnswer(request.messages)), most);
+  const message = { role: 'assistant', content: tokens.join(''), refusal: null };
   return {
     deltas: tokens.map((content, index) => (index === 0 ? { role: 'assistant', content } : { content })),
-    message: { role: 'assistant', content: tokens.join(''), refusal: null },
-    finishReason: tokens.length < all.length ? 'length' : 'stop',
+    choices: [{ said: { message }, finishReason }],
     usage: usage(prompt, tokens.length),
   };
+}
+
+/** One text for each prompt. */
+export function completeTexts({ prompt, max_tokens: most }: DemoTextRequest): DemoCompletion {
+  const prompts = typeof prompt === 'string' ? [prompt] : prompt;
+  const texts = prompts.map((content) => cut(demoTokens(demoAnswer([{ role: 'user', content }])), most));
+  const read = prompts.reduce((sum, text) => sum + demoTokens(text).length, 0);
+  const written = texts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  return {
+    deltas: texts.flatMap(({ tokens }, index) => tokens.map((text) => ({ index, text }))),
+    choices: texts.map(({ tokens, finishReason }) => ({ said: { text: tokens.join('') }, finishReason })),
+    usage: usage(read, written),
+  };
+}
+
+function cut(all: readonly string[], most: number | null | undefined) {
+  const tokens = all.slice(0, most ?? all.length);
+  return { tokens, finishReason: tokens.length < all.length ? ('length' as const) : ('stop' as const) };
 }
 
 /** The arguments come in two pieces, as they do from real models. */
@@ -37,8 +60,12 @@ function toolCall(name: string, prompt: number): DemoCompletion {
       { role: 'assistant', content: null, tool_calls: [first] },
       ...pieces.map((piece) => ({ tool_calls: [{ index: 0, function: { arguments: piece } }] })),
     ],
-    message: { role: 'assistant', content: null, tool_calls: [called] },
-    finishReason: 'tool_calls',
+    choices: [
+      {
+        said: { message: { role: 'assistant', content: null, tool_calls: [called] } },
+        finishReason: 'tool_calls',
+      },
+    ],
     usage: usage(prompt, pieces.length),
   };
 }

@@ -6,6 +6,7 @@ import type { DemoScript, DemoTrouble } from './demo-directives.policy.js';
 import { DemoRefusal } from './demo-request.js';
 
 export interface DemoReply {
+  readonly kind: 'chat' | 'text';
   readonly id: string;
   readonly model: string;
   /** Seconds since the epoch. */
@@ -25,10 +26,12 @@ export async function replyWhole(response: ServerResponse, reply: DemoReply): Pr
   await begin(response, reply);
   for await (const _ of pace(told(reply), reply.tokensPerSecond, reply.signal));
   if (reply.trouble !== null) return suffer(response, reply.trouble, reply.signal);
-  const { message, finishReason, usage } = reply.completion;
+  const { choices, usage } = reply.completion;
   sendJson(response, 200, {
-    ...envelope(reply, 'chat.completion'),
-    choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
+    ...envelope(reply, reply.kind === 'chat' ? 'chat.completion' : 'text_completion'),
+    choices: choices.map(({ said, finishReason }, index) => ({
+      ...{ index, ...said, logprobs: null, finish_reason: finishReason },
+    })),
     ...(reply.script.noUsage ? {} : { usage }),
   });
 }
@@ -36,26 +39,30 @@ export async function replyWhole(response: ServerResponse, reply: DemoReply): Pr
 /** Sends the completion as server-sent events, token by token. */
 export async function replyStreamed(response: ServerResponse, reply: DemoReply): Promise<void> {
   await begin(response, reply);
-  const chunk = (delta: object, finishReason: string | null) =>
+  const object = reply.kind === 'chat' ? 'chat.completion.chunk' : 'text_completion';
+  const chunk = (said: object, finishReason: string | null) =>
     event({
-      ...envelope(reply, 'chat.completion.chunk'),
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+      ...envelope(reply, object),
+      choices: [{ index: 0, ...said, logprobs: null, finish_reason: finishReason }],
     });
+  const piece = (delta: object) => (reply.kind === 'chat' ? { delta } : delta);
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
   });
   for await (const deltas of pace(told(reply), reply.tokensPerSecond, reply.signal)) {
-    const more = response.write(deltas.map((delta) => chunk(delta, null)).join(''));
+    const more = response.write(deltas.map((delta) => chunk(piece(delta), null)).join(''));
     if (!more) await once(response, 'drain', { signal: reply.signal });
   }
   if (reply.trouble !== null) return suffer(response, reply.trouble, reply.signal);
-  const { finishReason, usage } = reply.completion;
+  const { choices, usage } = reply.completion;
   const withUsage = reply.includeUsage && !reply.script.noUsage;
   response.end(
     [
-      chunk({}, finishReason),
-      withUsage ? event({ ...envelope(reply, 'chat.completion.chunk'), choices: [], usage }) : '',
+      ...choices.map(({ finishReason }, index) =>
+        chunk(reply.kind === 'chat' ? { delta: {} } : { index, text: '' }, finishReason),
+      ),
+      withUsage ? event({ ...envelope(reply, object), choices: [], usage }) : '',
       reply.script.noDone ? '' : 'data: [DONE]\n\n',
     ].join(''),
   );
@@ -65,8 +72,11 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-/** What happens before the first token. */
-async function begin(response: ServerResponse, { script, trouble, signal }: DemoReply): Promise<void> {
+/** What happens before the first token. @throws {DemoRefusal} where the script wants it */
+export async function begin(
+  response: ServerResponse,
+  { script, trouble, signal }: Pick<DemoReply, 'script' | 'trouble' | 'signal'>,
+): Promise<void> {
   await sleep(script.slowMs, undefined, { signal });
   if (trouble === null) return;
   if (trouble.kind === 'status') {

@@ -31,6 +31,35 @@ const requestSchema = z.strictObject({
 });
 export type DemoRequest = z.infer<typeof requestSchema>;
 
+const textSchema = z.strictObject({
+  model: z.string(),
+  prompt: z.union([z.string(), z.array(z.string()).min(1)]),
+  stream: z.boolean().optional(),
+  stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
+  max_tokens: z.number().int().positive().nullish(),
+  n: z.literal(1).nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  seed: z.number().int().nullish(),
+  user: z.string().optional(),
+});
+export type DemoTextRequest = z.infer<typeof textSchema>;
+
+const embeddingsSchema = z.strictObject({
+  model: z.string(),
+  input: z.union([
+    z.string().min(1),
+    z.array(z.string()).min(1),
+    z.array(z.number().int()).min(1),
+    z.array(z.array(z.number().int())).min(1),
+  ]),
+  encoding_format: z.enum(['float', 'base64']).optional(),
+  dimensions: z.number().int().min(1).max(4_096).optional(),
+  user: z.string().optional(),
+});
+export type DemoEmbeddingsRequest = z.infer<typeof embeddingsSchema>;
+
 const MODELS: ReadonlySet<string> = new Set(DEMO_MODELS);
 
 /** An answer in OpenAI's error shape. */
@@ -51,14 +80,22 @@ export class DemoRefusal extends Error {
 }
 
 /** @throws {DemoRefusal} */
-export function validateRequest(text: string): DemoRequest {
+export const validateRequest = (text: string): DemoRequest => valid(requestSchema, text);
+
+/** @throws {DemoRefusal} */
+export const validateTextRequest = (text: string): DemoTextRequest => valid(textSchema, text);
+
+/** @throws {DemoRefusal} */
+export const validateEmbeddings = (text: string): DemoEmbeddingsRequest => valid(embeddingsSchema, text);
+
+function valid<T extends { readonly model: string }>(schema: z.ZodType<T>, text: string): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw new DemoRefusal(400, 'The body is not JSON.', 'invalid_json');
   }
-  const result = requestSchema.safeParse(value);
+  const result = schema.safeParse(value);
   if (!result.success) throw wrongField(result.error.issues[0]!);
   if (MODELS.has(result.data.model)) return result.data;
   throw new DemoRefusal(

@@ -91,7 +91,9 @@ describe('OpenAI’s own client', () => {
 
   it('is told of a rejection with its status, and of a failure after the retries', async () => {
     const rejected = client.chat.completions.create(ask('[[demo:fail 422]]'));
-    await expect(rejected).rejects.toMatchObject({ status: 422, code: 'endpoint_rejected' });
+    await expect(rejected).rejects.toMatchObject({
+      ...{ status: 422, code: 'demo_failure', error: { llmq_code: 'endpoint_rejected' } },
+    });
     const failed = client.chat.completions.create(ask('[[demo:fail 500]]'), {
       headers: { 'x-llmq-max-retries': '1' },
     });
@@ -126,6 +128,34 @@ describe('OpenAI’s own client', () => {
     }
     const stored = await read(messageIdOf(id));
     expect(stored.status).toBe('completed');
+  });
+
+  it('goes on with a text, whole and streamed', async () => {
+    const whole = await client.completions.create({
+      model: 'demo',
+      prompt: 'Once upon a time',
+      max_tokens: 50,
+    });
+    expect(whole).toMatchObject({ object: 'text_completion', choices: [{ finish_reason: 'stop' }] });
+    expect(whole.choices[0]?.text).toContain('Once upon a time');
+    let text = '';
+    const asked = { model: 'demo', prompt: 'Once upon a time', stream: true } as const;
+    for await (const chunk of await client.completions.create(asked)) text += chunk.choices[0]?.text ?? '';
+    expect(text).toBe(whole.choices[0]?.text);
+    expect(await read(whole.id.replace('cmpl-', ''))).toMatchObject({
+      ...{ status: 'completed', kind: 'completion', result: { content: text } },
+    });
+  });
+
+  it('gets embeddings of a batch, in the encoding that it asks for by itself', async () => {
+    const input = ['one', 'two', 'three'];
+    const coded = await client.embeddings.create({ model: 'demo', input });
+    const floats = await client.embeddings.create({ model: 'demo', input, encoding_format: 'float' });
+    expect(coded.data.map(({ embedding }) => [...embedding])).toEqual(
+      floats.data.map(({ embedding }) => embedding),
+    );
+    expect(coded.data).toHaveLength(3);
+    expect(coded.usage.total_tokens).toBeGreaterThan(0);
   });
 
   it('lists the models', async () => {

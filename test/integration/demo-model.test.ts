@@ -44,6 +44,30 @@ describe('the demo model, called by the openai package', () => {
     expect(completion.usage).toMatchObject({ completion_tokens: demoTokens(answer).length });
   });
 
+  it('goes on with texts, whole and streamed, each by its index', async () => {
+    const ask = { model: 'demo', prompt: ['one', 'two'], max_tokens: 500 };
+    const answers = ask.prompt.map((prompt) => demoAnswer(user(prompt)));
+    const whole = await client.completions.create(ask);
+    expect(whole.choices.map(({ text }) => text)).toEqual(answers);
+    expect(whole.object).toBe('text_completion');
+    const texts = ['', ''];
+    for await (const { choices } of await client.completions.create({ ...ask, stream: true })) {
+      for (const { index, text } of choices) texts[index] += text;
+    }
+    expect(texts).toEqual(answers);
+  });
+
+  it('makes embeddings, the same in both encodings', async () => {
+    const ask = { model: 'demo', input: ['one', 'two'], dimensions: 5 };
+    const decoded = (await client.embeddings.create(ask)).data.map(({ embedding }) => [...embedding]);
+    const floats = (await client.embeddings.create({ ...ask, encoding_format: 'float' })).data;
+    expect(floats.map(({ embedding }) => embedding)).toEqual(decoded);
+    expect(decoded.map(({ length }) => length)).toEqual([5, 5]);
+    expect(decoded[0]).not.toEqual(decoded[1]);
+    const failing = client.embeddings.create({ model: 'demo', input: '[[demo:fail 503]]' });
+    await expect(failing).rejects.toMatchObject({ status: 503 });
+  });
+
   it('streams the same answer token by token, with the usage at the end', async () => {
     const messages = user('What is a lane?');
     const stream = await client.chat.completions.create({
