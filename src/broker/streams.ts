@@ -10,10 +10,16 @@ import { nanos } from '@nats-io/transport-node';
 export const EVENTS_STREAM = 'LLMQ_EVENTS';
 export const SCHEDULES_STREAM = 'LLMQ_SCHEDULES';
 export const CHUNKS_STREAM = 'LLMQ_CHUNKS';
+export const TRIES_STREAM = 'LLMQ_TRIES';
 export const CONVERSATIONS_BUCKET = 'llmq_conversations';
 export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
 export const ENDPOINT_SHARES_BUCKET = 'llmq_endpoint_shares';
 export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
+
+/** What `LLMQ_TRIES` holds: which requests of SDKs became which messages. */
+export const TRIES_SUBJECT = 'llmq.tries';
+/** How long a request that an SDK repeats finds its first try. */
+export const TRIES_KEPT_MS = 10 * 60_000;
 
 /** What `LLMQ_EVENTS` holds; nothing else may be in it, since readers take the stream whole. */
 export const EVENTS_SUBJECTS = 'llmq.events.>';
@@ -94,6 +100,20 @@ export function ownStreams({
         discard: DiscardPolicy.Old,
         max_age: nanos(10 * MINUTE_MS),
         max_bytes: 256 * MIB,
+        allow_direct: true,
+      },
+    },
+    {
+      name: TRIES_STREAM,
+      purpose: 'which requests of SDKs became which messages, for those that are repeated',
+      // Losing them makes a repeated request another message, as it would be anywhere else.
+      settings: {
+        subjects: [TRIES_SUBJECT],
+        retention: RetentionPolicy.Limits,
+        storage: StorageType.Memory,
+        discard: DiscardPolicy.Old,
+        max_age: nanos(TRIES_KEPT_MS),
+        max_bytes: 64 * MIB,
         allow_direct: true,
       },
     },

@@ -16,6 +16,7 @@ import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
 import { OnlyOpenTurn } from './conversations/only-open-turn.js';
 import { Idempotency } from './idempotency/idempotency.js';
+import { FirstTries } from './idempotency/nats/first-tries.js';
 import { ReservationStore } from './idempotency/nats/reservation-store.js';
 import { MessageLookup } from './message-lookup.js';
 import { Analyser } from './preprocessor/analyser.js';
@@ -28,7 +29,7 @@ import { WaitingRequests } from './waiting/waiting-requests.js';
 
 const COMMANDS = [SubmitMessage, SubmitAndListen, CancelMessage, Conversations, EraseConversation];
 const READS = [MessageLookup, AnswerWait, WaitingRequests];
-const SERVICES = [Idempotency, Prioritizer, PreprocessorSettings];
+const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
 
 /**
  * The way in, the same for every protocol: messages are submitted, cancelled, looked up and waited for, and

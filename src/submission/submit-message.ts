@@ -276,7 +276,8 @@ function timingOf(request: TimingRequest | undefined, nowMs: number): Timing {
   return when;
 }
 
-function acceptedOf(state: MessageState): AcceptedMessage {
+/** A message that was accepted before. */
+export function acceptedOf(state: MessageState): AcceptedMessage {
   const { id, priority, priorityReason, model, createdAt, deadline, attempts } = state;
   const dueAt = attempts === 0 ? state.scheduledAt : null;
   return { id, model, priority, priorityReason, createdAt, deadline, dueAt };

@@ -9,6 +9,7 @@ import {
   CONVERSATIONS_BUCKET,
   EVENTS_STREAM,
   SCHEDULES_STREAM,
+  TRIES_STREAM,
   wantedStreams,
 } from '../../src/broker/streams.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -39,7 +40,7 @@ describe('the streams and buckets', () => {
     await ensureStreams(connection, 1);
     for (const wanted of ALL) expect(await config(wanted.name)).toMatchObject(wanted);
     expect(ALL.map(({ name }) => name)).toEqual([
-      ...[EVENTS_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM],
+      ...[EVENTS_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM, TRIES_STREAM],
       ...['KV_llmq_conversations', 'KV_llmq_cancellations', 'KV_llmq_idempotency'],
     ]);
   });

@@ -451,6 +451,90 @@ describe('over REST', () => {
   });
 });
 
+describe('a request that an SDK repeats', () => {
+  let other: Gateway;
+  beforeAll(async () => {
+    other = await startGateway(servers);
+  });
+  afterAll(async () => other?.close());
+
+  const hasJoined = { 'x-stainless-retry-count': '1' };
+  const unique = () => ({ ...question, user: `${Math.random()}` });
+
+  it('after its time-out joins the message of its first try', async () => {
+    const sdk = new OpenAI({ baseURL: `${gateway.baseUrl}/v1`, apiKey: 'none', maxRetries: 2 });
+    const { answer, message } = await begin(() =>
+      sdk.chat.completions.create(unique(), { timeout: 1_500 }).withResponse(),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await gateway.worker.complete(message, { content: 'for both' });
+    const { data, response } = await answer;
+    expect(data.choices[0]?.message.content).toBe('for both');
+    expect(response.headers.get('x-llmq-message-id')).toBe(message.subject);
+    expect(response.headers.get('idempotency-replayed')).toBe('true');
+  });
+
+  it('joins it at another process too, streamed, and where it was answered', async () => {
+    const body = { ...unique(), stream: true };
+    const leaving = new AbortController();
+    const { message } = await begin(() =>
+      fetch(`${gateway.baseUrl}/v1/chat/completions`, {
+        ...{ method: 'POST', signal: leaving.signal, body: JSON.stringify(body) },
+        headers: { 'content-type': 'application/json', 'x-stainless-retry-count': '0' },
+      }),
+    );
+    leaving.abort();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const second = post('/v1/chat/completions', body, hasJoined, other);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await gateway.worker.complete(message, { content: 'whole' });
+    expect((await second).headers.get('x-llmq-message-id')).toBe(message.subject);
+    const late = await post('/v1/chat/completions', body, hasJoined, other);
+    expect(late.headers.get('x-llmq-message-id')).toBe(message.subject);
+    expect(chunksIn(String(late.json))[0].choices[0].delta.content).toBe('whole');
+  });
+
+  it('is known to a process that starts later', async () => {
+    const body = unique();
+    const { answer, message } = await begin(() => post('/v1/chat/completions', body));
+    await gateway.worker.complete(message, { content: 'x' });
+    await answer;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const late = await startGateway(servers);
+    try {
+      const again = await post('/v1/chat/completions', body, hasJoined, late);
+      expect(again.headers.get('x-llmq-message-id')).toBe(message.subject);
+    } finally {
+      await late.close();
+    }
+  });
+
+  it.each([
+    ['it is no repetition', {}, {}],
+    ['the body differs', hasJoined, { temperature: 0 }],
+    ['a header differs', { ...hasJoined, 'x-llmq-priority': 'low' }, {}],
+  ])('is a message of its own where %s', async (_, headers, more) => {
+    const body = unique();
+    const first = await begin(() => post('/v1/chat/completions', body));
+    const second = await begin(() => post('/v1/chat/completions', { ...body, ...more }, headers));
+    expect(second.message.subject).not.toBe(first.message.subject);
+    for (const { message, answer } of [first, second]) {
+      await gateway.worker.complete(message, { content: 'x' });
+      await answer;
+    }
+  });
+
+  it('is a message of its own where the first one was cancelled', async () => {
+    const body = unique();
+    const first = await begin(() => post('/v1/chat/completions', body));
+    await request('DELETE', `${gateway.baseUrl}/api/v1/messages/${first.message.subject}`);
+    await first.answer;
+    const second = await begin(() => post('/v1/chat/completions', body, hasJoined));
+    await gateway.worker.complete(second.message, { content: 'x' });
+    expect((await second.answer).status).toBe(200);
+  });
+});
+
 describe('whether an SDK tries again', () => {
   it('is told where a moment later makes no difference', async () => {
     const made = await post('/api/v1/conversations', { user_id: 'eve', double_texting: 'reject' });

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { markExactNumbers } from '../../platform/json/exact-numbers.js';
 import { hasLongInteger } from '../../platform/json/exact-numbers.policy.js';
@@ -10,6 +11,14 @@ const MAX_LEVELS = 128;
 /** Too short for its nesting to cost anything. */
 const SHORT_BYTES = 16 * 1024;
 
+const DIGEST = Symbol('digest');
+type Digested = FastifyRequest & { [DIGEST]?: string };
+
+/** The SHA-256 of the body's bytes, for requests to addresses under `digestUnder`; null for others. */
+export function bodyDigestOf(request: FastifyRequest): string | null {
+  return (request as Digested)[DIGEST] ?? null;
+}
+
 type Done = (error: Error | null, body?: unknown) => void;
 
 /**
@@ -20,7 +29,7 @@ type Done = (error: Error | null, body?: unknown) => void;
  * So is JSON that nests very deeply: `JSON.parse` needs seconds for a few megabytes of brackets, and no other request is
  * served meanwhile. Integers beyond 2^53 are rounded as everywhere in JavaScript, and noted as they were. The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
  */
-export function acceptJsonOnly(fastify: FastifyInstance): void {
+export function acceptJsonOnly(fastify: FastifyInstance, digestUnder = '/v1/'): void {
   const parse = fastify.getDefaultJsonParser('error', 'error') as unknown as (
     request: FastifyRequest,
     body: string,
@@ -37,6 +46,8 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
       if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
         return done(refused('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
       }
+      // Of the bytes, which are gone behind this: a tenth of the time that it takes of the parsed value.
+      if (request.url.startsWith(digestUnder)) (request as Digested)[DIGEST] = sha256(body);
       const text = body.toString('utf8');
       parse(request, text, (error, value) => {
         if (error === null && hasLongInteger(body)) markExactNumbers(value, text);
@@ -44,6 +55,10 @@ export function acceptJsonOnly(fastify: FastifyInstance): void {
       });
     },
   );
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64url');
 }
 
 /** Fastify's parser says no more than that it failed: the body is either not JSON, or JSON with a key that it refuses. */

@@ -1,11 +1,15 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../../domain/caller.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { type CallKind, LANES } from '../../domain/message/message.events.js';
+import { digestOf } from '../../submission/idempotency/digest.js';
 import { traceparentOf } from '../../submission/submission-rules.policy.js';
+import type { RequestAttempt } from '../../submission/waiting/submit-and-listen.js';
 import { callerOf } from '../caller.guard.js';
 import { keyedRequest } from '../http/idempotency.hook.js';
+import { bodyDigestOf } from '../http/json-body.js';
 import type { OpenAiOrder } from './openai-calls.js';
 import { openAiRequestOf } from './openai-request.js';
 import type { OpenAiSettings } from './queue-fields.js';
@@ -18,12 +22,22 @@ export function callOrder(
   settings: OpenAiSettings,
 ): OpenAiOrder {
   const caller = callerOf(request);
+  const keyed = keyedRequest(request, ownHeaders(request));
   return {
-    caller,
+    ...{ caller, keyed },
     request: openAiRequestOf(kind, body, request.headers, caller, settings),
     traceparent: traceparentOf(request.headers['traceparent']),
-    keyed: keyedRequest(request, ownHeaders(request)),
+    attempt: keyed === null ? attemptOf(kind, request, caller) : null,
   };
+}
+
+/** SDKs count their tries of a request in `x-stainless-retry-count`, from 0. */
+function attemptOf(kind: CallKind, request: FastifyRequest, { tenant, name }: Caller): RequestAttempt | null {
+  const body = bodyDigestOf(request);
+  if (body === null) return null;
+  const count = request.headers['x-stainless-retry-count'];
+  const digest = digestOf([tenant, name, kind, body, JSON.stringify(ownHeaders(request))]);
+  return { digest, repeated: typeof count === 'string' && /^[1-9]\d*$/.test(count) };
 }
 
 /** They say as much of what is asked as the body does. */

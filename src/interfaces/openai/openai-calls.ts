@@ -5,6 +5,7 @@ import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/ans
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
+import { FirstTries } from '../../submission/idempotency/nats/first-tries.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { type Order, SubmitAndListen, type Submitted } from '../../submission/waiting/submit-and-listen.js';
@@ -43,6 +44,7 @@ export class OpenAiCalls {
     private readonly waitingRequests: WaitingRequests,
     private readonly answerWait: AnswerWait,
     private readonly cancelMessage: CancelMessage,
+    private readonly firstTries: FirstTries,
     @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -102,16 +104,17 @@ export class OpenAiCalls {
   }
 
   private async submit<L>(
-    { caller, request: { submission }, traceparent, keyed }: OpenAiOrder,
+    { caller, request: { submission }, traceparent, keyed, attempt }: OpenAiOrder,
     reply: FastifyReply,
     { signal }: Waiting,
     listen: (messageId: string) => L,
   ): Promise<Submitted<L>> {
     const submitted = await this.submitAndListen.submit(
-      { caller, submission, traceparent, keyed },
+      { caller, submission, traceparent, keyed, attempt },
       {
         ...{ signal, listen },
         onKey: (replayed) => tellIdempotency(reply, replayed, this.config.queue.idempotency_ttl_ms),
+        onJoined: () => void reply.header('idempotency-replayed', 'true'),
       },
     );
     reply.header('x-llmq-message-id', submitted.accepted.id);
@@ -120,7 +123,7 @@ export class OpenAiCalls {
 
   /** Cancels the message where its client has gone away and wants it so, and nobody else here waits for it. */
   private async attended(
-    { caller, request }: OpenAiOrder,
+    { caller, request, attempt }: OpenAiOrder,
     messageId: string,
     waiting: Waiting,
     answering: () => Promise<Outcome>,
@@ -132,8 +135,10 @@ export class OpenAiCalls {
     } finally {
       this.leave(messageId);
     }
-    if (outcome !== 'left' || waiting.stopping || !request.cancelOnDisconnect) return;
+    if (outcome !== 'left' || waiting.stopping) return;
+    if (!request.cancelOnDisconnect) return this.leaveToRepetition(attempt, messageId);
     if (this.waitingFor.has(messageId)) return;
+    if (attempt != null) this.firstTries.forget(attempt.digest);
     try {
       await this.cancelMessage.cancel(caller, messageId, 'the client went away');
     } catch (error) {
@@ -141,6 +146,11 @@ export class OpenAiCalls {
       const ended = error instanceof RefusedError && error.code === 'already_terminal';
       if (!ended) this.logger.warn({ err: error, messageId }, 'a message whose client went away goes on');
     }
+  }
+
+  /** The client has waited long enough: its time to repeat the request counts from now. */
+  private leaveToRepetition(attempt: OpenAiOrder['attempt'], messageId: string): void {
+    if (attempt != null) this.firstTries.remember(attempt.digest, messageId);
   }
 
   private leave(messageId: string): void {
@@ -165,7 +175,8 @@ function headersSoFar(reply: FastifyReply): Record<string, string> {
 function notAnswered(messageId: string, waiting: Waiting): FailedAnswer | null {
   if (!waiting.stopping) return null;
   const message = `The service is stopping. The message is kept and will be answered; read it at /api/v1/messages/${messageId}.`;
-  return ours(503, 'service_stopping', message);
+  // Another process, or this one after its start, lets the repeated request join the message.
+  return ours(503, 'service_stopping', message, true);
 }
 
 function interrupted(messageId: string): FailedAnswer {

@@ -1,12 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
 import type { Caller } from '../../domain/caller.js';
+import type { MessageState } from '../../domain/message/message.state.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import type { Execution } from '../idempotency/execution.js';
 import { Idempotency, type KeyedRequest } from '../idempotency/idempotency.js';
-import { isFailure, RefusedError } from '../refusal.js';
+import { FirstTries } from '../idempotency/nats/first-tries.js';
+import { MessageLookup } from '../message-lookup.js';
+import { isFailure, mayBeDone, RefusedError } from '../refusal.js';
+import { refusalOf } from '../refusal-of.js';
 import type { AcceptedMessage, Submission } from '../submission.js';
-import { SubmitMessage } from '../submit-message.js';
+import { acceptedOf, SubmitMessage } from '../submit-message.js';
 import { CompletionSignal } from './completion-signal.js';
 
 /** A submission whose client stays connected for the answer. */
@@ -16,6 +20,15 @@ export interface Order {
   readonly traceparent: string | undefined;
   /** Null for a request without an `Idempotency-Key`. */
   readonly keyed: KeyedRequest | null;
+  /** Which request it is among those that a client repeats by itself; absent or null where nobody told. */
+  readonly attempt?: RequestAttempt | null;
+}
+
+export interface RequestAttempt {
+  /** Of all that makes two requests the same. */
+  readonly digest: string;
+  /** It was sent before, and the client got no answer. */
+  readonly repeated: boolean;
 }
 
 export interface Listener<L> {
@@ -25,6 +38,8 @@ export interface Listener<L> {
   readonly listen: (messageId: string) => L;
   /** Called for a request with a key, before anything is submitted: whether it was carried out before. */
   readonly onKey: (replayed: boolean) => void;
+  /** Called where a request without a key has joined the message of its first try. */
+  readonly onJoined?: () => void;
 }
 
 export interface Submitted<L> {
@@ -43,6 +58,8 @@ export class SubmitAndListen {
   constructor(
     private readonly submitMessage: SubmitMessage,
     private readonly idempotency: Idempotency,
+    private readonly firstTries: FirstTries,
+    private readonly lookup: MessageLookup,
     @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {}
@@ -50,23 +67,48 @@ export class SubmitAndListen {
   /** @throws what `SubmitMessage.submit` and `Idempotency.begin` throw */
   async submit<L>(order: Order, listener: Listener<L>): Promise<Submitted<L>> {
     if (order.keyed !== null) return this.underKey(order, order.keyed, listener);
-    const { caller, submission, traceparent } = order;
+    const first = await this.firstTry(order.attempt ?? null);
+    if (first !== null) {
+      listener.onJoined?.();
+      return this.join(acceptedOf(first), listener);
+    }
     const messageId = this.sources.newId();
     const heard = this.listenTo(messageId, listener, true);
-    return {
-      accepted: await this.submitMessage.submit(caller, submission, { messageId, traceparent }),
-      ...heard,
-    };
+    return { accepted: await this.submitNew(order, messageId), ...heard };
+  }
+
+  /** The message of a request that is repeated, unless that has ended without an answer that the repetition could get. */
+  private async firstTry(attempt: RequestAttempt | null): Promise<MessageState | null> {
+    const id = attempt?.repeated === true ? this.firstTries.find(attempt.digest) : null;
+    const first = id === null ? undefined : (await this.lookup.stored([id])).get(id);
+    return first === undefined || first.status === 'cancelled' || first.status === 'expired' ? null : first;
+  }
+
+  private async submitNew(order: Order, messageId: string): Promise<AcceptedMessage> {
+    const { caller, submission, traceparent, attempt } = order;
+    try {
+      const accepted = await this.submitMessage.submit(caller, submission, { messageId, traceparent });
+      if (attempt != null) this.firstTries.remember(attempt.digest, messageId);
+      return accepted;
+    } catch (error) {
+      // An earlier request that was the same has nothing to do with one that repeats this.
+      if (attempt != null && mayBeDone(refusalOf(error))) this.firstTries.remember(attempt.digest, messageId);
+      else if (attempt != null) this.firstTries.forget(attempt.digest);
+      throw error;
+    }
+  }
+
+  private join<L>(accepted: AcceptedMessage, listener: Listener<L>): Submitted<L> {
+    const heard = this.listenTo(accepted.id, listener, false);
+    heard.completion.doubt();
+    return { accepted, ...heard };
   }
 
   private async underKey<L>(order: Order, keyed: KeyedRequest, listener: Listener<L>): Promise<Submitted<L>> {
     const begun = await this.idempotency.begin(keyed);
     listener.onKey(begun.kind === 'replay');
     if (begun.kind === 'replay') {
-      const accepted = JSON.parse(begun.response.body) as AcceptedMessage;
-      const heard = this.listenTo(accepted.id, listener, false);
-      heard.completion.doubt();
-      return { accepted, ...heard };
+      return this.join(JSON.parse(begun.response.body) as AcceptedMessage, listener);
     }
     const { execution } = begun;
     const heard = this.listenTo(execution.idAt(0), listener, !execution.again);
