@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { markExactNumbers } from '../../platform/json/exact-numbers.js';
 import { hasLongInteger } from '../../platform/json/exact-numbers.policy.js';
@@ -58,7 +58,7 @@ export function acceptJsonOnly(fastify: FastifyInstance, digestUnder = '/v1/'): 
 }
 
 function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('base64url');
+  return hash('sha256', bytes, 'base64url');
 }
 
 /** Fastify's parser says no more than that it failed: the body is either not JSON, or JSON with a key that it refuses. */
