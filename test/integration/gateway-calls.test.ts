@@ -266,6 +266,15 @@ describe('what an endpoint said', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { ...usage, total_tokens: 8 } });
   });
 
+  it('arrives whole at readers that cut lines at any line end of Unicode', async () => {
+    const { answer, message } = await begin(() => chat({}, { stream: true }));
+    const content = 'a\u2028b\u2029c\u0085d';
+    await gateway.worker.complete(message, { content });
+    const text = String((await answer).json);
+    expect(text).not.toMatch(/[\u0085\u2028\u2029]/);
+    expect(chunksIn(text)[0].choices[0].delta.content).toBe(content);
+  });
+
   it('names the model that answers, in every piece', async () => {
     const { answer, message } = await begin(() => chat({}, { stream: true }));
     gateway.worker.piece(message.subject, 1, { content: 'He' }, 1, OTHER_MODEL);
