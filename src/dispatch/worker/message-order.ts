@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { LANES_PORT, type LaneDelivery, type Lanes, type ModelQueue } from '../lanes/lane.port.js';
 import { creditsAfter, type LaneCredits, NO_CREDITS } from '../lanes/lane-order.policy.js';
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
@@ -13,8 +12,10 @@ import {
   meanService,
   toFetch,
 } from '../lanes/model-order.policy.js';
+
 import { SharedTurns } from '../workers/nats/shared-turns.js';
 import { Places } from './places.js';
+
 import { Slots } from './slots.js';
 
 /** What was fetched and found no place within this time goes back, for whoever has one. */
@@ -72,8 +73,7 @@ export class MessageOrder {
     @Inject(LANES_PORT) private readonly lanes: Pick<Lanes, 'queues'>,
     @Inject(LanePauses) private readonly pauses: Pick<PausedLanes, 'isPaused'>,
     @Inject(Slots) private readonly slots: Slots,
-    @Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'freePlaces'>,
-    @Inject(Places) private readonly places: Pick<Places, 'servable'>,
+    @Inject(Places) private readonly places: Pick<Places, 'freePlaces'>,
     @Inject(SharedTurns) private readonly shared: Pick<SharedTurns, 'start' | 'began' | 'stop'>,
     @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
   ) {
@@ -161,9 +161,7 @@ export class MessageOrder {
   }
 
   private freePlaces(model: string, { toPlace, refusedAt }: ModelTurns): number {
-    // Another model may stand in for one that is down: then there is a place for one message at a time.
-    const places = this.registry.freePlaces(model) || (this.places.servable(model) ? 1 : 0);
-    const free = places - toPlace;
+    const free = this.places.freePlaces(model) - toPlace;
     return free > 0 && performance.now() - refusedAt < REFUSED_FOR_MS ? 0 : free;
   }
 

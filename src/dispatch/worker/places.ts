@@ -11,10 +11,15 @@ type FallbackConfig = Pick<
   'fallbacks' | 'context_window_fallbacks' | 'content_policy_fallbacks'
 >;
 
+/** So long a message of a model that is down, and that names no other model, is not looked at again. */
+const LOOK_EVERY_MS = 1_000;
+
 /** Finds the place for each call of a message: at its own model, or at one that stands in for it. */
 @Injectable()
 export class Places {
   private readonly config: FallbackConfig;
+  /** When a message of a model that is down was looked at in vain. */
+  private readonly lookedAt = new Map<string, number>();
 
   constructor(
     @Inject(EndpointRegistry) private readonly registry: Registry,
@@ -24,13 +29,17 @@ export class Places {
   }
 
   /**
-   * Whether a message of this model, as far as its own request says nothing else, can be called now. A model that stands
-   * in counts only where nobody serves the wanted one: who merely waits for a busy model goes on waiting.
+   * Calls that may begin now for messages of this model. A model that stands in counts only where nobody serves the wanted
+   * one: who merely waits for a busy model goes on waiting. What a message names itself is known when it is here, so the
+   * first of a model that is down is looked at, and then the next; one that names nothing is left alone for a while.
    */
-  servable(model: string): boolean {
-    if (this.registry.freePlaces(model) > 0) return true;
+  freePlaces(model: string): number {
+    const own = this.registry.freePlaces(model);
+    if (own > 0) return own;
+    if (!this.registry.isDown(model)) return own;
     const others = listed(this.config.fallbacks, model);
-    return others.length > 0 && this.registry.isDown(model) && others.some((each) => this.isFree(each));
+    if (others.length === 0) return this.isToLook(model) ? 1 : own;
+    return others.reduce((free, other) => free + Math.max(0, this.registry.freePlaces(other)), 0);
   }
 
   /** For the first call of an attempt. */
@@ -43,6 +52,7 @@ export class Places {
       const other = this.acquire(request, model);
       if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted) };
     }
+    this.lookedAt.set(wanted, performance.now());
     return acquired;
   }
 
@@ -62,6 +72,10 @@ export class Places {
   /** What the message asks for, or gets where it asks for none. */
   wantedBy({ model }: ModelRequest): string {
     return model ?? this.registry.defaultModel;
+  }
+
+  private isToLook(model: string): boolean {
+    return performance.now() - (this.lookedAt.get(model) ?? Number.NEGATIVE_INFINITY) >= LOOK_EVERY_MS;
   }
 
   private leased(request: ModelRequest, model: string, exclude: ReadonlySet<string>): EndpointLease | null {
@@ -87,10 +101,6 @@ export class Places {
       contextWindow: listed(context_window_fallbacks, wanted),
       contentPolicy: listed(content_policy_fallbacks, wanted),
     };
-  }
-
-  private isFree(model: string): boolean {
-    return this.registry.freePlaces(model) > 0;
   }
 }
 
