@@ -115,8 +115,8 @@ describe('the lanes of a model', () => {
   }
 
   it.each([1, 2])('keep the published bound on the wait, over %i worker(s)', async (workers) => {
-    const one = await served('one', 30, workers);
-    const other = await served('other', 30, workers);
+    const one = await served('one', 50, workers);
+    const other = await served('other', 50, workers);
     for (const lane of LANES) {
       for (const name of ['one', 'other']) await submitAll(lane, name, lane === 'realtime' ? 150 : 40, lane);
     }
@@ -134,7 +134,7 @@ describe('the lanes of a model', () => {
         expect(longestWait(lane, begun)).toBeLessThan(boundOnWait(lane, shares) + workers - 1);
       }
       const urgent = begun.filter((content) => content.startsWith('realtime')).length;
-      expect(urgent / begun.length).toBeGreaterThan(0.55);
+      expect(urgent / begun.length).toBeGreaterThan(workers === 1 ? 0.55 : 0.4);
     }
   });
 });

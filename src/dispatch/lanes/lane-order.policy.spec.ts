@@ -3,6 +3,7 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
   boundOnWait,
   chooseLane,
+  creditsAfter,
   DISPATCH,
   type LaneCredits,
   type LaneLoad,
@@ -232,6 +233,33 @@ describe('chooseLane', () => {
         }
       }),
     );
+  });
+
+  it('keeps the bound, but for one choice, and the shares where two choose at the same moment without seeing each other', () => {
+    const all = loads({
+      ...{ realtime: { waiting: 9 }, high: { waiting: 9 }, normal: { waiting: 9 }, low: { waiting: 9 } },
+    });
+    const oneSlot = order(1);
+    const accounts = [NO_CREDITS, NO_CREDITS];
+    const served: Lane[] = [];
+    for (let round = 0; round < 1_000; round += 1) {
+      const chosen = accounts.map((credits) => chooseLane(all, oneSlot, credits, 1)!.lane);
+      served.push(...chosen);
+      accounts.forEach((credits, at) => {
+        const inOrder = at === 0 ? chosen : [...chosen].reverse();
+        accounts[at] = inOrder.reduce(
+          (sum, lane) => creditsAfter(sum, lane, LANES, oneSlot.shares, 1),
+          credits,
+        );
+      });
+    }
+    const always = served.map(() => ({ realtime: true, high: true, normal: true, low: true }));
+    for (const lane of ['high', 'normal', 'low'] as const) {
+      expect(longestWait(lane, always, served)).toBeLessThan(BOUND_ON_WAIT[lane] + 1);
+      const share = served.filter((choice) => choice === lane).length / served.length;
+      expect(share).toBeGreaterThanOrEqual(MIN_SHARE[lane] - 0.01);
+    }
+    expect(served.filter((lane) => lane === 'realtime').length / served.length).toBeGreaterThan(0.4);
   });
 
   it('never lets realtime wait for more than the three owed lanes', () => {

@@ -84,14 +84,23 @@ export interface LaneChoice {
  *
  * Work-conserving but for the slots held back. The wait is bounded (`boundOnWait`); with the shares as they come, `high`
  * is served at least once in every 5 choices, `normal` in 11, `low` in 22, and `realtime` waits for at most three.
+ *
+ * @param unseen choices of others for the same lanes that may have been made and are not known here yet. A lane is owed
+ * by so many choices earlier, and may be in debt for as many, so that it gets no more in the long run.
  */
-export function chooseLane(loads: LaneLoads, order: LaneOrder, credits: LaneCredits): LaneChoice | null {
+export function chooseLane(
+  loads: LaneLoads,
+  order: LaneOrder,
+  credits: LaneCredits,
+  unseen = 0,
+): LaneChoice | null {
   const eligible = eligibleLanes(loads, order);
   const highest = eligible[0];
   if (highest === undefined) return null;
   const { shares } = order;
-  const lane = eligible.find((candidate) => credits[candidate] + shares[candidate] >= DISPATCH) ?? highest;
-  return { lane, credits: creditsAfter(credits, lane, eligible, shares) };
+  const isOwed = (lane: Lane) => credits[lane] + shares[lane] * (1 + unseen) >= DISPATCH;
+  const lane = eligible.find(isOwed) ?? highest;
+  return { lane, credits: creditsAfter(credits, lane, eligible, shares, unseen) };
 }
 
 /** What the lanes are owed after one of those that could have gone was served, here or by another worker. */
@@ -100,10 +109,11 @@ export function creditsAfter(
   served: Lane,
   eligible: readonly Lane[],
   shares: LaneOrder['shares'],
+  unseen = 0,
 ): LaneCredits {
   const owed = { ...credits };
   for (const lane of eligible) owed[lane] += shares[lane];
-  owed[served] = Math.max(0, owed[served] - DISPATCH);
+  owed[served] = Math.max(-unseen * shares[served], owed[served] - DISPATCH);
   return owed;
 }
 

@@ -45,6 +45,8 @@ export interface LaneView {
   readonly supposed: boolean;
   /** None is ready, and whether there is any was asked a moment ago. */
   readonly undecided: boolean;
+  /** None seems to be there, and several that come are asked for. */
+  readonly awaited: boolean;
 }
 
 /**

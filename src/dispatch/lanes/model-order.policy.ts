@@ -38,6 +38,7 @@ export type ModelChoice =
  * of its lanes is owed the next call: so what is owed to a low lane holds up nothing urgent of the same model.
  *
  * @param open whether a message of the lane may begin now, as far as the worker's slots are concerned
+ * @param unseen see `chooseLane`
  * @returns null where nothing that may begin waits
  */
 export function chooseInModel(
@@ -45,12 +46,14 @@ export function chooseInModel(
   open: (lane: Lane) => boolean,
   shares: LaneOrder['shares'],
   credits: LaneCredits,
+  unseen = 0,
 ): ModelChoice | null {
   const may = (lane: Lane) => open(lane) && waits(looks[lane]);
   const choice = chooseLane(
     loadsOf((lane) => may(lane) || (open(lane) && looks[lane].undecided)),
     unbounded(shares),
     credits,
+    unseen,
   );
   if (choice === null) return null;
   const { ready, undecided } = looks[choice.lane];
@@ -58,7 +61,7 @@ export function chooseInModel(
   // A lane of which nobody knows whether anything waits there earns nothing.
   const waiting = LANES.filter(may);
   const { lane } = choice;
-  const owed = creditsAfter(credits, lane, waiting, shares);
+  const owed = creditsAfter(credits, lane, waiting, shares, unseen);
   return { kind: 'go', lane, credits: owed, urgency: waiting[0]!, waiting };
 }
 
@@ -83,6 +86,7 @@ export function toFetch(
   open: (lane: Lane) => boolean,
   shares: LaneOrder['shares'],
   credits: LaneCredits,
+  unseen = 0,
 ): Record<Lane, number> {
   const full = LANES.filter((lane) => open(lane) && waits(looks[lane]));
   const counts = { realtime: 0, high: 0, normal: 0, low: 0 };
@@ -95,7 +99,7 @@ export function toFetch(
     const loads = loadsOf((lane) => full.includes(lane));
     let owed = credits;
     for (let place = 0; place < places; place += 1) {
-      const choice = chooseLane(loads, unbounded(shares), owed)!;
+      const choice = chooseLane(loads, unbounded(shares), owed, unseen)!;
       owed = choice.credits;
       counts[choice.lane] += 1;
     }

@@ -74,7 +74,7 @@ export class MessageOrder {
     @Inject(LanePauses) private readonly pauses: Pick<PausedLanes, 'isPaused'>,
     @Inject(Slots) private readonly slots: Slots,
     @Inject(Places) private readonly places: Pick<Places, 'freePlaces'>,
-    @Inject(SharedTurns) private readonly shared: Pick<SharedTurns, 'start' | 'began' | 'stop'>,
+    @Inject(SharedTurns) private readonly shared: Pick<SharedTurns, 'start' | 'began' | 'isAlone' | 'stop'>,
     @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
   ) {
     this.mostAhead = queue.worker.prefetch;
@@ -83,7 +83,8 @@ export class MessageOrder {
   start(): void {
     this.shared.start(({ model, lane, waiting }) => {
       const turns = this.models.get(model);
-      if (turns !== undefined) turns.credits = creditsAfter(turns.credits, lane, waiting, this.slots.shares);
+      if (turns !== undefined)
+        turns.credits = creditsAfter(turns.credits, lane, waiting, this.slots.shares, this.unseen);
     });
   }
 
@@ -97,14 +98,11 @@ export class MessageOrder {
     const offers: Offer[] = [];
     let awaited = 0;
     for (const queue of this.lanes.queues) {
+      const looks = perLaneOf((lane) => queue.view(lane));
+      if (!LANES.some((lane) => looks[lane].ready > 0 || looks[lane].undecided)) continue;
       const turns = this.turnsOf(queue.model);
       if (this.freePlaces(queue.model, turns) <= 0) continue;
-      const choice = chooseInModel(
-        perLaneOf((lane) => queue.view(lane)),
-        isOpen,
-        this.slots.shares,
-        turns.credits,
-      );
+      const choice = chooseInModel(looks, isOpen, this.slots.shares, turns.credits, this.unseen);
       if (choice?.kind === 'go') offers.push({ queue, turns, choice, head: queue.head(choice.lane)! });
       else if (choice?.kind === 'not_yet' && choice.asked) awaited += 1;
     }
@@ -120,14 +118,19 @@ export class MessageOrder {
     const mayOpen = (lane: Lane) => !this.pauses.isPaused(lane) && !this.slots.isAtLimit(lane);
     const { vacant, shares } = this.slots;
     for (const queue of this.lanes.queues) {
+      const looks = perLaneOf((lane) => queue.view(lane));
+      // Most models of many are idle.
+      if (LANES.every((lane) => looks[lane].awaited)) continue;
       const turns = this.turnsOf(queue.model);
       const places = Math.min(this.freePlaces(queue.model, turns), vacant);
       const ahead = lookAhead(turns.running, turns.serviceMs, this.mostAhead);
       if (places <= 0 && ahead === 0) continue;
-      const looks = perLaneOf((lane) => queue.view(lane));
-      const now = places > 0 ? toFetch(looks, places, ahead, isOpen, shares, turns.credits) : null;
+      const now =
+        places > 0 ? toFetch(looks, places, ahead, isOpen, shares, turns.credits, this.unseen) : null;
       const soon =
-        ahead > 0 ? toFetch(looks, Math.max(0, places) + ahead, ahead, mayOpen, shares, turns.credits) : null;
+        ahead > 0
+          ? toFetch(looks, Math.max(0, places) + ahead, ahead, mayOpen, shares, turns.credits, this.unseen)
+          : null;
       for (const lane of LANES) {
         const count = Math.max(now?.[lane] ?? 0, soon?.[lane] ?? 0);
         if (count > 0) queue.want(lane, count);
@@ -153,6 +156,11 @@ export class MessageOrder {
     for (const [model, { running }] of this.models) {
       if (running === 0 && !served.has(model)) this.models.delete(model);
     }
+  }
+
+  /** Of each other worker at most one call, and hardly ever of two at the same moment. */
+  private get unseen(): number {
+    return this.shared.isAlone ? 0 : 1;
   }
 
   private openLanes(): (lane: Lane) => boolean {

@@ -90,7 +90,11 @@ export class Worker {
     this.order.start();
     await this.lanes.start(this.served(), () => this.wake());
     this.wake();
-    this.sweep = setInterval(() => this.calls.abortOverdue(), SWEEP_EVERY_MS);
+    this.sweep = setInterval(() => {
+      this.calls.abortOverdue();
+      // Whatever it was that nobody told of.
+      this.wake();
+    }, SWEEP_EVERY_MS);
   }
 
   get status(): WorkerStatus {

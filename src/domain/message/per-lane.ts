@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LANES, type Lane } from './message.events.js';
+import type { Lane } from './message.events.js';
 
 const count = z.number().int().nonnegative();
 
@@ -8,5 +8,5 @@ export const perLaneSchema = z.object({ realtime: count, high: count, normal: co
 export type PerLane = Record<Lane, number>;
 
 export function perLaneOf<T>(of: (lane: Lane) => T): Record<Lane, T> {
-  return Object.fromEntries(LANES.map((lane) => [lane, of(lane)])) as Record<Lane, T>;
+  return { realtime: of('realtime'), high: of('high'), normal: of('normal'), low: of('low') };
 }

@@ -53,6 +53,7 @@ export class RouteFeed {
   private wanted = 0;
   /** What was asked for is what is there at once; else what comes. */
   private atOnce = true;
+  /** When it was asked last, or something told last that there is more. */
   private askedAt = 0;
   private nothingAt = Number.NEGATIVE_INFINITY;
   private supposed = false;
@@ -96,10 +97,12 @@ export class RouteFeed {
 
   get view(): LaneView {
     const ready = this.waiting.length;
-    if (ready > 0 || this.wanted === 0 || !this.atOnce)
-      return { ready, supposed: this.supposed, undecided: false };
-    const undecided = performance.now() - this.askedAt < ANSWERED_WITHIN_MS;
-    return { ready, supposed: this.supposed && undecided, undecided };
+    const { supposed } = this;
+    if (ready > 0 || this.wanted === 0) return { ready, supposed, undecided: false, awaited: false };
+    // With a request open, what there is comes at once. What does not come, another worker has.
+    const isRecent = performance.now() - this.askedAt < ANSWERED_WITHIN_MS;
+    const undecided = this.atOnce && isRecent;
+    return { ready, supposed: supposed && isRecent, undecided, awaited: !this.atOnce && this.wanted > 1 };
   }
 
   get head(): HeldDelivery | undefined {
@@ -116,9 +119,12 @@ export class RouteFeed {
   }
 
   want(count: number): void {
-    const more = count - this.waiting.length - this.wanted;
+    const expected = this.waiting.length + this.wanted;
+    const more = count - expected;
     // What is asked for at once is answered at once, and its answer tells whether it is worth asking again.
     if (more <= 0 || this.stopped || (this.wanted > 0 && this.atOnce)) return;
+    // Requests are few and large.
+    if (expected > count / 2) return;
     const now = performance.now();
     if (this.wanted === 0) this.atOnce = now - this.nothingAt > NOTHING_FOR_MS;
     this.askedAt = now;
@@ -153,6 +159,7 @@ export class RouteFeed {
 
   returned(delivery: HeldDelivery, untouched: boolean): void {
     this.supposed = true;
+    this.askedAt = performance.now();
     this.nothingAt = Number.NEGATIVE_INFINITY;
     const { streamSequence, nextCount, delivery: told, inDoubtUpTo } = delivery;
     if (untouched) this.putBack.set(streamSequence, { nextCount, delivery: told, inDoubtUpTo });
@@ -177,6 +184,7 @@ export class RouteFeed {
   private received(message: Msg, delivery: Delivery): void {
     this.wanted = Math.max(0, this.wanted - 1);
     this.supposed = delivery.pending > 0;
+    if (this.supposed) this.askedAt = performance.now();
     if (this.wanted === 0) this.nothingAt = Number.NEGATIVE_INFINITY;
     const reply = message.reply ?? '';
     const known = this.held.get(delivery.streamSequence);

@@ -63,8 +63,13 @@ export class SharedTurns {
     this.tell([]);
   }
 
+  /** Others begin calls too; of those of the last moment nothing is known here yet. */
+  get isAlone(): boolean {
+    return this.heardAt.size === 0;
+  }
+
   began(turn: Turn): void {
-    if (this.heardAt.size === 0) return;
+    if (this.isAlone) return;
     this.turns.push(turn);
     if (this.soon !== null) return;
     const inMs = this.toldAt + TOGETHER_MS - performance.now();
