@@ -69,7 +69,7 @@ function life(index: number): MessageEvent[] {
     }),
     messageEvent(context, 'llmq.message.prioritized.v1', {
       ...{ ...limits, priority: 'normal', reason: 'explicit', attempt: 1, received_sequence: null },
-      ...{ received_at: now },
+      ...{ received_at: now, model: 'demo' },
     }),
     messageEvent(context, 'llmq.message.dispatched.v1', {
       ...{ ...call, worker: 'worker-1', waited_ms: 12.5, endpoint_reason: 'least_busy' },
