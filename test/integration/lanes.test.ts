@@ -214,7 +214,7 @@ describe('JetStreamLanes', () => {
     told = 0;
     queueOf(lanes).want('low', 1);
     await submit('low');
-    await eventually(() => expect(told).toBe(1));
+    await eventually(() => expect(told).toBeGreaterThan(0));
   });
 
   it('keeps what is held, ready or taken, far longer than the ack wait', async () => {
