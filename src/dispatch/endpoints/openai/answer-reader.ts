@@ -28,6 +28,8 @@ type Fields = Record<string, unknown>;
 
 const DONE = '[DONE]';
 const STREAM = { stream: true } as const;
+/** Bytes that come at once. */
+const LITTLE = 1_024;
 const PING = /^(ping|heartbeat|keep-?alive)$/i;
 
 /** What of an event is read, or is its frame; the rest is handed on as it came last. `obfuscation` is noise on purpose. */
@@ -123,9 +125,11 @@ export class AnswerReader {
   feed(bytes: Uint8Array): void {
     this.bytes += bytes.length;
     if (this.bytes > MAX_STREAM_BYTES) throw answerTooLarge(`came in more than ${MAX_STREAM_BYTES} bytes`);
-    const startedMs = performance.now();
+    // What little comes at once costs little, and there is much of it: the number of events bounds it.
+    const isLittle = bytes.length < LITTLE && this.jsonLength === 0;
+    const startedMs = isLittle ? null : performance.now();
     this.read(this.decoder.decode(bytes, STREAM));
-    this.spent(startedMs);
+    if (startedMs !== null) this.spent(startedMs);
   }
 
   /** The body has ended. @throws {ModelCallError} */
@@ -322,9 +326,8 @@ export class AnswerReader {
   /** Fields that the protocol doesn't know, or that only some servers have. */
   private keepOthers(value: Fields): void {
     for (const name in value) {
-      if (READ.has(name)) continue;
       const other = value[name];
-      if (other === null || other === undefined || this.extra.get(name) === other) continue;
+      if (other === null || READ.has(name) || other === undefined || this.extra.get(name) === other) continue;
       if (name === 'data' && Array.isArray(other)) continue;
       if (name === 'x_groq' && isObject(other)) this.takeUsage(other['usage']);
       if (isTooDeep(other)) throw answerTooDeep();

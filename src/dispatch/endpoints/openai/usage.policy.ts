@@ -1,5 +1,7 @@
 import type { Usage } from '../../../domain/message/message.events.js';
 
+const COUNTS: ReadonlySet<string> = new Set(['prompt_tokens', 'completion_tokens', 'total_tokens']);
+
 /** Details beyond this are no counts of tokens. */
 const MAX_LENGTH = 8 * 1024;
 
@@ -13,14 +15,24 @@ export function readUsage(value: unknown): Usage | null {
   const prompt_tokens = usage['prompt_tokens'] ?? usage['input_tokens'];
   const completion_tokens = usage['completion_tokens'] ?? usage['output_tokens'] ?? 0;
   if (!isCount(prompt_tokens) || !isCount(completion_tokens)) return null;
-  const { total_tokens, ...details } = usage;
-  const counts = { prompt_tokens, completion_tokens, ...(isCount(total_tokens) ? { total_tokens } : {}) };
-  return isSmall(details) ? { ...details, ...counts } : counts;
+  const { total_tokens } = usage;
+  const counts = isCount(total_tokens)
+    ? { prompt_tokens, completion_tokens, total_tokens }
+    : { prompt_tokens, completion_tokens };
+  const details = detailsIn(usage);
+  if (details === null) return counts;
+  return isShortJson(details) ? { ...details, ...counts } : counts;
 }
 
-function isSmall(details: object): boolean {
-  for (const _ in details) return isShortJson(details);
-  return true;
+/** Null for none, which is what most servers give. */
+function detailsIn(usage: Record<string, unknown>): Record<string, unknown> | null {
+  let details: Record<string, unknown> | null = null;
+  for (const name in usage) {
+    if (COUNTS.has(name) || name === '__proto__') continue;
+    details ??= {};
+    details[name] = usage[name];
+  }
+  return details;
 }
 
 function isShortJson(details: object): boolean {
