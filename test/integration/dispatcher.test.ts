@@ -469,6 +469,7 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
     sequence: delivery.sequence,
     event: delivery.event,
     request: delivery.request,
+    userId: null,
     conversationId: delivery.conversationId,
     streamed: delivery.streamed,
     delivery: delivery.delivery,

@@ -40,6 +40,7 @@ beforeAll(async () => {
         ...{ headers: { 'X-Team': SECRET }, api_key_env: 'FILE_KEY' },
       },
     ],
+    loadbalancer: { affinity: 'user' },
     security: {
       egress: { allow: ['127.0.0.0/8'] },
       endpoint_keys: [{ env: 'OTHER_KEY', origins: ['https://api.example.com'] }],
@@ -221,6 +222,22 @@ describe('an endpoint that is registered', () => {
       ...{ capacity: 0, in_use: 0, free: 0 },
     });
     expect((await call('GET', '/none/stats')).json.code).toBe('not_found');
+  });
+
+  it('keeps the messages of one user, where affinity says so', async () => {
+    await register({ name: 'twin-1', models: ['twin-model'] });
+    await register({ name: 'twin-2', models: ['twin-model'] });
+    const users = Array.from({ length: 8 }, (_, n) => `user-${n}`);
+    const seen = new Map(users.map((user) => [user, new Set<string>()]));
+    for (let round = 0; round < 3; round += 1) {
+      for (const user of users) {
+        const body = { user_id: user, content: 'Hello', model: 'twin-model' };
+        const { json } = await request('POST', `${api.baseUrl}/api/v1/messages`, body);
+        seen.get(user)!.add((await completed(json.id)).result.endpoint);
+      }
+    }
+    expect([...seen.values()].map(({ size }) => size)).toEqual(users.map(() => 1));
+    expect(new Set([...seen.values()].flatMap((endpoints) => [...endpoints])).size).toBe(2);
   });
 
   it('puts its models into the list of OpenAI clients, whatever is in their names', async () => {

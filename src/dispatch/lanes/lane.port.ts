@@ -14,6 +14,8 @@ export interface LaneDelivery {
   readonly request: ModelRequest | null;
   /** The conversation, where the request is there; else null, and the request's event tells it. */
   readonly conversationId: string | null;
+  /** Whose message it is, where the request is there; else null, and the request's event tells it. */
+  readonly userId: string | null;
   /** Whether its client wants the answer as a stream, where the request is there; else null. */
   readonly streamed: boolean | null;
   /** How often the broker says it handed this message out, from 1. */

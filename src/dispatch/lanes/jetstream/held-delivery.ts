@@ -11,6 +11,7 @@ export interface LaneRecord {
   readonly event: MessagePrioritized;
   readonly request: ModelRequest | null;
   readonly conversationId: string | null;
+  readonly userId: string | null;
   readonly streamed: boolean | null;
 }
 
@@ -32,6 +33,7 @@ export function laneRecord(bytes: Uint8Array, streamSequence: number): LaneRecor
     event,
     request: received?.request ?? null,
     conversationId: received?.conversation_id ?? null,
+    userId: received?.user_id ?? null,
     streamed: received?.stream ?? null,
   };
 }
@@ -82,6 +84,10 @@ export class HeldDelivery implements LaneDelivery {
 
   get conversationId(): string | null {
     return this.content.conversationId;
+  }
+
+  get userId(): string | null {
+    return this.content.userId;
   }
 
   get streamed(): boolean | null {
