@@ -29,8 +29,6 @@ export class FaultyServer {
   checks = 0;
   private server: Server | null = null;
   private port = 0;
-  private spentMs = 0;
-  private countedMs = performance.now();
 
   constructor(
     public answers: Answers,
@@ -74,19 +72,6 @@ export class FaultyServer {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  /** Milliseconds of all calls together. */
-  get busyMs(): number {
-    this.count(0);
-    return this.spentMs;
-  }
-
-  private count(more: number): void {
-    const nowMs = performance.now();
-    this.spentMs += this.running * (nowMs - this.countedMs);
-    this.countedMs = nowMs;
-    this.running += more;
-  }
-
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     if (request.method === 'GET') {
@@ -95,9 +80,11 @@ export class FaultyServer {
       return;
     }
     this.startedMs.push(performance.now());
-    this.count(1);
+    this.running += 1;
     this.peak = Math.max(this.peak, this.running);
-    response.on('close', () => this.count(-1));
+    response.on('close', () => {
+      this.running -= 1;
+    });
     await this.answers({ count: this.calls, response });
   }
 }

@@ -4,6 +4,7 @@ const HELD_MS = MINUTE_MS + 500;
 const SLICE_MS = 250;
 /** At once after a pause: a tenth of a minute's units. */
 const BURST = 0.1;
+const IDLE_FACTOR = 4;
 
 /**
  * The units of a minute that calls have used: each is held until a minute after its call began, so that no span of a
@@ -65,7 +66,7 @@ export class RateWindow {
   nextMs(units: number, share: number, nowMs: number): number {
     if (share <= 0) return Number.POSITIVE_INFINITY;
     const lacking = Math.min(1, units) - this.levelNow(share, nowMs);
-    const evenMs = lacking <= 0 ? nowMs : nowMs + Math.ceil((lacking / share) * MINUTE_MS);
+    const evenMs = lacking <= 0 ? nowMs : nowMs + Math.ceil((lacking / this.perMinute(share)) * MINUTE_MS);
     let heldMs = nowMs;
     let held = this.heldUnits;
     for (const slice of this.slices) {
@@ -79,7 +80,15 @@ export class RateWindow {
   private levelNow(share: number, nowMs: number): number {
     const most = Math.max(1, share * BURST);
     if (this.level === null) return most;
-    return Math.min(most, this.level + ((nowMs - this.levelAtMs) / MINUTE_MS) * share);
+    return Math.min(most, this.level + ((nowMs - this.levelAtMs) / MINUTE_MS) * this.perMinute(share));
+  }
+
+  /**
+   * How fast the level rises. What is idle may be used within a quarter of a minute: else a share that was just received,
+   * or that calls of others held before, would be used at a minute's pace though the minute has room for it.
+   */
+  private perMinute(share: number): number {
+    return Math.max(share, IDLE_FACTOR * (share - this.heldUnits));
   }
 
   private expire(nowMs: number): void {
