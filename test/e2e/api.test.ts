@@ -83,7 +83,11 @@ describe('the service with its demo endpoint', () => {
         ...{ content: expect.stringContaining('What is a queue?'), finish_reason: 'stop', model: 'demo' },
         ...{
           endpoint: 'demo',
-          usage: { prompt_tokens: expect.any(Number), completion_tokens: expect.any(Number) },
+          usage: {
+            ...{ prompt_tokens: expect.any(Number), completion_tokens: expect.any(Number) },
+            total_tokens: expect.any(Number),
+          },
+          cost: null,
         },
       },
     });

@@ -35,6 +35,11 @@ class TestModel {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const at = Date.now();
+    // The service asks now and then whether it is well, and takes "no such address" for a yes.
+    if (request.method !== 'POST') {
+      response.writeHead(404).end();
+      return;
+    }
     let body = '';
     for await (const chunk of request) body += chunk;
     const sent = JSON.parse(body);
@@ -47,7 +52,7 @@ class TestModel {
     });
     if (content.startsWith('hang')) return;
     if (content.startsWith('fail') || (content.startsWith('once') && asked.length === 1)) {
-      response.writeHead(503, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}');
+      response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}');
       return;
     }
     await sleep(Number(/(\d+) ms/.exec(content)?.[1] ?? 0));

@@ -41,7 +41,8 @@ describe('the streams and buckets', () => {
     for (const wanted of ALL) expect(await config(wanted.name)).toMatchObject(wanted);
     expect(ALL.map(({ name }) => name)).toEqual([
       ...[EVENTS_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM, TRIES_STREAM],
-      ...['KV_llmq_conversations', 'KV_llmq_cancellations', 'KV_llmq_idempotency'],
+      ...['KV_llmq_conversations', 'KV_llmq_cancellations'],
+      ...['KV_llmq_endpoint_shares', 'KV_llmq_idempotency'],
     ]);
   });
 
