@@ -106,11 +106,11 @@ export function ownStreams({
     {
       name: TRIES_STREAM,
       purpose: 'which requests of SDKs became which messages, for those that are repeated',
-      // Losing them makes a repeated request another message, as it would be anywhere else.
+      // Losing them makes a repeated request another message. In a file, so that a restart of the broker loses none.
       settings: {
         subjects: [TRIES_SUBJECT],
         retention: RetentionPolicy.Limits,
-        storage: StorageType.Memory,
+        storage: StorageType.File,
         discard: DiscardPolicy.Old,
         max_age: nanos(TRIES_KEPT_MS),
         max_bytes: 64 * MIB,

@@ -1,3 +1,4 @@
+import { EgressRefusedError } from '../../../platform/security/egress.js';
 import { ModelCallError, type RemoteError } from '../model-endpoint.port.js';
 import type { EndpointWords } from './endpoint-words.js';
 import { isUnreached, notNowOfStatus } from './not-now.policy.js';
@@ -95,6 +96,7 @@ export function unreachable(cause: unknown, connectTimeoutMs: number): ModelCall
     return failure('connection_lost', 'The endpoint closed the connection without an answer.', true);
   }
   if (name === 'HTTPParserError') return malformedAnswer('not HTTP');
+  if (cause instanceof EgressRefusedError) return notAllowed(cause);
   // The message of the error has the address in it.
   const why = [code, syscall].filter((part) => typeof part === 'string' && part !== '').join(', ');
   return new ModelCallError(
@@ -105,6 +107,15 @@ export function unreachable(cause: unknown, connectTimeoutMs: number): ModelCall
       status: null,
     },
     { notNow: isUnreached(cause) ? 'refused_connection' : null },
+  );
+}
+
+/** What is refused and how to allow it is the operator's to know: the refusal names the host, and clients read this. */
+function notAllowed({ code }: EgressRefusedError): ModelCallError {
+  const message = `The endpoint's address is not allowed by security.egress (${code}).`;
+  return new ModelCallError(
+    { code: 'endpoint_not_allowed', message, retryable: true, status: null },
+    { notNow: 'refused_connection' },
   );
 }
 
