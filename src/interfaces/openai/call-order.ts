@@ -22,27 +22,35 @@ export function callOrder(
   settings: OpenAiSettings,
 ): OpenAiOrder {
   const caller = callerOf(request);
-  const keyed = keyedRequest(request, ownHeaders(request));
+  const own = ownHeaders(request);
+  const keyed = keyedRequest(request, own);
   return {
     ...{ caller, keyed },
     request: openAiRequestOf(kind, body, request.headers, caller, settings),
     traceparent: traceparentOf(request.headers['traceparent']),
-    attempt: keyed === null ? attemptOf(kind, request, caller) : null,
+    attempt: keyed === null ? attemptOf(kind, request, caller, own) : null,
   };
 }
 
 /** SDKs count their tries of a request in `x-stainless-retry-count`, from 0. */
-function attemptOf(kind: CallKind, request: FastifyRequest, { tenant, name }: Caller): RequestAttempt | null {
+function attemptOf(
+  kind: CallKind,
+  request: FastifyRequest,
+  { tenant, name }: Caller,
+  own: Record<string, unknown>,
+): RequestAttempt | null {
   const body = bodyDigestOf(request);
   if (body === null) return null;
   const count = request.headers['x-stainless-retry-count'];
-  const digest = digestOf([tenant, name, kind, body, JSON.stringify(ownHeaders(request))]);
+  const digest = digestOf([tenant, name, kind, body, JSON.stringify(own)]);
   return { digest, repeated: typeof count === 'string' && /^[1-9]\d*$/.test(count) };
 }
 
 /** They say as much of what is asked as the body does. */
 function ownHeaders({ headers }: FastifyRequest): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('x-llmq-')));
+  const own: Record<string, unknown> = {};
+  for (const name in headers) if (name.startsWith('x-llmq-')) own[name] = headers[name];
+  return own;
 }
 
 const DURATION = 'seconds, or a duration such as 30s or 5m';
