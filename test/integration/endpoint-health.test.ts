@@ -61,8 +61,12 @@ describe('an endpoint that limits its calls', () => {
     const served = [{ name: 'one', server }];
     const [one, two] = [await workerOf(served), await workerOf(served)];
     await eventually(() => expect(one.peers!.members).toHaveLength(2));
-    expect(await one.call()).toBe('not_now');
-    await eventually(() => expect(two.registry.freePlaces('m')).toBe(0), { withinMs: 1_000 });
+    expect(await one.nextCall()).toBe('not_now');
+    // No free place would be no proof: the other worker has all of them until this one asks.
+    await eventually(() => expect(two.registry.statuses()[0]!.coolsForMs).toBeGreaterThan(1_500), {
+      withinMs: 1_000,
+      everyMs: 10,
+    });
     server.answers = well();
     const startedMs = performance.now();
     await two.message();
@@ -142,7 +146,7 @@ describe('what workers know of endpoints', () => {
     const workers = [await workerOf(served), await workerOf(served)];
     await eventually(() => expect(workers[0]!.peers!.members).toHaveLength(2));
     for (const worker of [workers[0]!, workers[1]!, workers[0]!, workers[1]!, workers[0]!]) {
-      await worker.call();
+      expect(await worker.nextCall()).toBe('failed');
       await sleep(100);
     }
     await eventually(() => expect(workers.flatMap(statesOf)).toEqual(['unhealthy', 'unhealthy']));
@@ -159,7 +163,7 @@ describe('what workers know of endpoints', () => {
     await eventually(() => expect(workers[0]!.peers!.members).toHaveLength(2));
     const leader = workers.find(({ peers }) => peers!.leads)!;
     const other = workers.find((worker) => worker !== leader)!;
-    for (let call = 0; call < 5; call += 1) await leader.call();
+    for (let call = 0; call < 5; call += 1) expect(await leader.nextCall()).toBe('failed');
     await eventually(() => expect(statesOf(other)).toEqual(['unhealthy']));
     server.answers = well();
     await other.message();

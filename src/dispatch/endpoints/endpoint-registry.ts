@@ -696,7 +696,10 @@ export class EndpointRegistry {
       opened.add(deployment.entry);
     }
     this.wakeInTime(deployments, nowMs);
-    if (opened.size === 0) return;
+    if (opened.size === 0) {
+      this.askForWaiters(nowMs);
+      return;
+    }
     this.serveWaiters();
     for (const { state } of opened) this.events.emit('freed', state);
   }
@@ -708,6 +711,15 @@ export class EndpointRegistry {
       const isLacking = entry.limits.room(nowMs) === 0 || entry.limits.part < 1;
       if (isLacking && (watch.serves(nowMs) || this.tries())) entry.limits.noteShort(nowMs);
     }
+  }
+
+  /**
+   * Who waits here asked once. Since then it may have become this process's turn to try, or nobody gave what was asked
+   * for.
+   */
+  private askForWaiters(nowMs: number): void {
+    const models = new Set([...this.waiters].map(({ model }) => model ?? this.firstModel));
+    for (const model of models) this.inNeed(this.deployments.get(model)?.active ?? [], nowMs);
   }
 
   /** What this process may use of each endpoint, by name. */
