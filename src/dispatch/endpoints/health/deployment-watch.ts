@@ -150,7 +150,7 @@ export class DeploymentWatch {
     this.health = heard(this.health, { sign, beganMs }, nowMs);
     if (sign.kind === 'not_now') {
       this.coolDown = cooled(this.coolDown, { ...sign, beganMs }, nowMs, this.random());
-      if (sign.reason === 'rate_limited') this.pace = refused(this.pace, this.coolDown.untilMs);
+      if (sign.reason === 'rate_limited') this.pace = refused(this.pace, nowMs, this.coolDown.untilMs);
       return;
     }
     this.takenSinceFirst += 1;

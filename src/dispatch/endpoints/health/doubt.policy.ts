@@ -40,6 +40,7 @@ export function moved({ health, coolDown, pace }: Doubt, byMs: number): Doubt {
       before: { ...pace.before, sinceMs: move(pace.before.sinceMs) },
       lastBeganMs: move(pace.lastBeganMs),
       learnAtMs: moveOrNull(pace.learnAtMs),
+      refusedAtMs: move(pace.refusedAtMs),
     },
   };
 }

@@ -16,7 +16,8 @@ import {
 function windowed(perWindow: number, windowMs: number) {
   const calls: number[] = [];
   return (nowMs: number) => {
-    if (calls.filter((at) => at > nowMs - windowMs).length >= perWindow) return false;
+    while (calls.length > 0 && calls[0]! <= nowMs - windowMs) calls.shift();
+    if (calls.length >= perWindow) return false;
     calls.push(nowMs);
     return true;
   };
@@ -42,7 +43,7 @@ function drive(takes: (nowMs: number) => boolean, wanted: number, coolMs: number
     } else {
       refusals += 1;
       coolUntilMs = now + coolMs;
-      pace = refused(pace, coolUntilMs);
+      pace = refused(pace, now, coolUntilMs);
     }
     now += 1;
   }
@@ -63,10 +64,10 @@ describe('a pace', () => {
         const wanted = limit * 40;
         const { lastMs, refusals, done } = drive(windowed(limit, 1_000), wanted, coolMs);
         expect(done).toBe(wanted);
-        expect(lastMs).toBeLessThan((wanted / limit) * 1_000 * 1.25 + 12 * coolMs);
-        expect(refusals).toBeLessThanOrEqual(12);
+        expect(lastMs).toBeLessThan((wanted / limit) * 1_000 * 1.25 + coolMs);
+        expect(refusals).toBeLessThanOrEqual(7);
       }),
-      { numRuns: 30 },
+      { numRuns: 40 },
     );
   });
 
@@ -94,16 +95,29 @@ describe('a pace', () => {
   });
 
   it('is learned again as slower by each refusal, and forgotten in the end', () => {
-    const first = learned(refused(took(began(NO_PACE, 0, 1), 10), 2_000), 0, 2_000);
+    const first = learned(refused(took(began(NO_PACE, 0, 1), 10), 0, 2_000), 0, 2_000);
     expect(first.perSecond).toBeCloseTo(4.75);
-    const again = learned(refused(took(began(first, 2_000, 1), 900), 3_000), 0, 3_000);
+    const again = learned(refused(took(began(first, 2_000, 1), 900), 2_000, 3_000), 0, 3_000);
     expect(again.perSecond).toBeLessThan(first.perSecond!);
     expect(rateAt(again, 10_000)).toBeGreaterThan(again.perSecond!);
     expect(rateAt(again, 3_600_000)).toBeNull();
   });
 
+  it('falls a little below what was refused after it went well, and not to the mean of the time before', () => {
+    const first = learned(refused(took(began(NO_PACE, 0, 1), 10), 0, 2_000), 0, 2_000);
+    const refusedAtMs = 8_000;
+    const rate = rateAt(first, refusedAtMs)!;
+    expect(rate).toBeGreaterThan(2 * first.perSecond!);
+    const again = learned(refused(took(first, 40), refusedAtMs, 10_000), 0, 10_000);
+    expect(again.perSecond).toBeGreaterThan(0.75 * rate);
+    expect(again.perSecond).toBeLessThan(0.95 * rate);
+    // Hardly any calls came: the rate that they were allowed was never tried.
+    const unused = learned(refused(took(first, 10), refusedAtMs, 10_000), 0, 10_000);
+    expect(unused.perSecond).toBeCloseTo(1.19, 2);
+  });
+
   it('counts what is under way when the cool-down is over as taken', () => {
-    const pace = refused(began(NO_PACE, 0, 1), 1_000);
+    const pace = refused(began(NO_PACE, 0, 1), 0, 1_000);
     expect([learned(pace, 4, 999).perSecond, learned(pace, 4, 1_000).perSecond]).toEqual([null, 3.8]);
   });
 });

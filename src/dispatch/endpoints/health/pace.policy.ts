@@ -1,6 +1,10 @@
 /**
- * How fast a deployment takes calls, learned from its refusals: so many calls as it took since the last refusal, over the
- * time up to the end of the cool-down. All workers' calls together.
+ * How fast a deployment takes calls, learned from its refusals. All workers' calls together.
+ *
+ * The first is so many calls as it took, over the time up to the end of the cool-down. That is too much where a refusal
+ * ends before the deployment's window does, which the next refusal tells soon, and too little where it lasts longer. So
+ * the rate rises fast at first, up to what was refused before. Refused after a while, it falls a little below what it was
+ * at that moment; refused sooner, to what was taken in all of the time since the refusal before.
  */
 export interface Pace {
   /** Calls per second that it is known to take; null: not limited, or not known. */
@@ -9,6 +13,10 @@ export interface Pace {
   readonly learnedAtMs: number;
   /** How often in a row it was learned anew: the limit is near, so it rises more slowly each time. */
   readonly learnedTimes: number;
+  /** The time that it was learned from. The deployment's window is about as long, so this is how fast it may rise. */
+  readonly spanMs: number;
+  /** A little below the rate at which it was refused last; null: only ever a crowd was. */
+  readonly ceiling: number | null;
   /** The next call may begin now or then. */
   readonly nextAtMs: number;
   /** Calls taken since `countedSinceMs`. */
@@ -19,6 +27,8 @@ export interface Pace {
   readonly lastBeganMs: number;
   /** A refusal was told; the rate is learned when the cool-down is over, and all that was under way has been told. */
   readonly learnAtMs: number | null;
+  /** When the refusal was told that `learnAtMs` is for. */
+  readonly refusedAtMs: number;
 }
 
 /** After a pause like this, or of three calls' spacing, the count starts anew: the rate of an idle hour says nothing. */
@@ -29,9 +39,15 @@ const FEWEST_TAKEN = 3;
 /** A little below what was seen: clocks and ways are not even. */
 const SAFETY = 0.95;
 const FASTEST_PER_SECOND = 1_000;
+/** Rising and the cool-down make what was seen less than the rate in the end; less than this is for want of calls. */
+const USED = 0.35;
 /** It never falls asleep: at least one call in a minute. */
 const SLOWEST_PER_SECOND = 1 / 60;
-/** Rising: by so much a second at first, and by more when half a minute went without a refusal. */
+/** Rising fast: by so much (as an exponent) in a span like that it was learned from, and to how much at most. */
+const FAST_RISE = 0.3;
+const FAST_RISE_TO = 3;
+const SHORTEST_SPAN_MS = 1_000;
+/** Then by so much a second, and by more when half a minute went without a refusal. */
 const RISE = 0.01;
 const LATER_RISE = 0.05;
 const LATER_MS = 30_000;
@@ -48,15 +64,21 @@ export const NO_PACE: Pace = {
     countedSinceMs: 0,
     lastBeganMs: -Infinity,
   },
+  ...{ spanMs: 0, ceiling: null, refusedAtMs: 0 },
   ...{ before: { taken: 0, sinceMs: 0 }, learnAtMs: null },
 };
 
 /** Calls per second now; null for no limit. */
-export function rateAt({ perSecond, learnedAtMs, learnedTimes }: Pace, nowMs: number): number | null {
+export function rateAt(pace: Pace, nowMs: number): number | null {
+  const { perSecond, learnedAtMs, learnedTimes, spanMs, ceiling } = pace;
   if (perSecond === null) return null;
-  const seconds = Math.max(0, nowMs - learnedAtMs) / 1_000;
+  const fastTo = Math.log(ceiling === null ? FAST_RISE_TO : Math.max(1, ceiling / perSecond));
+  const fastPerMs = FAST_RISE / Math.max(SHORTEST_SPAN_MS, spanMs);
+  const ageMs = Math.max(0, nowMs - learnedAtMs);
+  const seconds = Math.max(0, ageMs - fastTo / fastPerMs) / 1_000;
   const early = Math.min(seconds, LATER_MS / 1_000);
-  const factor = Math.exp((RISE * early) / Math.max(1, learnedTimes) + LATER_RISE * (seconds - early));
+  const slow = (RISE * early) / Math.max(1, learnedTimes) + LATER_RISE * (seconds - early);
+  const factor = Math.exp(Math.min(fastTo, ageMs * fastPerMs) + slow);
   return factor >= FORGOTTEN_AT ? null : perSecond * factor;
 }
 
@@ -79,8 +101,9 @@ export function took(pace: Pace, calls: number): Pace {
 }
 
 /** A call was refused for its rate; the deployment cools until then. */
-export function refused(pace: Pace, untilMs: number): Pace {
-  return { ...pace, learnAtMs: Math.max(untilMs, pace.learnAtMs ?? 0) };
+export function refused(pace: Pace, nowMs: number, untilMs: number): Pace {
+  if (pace.learnAtMs !== null) return { ...pace, learnAtMs: Math.max(untilMs, pace.learnAtMs) };
+  return { ...pace, refusedAtMs: nowMs, learnAtMs: untilMs };
 }
 
 /**
@@ -88,22 +111,37 @@ export function refused(pace: Pace, untilMs: number): Pace {
  * @param underWay calls under way here: by now they would have been refused
  */
 export function learned(pace: Pace, underWay: number, nowMs: number): Pace {
-  const { learnAtMs: at, countedSinceMs } = pace;
+  const { learnAtMs: at, countedSinceMs, refusedAtMs } = pace;
   if (at === null || nowMs < at) return pace;
   const last = { taken: pace.taken + underWay, sinceMs: countedSinceMs };
   const fewer = { taken: last.taken + pace.before.taken, sinceMs: pace.before.sinceMs };
   const counted = last.taken < FEWEST_TAKEN ? fewer : last;
-  const seen = (counted.taken / Math.max(0.001, (at - counted.sinceMs) / 1_000)) * SAFETY;
+  const spanMs = Math.max(1, at - counted.sinceMs);
+  const seen = (counted.taken / (spanMs / 1_000)) * SAFETY;
+  const ceiling = lastTaken(pace);
   // What it did not keep up with is no reason for a faster one.
-  const most = rateAt(pace, at) ?? FASTEST_PER_SECOND;
-  const perSecond = Math.max(SLOWEST_PER_SECOND, Math.min(seen, most * SAFETY));
+  const most = ceiling ?? FASTEST_PER_SECOND;
+  // A rate that was allowed and not used proves nothing.
+  const wentWell = refusedAtMs - pace.learnedAtMs > pace.spanMs && seen > most * USED;
+  const perSecond = Math.max(SLOWEST_PER_SECOND, wentWell ? most : Math.min(seen, most));
   const learnedTimes = at - pace.learnedAtMs > LATER_MS ? 1 : pace.learnedTimes + 1;
   return {
     ...pace,
     ...{ perSecond, learnedAtMs: at, learnedTimes, nextAtMs: at, lastBeganMs: at, learnAtMs: null },
+    ...{ ceiling, spanMs },
     // What is under way is counted; its answer is not to count again.
     ...{ taken: -underWay, countedSinceMs: at, before: counted },
   };
+}
+
+/** A little below the rate at which it took calls before it refused one; null where it had no rate. */
+function lastTaken(pace: Pace): number | null {
+  const { refusedAtMs, learnedAtMs, spanMs } = pace;
+  const refusedAt = rateAt(pace, refusedAtMs);
+  if (refusedAt === null) return null;
+  // The refused call was let go by the rate of the call before it, and refused for the calls of a window before that.
+  const rose = spanMs / 2 + 1_000 / refusedAt;
+  return SAFETY * rateAt(pace, Math.max(learnedAtMs, refusedAtMs - rose))!;
 }
 
 /** When the next call may begin; in the past: now. */

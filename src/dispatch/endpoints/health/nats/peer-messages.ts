@@ -57,7 +57,8 @@ const doubtSchema = z.object({
   pace: z.object({
     ...{ perSecond: number.nullable(), learnedAtMs: ago, learnedTimes: number, nextAtMs: ago },
     ...{ taken: number, countedSinceMs: ago, before: z.object({ taken: number, sinceMs: ago }) },
-    ...{ lastBeganMs: ago, learnAtMs: ago },
+    ...{ spanMs: number, ceiling: number.nullable() },
+    ...{ lastBeganMs: ago, learnAtMs: ago, refusedAtMs: ago },
   }),
 });
 
