@@ -123,7 +123,9 @@ it('has endpoints added, changed, drained and removed under load, without losing
   await answeredOnce(ids);
   expect(two.model.asked).toHaveLength(removedAt);
   expect(three.model.asked.filter((content) => content.startsWith('other'))).toHaveLength(20);
-  expect(worker.status).toMatchObject({ running: 0, counters: { handedBack: 0 } });
+  expect(worker.status).toMatchObject({ running: 0, counters: { workerErrors: 0 } });
+  // One whose place was closed while it was looked up goes back untouched: at most one for each place that was closed.
+  expect(worker.status.counters.handedBack).toBeLessThanOrEqual(4 + 6 + 2);
 });
 
 it('keeps messages while no endpoint takes calls, and goes on when one does', async () => {
