@@ -50,18 +50,35 @@ async function get(key: Key, path: string) {
 
 /** A message over REST, and its completion, as a worker would record it. */
 async function answer(key: Key, user: string, time: string, accounted: Partial<Accounting>): Promise<void> {
-  const response = await fetch(`${gateway.baseUrl}/api/v1/messages`, {
+  const [id] = await answers(1, key, { user, time }, accounted);
+  ids.push(id!);
+}
+
+async function answers(
+  count: number,
+  key: Key,
+  { user, time }: { readonly user: string; readonly time: string },
+  accounted: Partial<Accounting>,
+): Promise<string[]> {
+  const messages = Array.from({ length: count }, () => ({ content: 'hello', model: MODEL, user_id: user }));
+  const response = await fetch(`${gateway.baseUrl}/api/v1/messages/batch`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key.key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ content: 'hello', model: MODEL, user_id: user }),
+    body: JSON.stringify({ messages }),
   });
-  expect(response.status).toBe(202);
-  const { id } = (await response.json()) as { id: string };
-  ids.push(id);
+  const { results } = (await response.json()) as { results: { id: string }[] };
+  const completed = results.map(({ id }) => completion(id, key, time, accounted));
+  await gateway.log.append(completed);
+  // A repeated end is in the log, and does not count.
+  await gateway.log.append(completed.map((event) => ({ ...event, id: uuidv7() })));
+  return results.map(({ id }) => id);
+}
+
+function completion(id: string, key: Key, now: string, accounted: Partial<Accounting>) {
   const context: EventContext = {
-    ...{ messageId: id, tenant: key.config.tenant, lane: 'normal', now: time, newId: uuidv7 },
+    ...{ messageId: id, tenant: key.config.tenant, lane: 'normal', now, newId: uuidv7 },
   };
-  const completed = messageEvent(context, 'llmq.message.completed.v1', {
+  return messageEvent(context, 'llmq.message.completed.v1', {
     ...{ attempt: 1, delivery: 1, answer: { content: 'hi' }, finish_reason: 'stop', endpoint: 'gpu' },
     ...{ model: 'upstream', queue_ms: 1, first_token_ms: 1, total_ms: 2 },
     usage:
@@ -73,9 +90,6 @@ async function answer(key: Key, user: string, time: string, accounted: Partial<A
       ...{ reasoning_tokens: 6, price: null, cost_nanos: 0, ...accounted },
     },
   });
-  await gateway.log.append([completed]);
-  // A repeated end is in the log, and does not count.
-  await gateway.log.append([{ ...completed, id: uuidv7() }]);
 }
 
 const SPAN = 'from=2026-03-01T00:00:00Z&to=2026-03-03T00:00:00Z';
@@ -134,6 +148,21 @@ describe('GET /api/v1/usage', () => {
     expect((await get(boss, `/api/v1/usage?${SPAN}&model=large&endpoint=gpu`)).json.total.messages).toBe(2);
     const none = (await get(boss, '/api/v1/usage?to=2020-01-31T12:00:00Z')).json;
     expect(none).toMatchObject({ from: '2020-01-01T00:00:00.000Z', data: [], total: sums({ messages: 0 }) });
+  });
+
+  it('adds up absurd numbers that an endpoint tells, in one batch and over many', async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const told = { input_tokens: most, output_tokens: most, reasoning_tokens: most, cost_nanos: most };
+    // One alone can be stored. All of them are beyond 2^63, at which a bigint ends.
+    for (let round = 0; round < 3; round += 1) {
+      await answers(400, other, { user: 'mallory', time: '2026-04-01T10:00:00.000Z' }, told);
+    }
+    await gateway.projected();
+    const { json } = await get(other, '/api/v1/usage?from=2026-04-01T10:00:00Z&to=2026-04-01T11:00:00Z');
+    expect(json.total.messages).toBe(1_200);
+    for (const name of ['input_tokens', 'output_tokens', 'reasoning_tokens'])
+      expect(json.total[name] / (1_200 * most)).toBeCloseTo(1, 9);
+    expect(Number(json.total.cost) / ((1_200 * most) / 1e9)).toBeCloseTo(1, 9);
   });
 
   it("is of the caller's own tenant, whatever its role", async () => {

@@ -8,6 +8,7 @@ export type ColumnType =
   | 'boolean'
   | 'bigint'
   | 'integer'
+  | 'numeric'
   | 'text'
   | 'json'
   | 'double precision'
@@ -35,6 +36,8 @@ export const count: Kind<number> = { type: 'integer' };
 export const milliseconds: Kind<number> = { type: 'double precision' };
 /** Also counts that may pass 2^31. Up to 2^53 they are exact. */
 export const sequence: Kind<number> = { type: 'bigint', read: (stored: string | number) => Number(stored) };
+/** Sums of numbers that others told: no value of theirs may be one that can't be added. Up to 2^53 they are exact. */
+export const sum: Kind<number> = { type: 'numeric', read: (stored: string | number) => Number(stored) };
 /** ISO 8601 in UTC, kept to the millisecond. */
 export const time: Kind<string> = { type: 'timestamptz', read: (stored: Date) => stored.toISOString() };
 

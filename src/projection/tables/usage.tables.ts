@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addUsage, type UsageKey, type UsageRow } from '../../domain/message/usage.projection.js';
 import { storableIdentifier } from './storable-text.js';
-import { type Columns, column, identifier, type RowOf, sequence, Table, time, uuid } from './table.js';
+import { type Columns, column, identifier, type RowOf, sequence, sum, Table, time, uuid } from './table.js';
 
 const columns = {
   /** Of what the row adds up by: the names together can be longer than an index takes. */
@@ -17,12 +17,12 @@ const columns = {
   estimated: column(sequence, (row) => row.estimated),
   unmetered: column(sequence, (row) => row.unmetered),
   unpriced: column(sequence, (row) => row.unpriced),
-  inputTokens: column(sequence, (row) => row.inputTokens),
-  cachedTokens: column(sequence, (row) => row.cachedTokens),
-  outputTokens: column(sequence, (row) => row.outputTokens),
-  reasoningTokens: column(sequence, (row) => row.reasoningTokens),
+  inputTokens: column(sum, (row) => row.inputTokens),
+  cachedTokens: column(sum, (row) => row.cachedTokens),
+  outputTokens: column(sum, (row) => row.outputTokens),
+  reasoningTokens: column(sum, (row) => row.reasoningTokens),
   /** In 10^-9 of the prices' currency. */
-  costNanos: column(sequence, (row) => row.costNanos),
+  costNanos: column(sum, (row) => row.costNanos),
 } satisfies Columns<UsageRow>;
 
 /** What is added up; the other columns say of whom, and when. */
@@ -50,15 +50,15 @@ export const usageHours = new Table<UsageRow, typeof columns>('usage_hours', col
  * @param at the schema, quoted
  */
 export function usageOfMessagesSql(at: string): string {
-  const sum = (of: string) => `coalesce(sum(r.${of}), 0)::bigint`;
+  const sumOf = (of: string) => `coalesce(sum(r.${of}), 0)`;
   return `SELECT date_trunc('hour', m.completed_at, 'UTC') AS hour, m.tenant, q.user_id,
       coalesce(q.key_name, '') AS key_name, left(coalesce(r.accounted_model, r.model), 400) AS model,
       left(r.endpoint, 400) AS endpoint, count(*) AS messages, count(*) FILTER (WHERE r.estimated) AS estimated,
       count(*) FILTER (WHERE r.prompt_tokens IS NULL) AS unmetered,
       count(*) FILTER (WHERE r.cost_nanos IS NULL) AS unpriced,
-      ${sum('prompt_tokens')} AS input_tokens, ${sum('cached_tokens')} AS cached_tokens,
-      ${sum('completion_tokens')} AS output_tokens, ${sum('reasoning_tokens')} AS reasoning_tokens,
-      ${sum('cost_nanos')} AS cost_nanos
+      ${sumOf('prompt_tokens')} AS input_tokens, ${sumOf('cached_tokens')} AS cached_tokens,
+      ${sumOf('completion_tokens')} AS output_tokens, ${sumOf('reasoning_tokens')} AS reasoning_tokens,
+      ${sumOf('cost_nanos')} AS cost_nanos
     FROM ${at}.message_results r
       JOIN ${at}.messages m ON m.id = r.message_id AND m.terminal_sequence = r.sequence
       JOIN ${at}.message_requests q ON q.message_id = r.message_id

@@ -68,6 +68,9 @@ export class ValueWriter {
         this.int32(4);
         this.int32(clamped(value as number));
         break;
+      case 'numeric':
+        this.numeric(value as number);
+        break;
       case 'double precision':
         this.float64(value as number);
         break;
@@ -103,6 +106,18 @@ export class ValueWriter {
     this.view.setInt32(this.length + 4, high);
     this.view.setUint32(this.length + 8, value - high * 2 ** 32);
     this.length += 12;
+  }
+
+  /** A whole number of any size, by its digits to base 10,000 (`numeric_recv`). */
+  private numeric(value: number): void {
+    const text = BigInt(Math.trunc(Math.abs(value))).toString();
+    const groups = text.match(/\d{1,4}(?=(?:\d{4})*$)/g) ?? [];
+    this.int32(8 + 2 * groups.length);
+    this.int16(groups.length);
+    this.int16(groups.length - 1);
+    this.int16(value < 0 ? NEGATIVE : 0);
+    this.int16(0);
+    for (const group of groups) this.int16(Number(group));
   }
 
   private float64(value: number): void {
@@ -167,11 +182,15 @@ function clamped(value: number): number {
   return Math.min(Math.trunc(value), LARGEST_INTEGER);
 }
 
+/** The sign of a `numeric`. */
+const NEGATIVE = 0x4000;
+
 /** PostgreSQL's element types by the OIDs that its binary array format names. */
 const OIDS: Readonly<Record<ColumnType, number>> = {
   boolean: 16,
   bigint: 20,
   integer: 23,
+  numeric: 1700,
   text: 25,
   json: 114,
   'double precision': 701,
