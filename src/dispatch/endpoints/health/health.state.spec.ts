@@ -40,6 +40,13 @@ describe('health', () => {
     expect(health.state).toBe('healthy');
   });
 
+  it('takes answers that other processes got as the end of refusals in a row', () => {
+    const once = checked(UNTRIED, 'down', 1_000);
+    const answeredElsewhere = wentWell(once, 3, 100, 30_000);
+    expect(checked(answeredElsewhere, 'down', 61_000).state).toBe('healthy');
+    expect(checked(once, 'down', 61_000).state).toBe('unhealthy');
+  });
+
   it('falls with five failures in a row, or two refusals some time apart', () => {
     expect(after(times(4, failed))[0].state).toBe('healthy');
     expect(after(times(5, failed))[0]).toMatchObject({

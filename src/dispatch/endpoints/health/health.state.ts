@@ -66,7 +66,13 @@ const STEPS = [0.1, 0.25, 0.5] as const;
 const STEP_MS = 2_000;
 
 export const UNTRIED: Health = {
-  ...{ state: 'healthy', reason: 'not called yet', sinceMs: 0, failuresInRow: 0, refusalsInRow: 0 },
+  ...{
+    state: 'healthy',
+    reason: 'nothing speaks against it',
+    sinceMs: 0,
+    failuresInRow: 0,
+    refusalsInRow: 0,
+  },
   ...{ refusedAtMs: -Infinity, good: 0, bad: 0, countedAtMs: 0, stalledAtMs: null, firstToken: NO_TIMES },
   ...{ probe: null, backSinceMs: null, relapses: 0 },
 };
@@ -109,7 +115,7 @@ export function wentWell(health: Health, calls: number, firstTokenMs: number | n
   const before = faded(health, nowMs);
   const firstToken =
     firstTokenMs === null ? before.firstToken : timed(before.firstToken, firstTokenMs, nowMs);
-  return judged({ ...before, firstToken, good: before.good + calls, failuresInRow: 0 }, nowMs);
+  return judged({ ...well(before), firstToken, good: before.good + calls }, nowMs);
 }
 
 /** Time alone has passed. */
