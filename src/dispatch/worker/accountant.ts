@@ -17,10 +17,12 @@ export class Accountant {
   async of(
     request: ModelRequest,
     { offer }: Pick<EndpointLease, 'offer'>,
-    { answer, usage }: Pick<ModelAnswer, 'answer' | 'usage'>,
+    answered: Pick<ModelAnswer, 'answer' | 'usage' | 'extra'>,
   ): Promise<Accounting | null> {
     try {
-      const estimate = usage === null ? estimatedUsage(request, answer, await tokenCount()) : null;
+      const { usage } = answered;
+      const estimate =
+        usage === null ? estimatedUsage(request, answersOf(answered), await tokenCount()) : null;
       const price = offer.price ?? this.listedPrice(offer.name);
       return accountingOf({ model: offer.name, usage, estimate, price });
     } catch {
@@ -32,4 +34,10 @@ export class Accountant {
     const { prices } = this.config;
     return Object.hasOwn(prices, model) ? pricePerMillion(prices[model]!) : null;
   }
+}
+
+/** The first answer, and those of further choices. */
+function answersOf({ answer, extra }: Pick<ModelAnswer, 'answer' | 'extra'>): ModelAnswer['answer'][] {
+  const choices = (extra?.['choices'] ?? []) as readonly { readonly message?: ModelAnswer['answer'] }[];
+  return [answer, ...choices.flatMap(({ message }) => message ?? [])];
 }

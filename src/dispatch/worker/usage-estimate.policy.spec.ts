@@ -6,7 +6,7 @@ const asked = { model: null, parameters: {} };
 
 it('counts a text and its answer', () => {
   const request = { ...asked, content: 'one two three' };
-  expect(estimatedUsage(request, { content: 'four five' }, words)).toEqual({
+  expect(estimatedUsage(request, [{ content: 'four five' }], words)).toEqual({
     ...{ inputTokens: 3 + 3 + 3, outputTokens: 2, leftOut: [] },
   });
 });
@@ -22,9 +22,15 @@ it('counts each message of a chat, its parts, tools, reasoning and calls', () =>
     parameters: { tools: [{ type: 'function' }], temperature: 1 },
   };
   const answer = { content: 'a cat', reasoning_content: 'it has fur', tool_calls: [{ id: 'b' }] };
-  expect(estimatedUsage(request, answer, words)).toEqual({
+  expect(estimatedUsage(request, [answer], words)).toEqual({
     ...{ inputTokens: 3 * 3 + 3 + 2 + 3 + 1 + 1, outputTokens: 2 + 3 + 1, leftOut: [] },
   });
+});
+
+it('counts every answer, where several were asked for', () => {
+  const answers = [{ content: 'one two' }, { content: 'three', audio: {} }, { content: 'four five six' }];
+  const { outputTokens, leftOut } = estimatedUsage({ ...asked, content: 'x' }, answers, words);
+  expect([outputTokens, leftOut]).toEqual([6, ['audio']]);
 });
 
 it('names what it can not count', () => {
@@ -35,12 +41,12 @@ it('names what it can not count', () => {
     { type: 'text', text: 'what is this' },
   ];
   const request = { ...asked, messages: [{ role: 'user', content }] };
-  expect(estimatedUsage(request, { content: null, audio: { data: 'AAAA' } }, words)).toEqual({
+  expect(estimatedUsage(request, [{ content: null, audio: { data: 'AAAA' } }], words)).toEqual({
     ...{ inputTokens: 3 + 3 + 3, outputTokens: 0, leftOut: ['audio', 'image', 'other'] },
   });
 });
 
 it('counts what is asked of a completion or an embedding', () => {
   const request = { ...asked, kind: 'embeddings' as const, parameters: { input: 'one two' } };
-  expect(estimatedUsage(request, { content: null }, words).inputTokens).toBe(2);
+  expect(estimatedUsage(request, [{ content: null }], words).inputTokens).toBe(2);
 });

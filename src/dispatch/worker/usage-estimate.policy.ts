@@ -16,11 +16,12 @@ interface Counted {
  * What a call used, for an endpoint that does not tell: its texts, counted. What is no text (images, audio, files) has
  * no size that one could count in tokens, and is named.
  *
+ * @param answers every one, where several were asked for
  * @param count the tokens of a text
  */
 export function estimatedUsage(
   request: ModelRequest,
-  answer: Answer,
+  answers: readonly Answer[],
   count: (text: string) => number,
 ): Estimate {
   const input: Counted = { tokens: 0, leftOut: new Set() };
@@ -38,11 +39,13 @@ export function estimatedUsage(
   for (const name of ['tools', 'functions', 'response_format', 'prompt', 'input', 'suffix']) {
     add(input, request.parameters[name]);
   }
-  for (const part of partsOf(answer.content, output)) add(output, part);
-  for (const name of ['reasoning_content', 'reasoning', 'refusal', 'tool_calls', 'function_call']) {
-    add(output, answer[name]);
+  for (const answer of answers) {
+    for (const part of partsOf(answer.content, output)) add(output, part);
+    for (const name of ['reasoning_content', 'reasoning', 'refusal', 'tool_calls', 'function_call']) {
+      add(output, answer[name]);
+    }
+    if (answer['audio'] != null) output.leftOut.add('audio');
   }
-  if (answer['audio'] != null) output.leftOut.add('audio');
   return {
     inputTokens: input.tokens,
     outputTokens: output.tokens,
