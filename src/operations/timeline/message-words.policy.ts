@@ -138,7 +138,7 @@ function attemptFailedWords({ data }: MessageAttemptFailed): string {
   const where = data.endpoint === null ? 'before an endpoint was called' : `at endpoint ${data.endpoint}`;
   const http = status === null ? '' : `, HTTP ${status}`;
   return [
-    `Attempt ${data.attempt} failed ${where} (${code}${http}): ${message}`,
+    `Attempt ${data.attempt} failed ${where} (${code}${http}): ${ended(message)}`,
     data.chunks_delivered === 0 ? '' : `${counted(data.chunks_delivered, 'piece')} had been delivered.`,
     data.next_retry_at === null
       ? 'There is no further attempt.'
@@ -146,6 +146,11 @@ function attemptFailedWords({ data }: MessageAttemptFailed): string {
   ]
     .filter((part) => part !== '')
     .join(' ');
+}
+
+/** Endpoints' words end as they like, and more follows. */
+function ended(words: string): string {
+  return /[.!?。！？…]$/u.test(words) ? words : `${words}.`;
 }
 
 const NOT_NOW_WORDS: Readonly<Record<MessageDeferred['data']['reason'], string>> = {
@@ -158,7 +163,7 @@ const NOT_NOW_WORDS: Readonly<Record<MessageDeferred['data']['reason'], string>>
 function deferredWords({ data }: MessageDeferred): string {
   const http = data.status === null ? '' : ` (HTTP ${data.status})`;
   return [
-    `Endpoint ${data.endpoint} did not take the call with model ${data.model}, because ${NOT_NOW_WORDS[data.reason]}${http}: ${data.message}`,
+    `Endpoint ${data.endpoint} did not take the call with model ${data.model}, because ${NOT_NOW_WORDS[data.reason]}${http}: ${ended(data.message)}`,
     data.retry_after_ms === null ? '' : `It asks to wait ${durationWords(data.retry_after_ms)}.`,
     `The message waits in its lane again, and attempt ${data.attempt} is not counted.`,
   ]
@@ -178,7 +183,7 @@ function reroutedWords({ data }: MessageRerouted): string {
   const http = from.error.status === null ? '' : `, HTTP ${from.error.status}`;
   const behind =
     delivered === 0 ? '' : `, ${mode === 'continue' ? 'behind' : 'after'} ${counted(delivered, 'character')}`;
-  return `The call at endpoint ${from.endpoint} with model ${from.model} failed (${from.error.code}${http}): ${from.error.message} ${REROUTE_WORDS[mode]} at endpoint ${to.endpoint} with model ${to.model}${behind}, within attempt ${data.attempt}.`;
+  return `The call at endpoint ${from.endpoint} with model ${from.model} failed (${from.error.code}${http}): ${ended(from.error.message)} ${REROUTE_WORDS[mode]} at endpoint ${to.endpoint} with model ${to.model}${behind}, within attempt ${data.attempt}.`;
 }
 
 function completedWords({ data }: MessageCompleted): string {

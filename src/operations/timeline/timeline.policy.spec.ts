@@ -91,7 +91,8 @@ it('tells a life in words: why this priority, what it waited for, which endpoint
 it('says why an endpoint did not take a call, and what the message waited for then', () => {
   const deferred = messageEvent(at(100), 'llmq.message.deferred.v1', {
     ...{ attempt: 1, delivery: 1, endpoint: 'gpu-1', model: 'q', reason: 'rate_limited', status: 429 },
-    ...{ message: 'Too many requests.', retry_after_ms: 2_000 },
+    // As an endpoint said it, without the end of a sentence.
+    ...{ message: 'Too many requests', retry_after_ms: 2_000 },
   });
   expect(
     texts([received(0), prioritized(0, 'explicit'), dispatched(50), deferred, dispatched(2_100)]),
