@@ -43,9 +43,13 @@ const FASTEST_PER_SECOND = 1_000;
 const USED = 0.35;
 /** It never falls asleep: at least one call in a minute. */
 const SLOWEST_PER_SECOND = 1 / 60;
-/** Rising fast: by so much (as an exponent) in a span like that it was learned from, and to how much at most. */
-const FAST_RISE = 0.3;
+/**
+ * Rising fast, as an exponent: by so much in a span like that it was learned from, to that power. What was learned from a
+ * crowd is often right, so it is held for a while at first. What was learned from two refusals lies between them.
+ */
+const FAST_RISE = { by: 0.05, power: 2 };
 const FAST_RISE_TO = 3;
+const RISE_TO_CEILING = { by: 0.3, power: 1 };
 const SHORTEST_SPAN_MS = 1_000;
 /** Then by so much a second, and by more when half a minute went without a refusal. */
 const RISE = 0.01;
@@ -73,12 +77,14 @@ export function rateAt(pace: Pace, nowMs: number): number | null {
   const { perSecond, learnedAtMs, learnedTimes, spanMs, ceiling } = pace;
   if (perSecond === null) return null;
   const fastTo = Math.log(ceiling === null ? FAST_RISE_TO : Math.max(1, ceiling / perSecond));
-  const fastPerMs = FAST_RISE / Math.max(SHORTEST_SPAN_MS, spanMs);
   const ageMs = Math.max(0, nowMs - learnedAtMs);
-  const seconds = Math.max(0, ageMs - fastTo / fastPerMs) / 1_000;
+  const span = Math.max(SHORTEST_SPAN_MS, spanMs);
+  const { by, power } = ceiling === null ? FAST_RISE : RISE_TO_CEILING;
+  const fast = Math.min(fastTo, by * (ageMs / span) ** power);
+  const seconds = Math.max(0, ageMs - span * (fastTo / by) ** (1 / power)) / 1_000;
   const early = Math.min(seconds, LATER_MS / 1_000);
   const slow = (RISE * early) / Math.max(1, learnedTimes) + LATER_RISE * (seconds - early);
-  const factor = Math.exp(Math.min(fastTo, ageMs * fastPerMs) + slow);
+  const factor = Math.exp(fast + slow);
   return factor >= FORGOTTEN_AT ? null : perSecond * factor;
 }
 
