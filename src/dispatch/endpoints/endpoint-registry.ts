@@ -406,6 +406,17 @@ export class EndpointRegistry {
     await Promise.all(all.map((endpoint) => endpoint.close()));
   }
 
+  /**
+   * How long a deployment still takes no call, and how long ago the last one began that it answered; for one that is gone,
+   * not at all and never.
+   */
+  opening(endpoint: string, model: string): { readonly closedForMs: number; readonly servedAgoMs: number } {
+    const watch = this.watchAt(endpoint, model);
+    if (watch === undefined) return { closedForMs: 0, servedAgoMs: Infinity };
+    const nowMs = this.nowMs();
+    return { closedForMs: watch.closedForMs(nowMs), servedAgoMs: nowMs - watch.servedMs };
+  }
+
   /** How each deployment stands. */
   statuses(): DeploymentStatus[] {
     const nowMs = this.nowMs();

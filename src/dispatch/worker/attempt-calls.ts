@@ -258,7 +258,7 @@ export class AttemptCalls {
       ...{ endpoint, model, reason: failure.notNow, status, message },
       retry_after_ms: failure.retryAfterMs,
     };
-    return { kind: 'deferred', notTaken };
+    return { kind: 'deferred', notTaken, failure: { ...failure, error: { ...error, retryable: true } } };
   }
 }
 

@@ -29,6 +29,7 @@ import { RunningCalls } from './running-calls.js';
 import { Settlement } from './settlement.js';
 import { Slots } from './slots.js';
 import { Summaries } from './summaries.js';
+import { TurnedAway } from './turned-away.js';
 import { Worker } from './worker.js';
 import { WorkerPulse } from './worker-pulse.js';
 import { WorkerStop } from './worker-stop.js';
@@ -40,7 +41,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
   ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant],
-  ...[Places, RunningCalls, DurableSteps, Settlement],
+  ...[Places, RunningCalls, DurableSteps, Settlement, TurnedAway],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 

@@ -21,6 +21,7 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
 import { DurableSteps } from './durable-steps.js';
+import { TurnedAway } from './turned-away.js';
 import { type CallFailure, consequences } from './verdict.policy.js';
 import { contextNow, type Outcome, type Settled } from './work.js';
 import { WorkerStoppingError } from './worker-stop.js';
@@ -43,6 +44,8 @@ export class WorkerCounters {
   deferred = 0;
   /** Turns that gave their place in the lane back, behind an earlier one. */
   held = 0;
+  /** Found no place at an endpoint after all, and went back as they were. */
+  putBack = 0;
   /** Given back to their lanes without an outcome. */
   handedBack = 0;
   /** Failures of the worker itself, none of the message. */
@@ -62,6 +65,7 @@ export class Settlement {
     @Inject(DurableSteps) private readonly steps: DurableSteps,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(Cancellations) private readonly cancellations: Cancellations,
+    @Inject(TurnedAway) private readonly turnedAway: TurnedAway,
     @Inject(SERVICE_CONFIG) { queue: { retry } }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -73,11 +77,13 @@ export class Settlement {
   async settle(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case 'answered':
+        this.turnedAway.taken(delivery.event.subject);
         return this.answered(delivery, outcome.completed, outcome.chunksDelivered);
       case 'failed':
+        this.turnedAway.taken(delivery.event.subject);
         return this.failed(delivery, outcome.failure, outcome.chunksDelivered);
       case 'deferred':
-        return this.deferred(delivery, outcome.notTaken);
+        return this.deferred(delivery, outcome.notTaken, outcome.failure);
       case 'cancelled':
         return this.leave(delivery);
       case 'held':
@@ -87,6 +93,9 @@ export class Settlement {
         return this.known(delivery, outcome.decision);
       case 'unclear':
         return this.unclear(delivery);
+      case 'put_back':
+        this.counters.putBack += 1;
+        return;
       case 'handed_back':
         return this.handBack(delivery, outcome.delayMs);
       default:
@@ -156,14 +165,17 @@ export class Settlement {
 
   /**
    * Back into its lane, where it is the first for its model again: it was accepted before what waits behind it. The broker
-   * hands it out when the model has a place; until then only its deadline or a cancel ends it.
+   * hands it out when the model has a place; until then only its deadline or a cancel ends it. One that is refused while
+   * others are answered comes back behind them, and fails in the end.
    */
-  private async deferred(delivery: LaneDelivery, notTaken: NotTaken): Promise<void> {
+  private async deferred(delivery: LaneDelivery, notTaken: NotTaken, failure: CallFailure): Promise<void> {
     if (this.isCancelled(delivery)) return this.leave(delivery);
     const { event, delivery: count } = delivery;
+    const next = this.turnedAway.refused(event.subject, notTaken);
+    if (next.kind === 'fail') return this.failed(delivery, failure, 0);
     await this.steps.append([defer(contextNow(event, this.sources), event, count, notTaken)]);
     this.counters.deferred += 1;
-    this.handBack(delivery);
+    this.handBack(delivery, next.delayMs);
   }
 
   /** Off its lane until the turn before it has ended: whoever sees that puts it back. */

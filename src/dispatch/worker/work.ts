@@ -36,16 +36,18 @@ export type Settled = Exclude<DispatchDecision, { kind: 'call' }>;
  * - `held`: an earlier turn of its conversation has to end first.
  * - `known`: the log has decided it already.
  * - `unclear`: nobody can tell yet whether it ran, or whose turn it is; ask again later.
+ * - `put_back`: no place was free after all, so it went back as it was.
  * - `handed_back`: it goes back into its lane.
  */
 export type Outcome =
   | { readonly kind: 'answered'; readonly completed: MessageCompleted; readonly chunksDelivered: number }
   | { readonly kind: 'failed'; readonly failure: CallFailure; readonly chunksDelivered: number }
-  | { readonly kind: 'deferred'; readonly notTaken: NotTaken }
+  | { readonly kind: 'deferred'; readonly notTaken: NotTaken; readonly failure: CallFailure }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'held'; readonly behind: string }
   | { readonly kind: 'known'; readonly decision: Settled }
   | { readonly kind: 'unclear' }
+  | { readonly kind: 'put_back' }
   | { readonly kind: 'handed_back'; readonly delayMs: number };
 
 /** For the events that this worker appends about a message, as of now. */

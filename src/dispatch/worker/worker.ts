@@ -239,7 +239,7 @@ export class Worker {
         picked.refused();
         // First of its model again: nothing was done with it.
         work.delivery.putBack();
-        return { kind: 'handed_back', delayMs: 0 };
+        return { kind: 'put_back' };
       case 'unknown_model': {
         const failure = { kind: 'unknown_model', model: this.places.wantedBy(work.request) } as const;
         return { kind: 'failed', failure, chunksDelivered: 0 };

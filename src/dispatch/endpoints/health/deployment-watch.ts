@@ -55,6 +55,8 @@ export class DeploymentWatch {
   private triedAtMs = -Infinity;
   private firstMs: number | null = null;
   private takenSinceFirst = 0;
+  /** When the last call began that was answered, as far as that was told of it alone. */
+  servedMs = -Infinity;
 
   constructor(
     private readonly random: () => number,
@@ -110,6 +112,13 @@ export class DeploymentWatch {
     return this.health.state === 'unhealthy' || this.isOnTrial;
   }
 
+  /** So long no call may begin, whatever places are free; 0 where nobody can tell. */
+  closedForMs(nowMs: number): number {
+    const { health, coolDown } = this;
+    const untilMs = Math.max(coolDown?.untilMs ?? 0, health.probe?.dueAtMs ?? 0);
+    return Math.max(0, untilMs - nowMs);
+  }
+
   /** When `room` or `placesNow` may grow by time alone; null for never. */
   nextMs(nowMs: number): number | null {
     if (this.isCalm) return null;
@@ -155,7 +164,9 @@ export class DeploymentWatch {
     }
     this.takenSinceFirst += 1;
     this.coolDown = taken(this.coolDown, beganMs);
-    if (sign.kind === 'answered') this.pace = took(this.pace, 1);
+    if (sign.kind !== 'answered') return;
+    this.servedMs = Math.max(this.servedMs, beganMs);
+    this.pace = took(this.pace, 1);
   }
 
   /** Calls of other processes that went well. */
