@@ -47,6 +47,8 @@ export interface LaneView {
   readonly supposed: boolean;
   /** None is ready, and whether there is any was asked a moment ago. */
   readonly undecided: boolean;
+  /** None is ready, and the answer to what was asked at once is on its way, however long it takes. */
+  readonly unanswered: boolean;
   /** None seems to be there, and several that come are asked for. */
   readonly awaited: boolean;
 }

@@ -14,7 +14,7 @@ const { shares } = laneOrder({
   ...{ slots: 1, realtimeReserve: 0 },
   minShare: { realtime: 0, high: 0.2, normal: 0.1, low: 0.05 },
 });
-const EMPTY: LaneLook = { ready: 0, supposed: false, undecided: false };
+const EMPTY: LaneLook = { ready: 0, supposed: false, undecided: false, unanswered: false };
 const looks = (of: Partial<Record<Lane, Partial<LaneLook>>>): LaneLooks => {
   const look = (lane: Lane) => ({ ...EMPTY, ...of[lane] });
   return { realtime: look('realtime'), high: look('high'), normal: look('normal'), low: look('low') };
@@ -40,6 +40,30 @@ describe('chooseInModel', () => {
       kind: 'go',
       lane: 'normal',
     });
+  });
+
+  it('lets a lane earn whose answer is not here yet, but never up to a whole call by that', () => {
+    const unanswered = looks({ realtime: { ready: 1 }, high: { undecided: true, unanswered: true } });
+    const slow = looks({ realtime: { ready: 1 }, high: { unanswered: true } });
+    const there = looks({ realtime: { ready: 1 }, high: { ready: 1 } });
+    // The first call goes before the answer. Even so, the lane is served within its bound.
+    let choice = chooseInModel(unanswered, all, shares, NO_CREDITS);
+    const served: (Lane | null)[] = [];
+    for (let call = 1; call <= boundOnWait('high', shares); call += 1) {
+      if (choice?.kind !== 'go') throw new Error('Something is ready.');
+      served.push(choice.lane);
+      choice = chooseInModel(there, all, shares, choice.credits);
+    }
+    expect(served).toEqual(['realtime', 'realtime', 'realtime', 'realtime', 'high']);
+
+    let credits: LaneCredits = NO_CREDITS;
+    for (let call = 0; call < 50; call += 1) {
+      const next = chooseInModel(slow, all, shares, credits);
+      if (next?.kind !== 'go') throw new Error('Something is ready.');
+      credits = next.credits;
+    }
+    expect(credits.high).toBeLessThan(1_000_000);
+    expect(credits.normal).toBe(0);
   });
 
   it('competes by its most urgent lane, whichever is owed the call', () => {
@@ -84,6 +108,7 @@ function serve(
         ready: backlog.here[lane],
         supposed: backlog.supposed[lane],
         undecided: false,
+        unanswered: false,
       });
       const now = {
         realtime: look('realtime'),
@@ -158,7 +183,12 @@ describe('one place, filled from the lanes of its model', () => {
 });
 
 describe('toFetch', () => {
-  const anyLook = fc.record({ ready: fc.nat(3), supposed: fc.boolean(), undecided: fc.constant(false) });
+  const anyLook = fc.record({
+    ready: fc.nat(3),
+    supposed: fc.boolean(),
+    undecided: fc.constant(false),
+    unanswered: fc.constant(false),
+  });
   const anyLooks = fc.record({ realtime: anyLook, high: anyLook, normal: anyLook, low: anyLook });
 
   it('asks full lanes for exactly the places, and others for one that may go first', () => {

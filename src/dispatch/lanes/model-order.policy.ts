@@ -2,6 +2,7 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
   chooseLane,
   creditsAfter,
+  DISPATCH,
   type LaneChoice,
   type LaneCredits,
   type LaneLoads,
@@ -13,6 +14,7 @@ export interface LaneLook {
   readonly ready: number;
   readonly supposed: boolean;
   readonly undecided: boolean;
+  readonly unanswered: boolean;
 }
 export type LaneLooks = Readonly<Record<Lane, LaneLook>>;
 
@@ -58,11 +60,21 @@ export function chooseInModel(
   if (choice === null) return null;
   const { ready, undecided } = looks[choice.lane];
   if (ready === 0 || undecided) return { kind: 'not_yet', asked: undecided };
-  // A lane of which nobody knows whether anything waits there earns nothing.
   const waiting = LANES.filter(may);
   const { lane } = choice;
   const owed = creditsAfter(credits, lane, waiting, shares, unseen);
-  return { kind: 'go', lane, credits: owed, urgency: waiting[0]!, waiting };
+  const unknown = LANES.filter((each) => open(each) && looks[each].unanswered && !waiting.includes(each));
+  const withUnknown = { ...owed };
+  for (const each of unknown) withUnknown[each] = supposedlyEarned(owed[each], shares[each]);
+  return { kind: 'go', lane, credits: withUnknown, urgency: waiting[0]!, waiting };
+}
+
+/**
+ * A lane of which nobody knows yet whether anything waits there may have waited for this call, so it earns. But not as
+ * much as a whole dispatch, so that one that is empty after all builds up no claim.
+ */
+function supposedlyEarned(owed: number, share: number): number {
+  return Math.max(owed, Math.min(DISPATCH - 1, owed + share));
 }
 
 function waits({ ready, supposed }: LaneLook): boolean {

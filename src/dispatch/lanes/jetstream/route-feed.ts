@@ -98,11 +98,16 @@ export class RouteFeed {
   get view(): LaneView {
     const ready = this.waiting.length;
     const { supposed } = this;
-    if (ready > 0 || this.wanted === 0) return { ready, supposed, undecided: false, awaited: false };
+    if (ready > 0 || this.wanted === 0) {
+      return { ready, supposed, undecided: false, unanswered: false, awaited: false };
+    }
     // With a request open, what there is comes at once. What does not come, another worker has.
     const isRecent = performance.now() - this.askedAt < ANSWERED_WITHIN_MS;
     const undecided = this.atOnce && isRecent;
-    return { ready, supposed: supposed && isRecent, undecided, awaited: !this.atOnce && this.wanted > 1 };
+    return {
+      ...{ ready, supposed: supposed && isRecent, undecided },
+      ...{ unanswered: this.atOnce, awaited: !this.atOnce && this.wanted > 1 },
+    };
   }
 
   get head(): HeldDelivery | undefined {

@@ -22,6 +22,7 @@ export class RouteQueue implements ModelQueue {
       supposed: first.supposed || second.supposed,
       // What is ready of one may lie behind what the other is asked for.
       undecided: first.undecided || second.undecided,
+      unanswered: first.unanswered || second.unanswered,
       awaited: first.awaited && second.awaited,
     };
   }
