@@ -58,6 +58,15 @@ describe('a pace', () => {
     expect(refusals).toBeLessThanOrEqual(3);
   });
 
+  it('asks one call at a time where the very first calls are refused', () => {
+    const closedFor = (ms: number) => drive((nowMs) => nowMs >= ms, 20, 1_000);
+    const { lastMs, refusals } = closedFor(500);
+    expect(lastMs).toBeLessThan(20_000);
+    expect(refusals).toBe(1);
+    // As often as the deployment says, one call at a time.
+    expect(closedFor(60_000).refusals).toBeLessThanOrEqual(61);
+  });
+
   it('uses most of any limit, with few refusals', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 500, max: 2_000 }), (limit, coolMs) => {
@@ -125,7 +134,7 @@ describe('a pace', () => {
 describe('the first calls', () => {
   it('are few, and more with each that is taken and with time', () => {
     expect(firstCalls(null, 0, 0)).toBe(4);
-    expect([0, 249, 250, 1_000].map((now) => firstCalls(0, 0, now))).toEqual([4, 4, 8, 64]);
+    expect([0, 499, 500, 2_000].map((now) => firstCalls(0, 0, now))).toEqual([4, 4, 8, 64]);
     expect([firstCalls(0, 10, 0), firstCalls(0, 0, 2_500)]).toEqual([24, Infinity]);
     expect([nextFirstCallsMs(null, 0), nextFirstCallsMs(0, 300), nextFirstCallsMs(0, 2_500)]).toEqual([
       ...[null, 500, null],

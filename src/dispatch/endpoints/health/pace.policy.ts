@@ -123,7 +123,8 @@ export function learned(pace: Pace, underWay: number, nowMs: number): Pace {
   const fewer = { taken: last.taken + pace.before.taken, sinceMs: pace.before.sinceMs };
   const counted = last.taken < FEWEST_TAKEN ? fewer : last;
   const spanMs = Math.max(1, at - counted.sinceMs);
-  const seen = (counted.taken / (spanMs / 1_000)) * SAFETY;
+  // Where none was taken, the next one may be.
+  const seen = (Math.max(1, counted.taken) / (spanMs / 1_000)) * SAFETY;
   const ceiling = lastTaken(pace);
   // What it did not keep up with is no reason for a faster one.
   const most = ceiling ?? FASTEST_PER_SECOND;
@@ -155,9 +156,9 @@ export function nextCallMs(pace: Pace, nowMs: number): number {
   return rateAt(pace, nowMs) === null ? nowMs : pace.nextAtMs;
 }
 
-/** Calls at once to a deployment that this process has not called before: four, twice as many each quarter second. */
+/** Calls at once to a deployment that this process has not called before: four, twice as many each half second. */
 const FIRST_CALLS = 4;
-const DOUBLING_MS = 250;
+const DOUBLING_MS = 500;
 const KNOWN_AFTER_MS = 2_500;
 
 /**
