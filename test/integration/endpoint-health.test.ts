@@ -74,6 +74,21 @@ describe('an endpoint that limits its calls', () => {
   });
 });
 
+describe('a check of a server', () => {
+  it('tells a server that is slow to answer from one that refuses', async () => {
+    const server = await serverOf(well(), null);
+    const { registry } = await workerOf([{ name: 'one', server }], { alone: true });
+    expect(await registry.check('one', AbortSignal.timeout(200))).toBe('silent');
+    server.health = 503;
+    expect(await registry.check('one', AbortSignal.timeout(2_000))).toBe('down');
+    await server.kill();
+    // The connection of the check before breaks, which says nothing; a new one is refused.
+    await eventually(async () =>
+      expect(await registry.check('one', AbortSignal.timeout(2_000))).toBe('down'),
+    );
+  });
+});
+
 describe('an endpoint that goes away', () => {
   it('costs its waiting messages nothing but time, and answers them all when it is back', async () => {
     const server = await serverOf(well(20), 503);

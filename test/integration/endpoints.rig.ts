@@ -32,7 +32,8 @@ export class FaultyServer {
 
   constructor(
     public answers: Answers,
-    public health = 200,
+    /** The status of its checks; null: they get no answer. */
+    public health: number | null = 200,
   ) {}
 
   get url(): string {
@@ -76,7 +77,7 @@ export class FaultyServer {
     request.resume();
     if (request.method === 'GET') {
       this.checks += 1;
-      response.writeHead(this.health).end('{}');
+      if (this.health !== null) response.writeHead(this.health).end('{}');
       return;
     }
     this.startedMs.push(performance.now());

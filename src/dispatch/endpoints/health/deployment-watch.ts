@@ -177,7 +177,7 @@ export class DeploymentWatch {
 
   /** A check of the server. */
   hearCheck(result: CheckResult, nowMs: number): void {
-    this.health = checked(this.health, result, nowMs);
+    this.health = checked(this.health, result, nowMs, this.coolDown?.untilMs);
     // Somebody listens again, so the guess of how long nobody would is void.
     if (result === 'up' && this.coolDown?.reason === 'refused_connection') {
       this.coolDown = { ...this.coolDown, untilMs: Math.min(this.coolDown.untilMs, nowMs) };

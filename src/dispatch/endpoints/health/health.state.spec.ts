@@ -118,6 +118,61 @@ describe('health', () => {
     expect(silent).toMatchObject({ state: 'unhealthy', probe: { checked: 'unknown' } });
   });
 
+  it('is not closed by checks that get no answer in time', () => {
+    let health: Health = UNTRIED;
+    for (let now = 1_000; now < 60_000; now += 3_000) health = checked(health, 'silent', now);
+    expect(health.state).toBe('healthy');
+    const [refusedOnce, now] = after([refusedConnection]);
+    expect(checked(refusedOnce, 'silent', now + 3_000).state).toBe('healthy');
+  });
+
+  it('is closed by two checks that found it down, and opened by the next good one, with a rising part', () => {
+    const once = checked(UNTRIED, 'down', 1_000);
+    expect(checked(checked(once, 'up', 2_000), 'down', 3_000).state).toBe('healthy');
+    const closed = checked(once, 'down', 2_000);
+    expect(closed).toMatchObject({
+      ...{ state: 'unhealthy', reason: 'its server failed 2 checks in a row', refusalsInRow: 0 },
+    });
+    const back = checked(checked(closed, 'down', 3_000), 'up', 4_000);
+    expect(back).toMatchObject({ state: 'degraded', probe: null, failedChecks: 0 });
+    expect([shareOf(back, 4_000), later(back, 11_000).state]).toEqual([0.1, 'healthy']);
+    expect(checked(back, 'down', 5_000)).toMatchObject({
+      ...{ state: 'unhealthy', reason: 'a check of its server failed again while it came back' },
+    });
+  });
+
+  it('is not opened by a check where a call failed, while calls come', () => {
+    const [gone, now] = after(times(5, failed));
+    expect(checked(gone, 'up', now + 30_000).state).toBe('unhealthy');
+    const both = checked(after([refusedConnection])[0], 'down', now);
+    expect(both).toMatchObject({
+      ...{ state: 'unhealthy', reason: 'it refused to serve, and its server failed 1 check in a row' },
+    });
+    expect(checked(both, 'up', now + 500).state).toBe('unhealthy');
+    const closed = checked(checked(UNTRIED, 'down', 500), 'down', 1_000);
+    const triedInVain = heard(closed, { sign: failed, beganMs: 2_000 }, 2_100);
+    expect(checked(triedInVain, 'up', 2_500).state).toBe('unhealthy');
+  });
+
+  it('is opened by a good check when nobody has called it for a minute, though a call might have begun', () => {
+    const [gone, now] = after(times(2, refusedConnection));
+    const due = gone.probe!.dueAtMs;
+    expect(checked(gone, 'up', due + 59_000).state).toBe('unhealthy');
+    expect(checked(gone, 'unknown', due + 61_000).state).toBe('unhealthy');
+    expect(checked(gone, 'up', due + 61_000, due + 10_000).state).toBe('unhealthy');
+    expect(checked(gone, 'up', due + 61_000).state).toBe('degraded');
+    const seenAgain = checked(checked(gone, 'down', now + 500), 'up', now + 90_000);
+    expect(seenAgain.state).toBe('unhealthy');
+    expect(checked(seenAgain, 'up', now + 150_001).state).toBe('degraded');
+  });
+
+  it('is tried some time after a server that was down falls silent', () => {
+    const [gone, now] = after(times(5, failed));
+    const silent = checked(checked(gone, 'down', now), 'silent', now + 3_000);
+    expect([isProbeDue(silent, now + 12_999), isProbeDue(silent, now + 13_000)]).toEqual([false, true]);
+    expect(checked(silent, 'silent', now + 6_000)).toEqual(silent);
+  });
+
   it('never serves while it is unhealthy, is never without a way back, and never counts below nothing', () => {
     const step = fc.oneof(
       fc.record({ sign, waitMs: fc.nat(20_000) }),

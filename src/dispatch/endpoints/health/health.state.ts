@@ -9,14 +9,21 @@ import { type FirstTokenTimes, isSlow, NO_TIMES, timed } from './first-token.pol
  */
 export type HealthState = 'healthy' | 'degraded' | 'unhealthy';
 
-/** What an active check saw. `unknown`: somebody answers there, but not to checks. */
-export type CheckResult = 'up' | 'down' | 'unknown';
+/**
+ * What an active check saw.
+ * - `down`: nobody listens, or the server says that it can't serve.
+ * - `unknown`: somebody answers there, but not to checks.
+ * - `silent`: no answer in time. A server that is busy with answers may be slow to say how it is, so this closes nothing.
+ */
+export type CheckResult = 'up' | 'down' | 'unknown' | 'silent';
 
 /** When an unhealthy deployment is tried again. */
 export interface Probe {
   readonly dueAtMs: number;
   readonly failed: number;
-  readonly checked: CheckResult;
+  readonly checked: Exclude<CheckResult, 'silent'>;
+  /** No call failed: it was closed by checks alone, so a check may open it. */
+  readonly byChecks: boolean;
 }
 
 /** What is known of a deployment's health, from the signs of all workers. */
@@ -27,6 +34,8 @@ export interface Health {
   readonly sinceMs: number;
   readonly failuresInRow: number;
   readonly refusalsInRow: number;
+  /** Checks that found its server down since a check or a call went well. */
+  readonly failedChecks: number;
   /** When the last refusal was told. */
   readonly refusedAtMs: number;
   /** Calls of about the last half minute, newer ones weighing more. */
@@ -44,7 +53,7 @@ export interface Health {
 }
 
 const FAILURES_IN_ROW = 5;
-/** Nobody listening, or refusing to serve, twice in a row and some time apart. */
+/** Nobody listening, or refusing to serve, twice in a row and some time apart: calls or checks. */
 const REFUSALS_IN_ROW = 2;
 const FEWEST_CALLS = 10;
 const BAD_SHARE = 0.5;
@@ -60,6 +69,10 @@ const PROBE_BASE_MS = 1_000;
 const PROBE_CAP_MS = 10_000;
 /** The server says that it is well, so that it costs less to try. */
 const PROBE_CAP_UP_MS = 4_000;
+/** A server that was down and then says nothing is tried after so long. */
+const AFTER_SILENCE_MS = 10_000;
+/** Whatever waits for a deployment tries it within seconds. Without a try for so long, nothing does. */
+const UNCALLED_MS = 60_000;
 
 /** Its part of the calls when it is back, for two seconds each. */
 const STEPS = [0.1, 0.25, 0.5] as const;
@@ -72,6 +85,7 @@ export const UNTRIED: Health = {
     sinceMs: 0,
     failuresInRow: 0,
     refusalsInRow: 0,
+    failedChecks: 0,
   },
   ...{ refusedAtMs: -Infinity, good: 0, bad: 0, countedAtMs: 0, stalledAtMs: null, firstToken: NO_TIMES },
   ...{ probe: null, backSinceMs: null, relapses: 0 },
@@ -123,19 +137,55 @@ export function later(health: Health, nowMs: number): Health {
   return health.state === 'unhealthy' ? health : judged(faded(health, nowMs), nowMs);
 }
 
-/** An active check has come back. It never makes a deployment healthy: only a real call does. */
-export function checked(health: Health, result: CheckResult, nowMs: number): Health {
+/**
+ * An active check has come back. What calls have closed only a call opens, unless nobody calls it any more; what checks
+ * alone have closed the next good check opens.
+ *
+ * @param coolUntilMs no call could try it before, whatever its health
+ */
+export function checked(
+  health: Health,
+  result: CheckResult,
+  nowMs: number,
+  coolUntilMs = Number.NEGATIVE_INFINITY,
+): Health {
   const { probe } = health;
-  if (probe === null) return result === 'down' ? unanswered(health, nowMs) : health;
-  const wasDown = probe.checked === 'down';
-  const dueAtMs = wasDown && result !== 'down' ? nowMs : probe.dueAtMs;
-  return { ...health, probe: { ...probe, checked: result, dueAtMs } };
+  if (probe === null) return checkedOpen(health, result, nowMs);
+  switch (result) {
+    case 'down':
+      return { ...health, probe: { ...probe, checked: 'down' } };
+    case 'silent':
+      if (probe.checked !== 'down') return health;
+      return { ...health, probe: { ...probe, checked: 'unknown', dueAtMs: nowMs + AFTER_SILENCE_MS } };
+    case 'up':
+    case 'unknown': {
+      if (probe.byChecks) return back(health, nowMs);
+      if (result === 'up' && probe.checked !== 'down') {
+        const couldTrySinceMs = Math.max(probe.dueAtMs, coolUntilMs);
+        if (nowMs >= couldTrySinceMs + UNCALLED_MS) return back(health, nowMs);
+      }
+      const dueAtMs = probe.checked === 'down' ? nowMs : probe.dueAtMs;
+      return { ...health, probe: { ...probe, checked: result, dueAtMs } };
+    }
+    default:
+      return assertNever(result);
+  }
 }
 
-/** Nobody answers a check: as if a call had been refused, at no cost. */
-function unanswered(health: Health, nowMs: number): Health {
-  const before = faded(health, nowMs);
-  return judged({ ...before, refusalsInRow: before.refusalsInRow + 1, refusedAtMs: nowMs }, nowMs);
+function checkedOpen(health: Health, result: CheckResult, nowMs: number): Health {
+  switch (result) {
+    case 'down': {
+      const before = faded(health, nowMs);
+      return judged({ ...before, failedChecks: before.failedChecks + 1, refusedAtMs: nowMs }, nowMs);
+    }
+    case 'up':
+    case 'unknown':
+      return health.failedChecks === 0 ? health : { ...health, failedChecks: 0 };
+    case 'silent':
+      return health;
+    default:
+      return assertNever(result);
+  }
 }
 
 function counted(health: Health, sign: CallSign, beganMs: number, nowMs: number): Health {
@@ -166,7 +216,7 @@ function counted(health: Health, sign: CallSign, beganMs: number, nowMs: number)
 }
 
 function well(health: Health): Health {
-  return { ...health, failuresInRow: 0, refusalsInRow: 0 };
+  return { ...health, failuresInRow: 0, refusalsInRow: 0, failedChecks: 0 };
 }
 
 function isAbsence(sign: Extract<CallSign, { kind: 'not_now' }>): boolean {
@@ -178,20 +228,27 @@ function tried(health: Health, sign: CallSign, beganMs: number, nowMs: number): 
   if (beganMs < health.sinceMs) return health;
   switch (sign.kind) {
     case 'answered':
-    case 'rejected': {
-      const back = { ...well(health), good: 0, bad: 0, stalledAtMs: null, probe: null, backSinceMs: nowMs };
-      return judged(back, nowMs);
-    }
+    case 'rejected':
+      return back(health, nowMs);
     case 'failed':
     case 'not_now': {
       const failed = (health.probe?.failed ?? 0) + 1;
       const checkedNow = health.probe?.checked ?? 'unknown';
       const waitMs = probeWaitMs(failed, checkedNow);
-      return { ...health, probe: { failed, checked: checkedNow, dueAtMs: nowMs + waitMs } };
+      return {
+        ...health,
+        probe: { failed, checked: checkedNow, dueAtMs: nowMs + waitMs, byChecks: false },
+      };
     }
     default:
       return assertNever(sign);
   }
+}
+
+/** It serves again, and its part rises. */
+function back(health: Health, nowMs: number): Health {
+  const since = { probe: null, backSinceMs: nowMs };
+  return judged({ ...well(health), good: 0, bad: 0, stalledAtMs: null, ...since }, nowMs);
 }
 
 function probeWaitMs(failed: number, result: CheckResult): number {
@@ -226,17 +283,26 @@ function fallen(health: Health, reason: string, nowMs: number): Health {
     failed: relapses,
     checked: 'unknown' as const,
     dueAtMs: nowMs + probeWaitMs(relapses, 'unknown'),
+    byChecks: isByChecks(health),
   };
   return { ...health, ...{ state: 'unhealthy', reason, sinceMs: nowMs, relapses, probe, backSinceMs: null } };
 }
 
+function isByChecks({ failuresInRow, refusalsInRow, failedChecks }: Health): boolean {
+  return failedChecks > 0 && failuresInRow + refusalsInRow === 0;
+}
+
 function whyUnhealthy(health: Health, nowMs: number): string | null {
-  const { failuresInRow, refusalsInRow, good, bad } = health;
-  if (health.backSinceMs !== null && shareOf(health, nowMs) < 1 && failuresInRow + refusalsInRow > 0) {
-    return 'a call failed again while it came back';
-  }
+  const { failuresInRow, refusalsInRow, failedChecks, good, bad } = health;
+  const rises = health.backSinceMs !== null && shareOf(health, nowMs) < 1;
+  if (rises && failuresInRow + refusalsInRow > 0) return 'a call failed again while it came back';
+  if (rises && failedChecks > 0) return 'a check of its server failed again while it came back';
   if (failuresInRow >= FAILURES_IN_ROW) return `${failuresInRow} calls in a row failed`;
   if (refusalsInRow >= REFUSALS_IN_ROW) return `it refused to serve ${refusalsInRow} times in a row`;
+  if (refusalsInRow + failedChecks >= REFUSALS_IN_ROW) {
+    const checks = `its server failed ${failedChecks} ${failedChecks === 1 ? 'check' : 'checks'} in a row`;
+    return refusalsInRow === 0 ? checks : `it refused to serve, and ${checks}`;
+  }
   if (good + bad >= FEWEST_CALLS && bad >= BAD_SHARE * (good + bad)) {
     return `${percent(bad, good)} of its calls of the last half minute failed`;
   }

@@ -7,7 +7,7 @@ const ANSWERS_WITHIN_MS = 3_000;
 
 /**
  * Asks the servers of endpoints whether they are well, from the one process that leads. What a check says opens or
- * closes the way for the next real call that tries; only such a call proves that a deployment serves.
+ * closes the way for the next real call that tries; what calls have closed only such a call opens.
  */
 export class ServerChecks {
   private readonly times = new Map<string, CheckTimes>();
@@ -56,5 +56,5 @@ export class ServerChecks {
 }
 
 function failuresAfter({ failures }: CheckTimes, result: CheckResult): number {
-  return result === 'down' ? failures + 1 : 0;
+  return result === 'down' || result === 'silent' ? failures + 1 : 0;
 }

@@ -16,6 +16,7 @@ import { type Asking, isWholeOnly, pathOf, requestBody } from './chat-request.po
 import { decoded } from './content-encoding.js';
 import { EndpointWords } from './endpoint-words.js';
 import { LearnedRefusals } from './learned-refusals.js';
+import { isUnreached } from './not-now.policy.js';
 import { readAnswer, readText } from './response-body.js';
 import { type Refusable, refusedWord } from './stream-refusal.policy.js';
 
@@ -135,8 +136,9 @@ export class OpenAiEndpoint implements ModelEndpoint {
       const { statusCode, body } = await this.pool.request({ method: 'GET', path, headers, signal });
       await body.dump();
       return readStatus(statusCode);
-    } catch {
-      return 'down';
+    } catch (error) {
+      // A connection that breaks says as little as one that is slow.
+      return isUnreached(error) ? 'down' : 'silent';
     }
   }
 

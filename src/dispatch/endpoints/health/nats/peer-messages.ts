@@ -44,8 +44,14 @@ const doubtSchema = z.object({
   health: z.object({
     ...{ state: z.enum(['healthy', 'degraded', 'unhealthy']), reason: z.string(), sinceMs: ago },
     ...{ failuresInRow: number, refusalsInRow: number, refusedAtMs: ago },
+    failedChecks: number.default(0),
     ...{ good: number, bad: number, countedAtMs: ago, stalledAtMs: ago },
-    probe: z.object({ dueAtMs: ago, failed: number, checked: z.enum(['up', 'down', 'unknown']) }).nullable(),
+    probe: z
+      .object({
+        ...{ dueAtMs: ago, failed: number, checked: z.enum(['up', 'down', 'unknown']) },
+        byChecks: z.boolean().default(false),
+      })
+      .nullable(),
     ...{ backSinceMs: ago, relapses: number },
   }),
   coolDown: z
