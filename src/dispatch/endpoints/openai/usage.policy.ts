@@ -2,6 +2,9 @@ import type { Usage } from '../../../domain/message/message.events.js';
 
 const COUNTS: ReadonlySet<string> = new Set(['prompt_tokens', 'completion_tokens', 'total_tokens']);
 
+/** No call uses more. What is told beyond it would spoil sums and budgets. */
+const MAX_TOKENS = 2 ** 31 - 1;
+
 /** Details beyond this are no counts of tokens. */
 const MAX_LENGTH = 8 * 1024;
 
@@ -45,5 +48,5 @@ function isShortJson(details: object): boolean {
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TOKENS;
 }
