@@ -7,7 +7,7 @@
  *
  * @implements {MigrationInterface}
  */
-export class PlacesInRoutes1795000450000 {
+export class PlacesInRoutes1795000460000 {
   /** @param {QueryRunner} queryRunner */
   async up(queryRunner) {
     for (const statement of UP) await queryRunner.query(statement);
