@@ -625,7 +625,9 @@ export class EndpointRegistry {
     const known = room > 0 ? Math.max(taken + room, Math.min(places, entry.limits.share('places'))) : taken;
     if (watch.isCalm) return { ...asEver, places: known, share: 1, healthy: isWanted };
     const healthy = isWanted && watch.serves(nowMs);
-    return { ...asEver, places: taken + room, share: watch.shareNow(nowMs), healthy };
+    const paced = watch.rateNow(nowMs) !== null;
+    const now = { places: taken + room, held: known, paced };
+    return { ...asEver, ...now, share: watch.shareNow(nowMs), healthy };
   }
 
   private lease(deployment: Deployment, reason: string, nowMs: number, tokens?: number): EndpointLease {

@@ -115,6 +115,9 @@ describe('chooseEndpoint', () => {
     const reason = (from: Candidate[], by: ChoiceStrategy = 'round_robin') =>
       chooseEndpoint(by, from, NOTHING_CHOSEN, () => 0)?.reason;
     expect(reason([half])).toBe('it is the only endpoint (2 of 4 places taken)');
+    expect(reason([{ ...half, taken: 0, places: 1, held: 32, paced: true }])).toBe(
+      'it is the only endpoint (0 of 32 places taken, its rate is paced)',
+    );
     expect(reason([half, full])).toBe('only one of 2 that can serve now');
     expect(reason([half, free])).toBe('next in turn of 2');
     expect(reason([half, free], 'weighted_round_robin')).toBe('next in turn by weight of 2');

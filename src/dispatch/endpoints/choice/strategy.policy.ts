@@ -4,8 +4,12 @@ export interface Candidate {
   readonly name: string;
   /** Calls under way. */
   readonly taken: number;
-  /** How many may be under way. */
+  /** How many may be under way now. */
   readonly places: number;
+  /** Where fewer may begin now than there are places: how many there are, for who reads the reason. */
+  readonly held?: number;
+  /** Its calls are spaced by a rate. */
+  readonly paced?: boolean;
   /** Above 0: its part of the traffic beside the others'. */
   readonly weight: number;
   /** `backup` gets calls only while no primary can serve. */
@@ -53,8 +57,8 @@ export type Strategy = (
   random: Random,
 ) => Pick;
 
-export function placesTaken({ taken, places }: Candidate): string {
-  return `${taken} of ${places} places taken`;
+export function placesTaken({ taken, places, held, paced }: Candidate): string {
+  return `${taken} of ${held ?? places} places taken${paced === true ? ', its rate is paced' : ''}`;
 }
 
 /** 0 when idle, 1 when full, for an endpoint of weight 1. */
