@@ -88,7 +88,7 @@ export type ModelConfig = z.infer<typeof model>;
 const models = z.array(z.union([z.string().min(1), model])).min(1);
 
 /** Requests per minute, and tokens. */
-const perMinute = count.nullable().default(null);
+const perMinute = count.max(1_000_000_000).nullable().default(null);
 
 const endpoint = z.strictObject({
   name: z
@@ -102,7 +102,7 @@ const endpoint = z.strictObject({
     .regex(/^[A-Z_][A-Z0-9_]*$/)
     .optional()
     .describe('the environment variable that holds the key'),
-  max_concurrency: count.default(8).describe('calls at once, from all workers together'),
+  max_concurrency: count.max(1_000_000).default(8).describe('calls at once, from all workers together'),
   weight: z
     .number()
     .positive()

@@ -34,6 +34,12 @@ export const endpointName: Rule = (value) =>
     ? null
     : 'must be 1 to 64 letters, digits, dots, - and _';
 
+/** Far above what any endpoint does. More is a slip of the hand. */
+export const MAX_PLACES = 1_000_000;
+export const MAX_PER_MINUTE = 1_000_000_000;
+
+export const places = wholeNumber(1, MAX_PLACES);
+export const perMinute = wholeNumber(1, MAX_PER_MINUTE);
 export const limit = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 export const milliseconds = wholeNumber(1, MAX_MS);
 

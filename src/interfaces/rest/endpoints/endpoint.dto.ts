@@ -27,9 +27,10 @@ export class ChangeEndpointDto {
 
   @ApiPropertyOptional({
     type: Number,
+    maximum: rules.MAX_PLACES,
     description: 'Calls at once, from all workers together; 8 when absent',
   })
-  @MayObey(rules.limit)
+  @MayObey(rules.places)
   max_concurrency?: number | null;
 
   @ApiPropertyOptional({
@@ -50,13 +51,19 @@ export class ChangeEndpointDto {
   @ApiPropertyOptional({
     type: Number,
     nullable: true,
+    maximum: rules.MAX_PER_MINUTE,
     description: 'Requests per minute; null for no limit',
   })
-  @MayObey(rules.limit)
+  @MayObey(rules.perMinute)
   rpm?: number | null;
 
-  @ApiPropertyOptional({ type: Number, nullable: true, description: 'Tokens per minute; null for no limit' })
-  @MayObey(rules.limit)
+  @ApiPropertyOptional({
+    type: Number,
+    nullable: true,
+    maximum: rules.MAX_PER_MINUTE,
+    description: 'Tokens per minute; null for no limit',
+  })
+  @MayObey(rules.perMinute)
   tpm?: number | null;
 
   @ApiPropertyOptional({
