@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamError, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
@@ -110,9 +110,16 @@ export class FirstTries implements OnModuleInit, OnApplicationShutdown {
         more = count === BATCH;
       }
     } catch (error) {
+      // Nothing was told yet, or nothing more.
+      if (isNothingThere(error)) return;
       this.logger.warn({ err: error }, 'the requests that other processes have seen are not known');
     }
   }
+}
+
+/** How a broker answers who asks for what lies behind the last message. */
+function isNothingThere(error: unknown): boolean {
+  return error instanceof JetStreamError && (error as { code?: unknown }).code === 404;
 }
 
 function parsed(data: Uint8Array): unknown {
