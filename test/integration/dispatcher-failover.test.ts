@@ -156,6 +156,48 @@ describe('a model that is down', () => {
   });
 });
 
+describe('the model of an answer', () => {
+  const upstreams = { alias: 'maker/real:7b', spare: 'maker/spare:3b' };
+  const exactly: Answering = async (call, count) => ({
+    ...(await atOnce(call, count)),
+    model: `${call.model}-2026-01-01`,
+  });
+
+  it.each([
+    ['the wanted one', 'alias', atOnce, undefined, 'alias'],
+    ['the one that is there by default', undefined, atOnce, 'alias', 'alias'],
+    ['one that stands in', 'down', atOnce, 'spare', 'spare'],
+    ['one with a longer name at its endpoint', 'spare', exactly, undefined, 'spare'],
+  ])('is told by the name that clients ask for: %s', async (_, model, answering, piece, told) => {
+    const said: (string | undefined)[] = [];
+    const endpoint = new TestEndpoint(answering, 'own', ['alias', 'spare']);
+    const broken = new TestEndpoint(failing('endpoint_error'), 'broken', ['down']);
+    await rig.startWorker({
+      ...{ endpoints: [endpoint, broken], upstreams },
+      broken: ({ answers }) => ({
+        answers: {
+          chunk: (id, chunk, streamed) => {
+            said.push(chunk.model);
+            answers.chunk(id, chunk, streamed);
+          },
+          flush: (id) => answers.flush(id),
+          completed: (notice) => answers.completed(notice),
+        },
+      }),
+    });
+    const routing = { fallbacks: ['spare'] };
+    const request = { content: 'hello', model: model ?? null, parameters: {}, routing };
+    const id = await rig.submit('high', { request, stream: true });
+    await eventually(() => expect(rig.folded.historyOf(id)).toContain('completed'));
+    const { data } = rig.folded.eventsOf(id).at(-1)!;
+    expect(data).toMatchObject({ model: told });
+    expect(said).toEqual([piece]);
+    expect(endpoint.calls[0]?.model).toBe(upstreams[told as 'alias']);
+    if (answering === exactly) expect(data).toHaveProperty('endpoint_model', 'maker/spare:3b-2026-01-01');
+    else expect(data).not.toHaveProperty('endpoint_model');
+  });
+});
+
 function dyingAfterDeferral({ log }: Surroundings, die: () => Promise<void>): EventLog {
   const append: EventLog['append'] = async (events, options) => {
     const appended = await log.append(events, options);

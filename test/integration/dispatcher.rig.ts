@@ -9,6 +9,7 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answe
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
 import { Cancellations } from '../../src/dispatch/cancellations/nats/cancellations.js';
+import { type ModelOffer, plainOffer } from '../../src/dispatch/endpoints/endpoint.state.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type {
   ModelAnswer,
@@ -125,6 +126,8 @@ export interface WorkerOptions {
   readonly ackWaitMs?: number;
   readonly maxLostCalls?: number;
   readonly appendTimeoutMs?: number;
+  /** The endpoints' own names of their models, by the clients' name. */
+  readonly upstreams?: Readonly<Record<string, string>>;
   /** Replaces surroundings, to break them. */
   readonly broken?: (around: Surroundings) => Partial<Surroundings>;
 }
@@ -177,7 +180,12 @@ export class Rig {
     const nats = await connectTo(this.server);
     const cancellations = new Cancellations(nats, silentLogger);
     await cancellations.onModuleInit();
-    const registry = new EndpointRegistry(options.endpoints);
+    const { endpoints, upstreams = {} } = options;
+    const registry = new EndpointRegistry(endpoints, 'least_busy', (name) => ({
+      models: endpoints
+        .filter((endpoint) => endpoint.name === name)
+        .flatMap(({ models }) => models.map((model) => namedOffer(model, upstreams))),
+    }));
     const worker = await this.build(nats, cancellations, registry, options);
     const running = { worker, registry, nats, crash: () => nats.close() };
     this.workers.push(running);
@@ -279,6 +287,10 @@ export class Rig {
     const module = await Test.createTestingModule({ providers: [...WORKER_PROVIDERS, ...given] }).compile();
     return module.get(Worker);
   }
+}
+
+function namedOffer(name: string, upstreams: Readonly<Record<string, string>>): ModelOffer {
+  return { ...plainOffer(name), upstream: upstreams[name] ?? name };
 }
 
 function use(provide: InjectionToken, useValue: unknown) {

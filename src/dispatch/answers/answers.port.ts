@@ -12,7 +12,7 @@ export interface AnswerChunk {
   readonly delivery?: number;
   /** OpenAI's `choices[0].delta`. */
   readonly delta: Record<string, unknown>;
-  /** The model that speaks, as the endpoint calls it; absent where that is the one that was asked for. */
+  /** The model that speaks, by the name that clients ask for; absent where that is the one that was asked for. */
   readonly model?: string;
 }
 

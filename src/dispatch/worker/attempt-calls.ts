@@ -163,8 +163,7 @@ export class AttemptCalls {
   private async ask(attempt: Attempt, lease: EndpointLease, prefill: string | null): Promise<ModelAnswer> {
     const { work, running, sent } = attempt;
     const { event, delivery } = work.delivery;
-    const isWanted = lease.model === this.places.wantedBy(work.request);
-    const speaks = isWanted ? {} : { model: lease.offer.upstream };
+    const speaks = lease.model === work.request.model ? {} : { model: lease.model };
     const call: ModelCall = {
       messageId: event.subject,
       request: work.request,
@@ -232,10 +231,11 @@ export class AttemptCalls {
   private async answered(attempt: Attempt, lease: EndpointLease, answered: ModelAnswer): Promise<Outcome> {
     const { work, calledAt, firstPieceMs, chunks } = attempt;
     const { event, delivery } = work.delivery;
-    const { answer, finishReason, model, usage, extra } = answered;
+    const { answer, finishReason, usage, extra } = answered;
     const accounting = await this.accountant.of(work.request, lease, answered);
     const completed = complete(contextNow(event, this.sources), event, {
-      ...{ answer, finishReason, model, usage, calledAt, delivery, endpoint: lease.endpoint.name },
+      ...{ answer, finishReason, usage, calledAt, delivery, endpoint: lease.endpoint.name },
+      ...{ model: lease.model, endpointModel: ownName(answered.model, lease) },
       ...(extra === undefined ? {} : { extra }),
       accounting,
       // With one call the endpoint's own figure, which is taken nearer to the wire.
@@ -260,6 +260,14 @@ export class AttemptCalls {
     };
     return { kind: 'deferred', notTaken, failure: { ...failure, error: { ...error, retryable: true } } };
   }
+}
+
+/**
+ * Clients are told the name that they can ask for, from the first piece on, when the endpoint's own may not be known yet.
+ * What that says beyond the two names that are known is kept in the event (`gpt-x-2026-01-01` for `gpt-x`).
+ */
+function ownName(told: string, { model, offer }: EndpointLease): string | null {
+  return told === model || told === offer.upstream ? null : told;
 }
 
 /** @throws the error itself where it says nothing about the endpoint */

@@ -11,8 +11,10 @@ import {
 export interface AnsweredCall {
   readonly delivery: number;
   readonly endpoint: string;
-  /** The model that the endpoint says it used. */
+  /** By the name that clients ask for. */
   readonly model: string;
+  /** What the endpoint calls it, where it has a name of its own for it. */
+  readonly endpointModel?: string | null;
   readonly answer: MessageEventData['llmq.message.completed.v1']['answer'];
   readonly finishReason: string | null;
   readonly usage: MessageEventData['llmq.message.completed.v1']['usage'];
@@ -39,6 +41,7 @@ export function complete(
     finish_reason: call.finishReason,
     endpoint: call.endpoint,
     model: call.model,
+    ...(call.endpointModel == null ? {} : { endpoint_model: call.endpointModel }),
     usage: call.usage,
     ...(call.extra === undefined ? {} : { extra: call.extra }),
     ...(call.accounting == null ? {} : { accounting: call.accounting }),

@@ -277,7 +277,10 @@ export const messageEventSchemas = {
     answer: z.looseObject({ content: z.string().nullable() }),
     finish_reason: z.string().nullable(),
     endpoint: z.string(),
+    /** The one that answered, by the name that clients ask for. */
     model: z.string(),
+    /** What the endpoint calls it, where that is neither this name nor the one by which it was asked. */
+    endpoint_model: z.string().nullish(),
     usage: usageSchema.nullable(),
     /**
      * What else the endpoint said of its answer, by OpenAI's names (`system_fingerprint`, `citations`, ...). `choices` has

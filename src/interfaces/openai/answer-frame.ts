@@ -20,7 +20,7 @@ const ID_PREFIXES: Readonly<Record<CallKind, string>> = {
   embeddings: 'embd-',
 };
 
-/** @param model as asked for; the endpoint's own name for it comes with the answer */
+/** @param model as asked for; another one that answered is named by the pieces and the end */
 export function answerFrame(kind: CallKind, accepted: AcceptedMessage, model: string): AnswerFrame {
   return {
     kind,

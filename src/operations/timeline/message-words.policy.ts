@@ -193,7 +193,8 @@ function completedWords({ data }: MessageCompleted): string {
       : `${counted(data.usage.prompt_tokens, 'token')} asked and ${data.usage.completion_tokens} answered`;
   const first =
     data.first_token_ms === null ? '' : `, the first token after ${durationWords(data.first_token_ms)}`;
-  return `Answered by endpoint ${data.endpoint} with model ${data.model} on attempt ${data.attempt} (${data.finish_reason ?? 'no finish reason'}): ${tokens}. ${durationWords(data.queue_ms)} in the queue${first}, ${durationWords(data.total_ms)} in all.`;
+  const own = data.endpoint_model == null ? '' : `, which it calls ${data.endpoint_model},`;
+  return `Answered by endpoint ${data.endpoint} with model ${data.model}${own} on attempt ${data.attempt} (${data.finish_reason ?? 'no finish reason'}): ${tokens}. ${durationWords(data.queue_ms)} in the queue${first}, ${durationWords(data.total_ms)} in all.`;
 }
 
 const DEAD_LETTER_REASONS: Readonly<Record<MessageDeadLettered['data']['reason'], string>> = {

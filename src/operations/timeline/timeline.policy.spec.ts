@@ -1,5 +1,6 @@
 import {
   type EventContext,
+  type MessageCompleted,
   type MessageEvent,
   type MessageEventData,
   messageEvent,
@@ -101,6 +102,14 @@ it('says why an endpoint did not take a call, and what the message waited for th
     'Endpoint gpu-1 did not take the call with model q, because its rate is limited (HTTP 429): Too many requests. It asks to wait 2 s. The message waits in its lane again, and attempt 1 is not counted.',
     expect.stringContaining('It waited 2 s for an endpoint that takes it.'),
   ]);
+});
+
+it('says what an endpoint calls the model, where that is a third name', () => {
+  const answered = completed(5_000) as MessageCompleted;
+  const own = { ...answered, data: { ...answered.data, endpoint_model: 'q-2026-01-01' } };
+  expect(texts([received(0), own])[1]).toMatch(
+    /^Answered by endpoint gpu-1 with model q, which it calls q-2026-01-01, on attempt /,
+  );
 });
 
 it('says where a call went on, and with what', () => {
