@@ -59,6 +59,29 @@ describe('a call that is not taken', () => {
     await rig.lanesEmpty();
   });
 
+  it("ends by its deadline with the endpoint's own words of why", async () => {
+    const remote = {
+      status: 402,
+      code: 'insufficient_quota',
+      type: 'their_type',
+      param: 'model',
+      message: 'No more.',
+    };
+    const endpoint = new TestEndpoint(async () => {
+      const error = { code: 'quota_exceeded', message: 'No more.', retryable: true, status: 402 };
+      throw new ModelCallError(error, { notNow: 'quota_exceeded', retryAfterMs: 200, remote });
+    });
+    await rig.startWorker({ endpoints: [endpoint] });
+    const deadline = new Date(Date.now() + 1_500).toISOString();
+    const id = await rig.submit('high', { deadline });
+    await eventually(() => expect(rig.folded.historyOf(id)).toContain('expired'));
+    expect(rig.folded.eventsOf(id).at(-1)!.data).toMatchObject({
+      // It was called, and not taken.
+      reason: expect.stringContaining('before an endpoint took'),
+      error: { code: 'quota_exceeded', status: 402, remote },
+    });
+  });
+
   it('is not lost, nor counted as a lost call, where its worker dies before it gave the message back', async () => {
     const endpoint = new TestEndpoint(notNow(1));
     let crash = async () => {};

@@ -253,9 +253,10 @@ export class AttemptCalls {
     if (failure.kind !== 'endpoint' || failure.notNow === null) {
       throw new TypeError(`A call that ended by ${failure.kind} can't be deferred.`);
     }
-    const { status, message } = error;
+    const { status, message, remote } = error;
     const notTaken = {
       ...{ endpoint, model, reason: failure.notNow, status, message },
+      ...(remote == null ? {} : { remote }),
       retry_after_ms: failure.retryAfterMs,
     };
     return { kind: 'deferred', notTaken, failure: { ...failure, error: { ...error, retryable: true } } };

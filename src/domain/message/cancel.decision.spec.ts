@@ -1,5 +1,6 @@
 import { cancel } from './cancel.decision.js';
 import { expire, isExpired } from './expire.decision.js';
+import type { AttemptError } from './message.events.js';
 
 const context = {
   messageId: 'm1',
@@ -38,8 +39,12 @@ describe('isExpired', () => {
   });
 
   it('says why no endpoint took the message, and nothing of other failures', () => {
+    const passed = (told: AttemptError | null) => expire(context, deadline, 'waiting', told).data.reason;
+    expect(passed(null)).toContain('passed before a model was called');
     const error = { code: 'rate_limited', message: 'Too many.', retryable: true, status: 429 };
     expect(expire(context, deadline, 'waiting', error).data.error).toEqual(error);
+    expect(passed(error)).toContain('passed before an endpoint took the call');
+    expect(passed({ ...error, code: 'broken_stream' })).toContain('passed after an attempt that failed');
     expect(expire(context, deadline, 'retry', { ...error, code: 'broken_stream' }).data).not.toHaveProperty(
       'error',
     );

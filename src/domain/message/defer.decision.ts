@@ -9,7 +9,7 @@ import {
 /** An endpoint that did not take the call, and what it said. */
 export type NotTaken = Pick<
   MessageDeferred['data'],
-  'endpoint' | 'model' | 'reason' | 'status' | 'message' | 'retry_after_ms'
+  'endpoint' | 'model' | 'reason' | 'status' | 'message' | 'remote' | 'retry_after_ms'
 >;
 
 /** The message goes back into its lane without an attempt. */

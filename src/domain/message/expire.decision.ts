@@ -21,10 +21,16 @@ export function expire(
   cause: ExpiryCause,
   error: AttemptError | null = null,
 ): MessageExpired {
+  const isWhy = error !== null && (NOT_NOW_REASONS as readonly string[]).includes(error.code);
   const reason =
     cause === 'retry'
       ? `The next attempt would have come after the deadline, ${deadline}.`
-      : `The deadline, ${deadline}, passed before a model was called.`;
-  const isWhy = error !== null && (NOT_NOW_REASONS as readonly string[]).includes(error.code);
+      : `The deadline, ${deadline}, passed ${untilThen(error, isWhy)}.`;
   return messageEvent(context, 'llmq.message.expired.v1', { reason, ...(isWhy ? { error } : {}) });
+}
+
+/** What had not come by then; a message without an error was not called since it was accepted or put back. */
+function untilThen(error: AttemptError | null, isWhy: boolean): string {
+  if (error === null) return 'before a model was called';
+  return isWhy ? 'before an endpoint took the call' : 'after an attempt that failed, before the next one';
 }

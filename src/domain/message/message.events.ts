@@ -254,6 +254,7 @@ export const messageEventSchemas = {
     reason: z.enum(NOT_NOW_REASONS),
     status: z.number().int().nullable(),
     message: z.string(),
+    remote: remoteErrorSchema.nullish(),
     /** What the endpoint asked to wait. */
     retry_after_ms: milliseconds.nullable(),
   }),

@@ -174,6 +174,9 @@ describe('evolve', () => {
       ...{ startedAt: null, waitedMs: null, scheduledAt: null },
       error: { code: 'rate_limited', status: 429, retryable: true, retry_after_ms: 2_000 },
     });
+    const remote = { status: 429, code: 'insufficient_quota', type: 'their_type', param: null };
+    const told = { ...deferred, data: { ...deferred.data, remote } } as MessageEvent;
+    expect(life(...called, told).error).toMatchObject({ code: 'rate_limited', remote });
     const answered = life(...called, deferred, ...called.slice(1), sample('llmq.message.completed.v1'));
     expect(answered).toMatchObject({ status: 'completed', attempts: 1, error: null });
   });

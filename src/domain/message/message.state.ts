@@ -223,10 +223,12 @@ export function errorOfDeferral({
   reason,
   message,
   status,
+  remote,
   retry_after_ms,
 }: MessageDeferred['data']): AttemptError {
   return {
     ...{ code: reason, message, retryable: true, status },
+    ...(remote == null ? {} : { remote }),
     ...(retry_after_ms === null ? {} : { retry_after_ms }),
   };
 }
