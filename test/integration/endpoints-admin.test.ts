@@ -108,8 +108,8 @@ describe('an endpoint that is registered', () => {
     expect(there).toEqual(made.json);
     const { json } = await submit('alias');
     const { result } = await completed(json.id);
-    // The endpoint says which model it was asked for.
-    expect(result).toMatchObject({ content: 're: Hello', endpoint: 'one', model: 'maker/real-7b' });
+    expect(result).toMatchObject({ content: 're: Hello', endpoint: 'one', model: 'alias' });
+    expect(quick.models).toEqual(['maker/real-7b']);
   });
 
   it('is in the list behind those of the configuration, of which headers are masked as well', async () => {

@@ -8,6 +8,8 @@ export interface MeteredModel {
   readonly url: string;
   /** The questions, as they came. */
   readonly asked: readonly string[];
+  /** The models that were asked for, in the same order. */
+  readonly models: readonly string[];
   /** Calls under way. */
   readonly running: number;
   /** The most calls at once since the start, or since `resetPeak`. */
@@ -20,10 +22,16 @@ export interface MeteredModel {
 
 export async function startMeteredModel(takesMs: number): Promise<MeteredModel> {
   const asked: string[] = [];
+  const models: string[] = [];
   let running = 0;
   let peak = 0;
   let cut = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    // Whether it is well is no call.
+    if (request.method !== 'POST') {
+      response.writeHead(404).end();
+      return;
+    }
     running += 1;
     peak = Math.max(peak, running);
     response.on('close', () => {
@@ -35,6 +43,7 @@ export async function startMeteredModel(takesMs: number): Promise<MeteredModel> 
     const { messages, model } = JSON.parse(text) as { messages: { content: string }[]; model: string };
     const question = messages.at(-1)!.content;
     asked.push(question);
+    models.push(model);
     await new Promise((resolve) => setTimeout(resolve, takesMs));
     const message = { role: 'assistant', content: `re: ${question}` };
     const choices = [{ index: 0, message, finish_reason: 'stop' }];
@@ -47,6 +56,7 @@ export async function startMeteredModel(takesMs: number): Promise<MeteredModel> 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     asked,
+    models,
     get running() {
       return running;
     },
