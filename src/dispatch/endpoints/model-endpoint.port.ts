@@ -1,8 +1,10 @@
-import type { AttemptError, MessageEventData, ModelRequest } from '../../domain/message/message.events.js';
-import type { NotNowReason } from './health/call-sign.state.js';
+import type {
+  AttemptError,
+  MessageEventData,
+  ModelRequest,
+  NotNowReason,
+} from '../../domain/message/message.events.js';
 import type { CheckResult } from './health/health.state.js';
-
-export type { NotNowReason } from './health/call-sign.state.js';
 
 type Completed = MessageEventData['llmq.message.completed.v1'];
 

@@ -135,7 +135,13 @@ export type BackoffChoice = z.infer<typeof backoffSchema>;
 
 export const SOURCES = ['rest', 'openai', 'websocket', 'nats'] as const;
 
-/** Why an endpoint did not take a call now. It says nothing against the message, nor against the endpoint's answers. */
+/**
+ * Why an endpoint did not take a call. It says nothing about the request: later, or elsewhere, it may be taken.
+ * - `rate_limited`: too many calls or tokens for now.
+ * - `quota_exceeded`: what was paid for is used up.
+ * - `unavailable`: it is loading, overloaded or closed for a while.
+ * - `refused_connection`: nobody listens there.
+ */
 export const NOT_NOW_REASONS = [
   'rate_limited',
   'quota_exceeded',

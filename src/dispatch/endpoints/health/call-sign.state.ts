@@ -1,11 +1,4 @@
-/**
- * Why an endpoint did not take a call. It says nothing about the request: later, or elsewhere, it may be taken.
- * - `rate_limited`: too many calls or tokens for now.
- * - `quota_exceeded`: what was paid for is used up.
- * - `unavailable`: it is loading, overloaded or closed for a while.
- * - `refused_connection`: nobody listens there.
- */
-export type NotNowReason = 'rate_limited' | 'quota_exceeded' | 'unavailable' | 'refused_connection';
+import type { NotNowReason } from '../../../domain/message/message.events.js';
 
 /** How a call went, for what is known of its endpoint. */
 export type CallSign =

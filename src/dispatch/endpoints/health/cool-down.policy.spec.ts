@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { NotNowReason } from './call-sign.state.js';
+import type { NotNowReason } from '../../../domain/message/message.events.js';
 import { type CoolDown, cooled, taken } from './cool-down.policy.js';
 
 const reason = fc.constantFrom<NotNowReason>(

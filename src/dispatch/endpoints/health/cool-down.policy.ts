@@ -1,4 +1,4 @@
-import type { NotNowReason } from './call-sign.state.js';
+import type { NotNowReason } from '../../../domain/message/message.events.js';
 
 /** A deployment that did not take a call, and when it may be asked again. */
 export interface CoolDown {

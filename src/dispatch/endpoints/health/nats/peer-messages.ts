@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NOT_NOW_REASONS } from '../../../../domain/message/message.events.js';
 
 const name = z.string().min(1);
 const number = z.number();
@@ -10,7 +11,7 @@ export const callSignSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), code: z.string(), stalled: z.boolean() }),
   z.object({
     kind: z.literal('not_now'),
-    reason: z.enum(['rate_limited', 'quota_exceeded', 'unavailable', 'refused_connection']),
+    reason: z.enum(NOT_NOW_REASONS),
     retryAfterMs: number.nullable(),
   }),
   z.object({ kind: z.literal('rejected') }),
@@ -56,7 +57,7 @@ const doubtSchema = z.object({
   }),
   coolDown: z
     .object({
-      reason: z.enum(['rate_limited', 'quota_exceeded', 'unavailable', 'refused_connection']),
+      reason: z.enum(NOT_NOW_REASONS),
       ...{ sinceMs: ago, untilMs: ago, refusals: number },
     })
     .nullable(),
