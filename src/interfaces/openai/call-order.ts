@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiHeader } from '@nestjs/swagger';
+import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/caller.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
@@ -13,6 +13,7 @@ import { bodyDigestOf } from '../http/json-body.js';
 import type { OpenAiOrder } from './openai-calls.js';
 import { openAiRequestOf } from './openai-request.js';
 import type { OpenAiSettings } from './queue-fields.js';
+import { SERVICE_TIERS } from './service-tier.policy.js';
 
 /** @throws {RefusedError} `invalid_fields`, `invalid_idempotency_key` */
 export function callOrder(
@@ -83,4 +84,28 @@ export function QueueHeaders(): MethodDecorator {
       description: 'What becomes of the message when the client goes away before the answer is whole',
     }),
   );
+}
+
+type Properties = Readonly<Record<string, object>>;
+
+/** The fields of a call that streams. */
+export const STREAMED: Properties = {
+  stream: { type: 'boolean' },
+  stream_options: { type: 'object', properties: { include_usage: { type: 'boolean' } } },
+};
+
+/** The body of a call under `/v1`: what it is about, what else of it the document tells, and whatever the model takes. */
+export function CallBody(asked: string, properties: Properties): MethodDecorator {
+  return ApiBody({
+    schema: {
+      type: 'object',
+      required: ['model', asked],
+      additionalProperties: true,
+      properties: {
+        model: { type: 'string' },
+        ...properties,
+        service_tier: { type: 'string', enum: [...SERVICE_TIERS] },
+      },
+    },
+  });
 }

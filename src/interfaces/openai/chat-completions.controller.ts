@@ -1,10 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { callOrder, QueueHeaders } from './call-order.js';
+import { CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
 import { OpenAiCalls } from './openai-calls.js';
-import { SERVICE_TIERS } from './service-tier.policy.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()
@@ -26,20 +25,7 @@ export class ChatCompletionsController {
   })
   @QueueHeaders()
   @ApiHeader({ name: 'x-llmq-conversation-id', required: false })
-  @ApiBody({
-    schema: {
-      type: 'object',
-      required: ['model', 'messages'],
-      additionalProperties: true,
-      properties: {
-        model: { type: 'string' },
-        messages: { type: 'array', items: { type: 'object' } },
-        stream: { type: 'boolean' },
-        stream_options: { type: 'object', properties: { include_usage: { type: 'boolean' } } },
-        service_tier: { type: 'string', enum: SERVICE_TIERS },
-      },
-    },
-  })
+  @CallBody('messages', { messages: { type: 'array', items: { type: 'object' } }, ...STREAMED })
   async complete(
     @Body() body: unknown,
     @Req() request: FastifyRequest,

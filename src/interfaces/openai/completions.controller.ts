@@ -1,10 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { callOrder, QueueHeaders } from './call-order.js';
+import { CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
 import { OpenAiCalls } from './openai-calls.js';
-import { SERVICE_TIERS } from './service-tier.policy.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()
@@ -23,19 +22,9 @@ export class CompletionsController {
       'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
   })
   @QueueHeaders()
-  @ApiBody({
-    schema: {
-      type: 'object',
-      required: ['model', 'prompt'],
-      additionalProperties: true,
-      properties: {
-        model: { type: 'string' },
-        prompt: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
-        stream: { type: 'boolean' },
-        stream_options: { type: 'object', properties: { include_usage: { type: 'boolean' } } },
-        service_tier: { type: 'string', enum: SERVICE_TIERS },
-      },
-    },
+  @CallBody('prompt', {
+    prompt: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
+    ...STREAMED,
   })
   async complete(
     @Body() body: unknown,

@@ -1,10 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { callOrder, QueueHeaders } from './call-order.js';
+import { CallBody, callOrder, QueueHeaders } from './call-order.js';
 import { OpenAiCalls } from './openai-calls.js';
-import { SERVICE_TIERS } from './service-tier.policy.js';
 
 @ApiTags('openai')
 @ApiBearerAuth()
@@ -23,18 +22,9 @@ export class EmbeddingsController {
       'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
   })
   @QueueHeaders()
-  @ApiBody({
-    schema: {
-      type: 'object',
-      required: ['model', 'input'],
-      additionalProperties: true,
-      properties: {
-        model: { type: 'string' },
-        input: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
-        encoding_format: { type: 'string', enum: ['float', 'base64'] },
-        service_tier: { type: 'string', enum: SERVICE_TIERS },
-      },
-    },
+  @CallBody('input', {
+    input: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
+    encoding_format: { type: 'string', enum: ['float', 'base64'] },
   })
   async embed(
     @Body() body: unknown,
