@@ -89,7 +89,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     const taken = this.gauge('llmq.endpoint.running', 'Calls to the endpoint under way in this process');
     this.meter.addBatchObservableCallback(
       (result) => {
-        for (const each of endpoints.statuses()) {
+        for (const each of endpoints.watches.statuses()) {
           const about = { endpoint: each.endpoint, model: each.model };
           for (const name of ENDPOINT_STATES) {
             result.observe(state, each.state === name ? 1 : 0, { ...about, state: name });

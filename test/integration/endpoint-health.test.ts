@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
-import type { HealthChange } from '../../src/dispatch/endpoints/endpoint-registry.js';
+import type { HealthChange } from '../../src/dispatch/endpoints/registry/registry-events.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { FaultyServer, limitedTo, type Served, status, TestWorker, well } from './endpoints.rig.js';
@@ -36,7 +36,7 @@ async function workerOf(
 }
 
 function statesOf({ registry }: TestWorker): string[] {
-  return registry.statuses().map(({ state }) => state);
+  return registry.watches.statuses().map(({ state }) => state);
 }
 
 describe('an endpoint that limits its calls', () => {
@@ -63,7 +63,7 @@ describe('an endpoint that limits its calls', () => {
     await eventually(() => expect(one.peers!.members).toHaveLength(2));
     expect(await one.nextCall()).toBe('not_now');
     // No free place would be no proof: the other worker has all of them until this one asks.
-    await eventually(() => expect(two.registry.statuses()[0]!.coolsForMs).toBeGreaterThan(1_500), {
+    await eventually(() => expect(two.registry.watches.statuses()[0]!.coolsForMs).toBeGreaterThan(1_500), {
       withinMs: 1_000,
       everyMs: 10,
     });
@@ -143,7 +143,7 @@ describe('an endpoint that goes away', () => {
       const [gotBad, gotAll] = [first.calls - bad, first.calls + second.calls - all];
       expect(gotBad / gotAll).toBeLessThan(0.02);
       first.answers = well(5);
-      await eventually(() => expect(worker.registry.statuses()[0]!.share).toBeGreaterThan(0));
+      await eventually(() => expect(worker.registry.watches.statuses()[0]!.share).toBeGreaterThan(0));
     }
     await eventually(() => expect(statesOf(worker)).toEqual(['healthy', 'healthy']));
     stop = true;

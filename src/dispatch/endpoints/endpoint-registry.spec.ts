@@ -1,13 +1,9 @@
 import fc from 'fast-check';
 import { plainOffer } from './endpoint.state.js';
-import {
-  type EndpointLease,
-  EndpointNameTakenError,
-  EndpointRegistry,
-  NoEndpointError,
-  UnknownEndpointError,
-} from './endpoint-registry.js';
+import { EndpointRegistry } from './endpoint-registry.js';
 import type { ModelEndpoint } from './model-endpoint.port.js';
+import type { EndpointLease } from './registry/endpoint-lease.js';
+import { EndpointNameTakenError, NoEndpointError, UnknownEndpointError } from './registry/registry-errors.js';
 
 function endpoint(name: string, models: string[], maxConcurrency = 1): ModelEndpoint {
   return {

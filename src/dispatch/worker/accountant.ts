@@ -4,8 +4,8 @@ import { accountingOf, type Price } from '../../domain/message/accounting.policy
 import type { Accounting, ModelRequest } from '../../domain/message/message.events.js';
 import { pricePerMillion } from '../../platform/config/price.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import type { EndpointLease } from '../endpoints/endpoint-registry.js';
 import type { ModelAnswer } from '../endpoints/model-endpoint.port.js';
+import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { estimatedUsage } from './usage-estimate.policy.js';
 
 /** Says what an answered call used and cost: as the endpoint tells, or by a count of its own, at the price of now. */

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { dispatched } from '../../domain/message/dispatch.decision.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { Cancellations } from '../cancellations/nats/cancellations.js';
-import type { EndpointLease } from '../endpoints/endpoint-registry.js';
+import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { AttemptCalls } from './attempt-calls.js';
 import { DurableSteps } from './durable-steps.js';
 import { RedeliveryCheck } from './redelivery-check.js';

@@ -1,4 +1,4 @@
-import type { CallSign } from '../endpoints/endpoint-registry.js';
+import type { CallSign } from '../endpoints/health/call-sign.state.js';
 import type { FailedCall } from './failover.policy.js';
 
 /** What the call tells of its endpoint. */

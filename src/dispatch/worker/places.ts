@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { type Acquired, type EndpointLease, EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import type { Acquired, EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { type FailedCall, type FallbackLists, modelsToTry, triedEndpoints } from './failover.policy.js';
 
 type Registry = Pick<EndpointRegistry, 'acquire' | 'freePlaces' | 'isDown' | 'defaultModel'>;

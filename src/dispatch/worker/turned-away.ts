@@ -15,12 +15,12 @@ const MESSAGES = 10_000;
 export class TurnedAway {
   private readonly messages = new LRUCache<string, Refusals>({ max: MESSAGES });
 
-  constructor(@Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'opening'>) {}
+  constructor(@Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'watches'>) {}
 
   /** Its call was not taken just now. */
   refused(messageId: string, { endpoint, model, reason }: NotTaken): NextStep {
     const nowMs = performance.now();
-    const { closedForMs, servedAgoMs } = this.registry.opening(endpoint, model);
+    const { closedForMs, servedAgoMs } = this.registry.watches.opening(endpoint, model);
     const before = this.messages.get(messageId) ?? null;
     const { refusals, next } = turnedAway(
       before,

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type DeploymentStatus, EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
+import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
+import type { DeploymentStatus } from '../../dispatch/endpoints/health/endpoint-watches.js';
 import { added, type CallCounts, NO_CALLS } from '../../dispatch/endpoints/stats/call-counts.state.js';
 import { EndpointFigures } from '../../dispatch/endpoints/stats/nats/endpoint-figures.js';
 import { EndpointDirectory, type KnownEndpoint } from './endpoint-directory.js';
@@ -31,7 +32,7 @@ export class EndpointStats {
 
   of({ description: { name, models, max_concurrency }, drained }: KnownEndpoint): EndpointStatsView {
     const counts = this.figures.of(name);
-    const statuses = this.registry.statuses().filter(({ endpoint }) => endpoint === name);
+    const statuses = this.registry.watches.statuses().filter(({ endpoint }) => endpoint === name);
     const states = statuses.map(({ state }) => state);
     return {
       name,

@@ -7,7 +7,8 @@ import { cloudEvent } from '../../../domain/cloud-event.events.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../../../platform/tokens.js';
-import { EndpointRegistry, type HealthChange } from '../endpoint-registry.js';
+import { EndpointRegistry } from '../endpoint-registry.js';
+import type { HealthChange } from '../registry/registry-events.js';
 import { EndpointPeers } from './nats/endpoint-peers.js';
 import { ServerChecks } from './server-checks.js';
 

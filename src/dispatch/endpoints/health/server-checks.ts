@@ -23,7 +23,9 @@ export class ServerChecks {
   run(): void {
     const nowMs = performance.now();
     const unhealthy = new Set(
-      this.registry.statuses().flatMap(({ endpoint, state }) => (state === 'unhealthy' ? [endpoint] : [])),
+      this.registry.watches
+        .statuses()
+        .flatMap(({ endpoint, state }) => (state === 'unhealthy' ? [endpoint] : [])),
     );
     for (const { name, phase } of this.registry.states()) {
       if (phase !== 'active' || this.running.has(name)) continue;
@@ -44,7 +46,7 @@ export class ServerChecks {
       const signal = AbortSignal.any([this.end.signal, AbortSignal.timeout(ANSWERS_WITHIN_MS)]);
       const result = await this.registry.check(name, signal);
       if (this.end.signal.aborted) return;
-      this.registry.hearCheck(name, result);
+      this.registry.watches.hearCheck(name, result);
       this.times.set(name, { atMs: performance.now(), failures: failuresAfter(before, result) });
     } catch (err) {
       this.logger.error({ err, endpoint: name }, 'an endpoint could not be checked');

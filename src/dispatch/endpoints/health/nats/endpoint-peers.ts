@@ -5,8 +5,9 @@ import type { z } from 'zod';
 import { SOURCES, type Sources } from '../../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
 import { NATS } from '../../../../platform/tokens.js';
-import { EndpointRegistry, type SignTold } from '../../endpoint-registry.js';
+import { EndpointRegistry } from '../../endpoint-registry.js';
 import type { LastUse } from '../../limits/estate.policy.js';
+import type { SignTold } from '../../registry/registry-events.js';
 import { type Doubt, moved } from '../doubt.policy.js';
 import {
   type Beat,
@@ -129,7 +130,7 @@ export class EndpointPeers {
       this.on(SUBJECTS.beat, beatSchema, (beat) => this.heard(beat)),
       this.on(SUBJECTS.left, leftSchema, ({ member }) => this.gone(member)),
       this.on(SUBJECTS.signs, signsSchema, ({ member, signs }) => {
-        if (member !== this.member) for (const sign of signs) this.registry.hear(sign);
+        if (member !== this.member) for (const sign of signs) this.registry.watches.hear(sign);
       }),
       this.on(SUBJECTS.doubts, doubtsSchema, (doubts) => this.adopt(doubts)),
     ];
@@ -162,15 +163,15 @@ export class EndpointPeers {
     this.beatTimer = setTimeout(() => this.beat(), BEAT_EVERY_MS);
     this.dropSilent();
     if (this.calls) {
-      this.tellBeat(this.registry.takeUnsaid());
-      if (this.leads && (this.othersDoubt || this.registry.doubts().length > 0)) this.tellDoubts();
+      this.tellBeat(this.registry.watches.takeUnsaid());
+      if (this.leads && (this.othersDoubt || this.registry.watches.doubts().length > 0)) this.tellDoubts();
       this.othersDoubt = false;
     }
     this.events.emit('beat');
   }
 
   private tellBeat(well: Beat['well']): void {
-    const doubts = this.registry.doubts().length > 0;
+    const doubts = this.registry.watches.doubts().length > 0;
     const used = this.registry.minuteUse();
     const beat: Beat = { member: this.member, at: performance.now(), doubts, well, used };
     this.publish(SUBJECTS.beat, beat);
@@ -189,7 +190,7 @@ export class EndpointPeers {
     this.heardAt.set(member, performance.now());
     this.uses.set(member, { used, atMs: performance.now() });
     for (const [endpoint, model, calls, firstTokenMs] of well) {
-      this.registry.hearWell(endpoint, model, calls, firstTokenMs);
+      this.registry.watches.hearWell(endpoint, model, calls, firstTokenMs);
     }
     this.othersDoubt ||= doubts;
     if (!isNew) return;
@@ -229,7 +230,7 @@ export class EndpointPeers {
   private tellDoubts(): void {
     this.chooseWhoTries();
     const nowMs = performance.now();
-    const doubts = this.registry.doubts().map(({ endpoint, model, doubt }) => ({
+    const doubts = this.registry.watches.doubts().map(({ endpoint, model, doubt }) => ({
       ...{ endpoint, model },
       ...moved(doubt, -nowMs),
     }));
@@ -241,7 +242,8 @@ export class EndpointPeers {
     const nowMs = performance.now();
     const { members } = this;
     const at = this.tries === null ? -1 : members.indexOf(this.tries);
-    const isStuck = this.registry.hasDueTry(TRIES_WITHIN_MS) && nowMs - this.triesSinceMs > TRIES_WITHIN_MS;
+    const isStuck =
+      this.registry.watches.hasDueTry(TRIES_WITHIN_MS) && nowMs - this.triesSinceMs > TRIES_WITHIN_MS;
     if (at >= 0 && !isStuck) return;
     this.tries = members[(at + 1) % members.length] ?? this.member;
     this.triesSinceMs = nowMs;
@@ -251,7 +253,7 @@ export class EndpointPeers {
     if (member === this.member || member !== (this.calls ? this.leader : member)) return;
     this.tries = tries;
     const nowMs = performance.now();
-    this.registry.adopt(
+    this.registry.watches.adopt(
       doubts.map(({ endpoint, model, ...doubt }) => ({
         ...{ endpoint, model },
         doubt: moved(doubt as unknown as Doubt, nowMs),
