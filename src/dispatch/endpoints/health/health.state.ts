@@ -118,18 +118,15 @@ export function isProbeDue(health: Health, nowMs: number): boolean {
 }
 
 export function heard(health: Health, { sign, beganMs }: HeardSign, nowMs: number): Health {
-  const before = faded(health, nowMs);
-  if (before.state === 'unhealthy') return tried(before, sign, beganMs, nowMs);
-  return judged(counted(before, sign, beganMs, nowMs), nowMs);
+  if (health.state === 'unhealthy') return tried(faded(health, nowMs), sign, beganMs, nowMs);
+  if (sign.kind === 'answered') return judged(answered(health, 1, sign.firstTokenMs, nowMs), nowMs);
+  return judged(counted(faded(health, nowMs), sign, beganMs, nowMs), nowMs);
 }
 
 /** Calls that went well, told together: nobody waits for these. */
 export function wentWell(health: Health, calls: number, firstTokenMs: number | null, nowMs: number): Health {
   if (health.state === 'unhealthy' || calls === 0) return health;
-  const before = faded(health, nowMs);
-  const firstToken =
-    firstTokenMs === null ? before.firstToken : timed(before.firstToken, firstTokenMs, nowMs);
-  return judged({ ...well(before), firstToken, good: before.good + calls }, nowMs);
+  return judged(answered(health, calls, firstTokenMs, nowMs), nowMs);
 }
 
 /** Time alone has passed. */
@@ -188,14 +185,25 @@ function checkedOpen(health: Health, result: CheckResult, nowMs: number): Health
   }
 }
 
-function counted(health: Health, sign: CallSign, beganMs: number, nowMs: number): Health {
+/** The way of nearly every call, so all is done in one copy. */
+function answered(health: Health, calls: number, firstTokenMs: number | null, nowMs: number): Health {
+  const kept = keptAt(health, nowMs);
+  return {
+    ...health,
+    failuresInRow: 0,
+    refusalsInRow: 0,
+    failedChecks: 0,
+    good: health.good * kept + calls,
+    bad: health.bad * kept,
+    countedAtMs: nowMs,
+    firstToken: firstTokenMs === null ? health.firstToken : timed(health.firstToken, firstTokenMs, nowMs),
+  };
+}
+
+type OtherSign = Exclude<CallSign, { kind: 'answered' }>;
+
+function counted(health: Health, sign: OtherSign, beganMs: number, nowMs: number): Health {
   switch (sign.kind) {
-    case 'answered': {
-      const { firstTokenMs } = sign;
-      const firstToken =
-        firstTokenMs === null ? health.firstToken : timed(health.firstToken, firstTokenMs, nowMs);
-      return { ...well(health), firstToken, good: health.good + 1 };
-    }
     case 'rejected':
       return well(health);
     case 'failed':
@@ -259,8 +267,13 @@ function probeWaitMs(failed: number, result: CheckResult): number {
 }
 
 function faded(health: Health, nowMs: number): Health {
-  const kept = Math.exp(-Math.max(0, nowMs - health.countedAtMs) / WINDOW_MS);
+  const kept = keptAt(health, nowMs);
   return { ...health, good: health.good * kept, bad: health.bad * kept, countedAtMs: nowMs };
+}
+
+/** The part of earlier calls that still counts. */
+function keptAt({ countedAtMs }: Health, nowMs: number): number {
+  return Math.exp(-Math.max(0, nowMs - countedAtMs) / WINDOW_MS);
 }
 
 function judged(health: Health, nowMs: number): Health {

@@ -94,11 +94,13 @@ export function began(pace: Pace, nowMs: number, part: number): Pace {
   const spacingMs = rate === null ? 0 : 1_000 / (rate * part);
   const pauseMs = Math.max(PAUSE_MS, PAUSE_SPACINGS * spacingMs);
   const anew = pace.learnAtMs === null && nowMs - pace.lastBeganMs > pauseMs;
-  const counted = anew ? { taken: 0, countedSinceMs: nowMs, before: { taken: 0, sinceMs: nowMs } } : {};
-  const next = { ...pace, ...counted, lastBeganMs: nowMs };
-  if (rate === null) return pace.perSecond === null ? next : { ...next, perSecond: null };
+  const { taken, countedSinceMs, before } = anew
+    ? { taken: 0, countedSinceMs: nowMs, before: { taken: 0, sinceMs: nowMs } }
+    : pace;
   // A timer that was late costs no rate, but makes no crowd either.
-  return { ...next, nextAtMs: Math.max(pace.nextAtMs, nowMs - spacingMs / 2) + spacingMs };
+  const nextAtMs = rate === null ? pace.nextAtMs : Math.max(pace.nextAtMs, nowMs - spacingMs / 2) + spacingMs;
+  const perSecond = rate === null ? null : pace.perSecond;
+  return { ...pace, perSecond, nextAtMs, taken, countedSinceMs, before, lastBeganMs: nowMs };
 }
 
 /** Calls were taken, here or by another worker. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { CallSign } from '../health/call-sign.state.js';
-import { added, type CallCounts, callBegan, callEnded, NO_CALLS } from './call-counts.state.js';
+import { added, type CallCounts, CallTally } from './call-counts.state.js';
 
 const sign: fc.Arbitrary<CallSign | null> = fc.constantFrom<CallSign | null>(
   { kind: 'answered', firstTokenMs: 40, tokens: 7 },
@@ -10,8 +10,14 @@ const sign: fc.Arbitrary<CallSign | null> = fc.constantFrom<CallSign | null>(
   { kind: 'rejected' },
   null,
 );
-const after = (signs: readonly (CallSign | null)[], from: CallCounts = NO_CALLS) =>
-  signs.reduce<CallCounts>((counts, each) => callEnded(callBegan(counts), each, 100), from);
+const after = (signs: readonly (CallSign | null)[]): CallCounts => {
+  const tally = new CallTally();
+  for (const each of signs) {
+    tally.began();
+    tally.ended(each, 100);
+  }
+  return { ...tally };
+};
 
 describe('counts of calls', () => {
   it('count each call once, as what became of it', () => {

@@ -5,7 +5,9 @@ import { SOURCES, type Sources } from '../../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
 import { NATS } from '../../../../platform/tokens.js';
 import { EndpointRegistry } from '../../endpoint-registry.js';
-import { added, type CallCounts, callBegan, callEnded, NO_CALLS } from '../call-counts.state.js';
+import type { DeploymentName } from '../../registry/deployment.js';
+import type { EndedCall } from '../../registry/registry-events.js';
+import { added, type CallCounts, CallTally, NO_CALLS } from '../call-counts.state.js';
 
 /** Core NATS, stored by no stream: what was missed is made good by the next telling of everything. */
 const COUNTS = 'llmq.endpoints.counts';
@@ -39,7 +41,7 @@ const toldSchema = z.object({
 type Told = z.infer<typeof toldSchema>;
 
 /** Counts by endpoint and model. */
-type Figures = Map<string, Map<string, CallCounts>>;
+type Figures<Counts extends CallCounts = CallCounts> = Map<string, Map<string, Counts>>;
 
 interface Member {
   readonly figures: Figures;
@@ -52,7 +54,7 @@ interface Member {
  */
 @Injectable()
 export class EndpointFigures {
-  private readonly own: Figures = new Map();
+  private readonly own: Figures<CallTally> = new Map();
   private readonly changed = new Set<string>();
   private readonly members = new Map<string, Member>();
   private readonly past: Figures = new Map();
@@ -73,10 +75,8 @@ export class EndpointFigures {
   }
 
   start(): void {
-    const began = ({ endpoint, model }: { endpoint: string; model: string }) =>
-      this.count(endpoint, model, callBegan);
-    const ended = (call: Parameters<Parameters<typeof this.registry.events.on<'ended'>>[1]>[0]) =>
-      this.count(call.endpoint, call.model, (counts) => callEnded(counts, call.sign, call.tookMs));
+    const began = (call: DeploymentName) => this.tallyOf(call).began();
+    const ended = (call: EndedCall) => this.tallyOf(call).ended(call.sign, call.tookMs);
     this.registry.events.on('began', began).on('ended', ended);
     this.endings = [
       () => this.registry.events.off('began', began).off('ended', ended),
@@ -97,7 +97,7 @@ export class EndpointFigures {
   of(endpoint: string): ReadonlyMap<string, CallCounts> {
     const nowMs = performance.now();
     this.forgetSilent(nowMs);
-    const sum = new Map(this.own.get(endpoint));
+    const sum = new Map<string, CallCounts>(this.own.get(endpoint));
     addTo(sum, this.past.get(endpoint));
     for (const { figures, heardMs } of this.members.values()) {
       const isAlive = nowMs - heardMs < ALIVE_MS;
@@ -106,10 +106,15 @@ export class EndpointFigures {
     return sum;
   }
 
-  private count(endpoint: string, model: string, next: (counts: CallCounts) => CallCounts): void {
-    const models = modelsOf(this.own, endpoint);
-    models.set(model, next(models.get(model) ?? NO_CALLS));
+  /** To be counted in. */
+  private tallyOf({ endpoint, model }: DeploymentName): CallTally {
     this.changed.add(endpoint);
+    const models = modelsOf(this.own, endpoint);
+    const known = models.get(model);
+    if (known !== undefined) return known;
+    const tally = new CallTally();
+    models.set(model, tally);
+    return tally;
   }
 
   /** An empty message, too: who has nothing to tell is alive. */
@@ -170,10 +175,13 @@ export class EndpointFigures {
   }
 }
 
-function modelsOf(figures: Figures, endpoint: string): Map<string, CallCounts> {
+function modelsOf<Counts extends CallCounts>(
+  figures: Figures<Counts>,
+  endpoint: string,
+): Map<string, Counts> {
   const known = figures.get(endpoint);
   if (known !== undefined) return known;
-  const models = new Map<string, CallCounts>();
+  const models = new Map<string, Counts>();
   figures.set(endpoint, models);
   return models;
 }
