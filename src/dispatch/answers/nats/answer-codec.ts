@@ -55,6 +55,17 @@ export function decodeChunks(bytes: Uint8Array): AnswerChunk[] {
   return [first, ...more].map((each, index) => ({ ...run, seq: seq + index, delta: each }));
 }
 
+/** As `encodeGroup` begins; the two numbers that come first fit into so many bytes. */
+const RUN = /^\{"seq":\d+,"attempt":(\d+),(?:"delivery":(\d+),)?/;
+const RUN_BYTES = 80;
+
+/** Whether these are chunks of the same run, by a look at their beginning; false where that does not tell. */
+export function isOfRun(bytes: Uint8Array, { attempt, delivery = 1 }: AnswerChunk): boolean {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, RUN_BYTES));
+  const [, ofAttempt, ofDelivery = 1] = RUN.exec(head.toString('latin1')) ?? [];
+  return Number(ofAttempt) === attempt && Number(ofDelivery) === delivery;
+}
+
 function follows(first: AnswerChunk, count: number, chunk: AnswerChunk): boolean {
   const { seq, attempt, delivery, model } = chunk;
   const sameRun = attempt === first.attempt && delivery === first.delivery && model === first.model;

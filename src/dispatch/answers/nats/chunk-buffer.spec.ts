@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { AnswerChunk } from '../answers.port.js';
-import { decodeChunks, encodeChunks } from './answer-codec.js';
+import { decodeChunks, encodeChunks, isOfRun } from './answer-codec.js';
 import { ChunkBuffer, GROUP_MS, piecesWanted } from './chunk-buffer.js';
 
 const chunk = (seq: number, attempt = 1, delivery?: number): AnswerChunk => ({
@@ -114,6 +114,15 @@ describe('the chunks on the wire', () => {
     const texts = encodeChunks([large(1), large(2)]);
     expect(read(texts)).toEqual([[large(1)], [large(2)]]);
     for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThan(1024 * 1024);
+  });
+
+  it('tell the run that they are of by their beginning', () => {
+    const runs = [chunk(7, 2), chunk(1, 2, 1), chunk(1, 2, 2), chunk(12, 22), { ...chunk(3, 2), model: 'a' }];
+    const of = (run: AnswerChunk) =>
+      runs.map((each) => isOfRun(new TextEncoder().encode(encodeChunks([each])[0]), run));
+    expect(of(chunk(9, 2))).toEqual([true, true, false, false, true]);
+    expect(of(chunk(9, 2, 2))).toEqual([false, false, true, false, false]);
+    expect(isOfRun(new TextEncoder().encode('{"delta":{},"seq":1,"attempt":2}'), chunk(9, 2))).toBe(false);
   });
 
   it('of one model are one text', () => {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { chunkSubject } from '../../../broker/message-subjects.js';
 import type { AnswerChunk } from '../answers.port.js';
-import { decodeChunks } from './answer-codec.js';
+import { decodeChunks, isOfRun } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
 import type { InProcessAnswers } from './in-process-answers.js';
@@ -14,7 +15,7 @@ export interface ChunkSources {
   readonly nats: NatsConnection;
   readonly inProcess: InProcessAnswers;
   readonly history: ChunkHistory;
-  readonly subject: string;
+  readonly messageId: string;
 }
 
 /**
@@ -32,6 +33,8 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   private ended = false;
   private filling = false;
   private fillAgain = false;
+  /** A chunk of the newest run that comes from this process. */
+  private fromHere: AnswerChunk | null = null;
   private readonly subscription: Subscription;
   private readonly leaveInProcess: () => void;
   private readonly end = () => this.close();
@@ -42,11 +45,15 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     private readonly signal: AbortSignal,
     private readonly onEnd: (feed: ChunkFeed) => void,
   ) {
-    const { nats, inProcess, subject } = sources;
-    this.leaveInProcess = inProcess.listen(subject, (chunks) => this.take(chunks));
+    const { nats, inProcess, messageId } = sources;
+    const subject = chunkSubject(messageId);
+    this.leaveInProcess = inProcess.listen(messageId, (chunks) => {
+      this.fromHere = chunks[0] ?? this.fromHere;
+      this.take(chunks);
+    });
     this.subscription = nats.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null) this.take(decodeChunks(message.data));
+        if (error === null) this.hear(message.data);
       },
     });
     signal.addEventListener('abort', this.end, { once: true });
@@ -78,6 +85,11 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     void this.fill();
   }
 
+  /** A run has one publisher: what the server delivers of one that comes from this process has been taken already. */
+  private hear(bytes: Uint8Array): void {
+    if (this.fromHere === null || !isOfRun(bytes, this.fromHere)) this.take(decodeChunks(bytes));
+  }
+
   private take(chunks: readonly AnswerChunk[]): void {
     if (this.ended) return;
     for (const chunk of chunks) {
@@ -102,12 +114,12 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   }
 
   private async fillGap(): Promise<void> {
-    const { history, subject } = this.sources;
+    const { history, messageId } = this.sources;
     for (const pauseMs of FILL_PAUSES_MS) {
       await sleep(pauseMs);
       if (this.ended) return;
       // A read that fails is one that found nothing: the next one, or the message's completion, ends the wait.
-      this.take(await history.read(subject).catch(() => []));
+      this.take(await history.read(chunkSubject(messageId)).catch(() => []));
       if (!this.order.hasGap) return;
     }
     this.order.giveUp();

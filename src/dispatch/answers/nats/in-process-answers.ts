@@ -13,8 +13,8 @@ export class InProcessAnswers {
   private readonly noticed = new Set<(notice: CompletionNotice) => void>();
   private readonly listeners = new Map<string, Set<Take>>();
 
-  deliver(subject: string, chunks: readonly AnswerChunk[]): void {
-    for (const take of this.listeners.get(subject) ?? []) take(chunks);
+  deliver(messageId: string, chunks: readonly AnswerChunk[]): void {
+    for (const take of this.listeners.get(messageId) ?? []) take(chunks);
   }
 
   completed(notice: CompletionNotice): void {
@@ -25,17 +25,17 @@ export class InProcessAnswers {
     this.noticed.add(notify);
   }
 
-  hasListener(subject: string): boolean {
-    return this.listeners.has(subject);
+  hasListener(messageId: string): boolean {
+    return this.listeners.has(messageId);
   }
 
   /** @returns how to end it */
-  listen(subject: string, take: Take): () => void {
-    const listeners = this.listeners.get(subject) ?? new Set();
-    this.listeners.set(subject, listeners.add(take));
+  listen(messageId: string, take: Take): () => void {
+    const listeners = this.listeners.get(messageId) ?? new Set();
+    this.listeners.set(messageId, listeners.add(take));
     return () => {
       listeners.delete(take);
-      if (listeners.size === 0) this.listeners.delete(subject);
+      if (listeners.size === 0) this.listeners.delete(messageId);
     };
   }
 }

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
-import { chunkSubject, doneSubject } from '../../../broker/message-subjects.js';
+import { doneSubject } from '../../../broker/message-subjects.js';
 import { NATS } from '../../../platform/tokens.js';
 import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
@@ -13,7 +13,7 @@ import { InProcessAnswers } from './in-process-answers.js';
 @Injectable()
 export class NatsAnswerListener implements AnswerListener {
   private readonly notices: CompletionNotices;
-  private readonly sources: Omit<ChunkSources, 'subject'>;
+  private readonly sources: Omit<ChunkSources, 'messageId'>;
   private readonly stopWatching: () => void;
   private readonly feeds = new Set<ChunkFeed>();
 
@@ -30,7 +30,7 @@ export class NatsAnswerListener implements AnswerListener {
 
   chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
     const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
-    const feed = new ChunkFeed({ ...this.sources, subject: chunkSubject(messageId) }, signal, forget);
+    const feed = new ChunkFeed({ ...this.sources, messageId }, signal, forget);
     if (!signal.aborted) this.feeds.add(feed);
     return feed;
   }

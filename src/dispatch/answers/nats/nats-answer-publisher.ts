@@ -34,7 +34,7 @@ export class NatsAnswerPublisher implements AnswerPublisher {
   }
 
   chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void {
-    const listenedTo = this.inProcess.hasListener(chunkSubject(messageId));
+    const listenedTo = this.inProcess.hasListener(messageId);
     if (!piecesWanted({ streamed, listenedTo })) return;
     this.send(messageId, this.buffer.add(messageId, chunk, performance.now()));
     this.timer ??= setTimeout(() => this.sendDue(), GROUP_MS);
@@ -63,7 +63,7 @@ export class NatsAnswerPublisher implements AnswerPublisher {
     if (chunks.length === 0) return;
     const subject = chunkSubject(messageId);
     for (const payload of encodeChunks(chunks)) this.publish(subject, payload);
-    this.inProcess.deliver(subject, chunks);
+    this.inProcess.deliver(messageId, chunks);
   }
 
   private announce(notice: CompletionNotice): void {
