@@ -21,13 +21,13 @@ import {
 import { ChoiceReader } from './choice-reader.js';
 import type { EndpointWords } from './endpoint-words.js';
 import { finishReason } from './finish-reason.policy.js';
+import { TextOfBytes } from './text-of-bytes.js';
 import { errorIn, toldError } from './told-error.policy.js';
 import { readUsage } from './usage.policy.js';
 
 type Fields = Record<string, unknown>;
 
 const DONE = '[DONE]';
-const STREAM = { stream: true } as const;
 /** Bytes that come at once. */
 const LITTLE = 1_024;
 const PING = /^(ping|heartbeat|keep-?alive)$/i;
@@ -66,7 +66,7 @@ export interface ReaderOptions {
  */
 export class AnswerReader {
   private readonly assembly = new AnswerAssembly();
-  private readonly decoder = new TextDecoder();
+  private readonly text = new TextOfBytes();
   private readonly parser: EventSourceParser;
   private readonly choices = new Map<number, ChoiceReader>();
   private readonly extra = new Map<string, unknown>();
@@ -128,14 +128,14 @@ export class AnswerReader {
     // What little comes at once costs little, and there is much of it: the number of events bounds it.
     const isLittle = bytes.length < LITTLE && this.jsonLength === 0;
     const startedMs = isLittle ? null : performance.now();
-    this.read(this.decoder.decode(bytes, STREAM));
+    this.read(this.text.of(bytes));
     if (startedMs !== null) this.spent(startedMs);
   }
 
   /** The body has ended. @throws {ModelCallError} */
   end(): void {
     const startedMs = performance.now();
-    this.read(this.decoder.decode());
+    this.read(this.text.end());
     if (this.form === 'json') this.takeWhole(this.json.join(''));
     // Some end the last event with the body.
     else if (this.form === 'events') this.parser.feed('\n\n');

@@ -4,7 +4,7 @@
  */
 export class CallLimits {
   private readonly controller = new AbortController();
-  private readonly limits = new Set<Limit>();
+  private readonly limits: Limit[] = [];
   private readonly onCallerAbort = () => this.controller.abort(this.caller.reason);
 
   constructor(private readonly caller: AbortSignal) {
@@ -18,8 +18,15 @@ export class CallLimits {
 
   /** Aborts with the reason after `ms`, unless it is lifted before. */
   within(ms: number, reason: () => unknown): Limit {
+    const limit = this.later(ms, reason);
+    limit.renew();
+    return limit;
+  }
+
+  /** The same, from when it is renewed first. */
+  later(ms: number, reason: () => unknown): Limit {
     const limit = new Limit(ms, () => this.controller.abort(reason()));
-    this.limits.add(limit);
+    this.limits.push(limit);
     return limit;
   }
 
@@ -27,19 +34,14 @@ export class CallLimits {
    * The work's result, or the signal's reason as soon as it strikes: the HTTP client itself looks at the signal only
    * once it has a connection, which an unreachable host can take long to refuse.
    */
-  async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal } = this.controller;
-    signal.throwIfAborted();
-    let onAbort = () => {};
-    const struck = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      // The signal is the call's own and goes with it, and so does who listens.
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      work(signal).then(resolve, reject);
     });
-    try {
-      return await Promise.race([work(signal), struck]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
   }
 
   close(): void {
@@ -51,7 +53,7 @@ export class CallLimits {
 /** One time limit of a call. */
 export class Limit {
   private readonly ms: number;
-  private timer: NodeJS.Timeout | null;
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(
     ms: number,
@@ -59,7 +61,6 @@ export class Limit {
   ) {
     // Node takes a longer delay for 1 ms.
     this.ms = Math.min(ms, 2 ** 31 - 1);
-    this.timer = setTimeout(strike, this.ms);
   }
 
   /** Begins again from now on, lifted or not. Called for each piece of an answer, so it makes no new timer. */

@@ -188,8 +188,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
       ? firstTokenTimeoutMs
       : Math.max(firstTokenTimeoutMs, WHOLE_ANSWER_WITHIN_MS);
     const first = limits.within(firstWithinMs, () => timedOut('first_token', firstWithinMs));
-    const idle = limits.within(idleTimeoutMs, () => timedOut('idle', idleTimeoutMs));
-    idle.lift();
+    const idle = limits.later(idleTimeoutMs, () => timedOut('idle', idleTimeoutMs));
     const reader = new AnswerReader({
       onDelta: call.onDelta,
       onProgress: () => {
