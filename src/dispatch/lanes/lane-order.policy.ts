@@ -124,25 +124,28 @@ export function isOpen(
   maxConcurrent: number | null,
   order: LaneOrder,
 ): boolean {
-  const load = (each: Lane) => ({
-    waiting: each === lane ? 1 : 0,
-    running: running[each],
-    maxConcurrent: each === lane ? maxConcurrent : null,
-  });
-  const loads = {
-    realtime: load('realtime'),
-    high: load('high'),
-    normal: load('normal'),
-    low: load('low'),
-  };
-  return eligibleLanes(loads, order).length > 0;
+  const ordinary = running.high + running.normal + running.low;
+  return (
+    isSlotFree(lane, ordinary, running.realtime, order) &&
+    (maxConcurrent === null || running[lane] < maxConcurrent)
+  );
 }
 
-function eligibleLanes(loads: LaneLoads, { slots, heldBack }: LaneOrder): Lane[] {
+/** @param ordinary slots in which messages of other lanes than `realtime` run */
+function isSlotFree(
+  lane: Lane,
+  ordinary: number,
+  realtime: number,
+  { slots, heldBack }: Pick<LaneOrder, 'slots' | 'heldBack'>,
+): boolean {
+  if (ordinary + realtime >= slots) return false;
+  return lane === 'realtime' || ordinary < slots - heldBack;
+}
+
+function eligibleLanes(loads: LaneLoads, order: LaneOrder): Lane[] {
   const ordinary = loads.high.running + loads.normal.running + loads.low.running;
-  if (ordinary + loads.realtime.running >= slots) return [];
-  const ordinaryMayGo = ordinary < slots - heldBack;
-  return LANES.filter((lane) => (lane === 'realtime' || ordinaryMayGo) && hasRoom(loads[lane]));
+  const { running } = loads.realtime;
+  return LANES.filter((lane) => hasRoom(loads[lane]) && isSlotFree(lane, ordinary, running, order));
 }
 
 function hasRoom(load: LaneLoad): boolean {

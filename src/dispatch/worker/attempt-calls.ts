@@ -80,9 +80,15 @@ export class AttemptCalls {
     // From here to the call nothing waits, so what is cancelled later finds the call and aborts it.
     const running = this.calls.begin(event.subject, event.data.timeout_ms);
     const attempt: Attempt = {
-      ...{ work, running, startedMs: performance.now(), sent: new SentAnswer(), failed: [] },
+      work,
+      running,
+      startedMs: performance.now(),
       calledAt: new Date(this.sources.nowMs()).toISOString(),
-      ...{ chunks: 0, firstPieceMs: null, written: Promise.resolve().then(recorded) },
+      sent: new SentAnswer(),
+      failed: [],
+      chunks: 0,
+      firstPieceMs: null,
+      written: Promise.resolve().then(recorded),
     };
     // Awaited before anything is concluded; until then it must not count as a failure that nobody handles.
     attempt.written.catch(() => {});
@@ -125,7 +131,8 @@ export class AttemptCalls {
       const { usage, firstTokenMs } = answer;
       const tokens = usage === null ? null : usage.prompt_tokens + usage.completion_tokens;
       lease.ended({ kind: 'answered', firstTokenMs, tokens });
-      return { ...answer, answer: attempt.sent.whole(answer.answer) };
+      const whole = attempt.sent.whole(answer.answer);
+      return whole === answer.answer ? answer : { ...answer, answer: whole };
     } catch (error) {
       const failure = failureOf(error, lease.endpoint.name);
       const begun = attempt.chunks > chunksBefore;
@@ -163,9 +170,10 @@ export class AttemptCalls {
   private async ask(attempt: Attempt, lease: EndpointLease, prefill: string | null): Promise<ModelAnswer> {
     const { work, running, sent } = attempt;
     const { event, delivery } = work.delivery;
-    const speaks = lease.model === work.request.model ? {} : { model: lease.model };
+    const { subject, data } = event;
+    const speaker = lease.model === work.request.model ? undefined : lease.model;
     const call: ModelCall = {
-      messageId: event.subject,
+      messageId: subject,
       request: work.request,
       model: lease.offer.upstream,
       timeoutMs: this.timeLeftMs(attempt),
@@ -177,8 +185,12 @@ export class AttemptCalls {
         const fresh = sent.take(delta);
         if (fresh === null) return;
         attempt.chunks += 1;
-        const chunk = { seq: attempt.chunks, attempt: event.data.attempt, delivery, delta: fresh, ...speaks };
-        this.answers.chunk(event.subject, chunk, work.streamed);
+        const chunk = { seq: attempt.chunks, attempt: data.attempt, delivery, delta: fresh };
+        this.answers.chunk(
+          subject,
+          speaker === undefined ? chunk : { ...chunk, model: speaker },
+          work.streamed,
+        );
       },
     };
     running.signal.throwIfAborted();
@@ -234,10 +246,16 @@ export class AttemptCalls {
     const { answer, finishReason, usage, extra } = answered;
     const accounting = await this.accountant.of(work.request, lease, answered);
     const completed = complete(contextNow(event, this.sources), event, {
-      ...{ answer, finishReason, usage, calledAt, delivery, endpoint: lease.endpoint.name },
-      ...{ model: lease.model, endpointModel: ownName(answered.model, lease) },
-      ...(extra === undefined ? {} : { extra }),
+      delivery,
+      endpoint: lease.endpoint.name,
+      model: lease.model,
+      endpointModel: ownName(answered.model, lease),
+      answer,
+      finishReason,
+      usage,
+      extra,
       accounting,
+      calledAt,
       // With one call the endpoint's own figure, which is taken nearer to the wire.
       firstTokenMs: attempt.failed.length === 0 ? answered.firstTokenMs : firstPieceMs,
     });

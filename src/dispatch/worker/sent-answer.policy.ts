@@ -78,6 +78,7 @@ export class SentAnswer {
 
   take(delta: Delta): Fresh {
     if (typeof delta['index'] === 'number' && delta['index'] > 0) return this.takeOther(delta);
+    if (this.isMoreText(delta)) return this.sendText(delta);
     const fresh: Record<string, unknown> = {};
     let isWhole = true;
     for (const [name, value] of Object.entries(delta)) {
@@ -95,6 +96,23 @@ export class SentAnswer {
     this.isBegun = true;
     if (isWhole) for (const name of BESIDE) if (delta[name] != null) fresh[name] = delta[name];
     return fresh;
+  }
+
+  /** The way of nearly every piece: texts alone, which go on behind what went out. */
+  private isMoreText(delta: Delta): delta is Record<string, string> {
+    if (this.mode !== 'first' && this.mode !== 'joined') return false;
+    let isText = false;
+    for (const name in delta) {
+      isText = TEXT_FIELDS.has(name) && typeof delta[name] === 'string' && delta[name] !== '';
+      if (!isText) return false;
+    }
+    return isText;
+  }
+
+  private sendText(delta: Record<string, string>): Fresh {
+    for (const name in delta) this.send(this.textOf(name), delta[name]!);
+    this.isBegun = true;
+    return delta;
   }
 
   /** The whole answer, of what the last call says is its own. */

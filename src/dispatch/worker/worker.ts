@@ -174,9 +174,13 @@ export class Worker {
     });
   }
 
+  /** The log is not slow. */
+  private get maySettleMore(): boolean {
+    return this.settling < Math.max(FEWEST_SETTLING, SETTLING_PER_SLOT * this.slots.count);
+  }
+
   private fill(): void {
-    const mostSettling = Math.max(FEWEST_SETTLING, SETTLING_PER_SLOT * this.slots.count);
-    while (this.accepting && this.settling < mostSettling) {
+    while (this.accepting && this.maySettleMore) {
       const picked = this.order.next();
       if (picked === null) {
         this.order.fetch();
@@ -254,8 +258,10 @@ export class Worker {
     try {
       await this.settlement.settle(delivery, outcome);
     } finally {
+      const heldUp = !this.maySettleMore;
       this.settling -= 1;
-      this.wake();
+      // What goes back into its lane may be fetched again, by nobody else's word.
+      if (heldUp || outcome.kind !== 'answered') this.wake();
     }
   }
 

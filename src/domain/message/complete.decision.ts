@@ -19,7 +19,7 @@ export interface AnsweredCall {
   readonly finishReason: string | null;
   readonly usage: MessageEventData['llmq.message.completed.v1']['usage'];
   /** What else the endpoint said of its answer. */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
   readonly accounting?: Accounting | null;
   /** When the call began, ISO 8601. */
   readonly calledAt: string;

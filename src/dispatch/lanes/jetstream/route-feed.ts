@@ -26,6 +26,16 @@ const NOTHING_FOR_MS = 20;
 /** Messages that were put back untouched, of one feed: more are hardly ever fetched for nothing. */
 const PUT_BACK_KEPT = 1_000;
 
+/** How most lanes look, most of the time. */
+const EMPTY: LaneView = {
+  ready: 0,
+  supposed: false,
+  undecided: false,
+  unanswered: false,
+  awaited: false,
+};
+const AWAITED: LaneView = { ...EMPTY, awaited: true };
+
 /** What was told of a message when it was first handed to this worker, which did nothing with it. */
 interface PutBack {
   readonly nextCount: number;
@@ -97,17 +107,17 @@ export class RouteFeed {
 
   get view(): LaneView {
     const ready = this.waiting.length;
-    const { supposed } = this;
+    const { supposed, atOnce } = this;
     if (ready > 0 || this.wanted === 0) {
+      if (ready === 0 && !supposed) return EMPTY;
       return { ready, supposed, undecided: false, unanswered: false, awaited: false };
     }
+    const awaited = !atOnce && this.wanted > 1;
+    if (!atOnce && !supposed) return awaited ? AWAITED : EMPTY;
     // With a request open, what there is comes at once. What does not come, another worker has.
     const isRecent = performance.now() - this.askedAt < ANSWERED_WITHIN_MS;
-    const undecided = this.atOnce && isRecent;
-    return {
-      ...{ ready, supposed: supposed && isRecent, undecided },
-      ...{ unanswered: this.atOnce, awaited: !this.atOnce && this.wanted > 1 },
-    };
+    const undecided = atOnce && isRecent;
+    return { ready, supposed: supposed && isRecent, undecided, unanswered: atOnce, awaited };
   }
 
   get head(): HeldDelivery | undefined {

@@ -15,7 +15,7 @@ export class RouteQueue implements ModelQueue {
   view(lane: Lane): LaneView {
     const first = this.routes[0]![lane].view;
     const second = this.routes[1]?.[lane].view;
-    if (second === undefined) return first;
+    if (second === undefined || second === first) return first;
     const ready = first.ready + second.ready;
     return {
       ready,
