@@ -1,6 +1,6 @@
 import type { ChoiceStrategy } from '../../../domain/choice-strategies.policy.js';
 import { adaptiveLoad } from './adaptive-load.policy.js';
-import { serving } from './eligible.policy.js';
+import { hasRoom, serving } from './eligible.policy.js';
 import { leastConnections } from './least-connections.policy.js';
 import { roundRobin } from './round-robin.policy.js';
 import { sessionHome, sessionTakesPart } from './session-affinity.policy.js';
@@ -47,6 +47,7 @@ export function chooseEndpoint(
   random: Random,
   session: string | null = null,
 ): Choice | null {
+  if (candidates.length === 1) return onlyChoice(candidates[0]!, state);
   const among = serving(candidates, (candidate) =>
     session === null ? random() < candidate.share : sessionTakesPart(session, candidate),
   );
@@ -54,19 +55,23 @@ export function chooseEndpoint(
   const strategic = () => STRATEGIES[strategy](candidates, among.free, state, random);
   const sticky = () => (session === null ? null : sessionHome(session, candidates, among));
   const pick = onlyOne(candidates, among.free) ?? sticky() ?? strategic();
-  return {
-    index: pick.index,
-    reason: pick.reason,
-    state: { turn: state.turn + 1, credits: pick.credits ?? state.credits },
-  };
+  return chosen(pick, state);
+}
+
+function chosen({ index, reason, credits }: Pick, state: ChoiceState): Choice {
+  return { index, reason, state: { turn: state.turn + 1, credits: credits ?? state.credits } };
+}
+
+/** It gets the call whatever its part of the traffic is: nobody else can take it. */
+function onlyChoice(candidate: Candidate, state: ChoiceState): Choice | null {
+  if (!candidate.healthy || !hasRoom(candidate)) return null;
+  return chosen({ index: 0, reason: `it is the only endpoint (${placesTaken(candidate)})` }, state);
 }
 
 function onlyOne(candidates: readonly Candidate[], free: readonly number[]): Pick | null {
   const [index] = free;
   if (free.length !== 1 || index === undefined) return null;
   const candidate = candidates[index]!;
-  if (candidates.length === 1)
-    return { index, reason: `it is the only endpoint (${placesTaken(candidate)})` };
   if (candidate.group === 'backup') return { index, reason: 'a backup, since no primary can serve' };
   return { index, reason: `only one of ${candidates.length} that can serve now` };
 }

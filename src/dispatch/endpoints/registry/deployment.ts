@@ -49,15 +49,22 @@ export class Deployment {
     const { name, taken, places, weight, group } = entry.state;
     const isWanted = exclude === undefined || !exclude.has(name);
     const firstTokenEwmaMs = peakAt(watch.health.firstToken, nowMs);
-    const asEver = { name, taken, weight, group, firstTokenEwmaMs };
     const room = this.room(nowMs, tokens);
     // Load is told by the places that this process has; what is closed for other reasons looks full.
     const known = room > 0 ? Math.max(taken + room, Math.min(places, entry.limits.share('places'))) : taken;
-    if (watch.isCalm) return { ...asEver, places: known, share: 1, healthy: isWanted };
-    const healthy = isWanted && watch.serves(nowMs);
-    const paced = watch.rateNow(nowMs) !== null;
-    const now = { places: taken + room, held: known, paced };
-    return { ...asEver, ...now, share: watch.shareNow(nowMs), healthy };
+    const { isCalm } = watch;
+    return {
+      name,
+      taken,
+      weight,
+      group,
+      firstTokenEwmaMs,
+      places: isCalm ? known : taken + room,
+      held: known,
+      paced: !isCalm && watch.rateNow(nowMs) !== null,
+      share: isCalm ? 1 : watch.shareNow(nowMs),
+      healthy: isWanted && (isCalm || watch.serves(nowMs)),
+    };
   }
 }
 
