@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
 import type { CallKind, ChatMessage, ModelRequest } from '../../domain/message/message.events.js';
-import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
+import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import * as rules from '../../submission/submission-rules.policy.js';
-import { type OpenAiSettings, type QueueBody, queueFields, wrongQueueFields } from './queue-fields.js';
-import { boolean, streamOptions, wrong, wrongIfThere } from './request-fields.js';
+import { checkQueueFields, type OpenAiSettings, type QueueBody, queueFields } from './queue-fields.js';
+import { boolean, FieldCheck, streamOptions } from './request-fields.js';
 
 /** What a request under `/v1` asks for, checked. */
 export interface OpenAiRequest {
@@ -50,41 +50,41 @@ export function openAiRequestOf(
   const fields: Body = body;
   const { model, stream, stream_options, service_tier, metadata, ttl, deadline, fallbacks, ...asked } =
     fields;
-  const { messages, ...parameters } = asked;
-  const rest = kind === 'chat' ? parameters : asked;
-  const problems = [
-    ...wrong('model', model, rules.identifier),
-    ...wrongAsked(kind, fields),
-    ...wrongStream(kind, fields),
-    ...wrong('body', rest, rules.parameters),
-    ...wrongQueueFields(fields, headers),
-  ];
-  if (kind !== 'chat') problems.push(...wrongIfThere(CONVERSATION, headers[CONVERSATION], onlyForChats));
-  if (problems.length > 0) throw invalidFields(problems);
+  const { messages, ...others } = asked;
+  const parameters = kind === 'chat' ? others : asked;
+  const check = new FieldCheck();
+  check.wanted('model', model, rules.identifier);
+  checkAsked(check, kind, fields);
+  checkStream(check, kind, fields);
+  check.wanted('body', parameters, rules.parameters);
+  checkQueueFields(check, fields, headers);
+  if (kind !== 'chat') check.ifThere(CONVERSATION, headers[CONVERSATION], onlyForChats);
+  if (check.problems.length > 0) throw invalidFields(check.problems);
   const { submission, routing, cancelOnDisconnect } = queueFields(fields, headers, caller, settings);
   const streamed = stream === true;
   const request: ModelRequest = {
     ...(kind === 'chat' ? { messages: messages as ChatMessage[] } : { kind }),
-    ...{ model: model as string, parameters: rest, ...routing },
+    model: model as string,
+    parameters,
+    ...routing,
   };
   return {
-    ...{ kind, stream: streamed, cancelOnDisconnect },
+    kind,
+    stream: streamed,
+    cancelOnDisconnect,
     includeUsage: (stream_options as { include_usage?: unknown } | undefined | null)?.include_usage === true,
     submission: { ...submission, request, stream: streamed, source: 'openai' },
   };
 }
 
-function wrongAsked(kind: CallKind, fields: Body): FieldProblem[] {
+function checkAsked(check: FieldCheck, kind: CallKind, fields: Body): void {
   const [field, rule] = ASKED[kind];
-  return wrong(field, fields[field], rule);
+  check.wanted(field, fields[field], rule);
 }
 
-function wrongStream(kind: CallKind, { stream, stream_options }: Body): FieldProblem[] {
-  if (kind === 'embeddings') return wrongIfThere('stream', stream, notStreamed);
-  return [
-    ...wrongIfThere('stream', stream, boolean),
-    ...wrongIfThere('stream_options', stream_options, streamOptions),
-  ];
+function checkStream(check: FieldCheck, kind: CallKind, { stream, stream_options }: Body): void {
+  check.ifThere('stream', stream, kind === 'embeddings' ? notStreamed : boolean);
+  if (kind !== 'embeddings') check.ifThere('stream_options', stream_options, streamOptions);
 }
 
 const CONVERSATION = 'x-llmq-conversation-id';

@@ -3,13 +3,12 @@ import type { Caller } from '../../domain/caller.js';
 import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
 import { MAX_TTL_MS, type TimingRequest } from '../../domain/message/schedule.decision.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
-import type { FieldProblem } from '../../submission/refusal.js';
 import { routingOf } from '../../submission/routing.policy.js';
 import type { Submission } from '../../submission/submission.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { durationMs } from '../rest/duration.policy.js';
 import { instantOf } from '../rest/instant.policy.js';
-import { wrongIfThere } from './request-fields.js';
+import type { FieldCheck } from './request-fields.js';
 import { laneOfTier, SERVICE_TIERS } from './service-tier.policy.js';
 
 /** What of a body is the queue's, whatever is asked for. None of it is sent to an endpoint. */
@@ -65,19 +64,17 @@ const HEADER_RULES: Readonly<Record<string, rules.Rule>> = {
 };
 const HEADERS = Object.entries(HEADER_RULES);
 
-export function wrongQueueFields(body: QueueBody, headers: IncomingHttpHeaders): FieldProblem[] {
-  return [
-    ...wrongIfThere('service_tier', body.service_tier, serviceTier),
-    ...wrongIfThere('metadata', body.metadata, rules.metadata),
-    ...wrongIfThere('user', body.user, rules.identifier),
-    ...wrongIfThere('ttl', body.ttl, duration),
-    ...wrongIfThere('deadline', body.deadline, instant),
-    ...wrongIfThere('fallbacks', body.fallbacks, rules.fallbacks),
-    ...HEADERS.flatMap(([name, rule]) => wrongIfThere(name, headers[name], rule)),
-  ];
+export function checkQueueFields(check: FieldCheck, body: QueueBody, headers: IncomingHttpHeaders): void {
+  check.ifThere('service_tier', body.service_tier, serviceTier);
+  check.ifThere('metadata', body.metadata, rules.metadata);
+  check.ifThere('user', body.user, rules.identifier);
+  check.ifThere('ttl', body.ttl, duration);
+  check.ifThere('deadline', body.deadline, instant);
+  check.ifThere('fallbacks', body.fallbacks, rules.fallbacks);
+  for (const [name, rule] of HEADERS) check.ifThere(name, headers[name], rule);
 }
 
-/** Of fields that `wrongQueueFields` finds nothing wrong with. A header has precedence over a field of the body. */
+/** Of fields that `checkQueueFields` finds nothing wrong with. A header has precedence over a field of the body. */
 export function queueFields(
   body: QueueBody,
   headers: IncomingHttpHeaders,

@@ -1,19 +1,20 @@
 import type { FieldProblem } from '../../submission/refusal.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 
-/** One for all: each request asks for some twenty fields, and mostly nothing is wrong. */
-const NOTHING: FieldProblem[] = [];
+/** Looks at the fields of one request, one after the other, and keeps all that is wrong: mostly nothing. */
+export class FieldCheck {
+  readonly problems: FieldProblem[] = [];
 
-/** A field that must be there: what is wrong with it. */
-export function wrong(field: string, value: unknown, rule: rules.Rule): FieldProblem[] {
-  if (value === undefined) return [{ field, reason: 'is missing' }];
-  const reason = rule(value);
-  return reason === null ? NOTHING : [{ field, reason }];
-}
+  /** A field that must be there. */
+  wanted(field: string, value: unknown, rule: rules.Rule): void {
+    const reason = value === undefined ? 'is missing' : rule(value);
+    if (reason !== null) this.problems.push({ field, reason });
+  }
 
-/** One that may be absent, or null. */
-export function wrongIfThere(field: string, value: unknown, rule: rules.Rule): FieldProblem[] {
-  return value === undefined || value === null ? NOTHING : wrong(field, value, rule);
+  /** One that may be absent, or null. */
+  ifThere(field: string, value: unknown, rule: rules.Rule): void {
+    if (value !== undefined && value !== null) this.wanted(field, value, rule);
+  }
 }
 
 export const boolean: rules.Rule = (value) => (typeof value === 'boolean' ? null : 'must be true or false');

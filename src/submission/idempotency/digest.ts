@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 /** Short, and of characters that any broker's key may have: 43 of base64url. */
 export function digestOf(parts: readonly string[]): string {
   // As JSON, since no part can then run into the next.
-  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
 /** The digest of a JSON value, whatever the order of its objects' keys: clients may write the same request differently. */
