@@ -42,7 +42,8 @@ const noop: ModelEndpoint = {
     answer: { role: 'assistant', content: 'ok' },
     finishReason: 'stop',
     model: 'noop',
-    usage: null,
+    // As endpoints tell it; without, the worker counts the tokens of the texts itself.
+    usage: { prompt_tokens: 103, completion_tokens: 1, total_tokens: 104 },
     firstTokenMs: null,
   }),
   close: async () => {},

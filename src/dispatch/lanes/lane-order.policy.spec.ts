@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
   boundOnWait,
+  choicesInARow,
   chooseLane,
   creditsAfter,
   DISPATCH,
@@ -276,5 +277,24 @@ describe('chooseLane', () => {
       ...Array.from({ length: 19 }, () => ({ realtime: true, high: false, normal: false, low: true })),
     ];
     expect(serve(lowOnlyAtTheEnd).filter((lane) => lane === 'low')).toHaveLength(0);
+  });
+});
+
+describe('choicesInARow', () => {
+  it('counts what one choice after the other would give to each lane', () => {
+    const anyLanes = fc.subarray([...LANES], { minLength: 1 });
+    const property = (lanes: readonly Lane[], credits: LaneCredits, count: number, unseen: number) => {
+      const waiting = loads(Object.fromEntries(lanes.map((lane) => [lane, { waiting: 1 }])));
+      const one = { ...order(1), heldBack: 0 };
+      const expected = { realtime: 0, high: 0, normal: 0, low: 0 };
+      let owed = credits;
+      for (let step = 0; step < count; step += 1) {
+        const choice = chooseLane(waiting, one, owed, unseen)!;
+        owed = choice.credits;
+        expected[choice.lane] += 1;
+      }
+      expect(choicesInARow(count, lanes, one.shares, credits, unseen)).toEqual(expected);
+    };
+    fc.assert(fc.property(anyLanes, anyCredits, fc.nat({ max: 60 }), fc.nat({ max: 2 }), property));
   });
 });

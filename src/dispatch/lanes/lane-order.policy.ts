@@ -95,11 +95,9 @@ export function chooseLane(
   unseen = 0,
 ): LaneChoice | null {
   const eligible = eligibleLanes(loads, order);
-  const highest = eligible[0];
-  if (highest === undefined) return null;
+  if (eligible.length === 0) return null;
   const { shares } = order;
-  const isOwed = (lane: Lane) => credits[lane] + shares[lane] * (1 + unseen) >= DISPATCH;
-  const lane = eligible.find(isOwed) ?? highest;
+  const lane = laneToServe(eligible, shares, credits, unseen);
   return { lane, credits: creditsAfter(credits, lane, eligible, shares, unseen) };
 }
 
@@ -112,9 +110,55 @@ export function creditsAfter(
   unseen = 0,
 ): LaneCredits {
   const owed = { ...credits };
+  account(owed, served, eligible, shares, unseen);
+  return owed;
+}
+
+/**
+ * How many of so many choices in a row would go to each of these lanes, if messages of all of them wait all the time. The
+ * choices are those of `chooseLane`; they are counted without an object for each, since this runs for each call.
+ *
+ * @param lanes at least one, the highest first
+ */
+export function choicesInARow(
+  count: number,
+  lanes: readonly Lane[],
+  shares: LaneOrder['shares'],
+  credits: LaneCredits,
+  unseen = 0,
+): Record<Lane, number> {
+  const counts = { realtime: 0, high: 0, normal: 0, low: 0 };
+  const owed = { ...credits };
+  for (let choice = 0; choice < count; choice += 1) {
+    const lane = laneToServe(lanes, shares, owed, unseen);
+    account(owed, lane, lanes, shares, unseen);
+    counts[lane] += 1;
+  }
+  return counts;
+}
+
+/** @param eligible at least one, the highest first */
+function laneToServe(
+  eligible: readonly Lane[],
+  shares: LaneOrder['shares'],
+  credits: LaneCredits,
+  unseen: number,
+): Lane {
+  for (const lane of eligible) {
+    if (credits[lane] + shares[lane] * (1 + unseen) >= DISPATCH) return lane;
+  }
+  return eligible[0]!;
+}
+
+function account(
+  owed: Record<Lane, number>,
+  served: Lane,
+  eligible: readonly Lane[],
+  shares: LaneOrder['shares'],
+  unseen: number,
+): void {
   for (const lane of eligible) owed[lane] += shares[lane];
   owed[served] = Math.max(-unseen * shares[served], owed[served] - DISPATCH);
-  return owed;
 }
 
 /** Whether a message of the lane could begin now, if one waits. */

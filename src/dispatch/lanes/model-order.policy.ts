@@ -1,5 +1,6 @@
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import {
+  choicesInARow,
   chooseLane,
   creditsAfter,
   DISPATCH,
@@ -107,15 +108,9 @@ export function toFetch(
     counts[lane] = full.length > 0 ? Math.min(1, places) : Math.min(places, BURST + ahead);
   }
   if (full.length === 1) counts[full[0]!] = places;
-  if (full.length > 1) {
-    const loads = loadsOf((lane) => full.includes(lane));
-    let owed = credits;
-    for (let place = 0; place < places; place += 1) {
-      const choice = chooseLane(loads, unbounded(shares), owed, unseen)!;
-      owed = choice.credits;
-      counts[choice.lane] += 1;
-    }
-  }
+  if (full.length < 2) return counts;
+  const inARow = choicesInARow(places, full, shares, credits, unseen);
+  for (const lane of full) counts[lane] = inARow[lane];
   return counts;
 }
 

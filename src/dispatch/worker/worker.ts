@@ -164,11 +164,14 @@ export class Worker {
     this.wake();
   }
 
-  /** Messages that arrive together are looked at together, so that the most urgent of them goes first. */
+  /**
+   * Messages that arrive together are looked at together, so that the most urgent of them goes first. So are slots and
+   * places that become free in the same turn of the event loop: one look serves them all.
+   */
   private wake(): void {
     if (this.woken) return;
     this.woken = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.woken = false;
       this.fill();
     });

@@ -64,8 +64,9 @@ describe('the words of an endpoint', () => {
     'a.'.repeat(300_000),
     'key='.repeat(200_000),
   ])('take little time, whatever they were', (text) => {
-    const startedMs = performance.now();
+    // Of the processor, since the machine may have other work.
+    const before = process.cpuUsage();
     words.fit(text);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
   });
 });
