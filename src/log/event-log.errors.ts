@@ -16,7 +16,7 @@ export class LogUnavailableError extends Error {
     afterMs: number,
     reason: string,
   ) {
-    super(`The event log did not confirm within ${afterMs} ms: ${reason}.`);
+    super(`The event log did not confirm within ${Math.round(afterMs)} ms: ${reason}.`);
   }
 }
 

@@ -20,6 +20,11 @@ export interface AppendOptions {
   readonly dedupeKey?: string;
   /** How long to go on trying, in milliseconds; the log's own `append_timeout_ms` when absent. */
   readonly timeoutMs?: number;
+  /**
+   * Instead of a time: goes on until this aborts. For what must be stored, and must not be stored twice: who repeats an
+   * append in doubt makes another one of it, while this one stays the same for as long as it takes.
+   */
+  readonly until?: AbortSignal;
 }
 
 export interface Appended {
@@ -41,7 +46,7 @@ export interface EventLog {
    * syncs each write, fsynced. Appends that arrive together share one write.
    *
    * @throws {LogOverloadedError} at once, when the appends under way hold more memory than allowed; nothing was stored
-   * @throws {LogUnavailableError} after the time-out; the events may or may not have been stored (see `outcome`)
+   * @throws {LogUnavailableError} after the time-out or the abort; the events may or may not have been stored (see `outcome`)
    * @throws {LogFullError} when the stream's size limit is reached; nothing was stored
    * @throws {EventTooLargeError} at once, for an event, or two in one record, beyond what the broker takes in one message
    * @throws {InvalidAppendError} at once, for no event or more than 1,000

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { ConnectionWatch } from '../../src/broker/connection-watch.js';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import type { LogEvent } from '../../src/domain/log-event.events.js';
 import { AnswerInbox } from '../../src/log/jetstream/answer-inbox.js';
 import type { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
@@ -103,6 +105,55 @@ describe('an append whose answer is lost', () => {
     expect(ids(stored.map((each) => each.event)).filter((id) => id === event.id)).toHaveLength(1);
   });
 
+  for (const [name, appends] of cases) {
+    it(`is looked for in the log when the broker has forgotten it: ${name}`, async () => {
+      await far.close();
+      far = await openLog({ ...nats, url: wire.url });
+      await forgetAfter(near.connection, 1_000);
+      await far.log.append([cancelled()]);
+      const events = appends.flat();
+      const expected = positionsOf(events, 2);
+      wire.swallowAnswers();
+      const results = Promise.all(appends.map((each) => far.log.append(each)));
+      await eventually(async () => expect(await near.log.lastSequence()).toBe(expected.at(-1)));
+      await sleep(1_500);
+      wire.cut();
+      expect((await results).every(({ duplicate }) => !duplicate)).toBe(true);
+      expect(await near.log.lastSequence()).toBe(expected.at(-1));
+      const stored = await readUpTo(near.log, 6, expected.at(-1)!);
+      expect(ids(stored.map(({ event }) => event))).toEqual(ids(events));
+    });
+  }
+
+  it('is completed where the broker holds its first part only', async () => {
+    const events = [...accepted(), cancelled(), ...accepted(), cancelled(), ...accepted()];
+    wire.swallowAnswers();
+    const result = far.log.append(events);
+    await eventually(async () => expect(await near.log.lastSequence()).toBe(13));
+    await near.log.erase([10, 12]);
+    wire.cut();
+    expect(await result).toEqual({ firstSequence: 4, duplicate: false });
+    const stored = await readUpTo(near.log, 4, 17);
+    expect(ids(stored.map(({ event }) => event))).toEqual(ids(events));
+    expect(await near.log.lastSequence()).toBe(17);
+  });
+
+  it('goes on for as long as its caller wants, as the same append', async () => {
+    await far.close();
+    far = await openLog({ ...nats, url: wire.url }, { appendTimeoutMs: 200 });
+    await far.log.append([cancelled()], { timeoutMs: 30_000 });
+    const stop = new AbortController();
+    const given = new AbortController();
+    wire.swallowAnswers();
+    const result = far.log.append(accepted(), { until: stop.signal });
+    await sleep(1_000);
+    const other = far.log.append([cancelled()], { until: given.signal });
+    given.abort();
+    await expect(other).rejects.toMatchObject({ code: 'log_unavailable' });
+    wire.cut();
+    expect(await result).toEqual({ firstSequence: 6, duplicate: false });
+  });
+
   it('is sent again on a connection that stands, when no answer comes', async () => {
     wire.swallowAnswers();
     const result = far.log.append(accepted());
@@ -126,6 +177,13 @@ describe('an append whose answer is lost', () => {
     expect(ids(stored.map(({ event }) => event))).not.toContain(waiting.id);
   });
 });
+
+/** How long the broker remembers ids, from now on. */
+async function forgetAfter(connection: NatsConnection, ms: number): Promise<void> {
+  const { streams } = await jetstreamManager(connection);
+  const { config } = await streams.info(EVENTS_STREAM);
+  await streams.update(EVENTS_STREAM, { ...config, duplicate_window: nanos(ms) });
+}
 
 describe('the probe for an id', () => {
   let near: OpenLog;

@@ -17,8 +17,8 @@ const WARN_EVERY_MS = 1_000;
  * What must have happened before a message leaves its lane. While the broker is away a step is tried again until it
  * succeeds: an answer that a model gave must not be lost as long as this process lives.
  *
- * An append whose outcome is unknown is repeated, so its events may be stored twice. The fold counts one of two
- * terminal events, and a second MessageDispatched counts as one call more.
+ * An append in doubt stays the same append until it is known to be stored, so that its events are stored once. It ends
+ * with the worker only.
  */
 @Injectable()
 export class DurableSteps {
@@ -36,7 +36,7 @@ export class DurableSteps {
    * @throws what the log threw, where trying again can't help
    */
   async append(events: readonly MessageEvent[]): Promise<Appended> {
-    return this.persist(() => this.log.append(events), isLogAway);
+    return this.persist(() => this.log.append(events, { until: this.stop.signal }), isLogAway);
   }
 
   /** @throws {WorkerStoppingError} when the worker's time is over first */

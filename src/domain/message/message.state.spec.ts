@@ -11,6 +11,7 @@ import {
 import { evolve, isTerminalStatus, type MessageState, OrphanEventError } from './message.state.js';
 
 const NOW = '2026-01-01T00:00:00.000Z';
+const LATER = '2026-01-01T00:01:00.000Z';
 const ERROR = { code: 'overloaded', message: 'Too much.', retryable: true, status: 503 };
 
 function context(now = NOW): EventContext {
@@ -159,9 +160,16 @@ describe('evolve', () => {
   });
 
   it('counts lost calls afresh after a known outcome', () => {
-    const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1')];
+    const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1', 1, LATER)];
     expect(life(...lost).openAttempts).toBe(2);
     expect(life(...lost, sample('llmq.message.attempt-failed.v1')).openAttempts).toBe(0);
+  });
+
+  it('counts a call once that is told twice, since its append was in doubt', () => {
+    const called = sample('llmq.message.dispatched.v1');
+    const once = life(sample('llmq.message.prioritized.v1'), called);
+    expect(evolve(once, called, 4)).toBe(once);
+    expect(evolve(once, sample('llmq.message.dispatched.v1', 1, LATER), 4).attempts).toBe(2);
   });
 
   it('takes back a call that was not taken, however often that is told', () => {
@@ -182,7 +190,7 @@ describe('evolve', () => {
   });
 
   it('keeps the calls of before that were taken, and forgets lost ones', () => {
-    const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1')];
+    const lost = [sample('llmq.message.dispatched.v1'), sample('llmq.message.dispatched.v1', 1, LATER)];
     expect(life(...lost, sample('llmq.message.deferred.v1'))).toMatchObject({ attempts: 1, openAttempts: 0 });
   });
 

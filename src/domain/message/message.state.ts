@@ -79,6 +79,7 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
   if (state === null) throw new OrphanEventError(event, sequence);
   if (sequence <= state.lastSequence) return state;
   if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
+  if (isToldAgain(state, event)) return state;
   const next: Draft = { ...state };
   next.lastSequence = sequence;
   if (isSuperseded(state, event)) {
@@ -92,6 +93,16 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
 
 /** A copy on its way to be the next state; a spread of changes over it takes V8 twice as long. */
 type Draft = { -readonly [K in keyof MessageState]: MessageState[K] };
+
+/**
+ * The same call once more: a log can hold an append that was in doubt twice, under one event id. Another
+ * call of this message can't have begun in the same millisecond while this one ran. (Of all events only this one would
+ * count twice when it is told twice in a row.)
+ */
+function isToldAgain(state: MessageState, event: MessageEvent): boolean {
+  if (event.type !== 'llmq.message.dispatched.v1' || state.status !== 'processing') return false;
+  return event.time === state.updatedAt && event.data.attempt === state.currentAttempt;
+}
 
 /** Two workers can hold the same message after a crash; what the slower one says of an earlier attempt moves nothing. */
 function isSuperseded(state: MessageState, event: MessageEvent): boolean {

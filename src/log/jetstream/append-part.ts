@@ -3,6 +3,15 @@ import type { Appended } from '../event-log.port.js';
 import { positionOf } from '../log-position.js';
 import type { WireMessage } from './wire.js';
 
+/** How long an append goes on: for a time, or until a signal aborts. */
+export interface Patience {
+  /** Infinite where a signal says when it ends. */
+  readonly timeoutMs: number;
+  readonly until?: AbortSignal | undefined;
+  /** As `performance.now()`. */
+  readonly arrivedAt: number;
+}
+
 /** One call of `append` on its way: its messages stay together and in order, whatever batch carries them. */
 export class AppendPart {
   readonly result: Promise<Appended>;
@@ -10,22 +19,33 @@ export class AppendPart {
   inDoubt = false;
   private state: 'waiting' | 'settled' = 'waiting';
   private settleWith!: { resolve: (appended: Appended) => void; reject: (error: Error) => void };
-  private lastReason = 'the connection to NATS is away';
+  private lastReason = 'the connection to NATS is away, or earlier appends have no answer';
+  /** Where its first messages lie, when the broker kept no more of it. */
+  private begunAt: number | null = null;
+  private left: readonly WireMessage[];
 
   constructor(
-    readonly messages: readonly WireMessage[],
+    messages: readonly WireMessage[],
     /** Events in the first of them. */
     private readonly eventsInFirst: number,
     readonly keyed: boolean,
     /** In memory and on the wire, roughly. */
     readonly bytes: number,
-    private readonly timeoutMs: number,
-    /** As `performance.now()`. */
-    readonly arrivedAt: number,
+    private readonly patience: Patience,
   ) {
+    this.left = messages;
     this.result = new Promise((resolve, reject) => {
       this.settleWith = { resolve, reject };
     });
+  }
+
+  /** What is to be written of it. */
+  get messages(): readonly WireMessage[] {
+    return this.left;
+  }
+
+  get arrivedAt(): number {
+    return this.patience.arrivedAt;
   }
 
   get waiting(): boolean {
@@ -34,7 +54,14 @@ export class AppendPart {
 
   /** `streamSequence` is the broker's, of its first message. */
   stored(streamSequence: number): void {
-    this.settle({ firstSequence: positionOf(streamSequence, this.eventsInFirst - 1), duplicate: false });
+    const first = this.begunAt ?? streamSequence;
+    this.settle({ firstSequence: positionOf(first, this.eventsInFirst - 1), duplicate: false });
+  }
+
+  /** So many of its messages lie from this sequence of the broker's on; the others are still to be written. */
+  begun(streamSequence: number, messages: number): void {
+    this.begunAt ??= streamSequence;
+    this.left = this.left.slice(messages);
   }
 
   /** Another append had its key; `firstSequence` is where that one lies in the log. */
@@ -60,11 +87,15 @@ export class AppendPart {
   }
 
   unavailable(reason = this.lastReason): void {
-    this.refused(new LogUnavailableError(this.inDoubt ? 'unknown' : 'not_stored', this.timeoutMs, reason));
+    // What was begun is in the log in part.
+    const outcome = this.inDoubt || this.begunAt !== null ? 'unknown' : 'not_stored';
+    const afterMs = Math.min(this.patience.timeoutMs, performance.now() - this.arrivedAt);
+    this.refused(new LogUnavailableError(outcome, afterMs, reason));
   }
 
-  /** Tells the caller, when its time is over. `now` as `performance.now()`. */
+  /** Tells the caller, when its patience is over. `now` as `performance.now()`. */
   expire(now: number): void {
-    if (now >= this.arrivedAt + this.timeoutMs) this.unavailable();
+    const { timeoutMs, until } = this.patience;
+    if (until?.aborted === true || now >= this.arrivedAt + timeoutMs) this.unavailable();
   }
 }

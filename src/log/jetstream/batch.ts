@@ -7,6 +7,7 @@ import type { WireMessage } from './wire.js';
  */
 export class Batch {
   private firstDoubtAt: number | null = null;
+  private behind = 0;
   private current: readonly AppendPart[];
   /** Of the current parts; made when it is asked for. */
   private wire: readonly WireMessage[] | null = null;
@@ -56,7 +57,14 @@ export class Batch {
     return this.current.some((part) => part.waiting);
   }
 
-  leaves(): void {
+  /** The broker's sequence that was known before the first try which is in doubt: what was stored lies behind it. */
+  get storedBehind(): number {
+    return this.behind;
+  }
+
+  /** @param reached the newest sequence that the broker has told */
+  leaves(reached: number): void {
+    if (!this.inDoubt) this.behind = reached;
     for (const part of this.current) part.inDoubt = true;
   }
 
@@ -77,6 +85,27 @@ export class Batch {
   provenAbsent(): void {
     this.firstDoubtAt = null;
     for (const part of this.current) part.inDoubt = false;
+  }
+
+  /** The broker holds so many of its messages, from this sequence on. @returns the appends that are not whole */
+  storedFirst(firstSequence: number, messages: number): AppendPart[] {
+    let next = firstSequence;
+    const end = firstSequence + messages;
+    const rest: AppendPart[] = [];
+    for (const part of this.current) {
+      const { length } = part.messages;
+      if (next + length <= end) part.stored(next);
+      else rest.push(part);
+      if (next < end && next + length > end) part.begun(next, end - next);
+      next += length;
+    }
+    return rest;
+  }
+
+  /** No id tells whether it is there: it is in doubt from the start. */
+  mayLieBehind(sequence: number): void {
+    this.firstDoubtAt = Number.NEGATIVE_INFINITY;
+    this.behind = sequence;
   }
 
   stored(firstSequence: number): void {

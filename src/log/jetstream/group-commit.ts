@@ -58,7 +58,7 @@ export class GroupCommit {
     else this.schedule();
   }
 
-  /** Resolves when every append so far is settled, which their time-outs bound. */
+  /** Resolves when every append so far is settled, which their time-outs and aborts bound. */
   async flushed(): Promise<void> {
     if (this.waitingBytes > 0) await new Promise<void>((resolve) => this.idleListeners.push(resolve));
   }

@@ -70,15 +70,9 @@ export class JetStreamEventLog implements EventLog {
     const messages = records.map((record, index) => wireMessage(record, index === 0 ? key : null));
     const bytes = messages.reduce((sum, { payload }) => sum + payload.length + WIRE_OVERHEAD_BYTES, 0);
     this.refuseTooLarge(messages);
-    const timeoutMs = options.timeoutMs ?? this.options.appendTimeoutMs;
-    const part = new AppendPart(
-      messages,
-      records[0]?.length ?? 1,
-      key !== null,
-      bytes,
-      timeoutMs,
-      performance.now(),
-    );
+    const { until, timeoutMs = until === undefined ? this.options.appendTimeoutMs : Infinity } = options;
+    const patience = { timeoutMs, until, arrivedAt: performance.now() };
+    const part = new AppendPart(messages, records[0]?.length ?? 1, key !== null, bytes, patience);
     this.groups.add(part);
     return part.result;
   }

@@ -19,6 +19,7 @@ export const RULES = {
   summary_ahead: 'A summary covers a turn that had not ended.',
   late_end: 'A further terminal event; the first one counts.',
   late_event: 'An event of a message that had ended; it changes nothing.',
+  stored_twice: 'An event is in the log a second time, under the same id; the first one counts.',
   received_again: 'A message was received again under the same id; the first one counts.',
   row_missing: 'A message of the log is not in PostgreSQL.',
   row_differs: 'A message in PostgreSQL differs from the log.',
@@ -34,6 +35,7 @@ const NOTES: ReadonlySet<Rule> = new Set([
   'erased',
   'late_end',
   'late_event',
+  'stored_twice',
   'received_again',
   'projection_behind',
 ]);

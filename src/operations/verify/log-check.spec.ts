@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { cloudEvent } from '../../domain/cloud-event.events.js';
 import type { ConversationEventOf } from '../../domain/conversation/conversation.events.js';
@@ -16,7 +17,7 @@ const NOW = '2026-01-01T00:00:00.000Z';
 const ERROR = { code: 'overloaded', message: 'Too much.', retryable: true, status: 503 };
 
 function context(id: string, tenant = 'default'): EventContext {
-  return { messageId: id, tenant, lane: 'normal', now: NOW, newId: () => 'e' };
+  return { messageId: id, tenant, lane: 'normal', now: NOW, newId: randomUUID };
 }
 
 type Received = MessageEventData['llmq.message.received.v1'];
@@ -114,6 +115,11 @@ async function walk(log: readonly (LogEvent | null)[]) {
 }
 
 const turn = { conversation_id: 'c' };
+
+const storedTwice = (log: readonly LogEvent[], index: number): LogEvent[] => [
+  ...log.slice(0, index + 1),
+  ...log.slice(index),
+];
 
 describe('a sound log', () => {
   it.each<[string, readonly LogEvent[]]>([
@@ -232,6 +238,8 @@ describe('a broken log', () => {
     ["a slower worker's answer", [...life('a'), completed('a', 1, 2)], 'late_end'],
     ['an event after the end', [...life('a'), prioritized('a')], 'late_event'],
     ['a second reception', [...accepted('a'), received('a')], 'received_again'],
+    ['an answer that is stored twice', storedTwice(life('a'), 3), 'stored_twice'],
+    ['a call that is stored twice', storedTwice(life('a'), 2), 'stored_twice'],
     ['an erased record', [null, erased('c'), erasureBegun('c', [2, 3])], 'erased'],
     [
       'a record that was erased behind the erasure',

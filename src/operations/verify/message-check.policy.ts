@@ -16,6 +16,8 @@ export interface CheckedMessage {
   readonly calls: ReadonlySet<string>;
   /** The call whose answer counts. */
   readonly answeredCall: string | null;
+  /** The ids of its events so far: an append in doubt may have been stored twice. */
+  readonly eventIds: ReadonlySet<string>;
 }
 
 export interface CheckedEvent {
@@ -42,6 +44,10 @@ export function checkMessageEvent(
   if (before === null) {
     if (event.type === 'llmq.message.received.v1') return { message: begun(event, sequence), findings: [] };
     return { message: null, findings: [finding('orphan', `${event.type} of a message never received`)] };
+  }
+  if (before.eventIds.has(event.id)) {
+    const message = { ...before, state: evolve(before.state, event, sequence) };
+    return { message, findings: [finding('stored_twice', `${event.type} with the id ${event.id}`)] };
   }
   const findings = broken(before, event).map(([rule, detail]) => finding(rule, detail));
   return { message: after(before, event, sequence), findings };
@@ -120,14 +126,16 @@ function dispatchBreaches({ state, inLane }: CheckedMessage, { data }: MessageDi
 }
 
 function begun(event: MessageEvent, sequence: number): CheckedMessage {
-  return { state: evolve(null, event, sequence), inLane: false, calls: new Set(), answeredCall: null };
+  const state = evolve(null, event, sequence);
+  return { state, inLane: false, calls: new Set(), answeredCall: null, eventIds: new Set([event.id]) };
 }
 
-function after(before: CheckedMessage, event: MessageEvent, sequence: number): CheckedMessage {
-  const state = evolve(before.state, event, sequence);
+function after(earlier: CheckedMessage, event: MessageEvent, sequence: number): CheckedMessage {
+  const state = evolve(earlier.state, event, sequence);
+  const before = { ...earlier, eventIds: new Set([...earlier.eventIds, event.id]) };
   if (event.type === 'llmq.message.prioritized.v1') return { ...before, state, inLane: true };
   if (event.type === 'llmq.message.requeued.v1') {
-    return { state, inLane: before.inLane, calls: new Set(), answeredCall: null };
+    return { ...before, state, calls: new Set(), answeredCall: null };
   }
   if (event.type === 'llmq.message.dispatched.v1') {
     return { ...before, state, calls: new Set([...before.calls, callOf(event)]) };
