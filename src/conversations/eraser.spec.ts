@@ -27,7 +27,7 @@ function erasing(queues: Record<string, QueuedErasure[]>) {
     },
     { clear: async () => undefined },
     { waitFor: async () => true },
-    { nowMs: () => 0, newId: () => 'e', random: () => 0 },
+    { nowMs: () => 0, steadyMs: () => 0, newId: () => 'e', random: () => 0 },
   );
   const told = () => appended.map(({ type, subject, data }) => [type.split('.')[2], subject, data]);
   return { eraser, told, erased, state };

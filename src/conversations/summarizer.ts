@@ -11,7 +11,7 @@ import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
 import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
 import type { ProjectionPosition } from '../projection/read/projection-position.js';
-import type { Claims } from './nats/claims.js';
+import { type Claims, stillCounts } from './nats/claims.js';
 import type { WantedTurn } from './turn-gate.js';
 
 const PAGE = 50;
@@ -111,7 +111,8 @@ export class Summarizer {
     const { claims, sources } = this.parts;
     const until = (ms: number) => ({ holder: this.holder, until: sources.nowMs() + ms });
     const before = await claims.read('summary', conversationId);
-    if (before !== null && before.claim.until > sources.nowMs()) return null;
+    const longestMs = Math.max(this.claimMs, PAUSE_MS);
+    if (before !== null && stillCounts(before.claim, sources.nowMs(), longestMs)) return null;
     const write = (ms: number, revision: number) =>
       claims.write('summary', conversationId, until(ms), revision);
     let revision = await write(this.claimMs, before?.revision ?? 0);

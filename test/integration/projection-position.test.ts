@@ -129,7 +129,7 @@ it('follows the projection over a killed broker, and the tables hold every event
 
 it('is unhealthy when nobody works on what is behind, and not before', async () => {
   let now = 0;
-  const health = new ProjectionHealth(dataSource, log, { nowMs: () => now });
+  const health = new ProjectionHealth(dataSource, log, { steadyMs: () => now });
   await log.append(life(uuidv7()));
   expect(await health.check()).toMatchObject({ ok: true });
   now += 14_000;

@@ -16,6 +16,19 @@ const claimSchema = z.object({
 });
 export type Claim = z.infer<typeof claimSchema>;
 
+/**
+ * Whether it still counts. One that would count for longer than any is made for was written before a clock was set back,
+ * by who may be long gone.
+ *
+ * @param longestMs of claims of its kind
+ */
+export function stillCounts({ until }: Claim, nowMs: number, longestMs: number): boolean {
+  return until > nowMs && until - nowMs <= longestMs + CLOCKS_STRAY_MS;
+}
+
+/** What clocks of several machines may differ by. */
+const CLOCKS_STRAY_MS = 30_000;
+
 export interface StoredClaim {
   readonly claim: Claim;
   /** For compare-and-set. */

@@ -10,7 +10,7 @@ const beat = (more: Partial<WorkerBeat>): WorkerBeat => ({
 });
 
 function startable(...beats: Partial<WorkerBeat>[]) {
-  const workers = new WorkerRegistry({ nowMs: () => 0 });
+  const workers = new WorkerRegistry({ steadyMs: () => 0 });
   for (const [at, more] of beats.entries()) workers.heard(beat({ worker: `w${at}`, ...more }));
   return [workers.startable('realtime'), workers.startable('normal'), workers.startable('low')];
 }
@@ -35,7 +35,7 @@ describe('what can run at once', () => {
 
 function registry(...beats: Partial<WorkerBeat>[]) {
   const clock = { now: 0 };
-  const workers = new WorkerRegistry({ nowMs: () => clock.now });
+  const workers = new WorkerRegistry({ steadyMs: () => clock.now });
   for (const [at, more] of beats.entries()) workers.heard(beat({ worker: `w${at}`, ...more }));
   return { workers, clock };
 }

@@ -11,10 +11,10 @@ const FORGOTTEN_AFTER_MS = 3_500;
 export class WorkerRegistry {
   private readonly beats = new Map<string, { beat: WorkerBeat; atMs: number }>();
 
-  constructor(@Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>) {}
+  constructor(@Inject(SOURCES) private readonly sources: Pick<Sources, 'steadyMs'>) {}
 
   heard(beat: WorkerBeat): void {
-    this.beats.set(beat.worker, { beat, atMs: this.sources.nowMs() });
+    this.beats.set(beat.worker, { beat, atMs: this.sources.steadyMs() });
   }
 
   /** A worker that stops says so, and is not waited for. */
@@ -60,7 +60,7 @@ export class WorkerRegistry {
   }
 
   private alive(): WorkerBeat[] {
-    const oldest = this.sources.nowMs() - FORGOTTEN_AFTER_MS;
+    const oldest = this.sources.steadyMs() - FORGOTTEN_AFTER_MS;
     for (const [worker, { atMs }] of this.beats) if (atMs < oldest) this.beats.delete(worker);
     return [...this.beats.values()].map(({ beat }) => beat);
   }

@@ -84,7 +84,11 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
   const replayed: ReplayedMessage[] = [];
   const run = {
     ...{ runId: uuidv7(), changes: { model, priority }, dryRun: options.dryRun ?? false },
-    ...{ atOnce: Math.max(1, options.atOnce), answerTimeoutMs: options.timeout * 1_000, nowMs: Date.now },
+    ...{
+      atOnce: Math.max(1, options.atOnce),
+      answerTimeoutMs: options.timeout * 1_000,
+      steadyMs: () => performance.now(),
+    },
   };
   await replayAll(client, ids, run, (message) => {
     replayed.push(message);

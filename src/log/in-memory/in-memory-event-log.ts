@@ -17,7 +17,7 @@ export interface InMemoryEventLogOptions {
   readonly maxBytes?: number;
   /** How long a dedupe key is remembered, in milliseconds. */
   readonly dedupeWindowMs?: number;
-  readonly nowMs?: () => number;
+  readonly steadyMs?: () => number;
 }
 
 /** In the place of a record that was erased. */
@@ -40,13 +40,13 @@ export class InMemoryEventLog implements EventLog {
   private readonly readers = new Set<() => void>();
   private readonly maxBytes: number;
   private readonly dedupeWindowMs: number;
-  private readonly nowMs: () => number;
+  private readonly steadyMs: () => number;
   private bytes = 0;
 
   constructor(options: InMemoryEventLogOptions = {}) {
     this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
     this.dedupeWindowMs = options.dedupeWindowMs ?? DEDUPE_WINDOW_MS;
-    this.nowMs = options.nowMs ?? Date.now;
+    this.steadyMs = options.steadyMs ?? (() => performance.now());
   }
 
   async append(events: readonly LogEvent[], options: AppendOptions = {}): Promise<Appended> {
@@ -62,7 +62,7 @@ export class InMemoryEventLog implements EventLog {
     if (options.dedupeKey !== undefined) {
       this.keys.set(options.dedupeKey, {
         sequence: firstSequence,
-        until: this.nowMs() + this.dedupeWindowMs,
+        until: this.steadyMs() + this.dedupeWindowMs,
       });
     }
     return { firstSequence, duplicate: false };
@@ -118,7 +118,7 @@ export class InMemoryEventLog implements EventLog {
 
   private recall(key: string | undefined): number | null {
     const remembered = key === undefined ? undefined : this.keys.get(key);
-    return remembered !== undefined && this.nowMs() < remembered.until ? remembered.sequence : null;
+    return remembered !== undefined && this.steadyMs() < remembered.until ? remembered.sequence : null;
   }
 
   private store(records: readonly Uint8Array[]): number {

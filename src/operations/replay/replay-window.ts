@@ -34,7 +34,7 @@ export interface ReplayRun {
   readonly atOnce: number;
   /** How long to wait for one answer, in milliseconds. */
   readonly answerTimeoutMs: number;
-  readonly nowMs: () => number;
+  readonly steadyMs: () => number;
 }
 
 const PAGE = 200;
@@ -105,10 +105,10 @@ async function replayOne(client: ServiceClient, id: string, run: ReplayRun): Pro
 }
 
 async function answerOf(client: ServiceClient, id: string, run: ReplayRun): Promise<Outcome> {
-  const deadline = run.nowMs() + run.answerTimeoutMs;
+  const deadline = run.steadyMs() + run.answerTimeoutMs;
   for (;;) {
     const message = await client.get(`/api/v1/messages/${id}?wait=30s`);
-    if (ENDED.includes(message.status) || run.nowMs() >= deadline) {
+    if (ENDED.includes(message.status) || run.steadyMs() >= deadline) {
       return outcomeOf(message, (await client.get(`/api/v1/messages/${id}/events`)).data);
     }
   }

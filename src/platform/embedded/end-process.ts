@@ -32,10 +32,10 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 async function isGoneWithin(pid: number, identity: string, waitMs: number): Promise<boolean> {
-  const deadline = Date.now() + waitMs;
+  const deadline = performance.now() + waitMs;
   do {
     if ((await processIdentity(pid)) !== identity) return true;
     await sleep(20);
-  } while (Date.now() < deadline);
+  } while (performance.now() < deadline);
   return false;
 }

@@ -88,10 +88,10 @@ export class SupervisedServer {
     const { program, logger } = this.options;
     let ends = 0;
     while (!this.stopping.signal.aborted) {
-      const ranFrom = this.running?.startedAt ?? Date.now();
+      const ranFrom = this.running?.startedAt ?? performance.now();
       const how = await (this.running?.ended ?? Promise.resolve('could not start'));
       if (this.stopping.signal.aborted) return;
-      ends = consecutiveEnds(ends, Date.now() - ranFrom);
+      ends = consecutiveEnds(ends, performance.now() - ranFrom);
       const delayMs = restartDelayMs(ends);
       logger.error(`The embedded ${program.title} ${how}. It is started again in ${delayMs} ms.`);
       await sleep(delayMs, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
@@ -159,7 +159,7 @@ export class SupervisedServer {
       });
     });
     child.unref();
-    this.running = { pid: child.pid as number, child, startedAt: Date.now(), ended };
+    this.running = { pid: child.pid as number, child, startedAt: performance.now(), ended };
     return this.running;
   }
 
@@ -173,8 +173,9 @@ export class SupervisedServer {
     let sayAt = startedAt + SAY_STILL_WAITING_MS;
     while (end === null && !this.stopping.signal.aborted) {
       if (await usable(program)) return null;
-      if (Date.now() > startedAt + READY_LIMIT_MS) return `(process ${pid}) did not become usable in time`;
-      if (Date.now() > sayAt) {
+      if (performance.now() > startedAt + READY_LIMIT_MS)
+        return `(process ${pid}) did not become usable in time`;
+      if (performance.now() > sayAt) {
         logger.info(`Still waiting for the embedded ${program.title} (process ${pid}) to be usable.`);
         sayAt += SAY_STILL_WAITING_MS;
       }

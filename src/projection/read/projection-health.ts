@@ -22,7 +22,7 @@ export class ProjectionHealth {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'steadyMs'>,
   ) {}
 
   /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */
@@ -34,7 +34,7 @@ export class ProjectionHealth {
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     const { sequence, last } = await this.positions();
-    const now = this.sources.nowMs();
+    const now = this.sources.steadyMs();
     if (sequence !== this.applied || sequence >= last) this.progressAt = now;
     this.applied = sequence;
     const lag = Math.max(0, last - sequence);

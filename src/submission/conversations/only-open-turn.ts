@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Claims, type StoredClaim } from '../../conversations/nats/claims.js';
+import { Claims, type StoredClaim, stillCounts } from '../../conversations/nats/claims.js';
 import type { Caller } from '../../domain/caller.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
@@ -65,8 +65,8 @@ export class OnlyOpenTurn {
     const last = await this.log.lastSequence();
     if (!(await this.lookup.reach(last))) throw new ProjectionBehindError(last);
     if (stored === null || stored.claim.holder === messageId) return null;
-    const { holder, until } = stored.claim;
-    if (until <= this.sources.nowMs()) return null;
+    const { holder } = stored.claim;
+    if (!stillCounts(stored.claim, this.sources.nowMs(), CLAIM_MS)) return null;
     return (await this.messages.state(holder)) === null ? holder : null;
   }
 

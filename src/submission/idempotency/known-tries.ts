@@ -24,7 +24,7 @@ export class KnownTries {
 
   add({ digest, messageId }: Try, nowMs: number): void {
     // What is heard late is older than what is known.
-    if ((this.tries.get(digest)?.atMs ?? 0) > nowMs) return;
+    if ((this.tries.get(digest)?.atMs ?? -Infinity) > nowMs) return;
     // Anew at the end of the map, which is then in the order of age.
     this.tries.delete(digest);
     if (messageId === null) return;

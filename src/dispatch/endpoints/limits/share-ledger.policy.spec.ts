@@ -92,3 +92,15 @@ describe('a ledger of shares', () => {
     expect(toGive({ ...asked, idle: 0 })).toBe(0);
   });
 });
+
+it('has units back that were put away before the clock was set back', () => {
+  const HOUR_MS = 3_600_000;
+  const ledger: Ledger = {
+    ...EMPTY_LEDGER,
+    returning: [{ resource: 'rpm', units: 5, atMs: 2 * HOUR_MS + 60_000 }],
+  };
+  expect(free(ledger, 'rpm', 5, 2 * HOUR_MS)).toBe(0);
+  expect(free(ledger, 'rpm', 5, HOUR_MS)).toBe(5);
+  const taken = claimed(ledger, { resource: 'rpm', member: 'a', units: 5 }, 5, HOUR_MS);
+  expect([unitsOf(taken, 'rpm', 'a'), taken.returning]).toEqual([5, []]);
+});

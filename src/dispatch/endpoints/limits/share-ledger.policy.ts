@@ -21,7 +21,15 @@ export interface Ledger {
   readonly returning: readonly Returning[];
 }
 
+/** A minute, and what clocks of several machines may differ by. */
+const LONGEST_AWAY_MS = 120_000;
+
 export const EMPTY_LEDGER: Ledger = { shares: { places: {}, rpm: {}, tpm: {} }, returning: [] };
+
+/** What would come back later than units ever do was written before a clock was set back: it is there by now. */
+function isAway({ atMs }: Returning, nowMs: number): boolean {
+  return atMs > nowMs && atMs - nowMs <= LONGEST_AWAY_MS;
+}
 
 export function unitsOf({ shares }: Ledger, resource: Resource, member: string): number {
   return shares[resource][member] ?? 0;
@@ -35,7 +43,7 @@ export function free(
 ): number {
   const held = Object.values(shares[resource]).reduce((sum, units) => sum + units, 0);
   const away = returning.reduce(
-    (sum, each) => sum + (each.resource === resource && each.atMs > nowMs ? each.units : 0),
+    (sum, each) => sum + (each.resource === resource && isAway(each, nowMs) ? each.units : 0),
     0,
   );
   return Math.max(0, total - held - away);
@@ -53,7 +61,7 @@ export function claimed(
   nowMs: number,
 ): Ledger {
   const more = Math.min(units, free(ledger, resource, total, nowMs));
-  const left = { ...ledger, returning: ledger.returning.filter(({ atMs }) => atMs > nowMs) };
+  const left = { ...ledger, returning: ledger.returning.filter((each) => isAway(each, nowMs)) };
   return more <= 0 ? left : withUnits(left, resource, member, unitsOf(ledger, resource, member) + more);
 }
 

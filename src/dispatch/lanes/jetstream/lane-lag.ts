@@ -56,7 +56,7 @@ export class LaneLagReader {
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
-    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'steadyMs'>,
   ) {}
 
   /**
@@ -73,7 +73,7 @@ export class LaneLagReader {
    * again, whatever the age of what it was asked.
    */
   read(freshForMs: number = FRESH_FOR_MS): Promise<ReadonlyMap<Lane, LaneLag>> {
-    const now = this.sources.nowMs();
+    const now = this.sources.steadyMs();
     if (this.latest === null || (this.latest.answered && now - this.latest.at >= freshForMs)) {
       const told = [...this.listeners].map((asked) => asked());
       const latest = { at: now, answered: false, lag: this.ask() };
@@ -90,7 +90,7 @@ export class LaneLagReader {
     try {
       this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: TIMEOUT_MS });
       const counted = await count(await this.manager);
-      const atMs = this.sources.nowMs();
+      const atMs = this.sources.steadyMs();
       return new Map(LANES.map((lane) => [lane, this.lagOf(lane, counted[lane], atMs)]));
     } catch {
       return new Map();

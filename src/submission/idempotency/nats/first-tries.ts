@@ -34,7 +34,7 @@ export class FirstTries implements OnModuleInit, OnApplicationShutdown {
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
-    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'steadyMs'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -56,7 +56,7 @@ export class FirstTries implements OnModuleInit, OnApplicationShutdown {
 
   /** The message of the newest request with this digest; null for none within the last ten minutes. */
   find(digest: string): string | null {
-    return this.known.find(digest, this.sources.nowMs());
+    return this.known.find(digest, this.sources.steadyMs());
   }
 
   remember(digest: string, messageId: string): void {
@@ -69,7 +69,7 @@ export class FirstTries implements OnModuleInit, OnApplicationShutdown {
   }
 
   private add(each: Try): void {
-    this.known.add(each, this.sources.nowMs());
+    this.known.add(each, this.sources.steadyMs());
     this.untold.push(each);
     this.timer ??= setTimeout(() => this.tell(), TOLD_WITHIN_MS).unref();
   }
@@ -89,9 +89,11 @@ export class FirstTries implements OnModuleInit, OnApplicationShutdown {
   private hear(data: Uint8Array): void {
     const told = toldSchema.safeParse(parsed(data)).data;
     if (told === undefined) return;
+    // Its age by the clocks of all, its end by our own, which nobody sets.
+    const at = this.sources.steadyMs() - Math.max(0, this.sources.nowMs() - told.at);
     for (const [digest, messageId] of told.tries) {
       // Its own are known, and may be known better by now.
-      if (this.known.find(digest, told.at) !== messageId) this.known.add({ digest, messageId }, told.at);
+      if (this.known.find(digest, at) !== messageId) this.known.add({ digest, messageId }, at);
     }
   }
 
