@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { say } from './progress.js';
@@ -12,7 +12,7 @@ const GIVE_UP_AFTER_MS = 15 * 60_000;
 /** Outside the project, which `npm ci` and the build partly empty; one per checkout and user. */
 function lockPath() {
   const checkout = createHash('sha256').update(PROJECT_ROOT).digest('hex').slice(0, 12);
-  return join(tmpdir(), `llmq-set-up-${userInfo().username}-${checkout}.lock`);
+  return join(tmpdir(), `llmq-set-up-${process.getuid?.() ?? process.env['USERNAME']}-${checkout}.lock`);
 }
 
 /** @param {number} pid */

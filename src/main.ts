@@ -1,28 +1,12 @@
-import 'reflect-metadata';
-import { startService } from './app/start-service.js';
-import { printStartupError } from './platform/errors/startup-error.js';
-import { keepHeapsSmall } from './platform/heap.js';
-
-keepHeapsSmall();
+import { openFilesLimit } from './platform/open-files.js';
+import { objectionToOpenFiles } from './platform/open-files.policy.js';
 
 /** The service's process: everything that a person sees of a start that fails is one paragraph. */
-const starting = startService(process.env);
-
-// A signal during the start waits for it: half a start leaves servers running that only the next start would find.
-// Repeats are ignored: a terminal's Ctrl-C comes from the terminal and, forwarded, from `npm start` as well.
-let stopping = false;
-async function stop(signal: NodeJS.Signals): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  const service = await starting.catch(() => null);
-  if (service !== null) process.exit(await service.stop(signal));
-}
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
-
-try {
-  process.stdout.write((await starting).greeting);
-} catch (error) {
-  printStartupError(error);
+const objection = objectionToOpenFiles(openFilesLimit());
+if (objection !== null) {
+  process.stderr.write(`llm-message-queue can't start: ${objection}\n`);
   process.exit(1);
 }
+
+// Loaded after the check: with too few open files Node finds packages missing that are there.
+await import('./app/run-service.js');

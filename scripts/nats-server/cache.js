@@ -10,15 +10,31 @@ const ABANDONED_AFTER_MS = 24 * 3_600_000;
 /**
  * @param {NodeJS.ProcessEnv} env `LLMQ_CACHE_DIR` wins
  * @param {NodeJS.Platform} platform
- * @returns {string} absolute; the user's own place for what can be downloaded again
+ * @returns {string} absolute; the user's own place for what can be downloaded again. Who has no home has it in the data
+ *   folder, and not in one that everybody may write to: what lies in it is run
  */
 export function cacheFolder(env, platform) {
   if (env['LLMQ_CACHE_DIR']) return resolve(env['LLMQ_CACHE_DIR']);
-  const home = env['HOME'] || env['USERPROFILE'] || homedir();
   const name = 'llm-message-queue';
+  if (env['XDG_CACHE_HOME'] && platform !== 'win32') return join(env['XDG_CACHE_HOME'], name);
+  const home = homeOf(env);
+  if (home === null) return resolve(env['LLMQ_DATA_DIR'] || '.llmq', 'cache');
   if (platform === 'win32') return join(env['LOCALAPPDATA'] || join(home, 'AppData', 'Local'), name, 'cache');
-  if (env['XDG_CACHE_HOME']) return join(env['XDG_CACHE_HOME'], name);
   return platform === 'darwin' ? join(home, 'Library', 'Caches', name) : join(home, '.cache', name);
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {string | null} null for a user that has none: containers give one without a name `/`, or nothing at all
+ */
+function homeOf(env) {
+  const named = env['HOME'] || env['USERPROFILE'];
+  if (named) return named === '/' ? null : named;
+  try {
+    return homedir();
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -12,6 +12,8 @@ import type { ServiceConfig } from '../platform/config/service-config.js';
 import { startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
 import { createLogger } from '../platform/logging/logger.js';
 import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
+import { openFilesLimit } from '../platform/open-files.js';
+import { warningOfOpenFiles } from '../platform/open-files.policy.js';
 import { startTelemetry } from '../platform/telemetry/telemetry.js';
 import { openDatabase } from '../projection/tables/data-source.js';
 import { AppModule } from './app.module.js';
@@ -38,11 +40,13 @@ export interface RunningService {
 export async function startService(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(env);
   const logger = createLogger(config);
+  const warning = warningOfOpenFiles(openFilesLimit());
+  if (warning !== null) logger.warn(warning);
   const stack = new StopStack(logger);
   try {
     const { parts, demoUrl } = await startFoundation(config, logger, stack, env);
     const app = await startApp(parts, demoUrl, stack);
-    const baseUrl = (await app.getUrl()).replace('[::1]', 'localhost');
+    const baseUrl = reachableAt(await app.getUrl(), config.server.host);
     const first = config.endpoints[0]?.models[0] ?? DEMO_MODELS[0];
     const model = typeof first === 'string' ? first : first.name;
     return {
@@ -133,6 +137,11 @@ async function startApp(
   if (config.roles.has('api')) serveApiDocs(app, VERSION);
   await app.listen(config.server.port, config.server.host);
   return app;
+}
+
+/** A server that listens on all addresses, IPv6's and IPv4's, is told by the name that leads to both. */
+function reachableAt(url: string, host: string): string {
+  return host === '::1' ? url : url.replace('[::1]', 'localhost');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EmbeddedServers, startEmbeddedServers } from '../../src/platform/embedded/embedded-servers.js';
@@ -107,6 +107,20 @@ describe('a start after the service was killed', () => {
     expect(await processIdentity(left.nats)).toBeNull();
     expect(await processIdentity(left.postgres)).toBeNull();
     expect(servers).toMatchObject(before);
+  });
+
+  (process.platform === 'linux' ? it : it.skip)('finds them where all records of them are lost', async () => {
+    const before = await startOwner();
+    await storeInNats(before.nats, 'accepted');
+    const left = await ownedPids();
+    await killOwner();
+    await rm(join(dataDir, 'run'), { recursive: true });
+
+    servers = await start(dataDir);
+
+    expect(await processIdentity(left.nats)).toBeNull();
+    expect(await processIdentity(left.postgres)).toBeNull();
+    expect(await readFromNats(servers.nats!)).toEqual(['accepted']);
   });
 
   it('leaves a stranger alone who was given the process id of a server', async () => {

@@ -23,6 +23,10 @@ export interface ServiceOptions {
   readonly readyWithinMs?: number;
   /** The built service. Default `dist/main.js`. */
   readonly entry?: string;
+  /** A program that runs the command behind it, in the same process: `setpriv --reuid 12345`, for instance. */
+  readonly through?: readonly string[];
+  /** Sets up a database of its own, as a user's first start does. */
+  readonly ownCluster?: boolean;
 }
 
 export interface ServiceExit {
@@ -61,8 +65,9 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     throw new Error(`There is no ${entry}: build the service before these tests ("npm test" does).`);
   });
   const dataDir = options.dataDir ?? (await makeTempDir('llmq-service'));
-  if (options.env?.['DATABASE_URL'] === undefined) await giveCluster(dataDir);
-  const child = spawn(process.execPath, [entry], {
+  if (options.env?.['DATABASE_URL'] === undefined && !options.ownCluster) await giveCluster(dataDir);
+  const [program, ...args] = [...(options.through ?? []), process.execPath, entry];
+  const child = spawn(program!, args, {
     cwd: PROJECT,
     env: await serviceEnv(dataDir, options),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -23,6 +23,7 @@ export const NATS_END_STEPS: readonly EndStep[] = [
 /** A message's content may be 4 MiB, and its event carries more than the content. */
 const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
+export const natsConfigFile = (folder: DataFolder) => join(folder.run, 'nats-server.conf');
 export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server.pid');
 
 export interface EmbeddedNatsOptions {
@@ -85,7 +86,7 @@ function natsProgram(
   port: number,
   { folder, login, binary, syncAlways }: EmbeddedNatsOptions,
 ): ServerProgram {
-  const configPath = join(folder.run, 'nats-server.conf');
+  const configPath = natsConfigFile(folder);
   return {
     name: 'nats',
     title: 'NATS server',

@@ -12,6 +12,7 @@ import { findPostgresBinaries } from './postgres-binaries.js';
 import {
   clusterAccess,
   clusterExists,
+  controlFileIsLost,
   createCluster,
   DATABASE,
   ensurePassword,
@@ -95,7 +96,16 @@ async function prepareCluster(cluster: PostgresCluster, options: EmbeddedPostgre
     return createCluster(cluster, options.login, options.syncNewCluster);
   }
   await refuseForeignCluster(cluster.dir);
+  await refuseDamagedCluster(cluster.dir);
   await ensurePassword(cluster, options.login);
+}
+
+async function refuseDamagedCluster(dir: string): Promise<void> {
+  if (!(await controlFileIsLost(dir))) return;
+  throw new EmbeddedServerError(
+    'postgres_start_failed',
+    `The database in ${dir} can't be started: its file global/pg_control is lost. Nothing is in it that the event log has not: remove the folder ${dir}, start again, and it is rebuilt from the log. (If the folder is a mount that is not there, mount it instead.)`,
+  );
 }
 
 /** PostgreSQL runs only as the owner of its files; the likely reason is one start with sudo. */

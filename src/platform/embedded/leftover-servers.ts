@@ -1,9 +1,9 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Credentials } from './credentials.js';
 import type { DataFolder } from './data-folder.js';
-import { NATS_END_STEPS, natsPidFile, probeNats } from './embedded-nats.js';
+import { NATS_END_STEPS, natsConfigFile, natsPidFile, probeNats } from './embedded-nats.js';
 import { POSTGRES_END_STEPS, probePostgres } from './embedded-postgres.js';
 import { endProcess } from './end-process.js';
 import { processExists } from './process-identity.js';
@@ -16,8 +16,8 @@ const postmasterPidFile = (folder: DataFolder) => join(folder.postgres, 'postmas
  * two servers must never run over the same files. Gently, so that the next start needs no recovery. The caller holds
  * the folder's lock.
  *
- * A process is only ended when it is proven to be ours: it is the recorded one by its start time, or a server that takes
- * our own password answers at the recorded port.
+ * A process is only ended when it is proven to be ours: it is the recorded one by its start time, a server that takes our
+ * own password answers at the known port, or it was started with our own configuration file.
  */
 export async function endLeftoverServers(
   folder: DataFolder,
@@ -50,20 +50,47 @@ async function leftoverPid(
   const recorded = await recordedPid(folder.run, server);
   if (recorded !== null) return recorded;
   // We may have been killed between starting the server and recording its process: then the server itself has told its
-  // id, and its port was recorded before.
-  const pid = await firstLineAsPid(pidFile);
+  // id, and its port was recorded before. PostgreSQL tells its port too, where our records are lost.
+  const [pid, port] = await toldIn(pidFile);
   const record = await readServerRecord(folder.run, server);
-  if (pid === null || record === null || !processExists(pid)) return null;
-  return probe(record.port).then(
-    () => pid,
-    () => null,
-  );
+  const knownPort = record?.port ?? port;
+  if (pid !== null && knownPort !== null && processExists(pid)) {
+    return probe(knownPort).then(
+      () => pid,
+      () => null,
+    );
+  }
+  return server === 'nats' && record === null ? natsServerOver(folder) : null;
+}
+
+/**
+ * The NATS server over this store, of which no record is left: nothing else keeps a second one from its files. Only Linux
+ * tells which process was started with our own configuration file.
+ */
+async function natsServerOver(folder: DataFolder): Promise<number | null> {
+  if (process.platform !== 'linux') return null;
+  const config = natsConfigFile(folder);
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    const [, option, file] = command.split('\0');
+    if (option === '--config' && file === config) return Number(name);
+  }
+  return null;
 }
 
 async function firstLineAsPid(path: string): Promise<number | null> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const pid = Number.parseInt(text, 10);
-  return pid > 0 ? pid : null;
+  return (await toldIn(path))[0];
+}
+
+/** PostgreSQL writes its port into the fourth line of its file; NATS tells no more than its process. */
+async function toldIn(path: string): Promise<[pid: number | null, port: number | null]> {
+  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n');
+  const positive = (line: string | undefined) => {
+    const number = Number.parseInt(line ?? '', 10);
+    return number > 0 ? number : null;
+  };
+  return [positive(lines[0]), positive(lines[3])];
 }
 
 /**

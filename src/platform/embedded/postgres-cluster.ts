@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { programEnvironment, runProgram } from './child-program.js';
 import type { Login } from './credentials.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
+import { asNamedUser } from './named-user.js';
 import type { PostgresBinaries } from './postgres-binaries.js';
 import { type FileOwner, writePrivateFile } from './private-file.js';
 
@@ -92,6 +93,11 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
   await rename(draft.dir, cluster.dir);
 }
 
+/** A cluster without its control file can't be started, and nobody can make that file anew. */
+export async function controlFileIsLost(dir: string): Promise<boolean> {
+  return (await stat(join(dir, 'global', 'pg_control')).catch(() => null)) === null;
+}
+
 async function removeDrafts(clusterDir: string): Promise<void> {
   const parent = dirname(clusterDir);
   const drafts = (await readdir(parent)).filter((name) => name.startsWith(`${basename(clusterDir)}.new-`));
@@ -124,7 +130,8 @@ async function runWithInput(
   args: readonly string[],
   input = '',
 ): Promise<void> {
-  const child = spawn(program, args, {
+  const [command, ...leading] = [...(await asNamedUser(uid)), program];
+  const child = spawn(command!, [...leading, ...args], {
     ...{ uid, gid, cwd },
     env: programEnvironment({ LC_ALL: 'C' }),
     stdio: ['pipe', 'pipe', 'pipe'],

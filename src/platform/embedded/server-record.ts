@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonFile, writePrivateFile } from './private-file.js';
@@ -22,8 +23,14 @@ export async function readServerRecord(runDir: string, server: ServerName): Prom
   return parsed.success ? parsed.data : null;
 }
 
-export function writeServerRecord(runDir: string, server: ServerName, record: ServerRecord): Promise<void> {
-  return writePrivateFile(recordPath(runDir, server), `${JSON.stringify(record)}\n`);
+export async function writeServerRecord(
+  runDir: string,
+  server: ServerName,
+  record: ServerRecord,
+): Promise<void> {
+  // Someone may have removed the folder while the servers run, which is no reason not to start or to stop them.
+  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  await writePrivateFile(recordPath(runDir, server), `${JSON.stringify(record)}\n`);
 }
 
 /** The recorded process where it still runs: the same process, not another that was given its id. */

@@ -1,0 +1,27 @@
+import 'reflect-metadata';
+import { printStartupError } from '../platform/errors/startup-error.js';
+import { keepHeapsSmall } from '../platform/heap.js';
+import { startService } from './start-service.js';
+
+keepHeapsSmall();
+
+const starting = startService(process.env);
+
+// A signal during the start waits for it: half a start leaves servers running that only the next start would find.
+// Repeats are ignored: a terminal's Ctrl-C comes from the terminal and, forwarded, from `npm start` as well.
+let stopping = false;
+async function stop(signal: NodeJS.Signals): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  const service = await starting.catch(() => null);
+  if (service !== null) process.exit(await service.stop(signal));
+}
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+
+try {
+  process.stdout.write((await starting).greeting);
+} catch (error) {
+  printStartupError(error);
+  process.exit(1);
+}
