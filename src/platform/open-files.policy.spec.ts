@@ -2,8 +2,8 @@ import { objectionToOpenFiles, warningOfOpenFiles } from './open-files.policy.js
 
 it.each([
   [64, true, true],
-  [255, true, true],
-  [256, false, true],
+  [767, true, true],
+  [768, false, true],
   [1_023, false, true],
   [1_024, false, false],
   [Number.POSITIVE_INFINITY, false, false],

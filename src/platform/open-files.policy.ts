@@ -1,5 +1,5 @@
-/** Fewer than these, and not even the modules of the service can be loaded. */
-export const FEWEST_OPEN_FILES = 256;
+/** Node opens some 600 files at once while it loads the modules of the service. */
+export const FEWEST_OPEN_FILES = 768;
 /** What systems give a process by default, and what the service, its NATS and its PostgreSQL can do their work with. */
 export const ENOUGH_OPEN_FILES = 1_024;
 

@@ -84,8 +84,8 @@ withLimits(
 withLimits(
   'works with few open files, and warns of them',
   async () => {
-    service = await startService({ dataDir, through: ['prlimit', '--nofile=256:256'] });
-    expect(service.logs()).toContain('may have 256 files open at once');
+    service = await startService({ dataDir, through: ['prlimit', '--nofile=768:768'] });
+    expect(service.logs()).toContain('may have 768 files open at once');
     await answerTo('How many?');
     await stopsInTime();
   },
