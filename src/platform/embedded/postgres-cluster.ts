@@ -95,7 +95,12 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
 
 /** A cluster without its control file can't be started, and nobody can make that file anew. */
 export async function controlFileIsLost(dir: string): Promise<boolean> {
-  return (await stat(join(dir, 'global', 'pg_control')).catch(() => null)) === null;
+  const found = stat(join(dir, 'global', 'pg_control'));
+  return found.then(
+    () => false,
+    // What this user may not see is not lost: PostgreSQL itself says so.
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+  );
 }
 
 async function removeDrafts(clusterDir: string): Promise<void> {

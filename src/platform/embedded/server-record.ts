@@ -28,8 +28,8 @@ export async function writeServerRecord(
   server: ServerName,
   record: ServerRecord,
 ): Promise<void> {
-  // Someone may have removed the folder while the servers run, which is no reason not to start or to stop them.
-  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  // Someone may have removed this folder while the servers run, which is no reason not to start or to stop them.
+  await mkdir(runDir, { mode: 0o700 }).catch(() => undefined);
   await writePrivateFile(recordPath(runDir, server), `${JSON.stringify(record)}\n`);
 }
 
