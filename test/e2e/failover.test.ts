@@ -49,7 +49,7 @@ beforeAll(async () => {
           ...{ name: 'primary', base_url: provider.url },
           models: [
             ...Object.keys(FALLBACKS).filter((model) => model !== 'comes'),
-            ...['too-long', 'refused-content'],
+            ...['too-long', 'refused-content', 'odd'],
             ...['cut-strict', 'cut-other', 'cut-anew'].map((name) => ({ name, upstream: 'cut' })),
           ],
         },
@@ -263,6 +263,19 @@ describe('a stream that was cut', () => {
     expect(told.error).toMatchObject({ code: 'stream_interrupted' });
     expect(ANSWER.startsWith(told.text)).toBe(true);
   });
+});
+
+it('is whole in spite of a malformed event, of which the log tells where it was and nothing of what was in it', async () => {
+  const told = await ask('odd', false, 'which server is odd?');
+  expect(told).toMatchObject({ status: 200, text: ANSWER });
+  const lines = service
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes(told.id) && line.includes('not JSON'));
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('primary');
+  expect(lines[0]).toContain('odd');
+  expect(lines[0]).not.toContain('choices');
 });
 
 it('costs no message and no visible error where an endpoint is killed under load', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import type { ModelCall } from '../../src/dispatch/endpoints/model-endpoint.port.js';
-import type { OpenAiEndpointOptions } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
+import type { Oddity, OpenAiEndpointOptions } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
 import { type Answering, RawEndpoint, sendEvents, sendJson, sse } from '../support/raw-endpoint.js';
 
 const closing: RawEndpoint[] = [];
@@ -142,13 +142,20 @@ describe('events', () => {
   });
 
   it('that are odd are told', async () => {
-    const odd: string[] = [];
+    const odd: Oddity[] = [];
     const raw = await start(
       (response) => sendEvents(response, sse(say('a'), '{', say('b', 'stop'), '[DONE]')),
-      { onOddity: (what) => odd.push(what) },
+      { onOddity: (oddity) => odd.push(oddity) },
     );
     expect((await raw.ask()).answer.content).toBe('ab');
-    expect(odd).toEqual([expect.stringContaining('not JSON')]);
+    expect(odd).toEqual([
+      {
+        endpoint: expect.any(String),
+        model: expect.any(String),
+        messageId: expect.any(String),
+        what: expect.stringContaining('not JSON'),
+      },
+    ]);
   });
 });
 

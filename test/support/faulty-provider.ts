@@ -51,6 +51,8 @@ const FAULTS: Readonly<Record<string, Behaviour>> = {
   cut: (turn) => answer(turn, { words: 40, end: 'cut' }),
   stalls: (turn) => answer(turn, { words: 20, end: 'stall' }),
   malformed: (turn) => answer(turn, { words: 20, end: 'malformed' }),
+  /** With an event that is not JSON, and whole without it. */
+  odd: (turn) => answer(turn, { oddAt: 20 }),
   'no-done': (turn) => answer(turn, { end: 'no_done' }),
   'too-long': ({ response }) => refuse(response, 400, 'context_length_exceeded'),
   'refused-content': ({ response }) => refuse(response, 400, 'content_policy_violation'),
@@ -127,6 +129,8 @@ interface Manner {
   readonly text?: readonly string[];
   /** Said before the end. */
   readonly words?: number;
+  /** A malformed event comes before this word. */
+  readonly oddAt?: number;
   readonly end?: 'whole' | 'no_done' | 'cut' | 'stall' | 'malformed';
 }
 
@@ -150,6 +154,7 @@ async function answer({ asked, response, prefill }: Turn, manner: Manner = {}): 
     );
   for (const [at, word] of rest.entries()) {
     const content = said + at === 0 ? word : ` ${word}`;
+    if (at === manner.oddAt) response.write('data: {"id":"x","choices":[{"ind\n\n');
     event([
       { index: 0, delta: { ...(at === 0 ? { role: 'assistant' } : {}), content }, finish_reason: null },
     ]);

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { DEMO_MODELS } from '../../demo-model/demo-models.js';
 import type { RegisteredEndpoint, RegisteredModel } from '../../domain/admin/endpoint.events.js';
 import { ConfigError } from '../../platform/config/config.error.js';
@@ -7,7 +8,7 @@ import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { EgressPolicy } from '../../platform/security/egress.js';
 import type { NamedBy } from '../../platform/security/egress.policy.js';
 import type { EndpointSettings, ModelOffer } from './endpoint.state.js';
-import { OpenAiEndpoint } from './openai/openai-endpoint.js';
+import { type Oddity, OpenAiEndpoint } from './openai/openai-endpoint.js';
 
 /** Nest's token for the base URL of the demo endpoint (`string | null`), given by `DemoEndpointModule`. */
 export const DEMO_ENDPOINT_URL = Symbol('DemoEndpointUrl');
@@ -25,11 +26,12 @@ export function configuredEndpoints(
   config: ServiceConfig,
   env: NodeJS.ProcessEnv,
   demoUrl: string | null,
+  onOddity?: (oddity: Oddity) => void,
 ): OpenAiEndpoint[] {
   // Only workers call endpoints; the others ask which models there are, and need no keys for it.
   const calls = config.roles.has('worker');
   return configuredDescriptions(config, demoUrl).map((endpoint) =>
-    openAiEndpoint(endpoint, calls ? keyOf(endpoint, env) : null, config, 'configuration'),
+    openAiEndpoint(endpoint, calls ? keyOf(endpoint, env) : null, config, 'configuration', onOddity),
   );
 }
 
@@ -55,6 +57,7 @@ export function openAiEndpoint(
   apiKey: string | null,
   config: ServiceConfig,
   namedBy: NamedBy,
+  onOddity?: (oddity: Oddity) => void,
 ): OpenAiEndpoint {
   const { loadbalancer } = config;
   const { connect_timeout_ms: connectTimeoutMs } = loadbalancer;
@@ -71,7 +74,13 @@ export function openAiEndpoint(
     stream: endpoint.stream,
     includeUsage: endpoint.include_usage,
     headers: endpoint.headers,
+    ...(onOddity === undefined ? {} : { onOddity }),
   });
+}
+
+/** An answer that is odd is not refused, so without the log nobody would know what its server does. */
+export function oddityLog(logger: Logger): (oddity: Oddity) => void {
+  return ({ what, ...about }) => logger.warn(about, what);
 }
 
 /** An endpoint of the configuration file, in the words of one that is registered. */

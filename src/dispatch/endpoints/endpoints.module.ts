@@ -1,10 +1,13 @@
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
 import {
   configuredDescriptions,
   configuredEndpoints,
   DEMO_ENDPOINT_URL,
+  oddityLog,
   settingsOf,
 } from './configured-endpoints.js';
 import { EndpointRegistry } from './endpoint-registry.js';
@@ -27,9 +30,9 @@ import { EndpointFigures } from './stats/nats/endpoint-figures.js';
     SHARE_KEEPER,
     {
       provide: EndpointRegistry,
-      inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL],
-      useFactory: (config: ServiceConfig, demoUrl: string | null) => {
-        const endpoints = configuredEndpoints(config, process.env, demoUrl);
+      inject: [SERVICE_CONFIG, DEMO_ENDPOINT_URL, LOGGER],
+      useFactory: (config: ServiceConfig, demoUrl: string | null, logger: Logger) => {
+        const endpoints = configuredEndpoints(config, process.env, demoUrl, oddityLog(logger));
         const settings = new Map(
           configuredDescriptions(config, demoUrl).map((each) => [each.name, settingsOf(each)]),
         );

@@ -29,6 +29,15 @@ const IDLE_TIMEOUT_MS = 30_000;
  */
 const WHOLE_ANSWER_WITHIN_MS = 600_000;
 
+/** What was odd about an answer that is given all the same; nothing of the answer itself. */
+export interface Oddity {
+  readonly endpoint: string;
+  /** By the endpoint's own name of it. */
+  readonly model: string;
+  readonly messageId: string;
+  readonly what: string;
+}
+
 export interface OpenAiEndpointOptions {
   readonly name: string;
   /** As OpenAI SDKs write it, ending in `/v1`. */
@@ -50,8 +59,8 @@ export interface OpenAiEndpointOptions {
   readonly includeUsage?: 'auto' | 'never';
   /** Sent with each call. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Told of what was odd about an answer that is given all the same. */
-  readonly onOddity?: (what: string) => void;
+  /** Told at most once for each call. */
+  readonly onOddity?: (oddity: Oddity) => void;
 }
 
 /**
@@ -195,7 +204,8 @@ export class OpenAiEndpoint implements ModelEndpoint {
         first.lift();
         idle.renew();
       },
-      ...(onOddity === undefined ? {} : { onOddity }),
+      onOddity: (what) =>
+        onOddity?.({ endpoint: this.name, model: call.model, messageId: call.messageId, what }),
       words: this.words,
       model: call.model,
       choices: choicesAsked(call),

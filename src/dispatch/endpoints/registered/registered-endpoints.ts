@@ -8,6 +8,7 @@ import {
   DEMO_ENDPOINT_URL,
   type EndpointDescription,
   keyOf,
+  oddityLog,
   openAiEndpoint,
   settingsOf,
 } from '../configured-endpoints.js';
@@ -109,7 +110,7 @@ export class RegisteredEndpoints {
     if (before?.connection === connection) {
       this.registry.change(name, settings);
     } else {
-      const made = openAiEndpoint(endpoint, key.value, this.config, 'request');
+      const made = openAiEndpoint(endpoint, key.value, this.config, 'request', oddityLog(this.logger));
       if (before === undefined) this.registry.add(made, settings);
       else this.registry.replace(name, made, settings);
       this.built.set(name, { connection });
