@@ -266,6 +266,62 @@ describe('what an endpoint said', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { ...usage, total_tokens: 8 } });
   });
 
+  it('is all answers of a message that asked for several, over REST too', async () => {
+    const { answer, message } = await begin(() => chat({}, { n: 2 }));
+    await gateway.worker.complete(message, { content: 'one' }, { extra, usage });
+    await answer;
+    const { result } = await eventually(async () => {
+      const { json } = await read(message.subject);
+      expect(json.status).toBe('completed');
+      return json;
+    });
+    expect(result).toMatchObject({ content: 'one', finish_reason: 'stop' });
+    expect(result.choices).toEqual([
+      { index: 0, content: 'one', finish_reason: 'stop' },
+      { index: 1, content: 'two', finish_reason: 'length' },
+    ]);
+  });
+
+  it('is counted where it said nothing of its usage, and told to be so', async () => {
+    const accounting = {
+      ...{ model: MODEL, estimated: true, input_tokens: 9, output_tokens: 4, cached_tokens: null },
+      ...{ reasoning_tokens: null, price: null, cost_nanos: null },
+    };
+    const unsaid = { usage: null, accounting };
+    const counted = {
+      usage: { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13 },
+      llmq_usage: 'estimated',
+    };
+    const whole = await begin(() => chat());
+    await gateway.worker.complete(whole.message, { content: 'one' }, unsaid);
+    expect((await whole.answer).json).toMatchObject(counted);
+
+    const asked = await begin(() => chat({}, { stream: true, stream_options: { include_usage: true } }));
+    await gateway.worker.complete(asked.message, { content: 'one' }, unsaid);
+    const chunks = chunksIn(String((await asked.answer).json));
+    expect(chunks.at(-1)).toMatchObject({ choices: [], ...counted });
+    for (const chunk of chunks.slice(0, -1)) expect(chunk.usage).toBeNull();
+
+    const silent = await begin(() => chat({}, { stream: true }));
+    await gateway.worker.complete(silent.message, { content: 'one' }, unsaid);
+    for (const chunk of chunksIn(String((await silent.answer).json))) {
+      expect(chunk).not.toHaveProperty('usage');
+      expect(chunk).not.toHaveProperty('llmq_usage');
+    }
+
+    const vectors = await begin(() => post('/v1/embeddings', { model: MODEL, input: 'one' }));
+    const none = { usage: null, accounting: { ...accounting, output_tokens: 0 } };
+    await gateway.worker.complete(vectors.message, { content: null, object: 'list', data: [] }, none);
+    expect((await vectors.answer).json).toMatchObject({
+      usage: { prompt_tokens: 9 },
+      llmq_usage: 'estimated',
+    });
+
+    const unknown = await begin(() => chat());
+    await gateway.worker.complete(unknown.message, { content: 'one' }, { usage: null });
+    expect((await unknown.answer).json).not.toHaveProperty('usage');
+  });
+
   it('arrives whole at readers that cut lines at any line end of Unicode', async () => {
     const { answer, message } = await begin(() => chat({}, { stream: true }));
     const content = 'a\u2028b\u2029c\u0085d';

@@ -1,3 +1,4 @@
+import { type AnsweredChoice, choicesOf } from './answered-choices.policy.js';
 import type {
   Accounting,
   Analysis,
@@ -40,6 +41,13 @@ export interface TurnMove {
   readonly turnSequence: number;
 }
 
+/** One of several answers to one request. */
+export interface AnswerChoice {
+  readonly index: number;
+  readonly message: AnsweredChoice['message'];
+  readonly finish_reason: string;
+}
+
 /** The answer that counts. A message requeued and answered again has a new one in its place. */
 export interface ResultRow {
   readonly messageId: string;
@@ -48,6 +56,8 @@ export interface ResultRow {
   readonly delivery: number;
   readonly answer: { readonly content: string | null } & Record<string, unknown>;
   readonly finishReason: string | null;
+  /** Behind the first, where there are more; null where there is one. */
+  readonly otherChoices: readonly AnswerChoice[] | null;
   readonly model: string;
   readonly endpoint: string;
   readonly usage: Usage | null;
@@ -202,6 +212,7 @@ function countedResult(state: MessageState, event: MessageEvent, sequence: numbe
     delivery: data.delivery,
     answer: data.answer,
     finishReason: data.finish_reason,
+    otherChoices: otherChoicesOf(event),
     model: data.model,
     endpoint: data.endpoint,
     usage: data.usage,
@@ -210,6 +221,14 @@ function countedResult(state: MessageState, event: MessageEvent, sequence: numbe
     firstTokenMs: data.first_token_ms,
     totalMs: data.total_ms,
   };
+}
+
+function otherChoicesOf(event: MessageCompleted): ResultRow['otherChoices'] {
+  // Nearly all answers are one.
+  if (event.data.extra?.['choices'] === undefined) return null;
+  const others = choicesOf(event).slice(1);
+  if (others.length === 0) return null;
+  return others.map(({ index, message, finish_reason }) => ({ index, message, finish_reason }));
 }
 
 function attemptRow(event: MessageEvent, sequence: number): AttemptRow | null {

@@ -31,51 +31,35 @@ export function answerFrame(kind: CallKind, accepted: AcceptedMessage, model: st
   };
 }
 
-/** One of the answers that a request gets (`n`), in OpenAI's words. */
-export interface AnsweredChoice {
-  readonly index: number;
-  /** The assistant's message. */
-  readonly message: Readonly<Record<string, unknown>> & { readonly content?: unknown };
-  readonly finish_reason: string;
-  readonly logprobs: unknown;
-  /** What else the endpoint said of this choice. */
-  readonly more: Readonly<Record<string, unknown>>;
-}
-
-/** As `extra.choices` of the event keeps what the first answer alone can't hold. */
-interface KeptChoice extends Readonly<Record<string, unknown>> {
-  readonly index: number;
-  readonly message?: Readonly<Record<string, unknown>>;
-  readonly finish_reason?: string | null;
-  readonly logprobs?: unknown;
-}
-
-/** All answers of a message, the first one first. */
-export function choicesOf({ data }: MessageCompleted): AnsweredChoice[] {
-  const kept = keptChoices(data.extra?.['choices']);
-  const first = kept.find(({ index }) => index === 0) ?? { index: 0 };
-  const others = kept.filter(({ index }) => index !== 0).sort((one, other) => one.index - other.index);
-  const { answer, finish_reason } = data;
-  return [{ ...first, message: answer, finish_reason }, ...others].map((choice) => {
-    const { index, message = {}, finish_reason: reason, logprobs = null, ...more } = choice as KeptChoice;
-    return { index, message, finish_reason: reason ?? 'stop', logprobs, more };
-  });
-}
-
-function keptChoices(choices: unknown): readonly KeptChoice[] {
-  if (!Array.isArray(choices)) return [];
-  return choices.filter((choice) => typeof choice?.index === 'number');
-}
-
 /** What else the endpoint said, beside its choices. */
 export function extraOf({ data }: MessageCompleted): Record<string, unknown> {
   const { choices: _, ...extra } = data.extra ?? {};
   return extra;
 }
 
-/** The details come from the endpoint; the sum is made where it did not give one. */
-export function usageJson(usage: Usage): Record<string, unknown> {
+export interface AnswerUsage {
+  readonly usage: Usage;
+  /** Counted by the service, since the endpoint told none. */
+  readonly estimated: boolean;
+}
+
+/** What the message used; null where nobody knows. */
+export function usageOf({ data: { usage, accounting } }: MessageCompleted): AnswerUsage | null {
+  if (usage !== null) return { usage, estimated: false };
+  if (accounting == null) return null;
+  const { input_tokens: prompt_tokens, output_tokens: completion_tokens } = accounting;
+  return { usage: { prompt_tokens, completion_tokens }, estimated: true };
+}
+
+/**
+ * The details come from the endpoint; the sum is made where it did not give one. That it is an estimate is said beside it:
+ * clients add up whatever is in `usage`.
+ */
+export function usageJson({ usage, estimated }: AnswerUsage): Record<string, unknown> {
   const { prompt_tokens, completion_tokens, total_tokens, ...details } = usage;
   const total = typeof total_tokens === 'number' ? total_tokens : prompt_tokens + completion_tokens;
-  return { prompt_tokens, completion_tokens, total_tokens: total, ...details };
+  return {
+    usage: { prompt_tokens, completion_tokens, total_tokens: total, ...details },
+    ...(estimated ? { llmq_usage: 'estimated' } : {}),
+  };
 }

@@ -1,7 +1,8 @@
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
+import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
 import { type ChunkContent, chunkJson } from './answer.json.js';
-import { choicesOf, extraOf, type StreamedFrame } from './answer-frame.js';
+import { extraOf, type StreamedFrame, usageOf } from './answer-frame.js';
 import { DeliveredAnswer, type Delivery } from './delivered-answer.policy.js';
 import type { EventStream } from './event-stream.js';
 
@@ -86,9 +87,8 @@ export class AnswerStream {
       const extra = index === choices.at(-1)?.index ? extraOf(end) : {};
       this.chunk({ piece, finishReason, more, extra });
     }
-    if (this.options.includeUsage && end.data.usage !== null) {
-      this.out.data(chunkJson(this.options.frame, { ...this.speaker(), usage: end.data.usage }));
-    }
+    const usage = this.options.includeUsage ? usageOf(end) : null;
+    if (usage !== null) this.out.data(chunkJson(this.options.frame, { ...this.speaker(), usage }));
     this.out.done();
     return end;
   }

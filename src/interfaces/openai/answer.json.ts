@@ -1,12 +1,13 @@
 import { assertNever } from '../../domain/assert-never.js';
-import type { MessageCompleted, Usage } from '../../domain/message/message.events.js';
+import { type AnsweredChoice, choicesOf } from '../../domain/message/answered-choices.policy.js';
+import type { MessageCompleted } from '../../domain/message/message.events.js';
 import {
-  type AnsweredChoice,
   type AnswerFrame,
-  choicesOf,
+  type AnswerUsage,
   extraOf,
   type StreamedFrame,
   usageJson,
+  usageOf,
 } from './answer-frame.js';
 
 /**
@@ -27,7 +28,8 @@ export function answerJson(frame: AnswerFrame, end: MessageCompleted): Record<st
 
 function completionJson(frame: StreamedFrame, end: MessageCompleted): Record<string, unknown> {
   const { id, created, service_tier } = frame;
-  const { model, usage } = end.data;
+  const { model } = end.data;
+  const used = usageOf(end);
   return {
     ...extraOf(end),
     id,
@@ -35,7 +37,7 @@ function completionJson(frame: StreamedFrame, end: MessageCompleted): Record<str
     created,
     model,
     choices: choicesOf(end).map((choice) => wholeChoice(frame, choice)),
-    ...(usage === null ? {} : { usage: usageJson(usage) }),
+    ...(used === null ? {} : usageJson(used)),
     service_tier,
   };
 }
@@ -54,18 +56,21 @@ function wholeChoice({ kind }: StreamedFrame, choice: AnsweredChoice): Record<st
 
 /** Nothing is made by a model here, so no tokens of an answer are counted. */
 function embeddingsJson({ service_tier }: AnswerFrame, end: MessageCompleted): Record<string, unknown> {
-  const { model, usage, answer } = end.data;
-  const { completion_tokens, ...counted } = usage === null ? {} : usageJson(usage);
+  const { model, answer } = end.data;
+  const used = usageOf(end);
   return {
     ...extraOf(end),
     object: 'list',
     data: answer['data'] ?? [],
     model,
-    ...(usage === null
-      ? {}
-      : { usage: completion_tokens === 0 ? counted : { ...counted, completion_tokens } }),
+    ...(used === null ? {} : withoutAnswer(usageJson(used))),
     service_tier,
   };
+}
+
+function withoutAnswer({ usage, ...beside }: Record<string, unknown>): Record<string, unknown> {
+  const { completion_tokens, ...counted } = usage as Record<string, unknown>;
+  return { usage: completion_tokens === 0 ? counted : { ...counted, completion_tokens }, ...beside };
 }
 
 /** What one chunk of a stream tells. */
@@ -81,7 +86,7 @@ export interface ChunkContent {
   /** What else the endpoint said. */
   readonly extra?: Readonly<Record<string, unknown>>;
   /** Where asked for: null on every chunk but the last, which has no choices. */
-  readonly usage?: Usage | null;
+  readonly usage?: AnswerUsage | null;
 }
 
 /** OpenAI's `chat.completion.chunk`, or the piece of a text completion. */
@@ -96,7 +101,7 @@ export function chunkJson(frame: StreamedFrame, content: ChunkContent): Record<s
     model: content.model ?? frame.model,
     service_tier,
     choices: piece === undefined ? [] : [pieceOfChoice(frame, piece, content)],
-    ...(usage === undefined ? {} : { usage: usage === null ? null : usageJson(usage) }),
+    ...(usage === undefined ? {} : usage === null ? { usage } : usageJson(usage)),
   };
 }
 

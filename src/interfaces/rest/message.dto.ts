@@ -24,6 +24,13 @@ class UsageDto {
   estimated?: boolean;
 }
 
+class ChoiceDto {
+  @ApiProperty() index!: number;
+  @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({ type: 'array', items: { type: 'object' } }) tool_calls?: object[];
+  @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
+}
+
 class ResultDto {
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
   @ApiPropertyOptional({
@@ -35,6 +42,11 @@ class ResultDto {
   @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'The embeddings' })
   data?: object[];
   @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
+  @ApiPropertyOptional({
+    type: [ChoiceDto],
+    description: 'All answers, the first one too, if there are several (`n` above 1)',
+  })
+  choices?: ChoiceDto[];
   @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
   @ApiProperty() endpoint!: string;
   @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;

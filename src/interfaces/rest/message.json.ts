@@ -44,25 +44,37 @@ export function messageJson(view: MessageView): Record<string, unknown> {
   };
 }
 
-/** Tool calls are part of an answer only where the model made some; embeddings are all of one, as the endpoint sent them. */
-function resultJson({
-  answer,
-  finishReason,
-  model,
-  endpoint,
-  usage,
-  costNanos,
-}: MessageResult): Record<string, unknown> {
+/** Embeddings are all of one, as the endpoint sent them. Several answers (`n`) are all in `choices`, the first one too. */
+function resultJson(result: MessageResult): Record<string, unknown> {
+  const { answer, finishReason, otherChoices, model, endpoint, usage, costNanos } = result;
   return {
-    content: answer.content,
-    ...(answer['tool_calls'] === undefined ? {} : { tool_calls: answer['tool_calls'] }),
+    ...saidJson(answer),
     ...(Array.isArray(answer['data']) ? { data: answer['data'] } : {}),
     finish_reason: finishReason,
+    ...(otherChoices === null ? {} : { choices: choicesJson(result, otherChoices) }),
     model,
     endpoint,
     usage,
     cost: costNanos === null ? null : costText(costNanos),
   };
+}
+
+function choicesJson(
+  { answer, finishReason }: MessageResult,
+  others: NonNullable<MessageResult['otherChoices']>,
+): Record<string, unknown>[] {
+  const first = { index: 0, message: answer, finish_reason: finishReason };
+  return [first, ...others].map(({ index, message, finish_reason }) => ({
+    ...{ index, ...saidJson(message), finish_reason },
+  }));
+}
+
+/** Tool calls are part of an answer only where the model made some. */
+function saidJson({
+  content = null,
+  tool_calls,
+}: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { content, ...(tool_calls === undefined ? {} : { tool_calls }) };
 }
 
 export function pageJson(page: Page<MessageView>): Record<string, unknown> {

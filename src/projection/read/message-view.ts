@@ -41,7 +41,7 @@ export interface MessageView extends Pick<MessageState, Seen> {
 }
 
 export interface MessageResult
-  extends Pick<StoredResult, 'finishReason' | 'model' | 'endpoint' | 'costNanos'> {
+  extends Pick<StoredResult, 'finishReason' | 'otherChoices' | 'model' | 'endpoint' | 'costNanos'> {
   /** OpenAI's assistant message: `content`, `tool_calls`, ... */
   readonly answer: { readonly content: string | null } & Record<string, unknown>;
   /** With `estimated: true` where the service counted. */
@@ -68,8 +68,9 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
   };
 }
 
-function messageResult({ answer, finishReason, model, endpoint, ...used }: StoredResult): MessageResult {
-  return { answer, finishReason, model, endpoint, usage: usageIn(used), costNanos: used.costNanos };
+function messageResult(stored: StoredResult): MessageResult {
+  const { answer, finishReason, otherChoices, model, endpoint, costNanos } = stored;
+  return { answer, finishReason, otherChoices, model, endpoint, usage: usageIn(stored), costNanos };
 }
 
 /** As the endpoint told it; without that the counts, which come from one estimate, so both are there or none. */

@@ -154,6 +154,7 @@ const resultColumns = {
   estimated: nullable(flag, (row) => row.accounting?.estimated),
   /** With all that the endpoint told of it; null where it told nothing. */
   usage: nullable(json, (row) => row.usage),
+  otherChoices: nullable(json, (row) => row.otherChoices),
 } satisfies Columns<ResultRow>;
 
 /**
