@@ -6,7 +6,7 @@ import {
 } from '../domain/conversation/context-window.policy.js';
 import { type SumUpLimits, turnsToSumUp } from '../domain/conversation/sum-up.policy.js';
 import { summarized, summaryRequest } from '../domain/conversation/summarize.decision.js';
-import type { ModelRequest, Usage } from '../domain/message/message.events.js';
+import type { Accounting, ModelRequest, Usage } from '../domain/message/message.events.js';
 import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
 import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
@@ -30,6 +30,8 @@ export interface SummaryAnswer {
   readonly model: string;
   readonly endpoint: string;
   readonly usage: Usage | null;
+  /** What it used and cost. */
+  readonly accounting: Accounting | null;
 }
 
 /** @throws whatever the call of the model throws, and when it gives no text */

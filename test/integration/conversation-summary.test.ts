@@ -6,6 +6,7 @@ import { Summarizer } from '../../src/conversations/summarizer.js';
 import type { WantedTurn } from '../../src/conversations/turn-gate.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
+import { Accountant } from '../../src/dispatch/worker/accountant.js';
 import { summaryCalls } from '../../src/dispatch/worker/summaries.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
@@ -13,6 +14,9 @@ import { eventually } from '../support/eventually.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { connectTo, type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+
+/** A million tokens of each kind cost one and ten. */
+const PRICES = { small: { input: 1, output: 10 } };
 
 let servers: Servers;
 let gateway: Gateway;
@@ -74,7 +78,7 @@ async function startSummarizer({ url = model.url, laterMs = 0, warned }: Options
       },
     },
     claims: new Claims(nats, { nats: { append_timeout_ms: 5_000 } }),
-    ask: summaryCalls(registry, sources, stopping),
+    ask: summaryCalls(registry, new Accountant({ prices: PRICES }), sources, stopping),
     counting: async () => (text) => text.length,
     logger: { ...silentLogger, warn } as unknown as Logger,
     ...{ sources, stopping },
@@ -124,6 +128,13 @@ it('is made once of all workers, and goes on from the one before', async () => {
     usage: { prompt_tokens: 1, completion_tokens: 1 },
   });
   expect(events[0].text).toContain('Summed up by model small');
+  const { data } = (await api('GET', '/usage?group_by=key,model,endpoint')).json;
+  expect(data.filter(({ summaries }: { summaries: number }) => summaries > 0)).toMatchObject([
+    {
+      ...{ key: null, model: 'small', endpoint: 'test', messages: 0, summaries: 1 },
+      ...{ input_tokens: 1, output_tokens: 1, cost: '0.000011', unpriced_messages: 0 },
+    },
+  ]);
   expect(await summaryOf(id)).toMatchObject({ content: 'summary 1', model: 'small' });
 
   for (const turn of [6, 7, 8]) await answered(id, turn);
@@ -143,10 +154,14 @@ it('is left for later where the model fails, and then made by another worker', a
     const { id, next } = await conversation(5);
     const errors: unknown[] = [];
     const failing = await startSummarizer({ url: broken.url, warned: (error) => errors.push(error) });
+    const signs: unknown[] = [];
+    registries.at(-1)!.events.on('ended', ({ sign }) => signs.push(sign));
     failing.consider(await next(), long);
     await failing.idle();
     expect(errors).toHaveLength(1);
     expect(await summaryOf(id)).toBeNull();
+    // Its endpoint is known to have failed, as after a message's call.
+    expect(signs).toMatchObject([{ kind: 'failed', code: 'endpoint_error' }]);
 
     const soon = await startSummarizer();
     const before = model.calls.length;

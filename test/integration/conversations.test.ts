@@ -217,7 +217,12 @@ describe('the life of a conversation', () => {
     await eventually(async () => expect((await call('GET', `/messages/${first}`)).status).toBe(200));
     const message = (await gateway.log.get(await receivedAt(first)))!.event as MessageReceived;
     await gateway.worker.complete(message, { content: secret });
-    const summary = { up_to_sequence: 1, summary: secret, model: MODEL };
+    const accounting = {
+      ...{ model: MODEL, estimated: false, input_tokens: 7, output_tokens: 3, cached_tokens: null },
+      ...{ reasoning_tokens: null, price: null, cost_nanos: null },
+    };
+    const summary = { up_to_sequence: 1, summary: secret, model: MODEL, endpoint: 'test', accounting };
+    const used = async () => (await call('GET', '/usage?user=gina')).json.total;
     const context = {
       subject: id,
       tenant: 'blue',
@@ -227,6 +232,7 @@ describe('the life of a conversation', () => {
     await gateway.log.append([conversationEvent(context, 'llmq.conversation.summarized.v1', summary)]);
     const waiting = (await call('POST', `/conversations/${id}/messages`, { content: secret })).json.id;
     expect(await textOfLog()).toContain(secret);
+    await eventually(async () => expect(await used()).toMatchObject({ messages: 1, summaries: 1 }));
 
     const erased = await call('DELETE', `/conversations/${id}`);
     expect(erased).toMatchObject({ status: 202, json: { id, state: 'erased', messages: 2 } });
@@ -234,6 +240,7 @@ describe('the life of a conversation', () => {
       expect(await call('GET', path)).toMatchObject({ status: 404 });
     }
     expect((await call('GET', '/users/gina/conversations')).json.data).toMatchObject([{ id: other }]);
+    expect(await used()).toMatchObject({ messages: 0, summaries: 0, input_tokens: 0, output_tokens: 0 });
     // A worker that was too slow to hear of it.
     await gateway.worker.complete(message, { content: secret });
     const later = { ...summary, up_to_sequence: 2 };

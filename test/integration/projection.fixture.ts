@@ -250,7 +250,8 @@ export function withConversations(messages: readonly MessageEvent[]): LogEvent[]
     if (index % 13 === 0) {
       // Among them some that reach less far than one before.
       const summary = { up_to_sequence: 1 + ((7 * index) % 50), summary: `to ${index}`, model: 'small' };
-      log.push(ofConversation(ids[index % 5]!, 'llmq.conversation.summarized.v1', summary));
+      const used = index % 2 === 0 ? {} : { endpoint: 'gpu', accounting: accounting(index) };
+      log.push(ofConversation(ids[index % 5]!, 'llmq.conversation.summarized.v1', { ...summary, ...used }));
     }
     if (index === half) {
       const data = { by: 'key', reason: 'asked', messages: erased.size, message_ids: [...erased] };

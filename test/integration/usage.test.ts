@@ -210,7 +210,13 @@ interface Sums {
 
 function sums({ messages, cached = 0, cost = '0', estimated = 0, unpriced = 0 }: Sums) {
   return {
-    ...{ messages, input_tokens: 10 * messages, cached_tokens: cached, output_tokens: 20 * messages },
+    ...{
+      messages,
+      summaries: 0,
+      input_tokens: 10 * messages,
+      cached_tokens: cached,
+      output_tokens: 20 * messages,
+    },
     ...{ reasoning_tokens: 6 * messages, cost, estimated_messages: estimated },
     ...{ unmetered_messages: 0, unpriced_messages: unpriced },
   };

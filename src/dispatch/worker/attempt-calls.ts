@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { complete } from '../../domain/message/complete.decision.js';
 import { type Reroute, reroute } from '../../domain/message/defer.decision.js';
 import { isExpired } from '../../domain/message/expire.decision.js';
+import type { Accounting } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
@@ -9,7 +10,7 @@ import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
 import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { Accountant } from './accountant.js';
-import { signOf } from './call-sign.js';
+import { answeredSign, signOf } from './call-sign.js';
 import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
 import { Places } from './places.js';
@@ -34,6 +35,10 @@ interface Attempt {
   firstPieceMs: number | null;
   /** All that was appended of it so far. */
   written: Promise<unknown>;
+}
+
+interface AccountedAnswer extends ModelAnswer {
+  readonly accounting: Accounting | null;
 }
 
 /** The next call of an attempt. */
@@ -112,7 +117,7 @@ export class AttemptCalls {
         const answer = await this.call(attempt, step);
         if (answer !== null) {
           await attempt.written;
-          return await this.answered(attempt, lease, answer);
+          return this.answered(attempt, lease, answer);
         }
       } finally {
         lease.release();
@@ -124,15 +129,15 @@ export class AttemptCalls {
   }
 
   /** @returns null where it failed, which the attempt remembers */
-  private async call(attempt: Attempt, { lease, prefill }: Step): Promise<ModelAnswer | null> {
+  private async call(attempt: Attempt, { lease, prefill }: Step): Promise<AccountedAnswer | null> {
     const chunksBefore = attempt.chunks;
     try {
-      const answer = await this.ask(attempt, lease, prefill);
-      const { usage, firstTokenMs } = answer;
-      const tokens = usage === null ? null : usage.prompt_tokens + usage.completion_tokens;
-      lease.ended({ kind: 'answered', firstTokenMs, tokens });
-      const whole = attempt.sent.whole(answer.answer);
-      return whole === answer.answer ? answer : { ...answer, answer: whole };
+      const said = await this.ask(attempt, lease, prefill);
+      const whole = attempt.sent.whole(said.answer);
+      const answer = whole === said.answer ? said : { ...said, answer: whole };
+      const accounting = await this.accountant.of(attempt.work.request, lease, answer);
+      lease.ended(answeredSign(answer, accounting));
+      return { ...answer, accounting };
     } catch (error) {
       const failure = failureOf(error, lease.endpoint.name);
       const begun = attempt.chunks > chunksBefore;
@@ -153,7 +158,7 @@ export class AttemptCalls {
     attempt: Attempt,
     lease: EndpointLease,
     refusal: CallFailure,
-  ): Promise<ModelAnswer | null> {
+  ): Promise<AccountedAnswer | null> {
     const here = { endpoint: lease.endpoint.name, model: lease.model };
     const { error } = verdict(refusal);
     const { characters } = attempt.sent;
@@ -240,11 +245,10 @@ export class AttemptCalls {
     attempt.written.catch(() => {});
   }
 
-  private async answered(attempt: Attempt, lease: EndpointLease, answered: ModelAnswer): Promise<Outcome> {
+  private answered(attempt: Attempt, lease: EndpointLease, answered: AccountedAnswer): Outcome {
     const { work, calledAt, firstPieceMs, chunks } = attempt;
     const { event, delivery } = work.delivery;
-    const { answer, finishReason, usage, extra } = answered;
-    const accounting = await this.accountant.of(work.request, lease, answered);
+    const { answer, finishReason, usage, extra, accounting } = answered;
     const completed = complete(contextNow(event, this.sources), event, {
       delivery,
       endpoint: lease.endpoint.name,
@@ -290,7 +294,7 @@ function ownName(told: string, { model, offer }: EndpointLease): string | null {
 }
 
 /** @throws the error itself where it says nothing about the endpoint */
-function failureOf(error: unknown, endpoint: string): CallFailure {
+export function failureOf(error: unknown, endpoint: string): CallFailure {
   if (error instanceof ModelCallError) {
     const { error: own, retryAfterMs, notNow, stalled, remote } = error;
     const told = remote === null ? own : { ...own, remote };

@@ -1,7 +1,18 @@
+import type { Accounting } from '../../domain/message/message.events.js';
 import type { CallSign } from '../endpoints/health/call-sign.state.js';
+import type { ModelAnswer } from '../endpoints/model-endpoint.port.js';
 import type { FailedCall } from './failover.policy.js';
 
-/** What the call tells of its endpoint. */
+/** What a call that was answered tells of its endpoint; its tokens are those that the service counted, where it told none. */
+export function answeredSign(
+  { firstTokenMs }: Pick<ModelAnswer, 'firstTokenMs'>,
+  accounting: Accounting | null,
+): CallSign {
+  const tokens = accounting === null ? null : accounting.input_tokens + accounting.output_tokens;
+  return { kind: 'answered', firstTokenMs, tokens };
+}
+
+/** What a call that failed tells of its endpoint. */
 export function signOf({ kind, failure, error }: FailedCall): CallSign {
   if (kind === 'not_now' && failure.kind === 'endpoint' && failure.notNow !== null) {
     return { kind: 'not_now', reason: failure.notNow, retryAfterMs: failure.retryAfterMs };

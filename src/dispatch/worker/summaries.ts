@@ -9,7 +9,13 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
-import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { type CallSign, type EndpointLease, EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { ModelCallError } from '../endpoints/model-endpoint.port.js';
+import { Accountant } from './accountant.js';
+import { failureOf } from './attempt-calls.js';
+import { answeredSign, signOf } from './call-sign.js';
+import { kindOf } from './failover.policy.js';
+import { verdict } from './verdict.policy.js';
 import { WorkerStop } from './worker-stop.js';
 
 /** The summaries of long conversations, where they are configured; does nothing where they are not. */
@@ -24,6 +30,7 @@ export class Summaries {
     @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(Claims) claims: Claims,
     @Inject(EndpointRegistry) registry: EndpointRegistry,
+    @Inject(Accountant) accountant: Accountant,
     @Inject(WorkerStop) { signal: stopping }: WorkerStop,
     @Inject(SOURCES) sources: Sources,
     @Inject(LOGGER) logger: Logger,
@@ -33,7 +40,7 @@ export class Summaries {
       ...{ timeoutMs: summary.timeout_ms, afterTokens: summary.after_tokens },
       maxInputTokens: max_context_tokens,
     };
-    const ask = summaryCalls(registry, sources, stopping);
+    const ask = summaryCalls(registry, accountant, sources, stopping);
     const parts = { settings, reader, log, position, claims, ask, sources, logger, stopping };
     this.summarizer = summary.model === '' ? null : new Summarizer({ ...parts, counting: tokenCount });
   }
@@ -55,6 +62,7 @@ export class Summaries {
  */
 export function summaryCalls(
   registry: EndpointRegistry,
+  accountant: Pick<Accountant, 'of'>,
   sources: Sources,
   stopping: AbortSignal,
 ): AskForSummary {
@@ -64,12 +72,25 @@ export function summaryCalls(
     if (lease.kind === 'unknown_model') throw new Error(`No endpoint serves ${request.model}.`);
     try {
       const call = { messageId: sources.newId(), request, model: lease.offer.upstream, timeoutMs, signal };
-      const { answer, model, usage } = await lease.endpoint.call({ ...call, onDelta: () => {} });
+      const answered = await lease.endpoint.call({ ...call, onDelta: () => {} });
+      const accounting = await accountant.of(request, lease, answered);
+      lease.ended(answeredSign(answered, accounting));
+      const { answer, model, usage } = answered;
       const text = answer.content?.trim() ?? '';
       if (text === '') throw new Error(`Model ${model} was asked for a summary and gave no text.`);
-      return { text, model, endpoint: lease.endpoint.name, usage };
+      return { text, model, endpoint: lease.endpoint.name, usage, accounting };
+    } catch (error) {
+      if (error instanceof ModelCallError) lease.ended(signOfFailure(error, lease));
+      throw error;
     } finally {
       lease.release();
     }
   };
+}
+
+/** As a message's call would tell it. */
+function signOfFailure(error: ModelCallError, { endpoint, model }: EndpointLease): CallSign {
+  const failure = failureOf(error, endpoint.name);
+  const kind = kindOf(failure, false);
+  return signOf({ endpoint: endpoint.name, model, kind, failure, error: verdict(failure).error });
 }

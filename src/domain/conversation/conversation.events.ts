@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CloudEvent, type CloudEventContext, cloudEvent } from '../cloud-event.events.js';
-import { laneSchema, usageSchema } from '../message/message.events.js';
+import { accountingSchema, laneSchema, usageSchema } from '../message/message.events.js';
 
 export const CONVERSATION_STATES = ['active', 'inactive', 'completed', 'archived'] as const;
 export type ConversationLifeState = (typeof CONVERSATION_STATES)[number];
@@ -43,6 +43,7 @@ export const conversationEventSchemas = {
     tokens: z.number().int().nonnegative().nullish(),
     usage: usageSchema.nullish(),
     endpoint: z.string().nullish(),
+    accounting: accountingSchema.nullish(),
   }),
   'llmq.conversation.erased.v1': z.object({
     by: z.string(),

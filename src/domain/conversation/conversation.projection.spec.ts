@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { messageEvent } from '../message/message.events.js';
 import type { RequestRow } from '../message/message.projection.js';
+import { addUsage, type UsageRow } from '../message/usage.projection.js';
 import {
   type ConversationEvent,
   type ConversationEventData,
@@ -37,6 +38,14 @@ const moved = (
 ) => event('llmq.conversation.state-changed.v1', { from, to, by: 'key', reason: 'asked' });
 const summarized = (upTo: number) =>
   event('llmq.conversation.summarized.v1', { up_to_sequence: upTo, summary: `to ${upTo}`, model: 's' });
+const accounted = (upTo: number) =>
+  event('llmq.conversation.summarized.v1', {
+    ...{ up_to_sequence: upTo, summary: `to ${upTo}`, model: 'upstream', endpoint: 'gpu' },
+    accounting: {
+      ...{ model: 'small', estimated: false, input_tokens: 20, output_tokens: 3, cached_tokens: null },
+      ...{ reasoning_tokens: null, price: null, cost_nanos: 7 },
+    },
+  });
 const erased = event('llmq.conversation.erased.v1', {
   by: 'key',
   reason: 'asked',
@@ -50,6 +59,7 @@ function fold(steps: readonly Step[], sizes: readonly number[] = [steps.length |
   let known = new Map<string, ConversationState>();
   const events: number[] = [];
   const leftovers: number[] = [];
+  const usage = new Map<string, UsageRow>();
   for (let from = 0, cut = 0; from < steps.length; cut += 1) {
     const size = sizes[cut % sizes.length]!;
     const numbered = steps
@@ -63,9 +73,10 @@ function fold(steps: readonly Step[], sizes: readonly number[] = [steps.length |
     known = new Map([...known, ...rows.conversations]);
     events.push(...rows.events.map(({ sequence }) => sequence));
     leftovers.push(...rows.leftovers.map(({ sequence }) => sequence));
+    for (const row of rows.usage.values()) addUsage(usage, row);
     from += size;
   }
-  return { state: known.get(ID) ?? null, events, leftovers };
+  return { state: known.get(ID) ?? null, events, leftovers, usage: [...usage.values()] };
 }
 
 function request(step: 'message' | 'foreign message', sequence: number): RequestRow {
@@ -117,6 +128,22 @@ describe('projectConversations', () => {
   it('keeps the summary that reaches furthest', () => {
     const { state } = fold([created, summarized(8), summarized(4)]);
     expect(state?.summary).toEqual({ upToSequence: 8, upToMessageId: null, text: 'to 8', model: 's' });
+  });
+
+  it('adds up what all summaries used, and takes it back with the erasure', () => {
+    const steps = [created, accounted(8), accounted(4), summarized(9), 'message' as const];
+    const row = {
+      ...{ hour: '2026-03-01T08:00:00.000Z', tenant: 'default', userId: 'user', keyName: '' },
+      ...{ model: 'small', endpoint: 'gpu', messages: 0, summaries: 2 },
+      ...{ inputTokens: 40, outputTokens: 6, costNanos: 14 },
+    };
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }), (sizes) => {
+        expect(fold(steps, sizes).usage).toMatchObject([row]);
+        const none = { messages: 0, summaries: 0, inputTokens: 0, outputTokens: 0, costNanos: 0 };
+        expect(fold([...steps, erased, accounted(10)], sizes).usage).toMatchObject([none]);
+      }),
+    );
   });
 
   it('keeps nothing of an erased conversation, and tells what comes too late', () => {

@@ -1,4 +1,5 @@
 import type { RequestRow } from '../message/message.projection.js';
+import { addUsage, takenBack, type UsageRow, usageOfSummary } from '../message/usage.projection.js';
 import type { ConversationEvent, ConversationEventType } from './conversation.events.js';
 import { type ConversationState, evolveConversation, receiveTurn } from './conversation.state.js';
 
@@ -21,9 +22,13 @@ export interface ConversationRows {
   /** In the timeline of their conversation. */
   readonly events: readonly SequencedConversationEvent[];
   readonly leftovers: readonly LeftoverEvent[];
+  /** Of summaries, to be added to what is stored, under `usageKey`. */
+  readonly usage: ReadonlyMap<string, UsageRow>;
 }
 
-const NO_ROWS: ConversationRows = { conversations: new Map(), events: [], leftovers: [] };
+const NO_ROWS: ConversationRows = {
+  ...{ conversations: new Map(), events: [], leftovers: [], usage: new Map() },
+};
 
 /** An erasure's events stay in the log for ever: they say who, when and where, and nothing of what was erased. */
 export const OUTLIVE_ERASURE: readonly ConversationEventType[] = [
@@ -51,6 +56,7 @@ export function projectConversations(
   const changed = new Map<string, ConversationState>();
   const kept: SequencedConversationEvent[] = [];
   const leftovers: LeftoverEvent[] = [];
+  const usage = new Map<string, UsageRow>();
   const stateOf = (id: string) => changed.get(id) ?? known.get(id) ?? null;
   for (const step of inOrder(events, requests)) {
     if ('messageId' in step) {
@@ -68,9 +74,18 @@ export function projectConversations(
     }
     kept.push(step);
     const after = evolveConversation(before, event, sequence);
-    if (after !== before) changed.set(after.id, after);
+    if (after === before) continue;
+    changed.set(after.id, after);
+    for (const row of usageIn(before, event)) addUsage(usage, row);
   }
-  return { conversations: changed, events: kept, leftovers };
+  return { conversations: changed, events: kept, leftovers, usage };
+}
+
+/** What an event that counts adds to the sums; an erasure takes back what the summaries before it have added. */
+function usageIn(before: ConversationState | null, event: ConversationEvent): readonly UsageRow[] {
+  if (event.type === 'llmq.conversation.erased.v1') return (before?.summaryUsage ?? []).map(takenBack);
+  if (event.type !== 'llmq.conversation.summarized.v1') return [];
+  return [usageOfSummary(before?.userId ?? null, event)].filter((row) => row !== null);
 }
 
 function* inOrder(

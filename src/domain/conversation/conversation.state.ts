@@ -1,5 +1,6 @@
 import { assertNever } from '../assert-never.js';
 import type { Lane } from '../message/message.events.js';
+import { addUsage, type UsageRow, usageKey, usageOfSummary } from '../message/usage.projection.js';
 import type {
   ConversationEvent,
   ConversationEventOf,
@@ -41,6 +42,8 @@ export interface ConversationState {
   /** Of its last message, or of its last change where that came later; how long it has been idle is counted from here. */
   readonly lastActivityAt: string;
   readonly summary: ConversationSummary | null;
+  /** What all its summaries used, so that an erasure takes it out of the sums; null while there is none. */
+  readonly summaryUsage: readonly UsageRow[] | null;
   readonly erasedAt: string | null;
   readonly erasedBy: string | null;
   readonly lastSequence: number;
@@ -118,7 +121,8 @@ function created(
   return {
     ...{ id: event.subject, tenant: event.tenant, userId: event.data.user_id, ...settings(event.data) },
     ...{ state: 'active', messageCount: 0, createdAt: event.time, updatedAt: event.time },
-    ...{ lastMessageAt: null, lastActivityAt: event.time, summary: null, erasedAt: null, erasedBy: null },
+    ...{ lastMessageAt: null, lastActivityAt: event.time, erasedAt: null, erasedBy: null },
+    ...{ summary: null, summaryUsage: null },
     lastSequence: sequence,
   };
 }
@@ -130,7 +134,8 @@ function tombstone(
 ): ConversationState {
   return {
     ...{ id: event.subject, tenant: event.tenant, userId: null, title: null, context: null, priority: null },
-    ...{ model: null, doubleTexting: 'enqueue', metadata: {}, state: 'erased', summary: null },
+    ...{ model: null, doubleTexting: 'enqueue', metadata: {}, state: 'erased' },
+    ...{ summary: null, summaryUsage: null },
     ...{ messageCount: event.data.messages, createdAt: event.time, updatedAt: event.time },
     ...{ lastMessageAt: null, lastActivityAt: event.time, erasedAt: event.time, erasedBy: event.data.by },
     lastSequence: sequence,
@@ -156,7 +161,11 @@ function changeOf(state: ConversationState, event: Change): Partial<Conversation
       const { up_to_sequence: upToSequence, summary: text, model } = event.data;
       const older = state.summary !== null && state.summary.upToSequence >= upToSequence;
       const upToMessageId = event.data.up_to_message_id ?? null;
-      return older ? null : { summary: { upToSequence, upToMessageId, text, model } };
+      const usage = withSummary(state, event);
+      if (older && usage === state.summaryUsage) return null;
+      // What is not needed was paid for all the same.
+      const summary = older ? state.summary : { upToSequence, upToMessageId, text, model };
+      return { summary, summaryUsage: usage };
     }
     case 'llmq.conversation.erasure-begun.v1':
     case 'llmq.conversation.erasure-finished.v1':
@@ -164,6 +173,17 @@ function changeOf(state: ConversationState, event: Change): Partial<Conversation
     default:
       return assertNever(event);
   }
+}
+
+function withSummary(
+  { userId, summaryUsage }: ConversationState,
+  event: ConversationEventOf<'llmq.conversation.summarized.v1'>,
+): ConversationState['summaryUsage'] {
+  const used = usageOfSummary(userId, event);
+  if (used === null) return summaryUsage;
+  const rows = new Map((summaryUsage ?? []).map((row) => [usageKey(row), row]));
+  addUsage(rows, used);
+  return [...rows.values()];
 }
 
 function settings(fields: ConversationFields): Pick<ConversationState, Setting>;

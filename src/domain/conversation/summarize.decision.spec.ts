@@ -29,7 +29,7 @@ it('cuts a turn that is too long, and no character in two', () => {
 
 it('says how far the summary reaches', () => {
   const context = { subject: 'c', tenant: 't', now: '2026-01-01T00:00:00.000Z', newId: () => 'event' };
-  const made = { text: 'All.', model: 'small', endpoint: 'e', tokens: 3, usage: null };
+  const made = { text: 'All.', model: 'small', endpoint: 'e', tokens: 3, usage: null, accounting: null };
   expect(summarized(context, { ...made, turns: [turn(1), turn(2)] })).toMatchObject({
     ...{ type: 'llmq.conversation.summarized.v1', subject: 'c' },
     data: { up_to_sequence: 20, up_to_message_id: 'turn-2', turns: 2, summary: 'All.', model: 'small' },

@@ -1,5 +1,5 @@
 import type { CloudEventContext } from '../cloud-event.events.js';
-import type { ModelRequest, Usage } from '../message/message.events.js';
+import type { Accounting, ModelRequest, Usage } from '../message/message.events.js';
 import { messagesOfTurn, type PastTurn, textOf } from './context-window.policy.js';
 import { type ConversationEventOf, conversationEvent } from './conversation.events.js';
 
@@ -36,6 +36,7 @@ export interface MadeSummary {
   readonly endpoint: string;
   readonly tokens: number;
   readonly usage: Usage | null;
+  readonly accounting: Accounting | null;
   /** Oldest first, at least one. */
   readonly turns: readonly PastTurn[];
 }
@@ -43,12 +44,12 @@ export interface MadeSummary {
 /** @param context its subject is the conversation's id */
 export function summarized(
   context: CloudEventContext,
-  { text, model, endpoint, tokens, usage, turns }: MadeSummary,
+  { text, model, endpoint, tokens, usage, accounting, turns }: MadeSummary,
 ): ConversationEventOf<'llmq.conversation.summarized.v1'> {
   const last = turns[turns.length - 1]!;
   return conversationEvent(context, 'llmq.conversation.summarized.v1', {
     ...{ up_to_sequence: last.place, up_to_message_id: last.messageId, turns: turns.length },
-    ...{ summary: text, model, endpoint, tokens, usage },
+    ...{ summary: text, model, endpoint, tokens, usage, accounting },
   });
 }
 

@@ -60,7 +60,15 @@ it('counts a message once, by its first end, and no failed call', () => {
   expect(fold(events, [])).toEqual([
     {
       ...{ hour: '2026-03-01T08:00:00.000Z', tenant: 'red', userId: 'ann', keyName: 'shop' },
-      ...{ model: 'small', endpoint: 'gpu', messages: 1, estimated: 0, unmetered: 0, unpriced: 0 },
+      ...{
+        model: 'small',
+        endpoint: 'gpu',
+        messages: 1,
+        summaries: 0,
+        estimated: 0,
+        unmetered: 0,
+        unpriced: 0,
+      },
       ...{ inputTokens: 2, cachedTokens: 1, outputTokens: 3, reasoningTokens: 0, costNanos: 70 },
     },
   ]);

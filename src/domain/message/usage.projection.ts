@@ -1,3 +1,4 @@
+import type { ConversationEventOf } from '../conversation/conversation.events.js';
 import type { Accounting, MessageCompleted } from './message.events.js';
 import type { MessageState } from './message.state.js';
 
@@ -7,7 +8,7 @@ export interface UsageKey {
   readonly hour: string;
   readonly tenant: string;
   readonly userId: string;
-  /** Empty where the message was received before keys were recorded. */
+  /** Empty for summaries, and where the message was received before keys were recorded. */
   readonly keyName: string;
   readonly model: string;
   readonly endpoint: string;
@@ -16,7 +17,9 @@ export interface UsageKey {
 /** What came to one key's sums. */
 export interface UsageRow extends UsageKey {
   readonly messages: number;
-  /** Of these messages, whose tokens the service counted itself. */
+  /** Summaries of conversations. */
+  readonly summaries: number;
+  /** Of these messages and summaries, whose tokens the service counted itself. */
   readonly estimated: number;
   /** Whose tokens nobody knows. */
   readonly unmetered: number;
@@ -37,13 +40,30 @@ export function usageOf({ tenant, userId, keyName }: MessageState, event: Messag
   const { data, time } = event;
   const used = accountingIn(event);
   return {
-    hour: hourOf(time),
-    tenant,
-    userId,
-    keyName: keyName ?? '',
-    model: used?.model ?? data.model,
-    endpoint: data.endpoint,
-    messages: 1,
+    ...{ hour: hourOf(time), tenant, userId, keyName: keyName ?? '' },
+    ...{ model: used?.model ?? data.model, endpoint: data.endpoint, messages: 1, summaries: 0 },
+    ...amountsOf(used),
+  };
+}
+
+/** What a summary used; nobody asked for it with a key. Null for one from before they were accounted for. */
+export function usageOfSummary(
+  userId: string | null,
+  { tenant, time, data }: ConversationEventOf<'llmq.conversation.summarized.v1'>,
+): UsageRow | null {
+  const { accounting, endpoint } = data;
+  if (accounting == null) return null;
+  return {
+    ...{ hour: hourOf(time), tenant, userId: userId ?? '', keyName: '' },
+    ...{ model: accounting.model, endpoint: endpoint ?? '', messages: 0, summaries: 1 },
+    ...amountsOf(accounting),
+  };
+}
+
+type Amounts = Omit<UsageRow, keyof UsageKey | 'messages' | 'summaries'>;
+
+function amountsOf(used: Accounting | null): Amounts {
+  return {
     estimated: used?.estimated === true ? 1 : 0,
     unmetered: used === null ? 1 : 0,
     unpriced: used?.cost_nanos == null ? 1 : 0,
@@ -52,6 +72,23 @@ export function usageOf({ tenant, userId, keyName }: MessageState, event: Messag
     outputTokens: used?.output_tokens ?? 0,
     reasoningTokens: used?.reasoning_tokens ?? 0,
     costNanos: used?.cost_nanos ?? 0,
+  };
+}
+
+/** To be added where a row is to be taken back. */
+export function takenBack(row: UsageRow): UsageRow {
+  return {
+    ...row,
+    messages: 0 - row.messages,
+    summaries: 0 - row.summaries,
+    estimated: 0 - row.estimated,
+    unmetered: 0 - row.unmetered,
+    unpriced: 0 - row.unpriced,
+    inputTokens: 0 - row.inputTokens,
+    cachedTokens: 0 - row.cachedTokens,
+    outputTokens: 0 - row.outputTokens,
+    reasoningTokens: 0 - row.reasoningTokens,
+    costNanos: 0 - row.costNanos,
   };
 }
 
@@ -81,6 +118,7 @@ function added(one: UsageRow, other: UsageRow): UsageRow {
   return {
     ...one,
     messages: one.messages + other.messages,
+    summaries: one.summaries + other.summaries,
     estimated: one.estimated + other.estimated,
     unmetered: one.unmetered + other.unmetered,
     unpriced: one.unpriced + other.unpriced,

@@ -33,9 +33,10 @@ export interface UsageFilter {
   readonly endpoint?: string;
 }
 
-/** Sums over completed messages. Those that can be beyond 2^53 are text. */
+/** Sums over completed messages and summaries. Those that can be beyond 2^53 are text. */
 export interface UsageSums {
   readonly messages: number;
+  readonly summaries: number;
   readonly estimated: number;
   readonly unmetered: number;
   readonly unpriced: number;
@@ -51,7 +52,7 @@ export interface UsageGroupSums extends UsageSums {
   readonly of: Readonly<Partial<Record<UsageGroup, string>>>;
 }
 
-const SUMS = `sum(messages) AS messages, sum(estimated) AS estimated, sum(unmetered) AS unmetered,
+const SUMS = `sum(messages) AS messages, sum(summaries) AS summaries, sum(estimated) AS estimated, sum(unmetered) AS unmetered,
     sum(unpriced) AS unpriced, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens,
     sum(output_tokens) AS output_tokens, sum(reasoning_tokens) AS reasoning_tokens, sum(cost_nanos)::text AS cost_nanos`;
 
@@ -126,6 +127,7 @@ function sumsOf(row: SumRow): UsageSums {
   const count = (name: string) => Number(row[name] ?? 0);
   return {
     messages: count('messages'),
+    summaries: count('summaries'),
     estimated: count('estimated'),
     unmetered: count('unmetered'),
     unpriced: count('unpriced'),

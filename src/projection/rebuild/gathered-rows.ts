@@ -73,6 +73,7 @@ export class GatheredRows {
       this.conversationEvents.push(stored);
       this.heldBytes += eventWeight(stored.event);
     }
+    for (const row of conversations.usage.values()) addUsage(this.usage, row);
     this.leftovers.push(...conversations.leftovers);
   }
 
@@ -107,12 +108,11 @@ export class GatheredRows {
     const { conversations, conversationEvents, leftovers } = this;
     const changed = { analyses, turnMoves, results, deadLetters, usage };
     const rows: ProjectedRows = { ...known, ...changed, requests: [], events: [] };
+    // The sums of both are together already.
+    const conversationRows = { conversations, events: conversationEvents, leftovers, usage: new Map() };
     return {
       copies: Object.values({ ...this.copied, ...copied }) as unknown as CopyRows<never>[],
-      statements: [
-        ...rowStatements(schema, rows),
-        ...conversationStatements(schema, { conversations, events: conversationEvents, leftovers }),
-      ],
+      statements: [...rowStatements(schema, rows), ...conversationStatements(schema, conversationRows)],
     };
   }
 

@@ -36,6 +36,7 @@ const conversationColumns = {
   lastMessageAt: nullable(time, (row) => row.lastMessageAt),
   lastActivityAt: column(time, (row) => row.lastActivityAt),
   summary: nullable(json, (row) => row.summary),
+  summaryUsage: nullable(json, (row) => row.summaryUsage),
   erasedAt: nullable(time, (row) => row.erasedAt),
   erasedBy: nullable(text, (row) => row.erasedBy),
   lastSequence: column(sequence, (row) => row.lastSequence),

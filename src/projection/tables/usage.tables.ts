@@ -9,11 +9,12 @@ const columns = {
   hour: column(time, (row) => row.hour),
   tenant: column(identifier, (row) => row.tenant),
   userId: column(identifier, (row) => row.userId),
-  /** Of the API key; empty where it was not recorded. */
+  /** Of the API key; empty for summaries, and where it was not recorded. */
   keyName: column(identifier, (row) => row.keyName),
   model: column(identifier, (row) => row.model),
   endpoint: column(identifier, (row) => row.endpoint),
   messages: column(sequence, (row) => row.messages),
+  summaries: column(sequence, (row) => row.summaries),
   estimated: column(sequence, (row) => row.estimated),
   unmetered: column(sequence, (row) => row.unmetered),
   unpriced: column(sequence, (row) => row.unpriced),
@@ -27,7 +28,7 @@ const columns = {
 
 /** What is added up; the other columns say of whom, and when. */
 export const USAGE_SUMS = [
-  ...['messages', 'estimated', 'unmetered', 'unpriced'],
+  ...['messages', 'summaries', 'estimated', 'unmetered', 'unpriced'],
   ...['inputTokens', 'cachedTokens', 'outputTokens', 'reasoningTokens', 'costNanos'],
 ] as (keyof typeof columns)[];
 export const USAGE_SUM_NAMES: readonly string[] = USAGE_SUMS.map((property) =>
@@ -35,7 +36,7 @@ export const USAGE_SUM_NAMES: readonly string[] = USAGE_SUMS.map((property) =>
 );
 
 /**
- * What completed messages used, hour by hour. A batch adds to it in the transaction that moves the checkpoint, so no
+ * What completed messages and summaries used, hour by hour. A batch adds to it in the transaction that moves the checkpoint, so no
  * message is added twice; a rebuild begins with an empty table.
  */
 export const usageHours = new Table<UsageRow, typeof columns>('usage_hours', columns, {
@@ -53,7 +54,8 @@ export function usageOfMessagesSql(at: string): string {
   const sumOf = (of: string) => `coalesce(sum(r.${of}), 0)`;
   return `SELECT date_trunc('hour', m.completed_at, 'UTC') AS hour, m.tenant, q.user_id,
       coalesce(q.key_name, '') AS key_name, left(coalesce(r.accounted_model, r.model), 400) AS model,
-      left(r.endpoint, 400) AS endpoint, count(*) AS messages, count(*) FILTER (WHERE r.estimated) AS estimated,
+      left(r.endpoint, 400) AS endpoint, count(*) AS messages, 0 AS summaries,
+      count(*) FILTER (WHERE r.estimated) AS estimated,
       count(*) FILTER (WHERE r.prompt_tokens IS NULL) AS unmetered,
       count(*) FILTER (WHERE r.cost_nanos IS NULL) AS unpriced,
       ${sumOf('prompt_tokens')} AS input_tokens, ${sumOf('cached_tokens')} AS cached_tokens,

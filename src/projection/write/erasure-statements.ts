@@ -63,7 +63,7 @@ function messagesErased(at: string, conversationId: string, ids: readonly string
     usageTakenBack(at, ids),
     {
       name: 'llmq_erase_no_usage',
-      text: `DELETE FROM ${at}.usage_hours WHERE messages = 0
+      text: `DELETE FROM ${at}.usage_hours WHERE messages = 0 AND summaries = 0
         AND tenant IN (SELECT DISTINCT tenant FROM ${at}.messages WHERE id = ANY($1::uuid[]))`,
       values: [ids],
     },

@@ -30,6 +30,7 @@ export function conversationStatements(schema: string, rows: ConversationRows): 
     ...statementsFor(schema, conversations, rows.conversations.values()),
     ...statementsFor(schema, conversationEvents, rows.events),
     ...statementsFor(schema, erasureQueue, rows.leftovers),
+    ...statementsFor(schema, usageHours, storedApart(rows.usage.values())),
     ...rows.events.flatMap((stored) => erasureStatements(schema, stored)),
   ];
 }

@@ -22,7 +22,7 @@ export class UsageController {
   @ApiOperation({
     summary: "What the tenant's completed messages used and cost",
     description:
-      'By the hour in which they were completed, at the price of that moment. Failed calls are not in it.',
+      'By the hour in which they were completed, at the price of that moment, with the summaries of conversations. Failed calls are not in it.',
   })
   @ApiOkResponse({ type: UsageDto })
   async used(

@@ -77,17 +77,21 @@ export class UsageQueryDto {
 
 export class UsageSumsDto {
   @ApiProperty({ description: 'Messages that were completed' }) messages!: number;
+  @ApiProperty({ description: 'Summaries of conversations; they are asked for with no key' })
+  summaries!: number;
   @ApiProperty() input_tokens!: number;
   @ApiProperty({ description: 'Of the input tokens, as far as endpoints tell' }) cached_tokens!: number;
   @ApiProperty() output_tokens!: number;
   @ApiProperty({ description: 'Of the output tokens, as far as endpoints tell' }) reasoning_tokens!: number;
   @ApiProperty({ example: '0.00042', description: 'In the currency of the prices, as a decimal number' })
   cost!: string;
-  @ApiProperty({ description: 'Messages whose tokens the service counted, since their endpoint told none' })
+  @ApiProperty({
+    description: 'Messages and summaries whose tokens the service counted, since their endpoint told none',
+  })
   estimated_messages!: number;
-  @ApiProperty({ description: 'Messages whose tokens are not known; they count as none' })
+  @ApiProperty({ description: 'Messages and summaries whose tokens are not known; they count as none' })
   unmetered_messages!: number;
-  @ApiProperty({ description: 'Messages without a price; they cost nothing here' })
+  @ApiProperty({ description: 'Messages and summaries without a price; they cost nothing here' })
   unpriced_messages!: number;
 }
 
@@ -99,7 +103,9 @@ export class UsageGroupDto extends UsageSumsDto {
   @ApiPropertyOptional(ofGroup('The user')) user?: string;
   @ApiPropertyOptional({
     ...{ type: String, nullable: true },
-    ...ofGroup('The name of the API key; null for messages from before keys were recorded'),
+    ...ofGroup(
+      'The name of the API key; null for summaries, and for messages from before keys were recorded',
+    ),
   })
   key?: string | null;
   @ApiPropertyOptional(ofGroup('The model, by the name that clients ask for')) model?: string;
@@ -144,6 +150,7 @@ export function groupJson({ of, ...sums }: UsageGroupSums): Record<string, unkno
 export function sumsJson(sums: UsageSums): Record<string, unknown> {
   return {
     messages: sums.messages,
+    summaries: sums.summaries,
     input_tokens: sums.inputTokens,
     cached_tokens: sums.cachedTokens,
     output_tokens: sums.outputTokens,
