@@ -4,6 +4,7 @@ import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
 import { benchChat } from './chat.bench.js';
+import { benchChoice } from './choice.bench.js';
 import { benchDelays } from './delays.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
@@ -24,6 +25,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   backlog: benchBacklog,
   path: benchWholePath,
   chat: benchChat,
+  choice: benchChoice,
   'first-chunk': benchFirstChunk,
   delays: benchDelays,
   lanes: benchLanes,

@@ -13,13 +13,15 @@ export interface ChatLoad {
   readonly restMs: number;
 }
 
-/** What the clients saw. Times in milliseconds; medians. */
+/** What the clients saw. Times in milliseconds; medians where nothing else is said. */
 export interface ChatLoadResult {
   readonly perSecond: number;
   /** From the request to the end of its answer. */
   readonly totalMs: number;
   /** From the request to the first piece of a stream; null where it is not streamed. */
   readonly firstPieceMs: number | null;
+  /** The same, of the slowest of a hundred. */
+  readonly firstPieceP99Ms: number | null;
   /** From the endpoint's write of a piece to the client that reads it; null where it is not streamed. */
   readonly pieceLagMs: number | null;
 }

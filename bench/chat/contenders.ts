@@ -39,9 +39,10 @@ export function totalOf({ service, nats, postgres }: Cpu): number {
   return service + nats + postgres;
 }
 
-/** The answers of the fake endpoint, with as many milliseconds between two pieces. */
-export function startChatEndpoint(gapMs: number): Promise<BenchChild> {
-  return startChild('bench/sides/chat-endpoint.side.js', [String(gapMs)], {}, /^(http:\/\/\S+)$/m);
+/** The answers of the fake endpoint, with as many milliseconds between two pieces, and before the first. */
+export function startChatEndpoint(gapMs: number, firstMs = 0): Promise<BenchChild> {
+  const args = [String(gapMs), String(firstMs)];
+  return startChild('bench/sides/chat-endpoint.side.js', args, {}, /^(http:\/\/\S+)$/m);
 }
 
 /**

@@ -6,9 +6,11 @@ import { HttpBodies } from '../chat/http-bodies.js';
 /**
  * A fake OpenAI-compatible endpoint that answers at once, on plain sockets so that it costs little beside the gateway
  * in front of it. The model's name says how many pieces the answer has: `pieces-20`. Each streamed piece is a write of
- * its own and carries the endpoint's clock. Arguments: the pause between two pieces in milliseconds.
+ * its own and carries the endpoint's clock. Arguments, in milliseconds: the pause between two pieces, and the time
+ * before the first.
  */
 const gapMs = Number(process.argv[2] ?? 0);
+const firstMs = Number(process.argv[3] ?? 0);
 const JSON_TYPE = 'content-type: application/json';
 const ID = '"id":"chatcmpl-1","created":1700000000,"model":"bench"';
 const USAGE = '"usage":{"prompt_tokens":10,"completion_tokens":11,"total_tokens":21}';
@@ -33,7 +35,8 @@ function chunk(text: string): string {
 async function stream(socket: Socket, pieces: number): Promise<void> {
   socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
   for (let index = 0; index < pieces; index += 1) {
-    if (index > 0 && gapMs > 0) await sleep(gapMs);
+    const pauseMs = index > 0 ? gapMs : firstMs;
+    if (pauseMs > 0) await sleep(pauseMs);
     socket.write(frame(`{"index":0,"delta":{"content":"${piece(index)}"},"finish_reason":null}`));
   }
   const stop = frame('{"index":0,"delta":{},"finish_reason":"stop"}');

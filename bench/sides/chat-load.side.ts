@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChatLoad, ChatLoadResult } from '../chat/chat-load.js';
 import { sharedClockMs } from '../chat/clock.js';
 import { HttpBodies } from '../chat/http-bodies.js';
-import { closedLoop, median } from '../closed-loop.js';
+import { closedLoop, median, percentile } from '../closed-loop.js';
 
 /**
  * Sends chat completions over plain sockets: with an HTTP client of its own weight, the generator and not the service
@@ -102,6 +102,7 @@ const result: ChatLoadResult = {
   perSecond,
   totalMs: median(totals),
   firstPieceMs: load.streamed ? median(firsts) : null,
+  firstPieceP99Ms: load.streamed ? percentile(firsts, 0.99) : null,
   pieceLagMs: load.streamed ? median(lags) : null,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

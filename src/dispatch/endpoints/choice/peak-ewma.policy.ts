@@ -16,11 +16,21 @@ export function withMeasured(mean: PeakEwma | null, ms: number, nowMs: number, d
 }
 
 /**
- * The mean as it counts now. It sinks without calls as well: one that nobody chooses any more because it was slow is
- * tried again after some decay times, and pays for it with one slow call if it still is.
+ * The mean as it counts now. Without calls a peak sinks to what was measured before and after it, so that a moment's
+ * delay keeps nobody out for long. All of it is forgotten much more slowly: one that nobody chooses any more because it is
+ * slow is tried again now and then, and each try is a slow call where it still is.
+ *
+ * @param recentMs the plain mean of the last calls
  */
-export function meanAt(mean: PeakEwma, nowMs: number, decayMs: number): number {
-  return mean.ms * keptAfter(nowMs - mean.atMs, decayMs);
+export function meanAt(
+  { ms, atMs }: PeakEwma,
+  recentMs: number,
+  nowMs: number,
+  { decayMs, forgetMs }: { readonly decayMs: number; readonly forgetMs: number },
+): number {
+  const lasting = Math.min(ms, recentMs);
+  const elapsedMs = nowMs - atMs;
+  return (lasting + (ms - lasting) * keptAfter(elapsedMs, decayMs)) * keptAfter(elapsedMs, forgetMs);
 }
 
 function keptAfter(elapsedMs: number, decayMs: number): number {

@@ -11,8 +11,11 @@ export interface FirstTokenTimes {
   readonly samples: number;
 }
 
-/** After so long without samples the peak has fallen to about a third of its distance to a new one. */
-const PEAK_DECAY_MS = 10_000;
+/** After so long the peak has fallen to about a third of its distance to what else was measured. */
+const PEAK_DECAY_MS = 5_000;
+/** After so long without calls a third of it counts. */
+const FORGET_MS = 300_000;
+const SINKING = { decayMs: PEAK_DECAY_MS, forgetMs: FORGET_MS };
 const RECENT_PART = 0.2;
 const USUAL_PART = 0.01;
 const FEWEST_SAMPLES = 20;
@@ -34,8 +37,8 @@ export function timed(times: FirstTokenTimes, firstTokenMs: number, nowMs: numbe
 }
 
 /** The peak-sensitive mean as it counts now; null where nothing was measured. */
-export function peakAt({ peak }: FirstTokenTimes, nowMs: number): number | null {
-  return peak === null ? null : meanAt(peak, nowMs, PEAK_DECAY_MS);
+export function peakAt({ peak, recentMs }: FirstTokenTimes, nowMs: number): number | null {
+  return peak === null ? null : meanAt(peak, recentMs, nowMs, SINKING);
 }
 
 /** Much slower than it usually is. */
