@@ -8,6 +8,7 @@ import { OpenAiModule } from '../interfaces/openai/openai.module.js';
 import { RestModule } from '../interfaces/rest/rest.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
 import { EndpointAlarmModule } from '../operations/alerts/endpoint-alarm.js';
+import { LogRoomAlarmModule } from '../operations/alerts/log-room-alarm.js';
 import { ProjectionAlarmModule } from '../operations/alerts/projection-alarm.js';
 import { DeadLetterAlertsModule } from '../operations/dead-letters/nats/dead-letter-alerts.js';
 import type { Role } from '../platform/config/service-config.js';
@@ -19,7 +20,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [RestModule, OpenAiModule, DeadLetterAlertsModule],
+  api: [RestModule, OpenAiModule, DeadLetterAlertsModule, LogRoomAlarmModule],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
   projector: [ConversationUpkeepModule, ProjectorModule, ProjectionAlarmModule],
 } as const satisfies Record<Role, readonly unknown[]>;

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import type { NatsDurability } from '../broker/nats-durability.js';
 import type { EventLog } from '../log/event-log.port.js';
+import { LogRoom } from '../log/room/log-room.js';
 import type { Role } from '../platform/config/service-config.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
@@ -22,13 +23,14 @@ export class HealthChecksModule {
       providers: [
         {
           provide: HEALTH_CHECKS,
-          inject: [EVENT_LOG, ProjectionHealth, { token: PROJECTOR, optional: true }],
+          inject: [EVENT_LOG, LogRoom, ProjectionHealth, { token: PROJECTOR, optional: true }],
           useFactory: (
             log: EventLog,
+            room: LogRoom,
             tables: ProjectionHealth,
             projector?: ProcessProjector,
           ): HealthCheck[] => [
-            logCheck(log, durability),
+            logCheck(log, room, durability),
             tables,
             ...(projector === undefined ? [] : [projectorCheck(projector)]),
           ],
@@ -39,11 +41,15 @@ export class HealthChecksModule {
   }
 }
 
-/** Asks the stream itself, so that a connection without a working stream behind it is not taken for a log. */
-function logCheck(log: EventLog, durability: NatsDurability): HealthCheck {
+/**
+ * Asks the stream itself, so that a connection without a working stream behind it is not taken for a log. A log that
+ * answers and stores nothing, or takes no new messages, is not ready either.
+ */
+function logCheck(log: EventLog, room: LogRoom, durability: NatsDurability): HealthCheck {
   return {
     name: 'event_log',
     check: async () => {
+      if (room.state.kind !== 'open') return { ok: false, detail: room.advice };
       const last = await log.lastSequence();
       return { ok: true, detail: `${last} events. ${durability.text}` };
     },

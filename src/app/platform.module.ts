@@ -5,8 +5,9 @@ import { DataSource } from 'typeorm';
 import type { NatsDurability } from '../broker/nats-durability.js';
 import { SOURCES, systemSources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import type { NatsStore } from '../platform/embedded/nats-store.js';
 import { TELEMETRY, type Telemetry } from '../platform/telemetry/telemetry.js';
-import { LOGGER, NATS } from '../platform/tokens.js';
+import { LOGGER, NATS, NATS_STORE } from '../platform/tokens.js';
 
 /** What a process connects once, before Nest: so that a failure to connect is one clear paragraph, not a failed injection. */
 export interface PlatformParts {
@@ -16,6 +17,8 @@ export interface PlatformParts {
   readonly dataSource: DataSource;
   readonly telemetry: Telemetry;
   readonly durability: NatsDurability;
+  /** Of the embedded NATS; null, as without it, for a NATS of one's own. */
+  readonly natsStore?: NatsStore | null;
 }
 
 /**
@@ -31,6 +34,7 @@ export class PlatformModule {
       { provide: LOGGER, useValue: parts.logger },
       { provide: NATS, useValue: parts.nats },
       { provide: DataSource, useValue: parts.dataSource },
+      { provide: NATS_STORE, useValue: parts.natsStore ?? null },
       { provide: TELEMETRY, useValue: parts.telemetry },
       { provide: SOURCES, useValue: systemSources },
     ];

@@ -9,6 +9,7 @@ import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
+import { LogRoom } from '../log/room/log-room.js';
 import type { Role } from '../platform/config/service-config.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
@@ -18,7 +19,7 @@ import { MetricsController } from './metrics.controller.js';
 const ENDPOINT_STATES = ['healthy', 'degraded', 'unhealthy', 'draining'] as const;
 
 /**
- * What `/metrics` tells: the lanes' lag in every process, and what the process's own roles do. All of it is read when
+ * What `/metrics` tells: the lanes' lag and the room of the log in every process, and what the process's own roles do. All of it is read when
  * somebody asks, so that nothing is added to a message's way. Leaves out traces.
  */
 @Module({})
@@ -29,6 +30,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(LaneLagReader) private readonly lag: LaneLagReader,
     @Inject(LanePauses) private readonly pauses: LanePauses,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
+    @Inject(LogRoom) private readonly room: LogRoom,
     @Optional() @Inject(EndpointRegistry) private readonly endpoints?: EndpointRegistry,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
@@ -49,6 +51,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.observeLanes();
+    this.observeLog();
     if (this.endpoints !== undefined) this.observeEndpoints(this.endpoints);
     if (this.worker !== undefined) this.observeWorker(this.worker);
     if (this.projector !== undefined) this.observeProjector(this.projector);
@@ -75,6 +78,23 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         }
       },
       [waiting, held, running, capacity, drain, paused],
+    );
+  }
+
+  private observeLog(): void {
+    const open = this.gauge('llmq.log.open', '1 where the log stores, and has room for new messages');
+    const free = this.gauge('llmq.log.free_bytes', 'Free bytes on the disk of the embedded NATS server');
+    const used = this.gauge('llmq.log.used_bytes', 'Bytes that the log uses of its limit');
+    const limit = this.gauge('llmq.log.limit_bytes', 'The most bytes that the store of the log may hold');
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        const { freeBytes, usedBytes, limitBytes } = this.room.reading;
+        result.observe(open, this.room.state.kind === 'open' ? 1 : 0);
+        if (freeBytes !== null) result.observe(free, freeBytes);
+        if (usedBytes !== null) result.observe(used, usedBytes);
+        if (limitBytes !== null) result.observe(limit, limitBytes);
+      },
+      [open, free, used, limit],
     );
   }
 

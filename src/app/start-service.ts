@@ -9,7 +9,7 @@ import { serveApiDocs } from '../interfaces/http/api-docs.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
 import { loadConfig } from '../platform/config/load-config.js';
 import type { ServiceConfig } from '../platform/config/service-config.js';
-import { startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
+import { type EmbeddedServers, startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
 import { createLogger } from '../platform/logging/logger.js';
 import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
 import { openFilesLimit } from '../platform/open-files.js';
@@ -75,7 +75,7 @@ async function startFoundation(
 ) {
   const telemetry = startTelemetry(config, env);
   stack.push('telemetry', () => telemetry.shutdown());
-  const addressed = await withEmbeddedServers(config, logger, stack);
+  const { config: addressed, natsStore } = await withEmbeddedServers(config, logger, stack);
   const demoUrl = await startDemoIfNeeded(config, logger, stack);
   const nats = await connectNats(addressed, logger);
   stack.push('the NATS connection', () => nats.close());
@@ -84,7 +84,10 @@ async function startFoundation(
   stack.push('the database connections', () => dataSource.destroy());
   const durability = natsDurability(config.nats.url === '');
   logger[durability.fsync === 'per_write' ? 'info' : 'warn'](durability.text);
-  const parts: PlatformParts = { config: addressed, logger, nats, dataSource, telemetry, durability };
+  const parts: PlatformParts = {
+    ...{ config: addressed, logger, nats, dataSource, telemetry, durability },
+    natsStore: natsStore ?? null,
+  };
   return { parts, demoUrl };
 }
 
@@ -93,16 +96,19 @@ async function withEmbeddedServers(
   config: ServiceConfig,
   logger: Logger,
   stack: StopStack,
-): Promise<ServiceConfig> {
+): Promise<{ readonly config: ServiceConfig } & Pick<EmbeddedServers, 'natsStore'>> {
   const wantNats = config.nats.url === '';
   const wantPostgres = config.database.url === '';
-  const embedded = await startEmbeddedServers({ dataDir: config.dataDir, logger, wantNats, wantPostgres });
+  const { dataDir } = config;
+  const maxStoreBytes = config.nats.max_store_bytes;
+  const embedded = await startEmbeddedServers({ dataDir, logger, wantNats, wantPostgres, maxStoreBytes });
   stack.push('the embedded servers', () => embedded.stop());
-  return {
+  const addressed = {
     ...config,
     nats: { ...config.nats, ...embedded.nats },
     database: { ...config.database, url: embedded.databaseUrl ?? config.database.url },
   };
+  return { config: addressed, natsStore: embedded.natsStore };
 }
 
 async function startDemoIfNeeded(

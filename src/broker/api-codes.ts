@@ -13,6 +13,7 @@ const CLUSTER_NOT_AVAILABLE = 10008;
 const CLUSTER_NOT_LEADER = 10009;
 const ACCOUNT_RESOURCES_EXCEEDED = 10002;
 const INSUFFICIENT_RESOURCES = 10023;
+const MEMORY_RESOURCES_EXCEEDED = 10028;
 const STORAGE_RESOURCES_EXCEEDED = 10047;
 const MESSAGE_EXCEEDS_MAXIMUM = 10054;
 const STORE_FAILED = 10077;
@@ -28,6 +29,14 @@ export function isStreamMissing(error: unknown): boolean {
 
 export function isNameInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
+}
+
+/** The server has less room than a stream asks it to set aside. */
+export function isWithoutRoom(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    [INSUFFICIENT_RESOURCES, MEMORY_RESOURCES_EXCEEDED, STORAGE_RESOURCES_EXCEEDED].includes(error.code)
+  );
 }
 
 /** Worth asking again: the broker is starting, electing, or the connection is coming back. */

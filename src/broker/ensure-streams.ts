@@ -3,13 +3,14 @@ import {
   JetStreamApiError,
   type JetStreamManager,
   jetstreamManager,
+  StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { isNameInUse, isPassing, isStreamMissing } from './api-codes.js';
+import { isNameInUse, isPassing, isStreamMissing, isWithoutRoom } from './api-codes.js';
 import { IncompatibleStreamError, StreamSetupError } from './broker.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
-import { type WantedStream, wantedStreams } from './streams.js';
+import { ownStreams, type WantedStream, wantedStreams } from './streams.js';
 
 /** A cluster that just started elects its leaders first. */
 const SETTLE_TIMEOUT_MS = 30_000;
@@ -82,5 +83,15 @@ function settings(config: Partial<StreamConfig>): StreamSettings {
 
 function setupError(stream: string, cause: unknown): StreamSetupError {
   const detail = cause instanceof JetStreamApiError ? cause.message : String(cause);
-  return new StreamSetupError(stream, detail, { cause });
+  return new StreamSetupError(stream, isWithoutRoom(cause) ? `${detail}; ${ROOM_NEEDED}` : detail, { cause });
+}
+
+const ROOM_NEEDED = `the NATS server must offer at least ${setAside(StorageType.File)} MiB of file storage (max_file_store; for the embedded server nats.max_store_bytes and its disk) and ${setAside(StorageType.Memory)} MiB of memory (max_memory_store), and the account as much`;
+
+/** What the streams that have a size make the server set aside, in MiB. */
+function setAside(kind: StorageType): number {
+  const sizes = ownStreams({ idempotencyTtlMs: SHORTEST_IDEMPOTENCY_TTL_MS })
+    .filter(({ settings: { storage } }) => storage === kind)
+    .map(({ settings: { max_bytes: most } }) => most ?? 0);
+  return Math.ceil(sizes.reduce((sum, most) => sum + most, 0) / (1024 * 1024));
 }

@@ -3,16 +3,20 @@ import { retireStreams } from '../broker/retire-streams.js';
 import { SERVICE_CONFIG } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
 import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log.js';
+import { LogRoom } from './room/log-room.js';
 
 /**
- * The log, for everyone. It is provided only once its streams and buckets are there and fit, so whoever gets it can
- * use them; a stream that does not fit fails the start.
+ * The log, for everyone, with the watch of its room. It is provided only once its streams and buckets are there and fit,
+ * so whoever gets it can use them; a stream that does not fit fails the start.
  * Left out: what reads the log (lanes, projection, answers) and the connection, which others use as well.
  */
 @Global()
 @Module({
-  providers: [{ provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: prepareLog }],
-  exports: [EVENT_LOG],
+  providers: [
+    { provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: prepareLog },
+    LogRoom,
+  ],
+  exports: [EVENT_LOG, LogRoom],
 })
 export class EventLogModule implements OnApplicationShutdown {
   constructor(@Inject(EVENT_LOG) private readonly log: JetStreamEventLog) {}

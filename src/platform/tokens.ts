@@ -6,3 +6,5 @@ export const NATS = Symbol('NatsConnection');
 export const EVENT_LOG = Symbol('EventLog');
 /** The service's `Logger` (pino). */
 export const LOGGER = Symbol('Logger');
+/** The `NatsStore` of the embedded NATS server; null for a NATS of one's own. */
+export const NATS_STORE = Symbol('NatsStore');

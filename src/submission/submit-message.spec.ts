@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Caller } from '../domain/caller.js';
+import { LogFullError } from '../log/event-log.errors.js';
 import { refusedBy } from './refusal-of.js';
 import type { Submission } from './submission.js';
 import { SubmitMessage } from './submit-message.js';
@@ -11,7 +12,7 @@ const turn = {
 } as Submission;
 
 /** A submission of turns of which double texting says that `cause` keeps them all out. */
-function keptOut(cause: Error) {
+function keptOut(cause: Error, full: LogFullError | null = null) {
   const error = jest.fn();
   const admission = { admit: jest.fn(() => null), settle: jest.fn() };
   const letIn = async (_: Caller, items: readonly object[]) => ({
@@ -21,6 +22,7 @@ function keptOut(cause: Error) {
   });
   const parts = [
     { append: () => Promise.reject(new Error('nothing is to be stored')) },
+    { refusal: () => full },
     { serves: () => true },
     { prioritize: async () => ({ priority: 'low', reason: 'explicit', analysis: null }) },
     { queue: { max_content_bytes: 1_000, levels: { low: {} } } },
@@ -52,4 +54,11 @@ it('gives back the place in the lane of each message that double texting keeps o
     ['low', false],
     ['low', false],
   ]);
+});
+
+it('refuses before anything else while the log has no room', async () => {
+  const full = new LogFullError('its disk has no room for new messages');
+  const { submitMessage, admission } = keptOut(new TypeError('never asked'), full);
+  await expect(submitMessage.submit(caller, turn)).rejects.toBe(full);
+  expect(admission.admit).not.toHaveBeenCalled();
 });

@@ -13,6 +13,7 @@ import type { MessageState } from '../domain/message/message.state.js';
 import { receive } from '../domain/message/receive.decision.js';
 import { type Timing, type TimingRequest, timing } from '../domain/message/schedule.decision.js';
 import type { EventLog } from '../log/event-log.port.js';
+import { LogRoom } from '../log/room/log-room.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { exactNumbersOf } from '../platform/json/exact-numbers.js';
@@ -61,6 +62,7 @@ interface Identity {
 export class SubmitMessage {
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
     private readonly endpoints: EndpointRegistry,
     private readonly prioritizer: Prioritizer,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
@@ -94,6 +96,7 @@ export class SubmitMessage {
    * `EventLog.append` fails with. Only after a `log_unavailable` can the message exist all the same.
    *
    * @throws {RefusedError} `idempotency_in_progress`
+   * @throws {LogFullError} at once, while the log has no room for new messages; nothing was stored
    * @throws {ProjectionBehindError} when it is not known in time whether a conversation exists; nothing was stored
    */
   async submitMany(
@@ -101,6 +104,8 @@ export class SubmitMessage {
     submissions: readonly (Submission | RefusedError)[],
     options: SubmitOptions = {},
   ): Promise<SubmitResult[]> {
+    const full = this.room.refusal();
+    if (full !== null) throw full;
     const items = await this.prepareAll(caller, submissions, options);
     const results = items.map((item) => ('events' in item ? item.accepted : item));
     const placed: Prepared[] = [];

@@ -1,6 +1,6 @@
 import { loadOrCreateCredentials } from '../../src/platform/embedded/credentials.js';
 import { dataFolderAt } from '../../src/platform/embedded/data-folder.js';
-import { readServerRecord } from '../../src/platform/embedded/server-record.js';
+import { readServerRecord, type ServerName } from '../../src/platform/embedded/server-record.js';
 
 export interface ServiceAddresses {
   readonly nats: { readonly url: string; readonly user: string; readonly password: string };
@@ -11,14 +11,21 @@ export interface ServiceAddresses {
 export async function serviceAddresses(dataDir: string): Promise<ServiceAddresses> {
   const folder = dataFolderAt(dataDir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
-  const [nats, postgres] = await Promise.all([
-    readServerRecord(folder.run, 'nats'),
-    readServerRecord(folder.run, 'postgres'),
-  ]);
-  if (nats === null || postgres === null) throw new Error(`No embedded servers are recorded in ${dataDir}.`);
   const { user, password } = credentials.postgres;
   return {
-    nats: { url: `nats://127.0.0.1:${nats.port}`, ...credentials.nats },
-    databaseUrl: `postgres://${user}:${password}@127.0.0.1:${postgres.port}/llmq`,
+    nats: await natsAddress(dataDir),
+    databaseUrl: `postgres://${user}:${password}@127.0.0.1:${await portOf(dataDir, 'postgres')}/llmq`,
   };
+}
+
+/** The same of its embedded NATS alone. */
+export async function natsAddress(dataDir: string): Promise<ServiceAddresses['nats']> {
+  const credentials = await loadOrCreateCredentials(dataFolderAt(dataDir).credentials);
+  return { url: `nats://127.0.0.1:${await portOf(dataDir, 'nats')}`, ...credentials.nats };
+}
+
+async function portOf(dataDir: string, server: ServerName): Promise<number> {
+  const record = await readServerRecord(dataFolderAt(dataDir).run, server);
+  if (record === null) throw new Error(`No embedded ${server} is recorded in ${dataDir}.`);
+  return record.port;
 }

@@ -5,6 +5,7 @@ import type { ConnectionWatch } from '../../broker/connection-watch.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import type { AnswerInbox } from './answer-inbox.js';
+import type { AppendHealth } from './append-health.js';
 import type { AppendPart } from './append-part.js';
 import { Batch } from './batch.js';
 import type { Reached, StoredWrites } from './stored-writes.js';
@@ -24,6 +25,7 @@ export interface BatchWriterParts {
   readonly state: ConnectionWatch;
   readonly inbox: AnswerInbox;
   readonly stored: StoredWrites;
+  readonly health: AppendHealth;
   readonly logger: Logger;
 }
 
@@ -73,6 +75,7 @@ export class BatchWriter {
     }
     batch.leaves(reached.sequence);
     const answer = await this.use.inbox.ask(this.publishing(batch), timeoutMs);
+    if (this.use.state.up) this.use.health.heard(answer, sentAt);
     return (await this.conclude(batch, answer, sentAt)) ? 'settled' : answer.kind;
   }
 

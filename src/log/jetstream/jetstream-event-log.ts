@@ -23,6 +23,7 @@ import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
 import { subjectOf, subjectsOf } from '../subjects.js';
 import { AnswerInbox } from './answer-inbox.js';
+import { AppendHealth } from './append-health.js';
 import { AppendPart } from './append-part.js';
 import { BatchWriter } from './batch-writer.js';
 import { EventReader } from './event-reader.js';
@@ -44,22 +45,26 @@ const ERASED_AT_ONCE = 8;
 
 /** The log in JetStream's stream `LLMQ_EVENTS`, which `ensureStreams` has made before. */
 export class JetStreamEventLog implements EventLog {
+  readonly health = new AppendHealth();
   private readonly state: ConnectionWatch;
   private readonly inbox: AnswerInbox;
   private readonly groups: GroupCommit;
+  private readonly stopWatching: () => void;
   private manager: Promise<JetStreamManager> | undefined;
   /** Known for as long as the connection was there once; the client forgets it while it reconnects. */
   private maxPayloadBytes = 0;
 
   constructor(
-    private readonly connection: NatsConnection,
+    readonly connection: NatsConnection,
     private readonly logger: Logger,
     private readonly options: JetStreamEventLogOptions,
   ) {
     this.state = ConnectionWatch.of(connection);
     this.inbox = new AnswerInbox(connection, this.state);
     const stored = new StoredWrites(connection, this.inbox);
-    const writer = new BatchWriter({ connection, state: this.state, inbox: this.inbox, stored, logger });
+    const { state, inbox, health } = this;
+    const writer = new BatchWriter({ connection, state, inbox, stored, health, logger });
+    this.stopWatching = state.onDown(() => health.sound());
     this.groups = new GroupCommit(writer, this.state, options.appendBufferBytes);
   }
 
@@ -70,6 +75,7 @@ export class JetStreamEventLog implements EventLog {
     const messages = records.map((record, index) => wireMessage(record, index === 0 ? key : null));
     const bytes = messages.reduce((sum, { payload }) => sum + payload.length + WIRE_OVERHEAD_BYTES, 0);
     this.refuseTooLarge(messages);
+    this.health.admit();
     const { until, timeoutMs = until === undefined ? this.options.appendTimeoutMs : Infinity } = options;
     const patience = { timeoutMs, until, arrivedAt: performance.now() };
     const part = new AppendPart(messages, records[0]?.length ?? 1, key !== null, bytes, patience);
@@ -118,6 +124,7 @@ export class JetStreamEventLog implements EventLog {
   /** Waits for the appends under way, which their time-outs bound; the connection stays open. */
   async close(): Promise<void> {
     await this.groups.flushed();
+    this.stopWatching();
     this.groups.close();
     this.inbox.close();
   }

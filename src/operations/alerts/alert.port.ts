@@ -1,6 +1,6 @@
 /** Something that a person should know. Each type has further fields. */
 export interface Alert {
-  readonly type: 'dead_letter' | 'projection_stopped' | 'endpoint_state_changed';
+  readonly type: 'dead_letter' | 'projection_stopped' | 'endpoint_state_changed' | 'log_room_changed';
   /** The same for every delivery of this alert. */
   readonly id: string;
 }

@@ -229,6 +229,20 @@ export const configSchema = z.strictObject({
       append_buffer_bytes: bytes
         .default(64 * 1024 * 1024)
         .describe('memory for events on their way to NATS; beyond it callers get 503'),
+      max_store_bytes: bytes
+        .nullable()
+        .default(null)
+        .describe(
+          'most that the embedded NATS stores (its max_file_store); null: what its disk has, seen again at each of its starts',
+        ),
+      reserve_bytes: z
+        .number()
+        .int()
+        .min(0)
+        .default(512 * 1024 * 1024)
+        .describe(
+          "room that new messages leave for the events of those under way: on the embedded NATS's disk, and below the limit of any store; below it they get 507",
+        ),
     })
     .prefault({}),
   queue: z

@@ -125,6 +125,16 @@ const bufferHoldsAMessage: Check = ({ nats, queue }) =>
         `nats.append_buffer_bytes (${nats.append_buffer_bytes}) must be at least twice queue.max_content_bytes (${queue.max_content_bytes}), or the largest message could never be stored. Raise NATS_APPEND_BUFFER_BYTES to ${2 * queue.max_content_bytes}.`,
       ];
 
+/** What the streams that have a size need of the store, with as much again for the first events. */
+const SMALLEST_STORE_BYTES = 128 * 1024 * 1024;
+
+const storeHoldsMoreThanItsReserve: Check = ({ nats: { max_store_bytes: most, reserve_bytes: reserve } }) =>
+  most === null || most >= reserve + SMALLEST_STORE_BYTES
+    ? []
+    : [
+        `nats.max_store_bytes (${most}) must be at least nats.reserve_bytes (${reserve}) and 128 MiB more, or no message could be accepted. Raise NATS_MAX_STORE_BYTES to ${reserve + SMALLEST_STORE_BYTES}, or lower NATS_RESERVE_BYTES.`,
+      ];
+
 const summariesFit: Check = ({ conversation: { max_context_tokens: most, summary }, endpoints }) => {
   if (summary.model === '') return [];
   const served =
@@ -234,6 +244,7 @@ const PROBLEMS: readonly Check[] = [
   delaysInOrder,
   sharesLeaveRoom,
   bufferHoldsAMessage,
+  storeHoldsMoreThanItsReserve,
   summariesFit,
   portsDiffer,
   egressEntries,

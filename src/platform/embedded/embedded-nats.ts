@@ -8,6 +8,7 @@ import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
 import { isLoopbackPortFree, startOnFreePort } from './loopback-port.js';
+import { diskSpaceAt, type NatsStore } from './nats-store.js';
 import { writePrivateFile } from './private-file.js';
 import { ServerLog } from './server-log.js';
 import type { ServerProgram } from './server-program.js';
@@ -36,6 +37,8 @@ export interface EmbeddedNatsOptions {
   readonly port: number | null;
   readonly syncAlways: boolean;
   readonly keepAlive: boolean;
+  /** `max_file_store`; null for the size of the disk, which is looked at before each start. */
+  readonly maxStoreBytes?: number | null;
 }
 
 export interface EmbeddedNats {
@@ -44,6 +47,7 @@ export interface EmbeddedNats {
   readonly password: string;
   /** Null while the server is down. */
   readonly pid: number | null;
+  readonly store: NatsStore;
   stop(): Promise<void>;
 }
 
@@ -69,9 +73,22 @@ export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<E
       get pid() {
         return server.pid;
       },
+      store: storeOf(server, options),
       stop: () => server.stop(),
     };
   });
+}
+
+/** How the file system's error reads in the server's log. */
+const FULL_DISK = /no space left on device|disk quota exceeded|There is not enough space on the disk/i;
+
+function storeOf(server: SupervisedServer, { folder, maxStoreBytes = null }: EmbeddedNatsOptions): NatsStore {
+  return {
+    maxBytes: maxStoreBytes,
+    freeBytes: async () => (await diskSpaceAt(folder.nats)).freeBytes,
+    hasMetFullDisk: () => server.hasSaid(FULL_DISK),
+    restart: (reason) => server.restart(reason),
+  };
 }
 
 async function refuseTakenPort(port: number | null): Promise<void> {
@@ -84,7 +101,7 @@ async function refuseTakenPort(port: number | null): Promise<void> {
 
 function natsProgram(
   port: number,
-  { folder, login, binary, syncAlways }: EmbeddedNatsOptions,
+  { folder, login, binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
 ): ServerProgram {
   const configPath = natsConfigFile(folder);
   return {
@@ -96,8 +113,12 @@ function natsProgram(
     endSteps: NATS_END_STEPS,
     probe: () => probeNats(port, login),
     async launch() {
-      const settings = { port, login, storeDir: folder.nats, pidFile: natsPidFile(folder), syncAlways };
-      await writePrivateFile(configPath, natsServerConfig(settings));
+      const maxFileStore = maxStoreBytes ?? (await diskSpaceAt(folder.nats)).sizeBytes;
+      const files = { storeDir: folder.nats, pidFile: natsPidFile(folder) };
+      await writePrivateFile(
+        configPath,
+        natsServerConfig({ port, login, ...files, maxFileStore, syncAlways }),
+      );
       return { command: binary, args: ['--config', configPath], cwd: folder.nats, env: programEnvironment() };
     },
   };
@@ -108,6 +129,8 @@ interface NatsServerSettings {
   readonly login: Login;
   readonly storeDir: string;
   readonly pidFile: string;
+  /** In bytes. Without it the server would take three quarters of what was free when it started, for as long as it runs. */
+  readonly maxFileStore: number;
   /** fsync before every acknowledgement. Off only where a test asks for speed. */
   readonly syncAlways: boolean;
 }
@@ -123,6 +146,7 @@ function natsServerConfig(settings: NatsServerSettings): string {
     authorization: settings.login,
     jetstream: {
       store_dir: settings.storeDir,
+      max_file_store: settings.maxFileStore,
       ...(settings.syncAlways ? { sync_interval: 'always' } : {}),
     },
   };

@@ -4,8 +4,10 @@ import { type DataFolder, openDataFolder } from './data-folder.js';
 import { type DataFolderLock, lockDataFolder } from './data-folder-lock.js';
 import { startEmbeddedNats } from './embedded-nats.js';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
+import { EmbeddedServerError } from './embedded-server.error.js';
 import { endLeftoverServers } from './leftover-servers.js';
 import { natsServerPath } from './nats-server-path.js';
+import { diskSpaceAt, type NatsStore } from './nats-store.js';
 
 export interface EmbeddedServersOptions {
   /** Absolute. Holds data, logs, credentials and records of both servers; made where it is missing. */
@@ -15,11 +17,15 @@ export interface EmbeddedServersOptions {
   readonly wantPostgres: boolean;
   /** A fixed port for NATS. Without it, the one of last time where that is free, else a free one. */
   readonly natsPort?: number;
+  /** The most that NATS stores; null, as without it, for what its disk has. */
+  readonly maxStoreBytes?: number | null;
 }
 
 export interface EmbeddedServers {
   /** There when NATS was wanted. The address stays the same when the server is started again after a crash. */
   readonly nats?: { readonly url: string; readonly user: string; readonly password: string };
+  /** Where that NATS stores. */
+  readonly natsStore?: NatsStore;
   /** There when PostgreSQL was wanted. With user and password. */
   readonly databaseUrl?: string;
   /**
@@ -69,11 +75,14 @@ async function startLocked(
   const started = [nats, postgres].map((start) => (start.status === 'fulfilled' ? start.value : null));
   if (nats.status === 'rejected' || postgres.status === 'rejected') {
     await stopAll(started);
-    throw nats.status === 'rejected' ? nats.reason : (postgres as PromiseRejectedResult).reason;
+    const reason = nats.status === 'rejected' ? nats.reason : (postgres as PromiseRejectedResult).reason;
+    throw await withDiskSpace(reason, folder);
   }
   let stopped: Promise<void> | null = null;
   return {
-    ...(nats.value === null ? {} : { nats: { url: nats.value.url, ...credentials.nats } }),
+    ...(nats.value === null
+      ? {}
+      : { nats: { url: nats.value.url, ...credentials.nats }, natsStore: nats.value.store }),
     ...(postgres.value === null ? {} : { databaseUrl: postgres.value.url }),
     stop() {
       stopped ??= stopAll(started).finally(() => lock.release());
@@ -91,6 +100,7 @@ async function startNats(folder: DataFolder, { nats }: Credentials, options: Emb
     port: options.natsPort ?? null,
     syncAlways: true,
     keepAlive: true,
+    maxStoreBytes: options.maxStoreBytes ?? null,
   });
 }
 
@@ -99,6 +109,21 @@ function startPostgres(folder: DataFolder, { postgres }: Credentials, { logger }
     ...{ folder, login: postgres, logger },
     ...{ port: null, settings: {}, syncNewCluster: true, keepAlive: true },
   });
+}
+
+/** What a first start writes: an empty cluster, its first log files, and the streams. */
+const FIRST_START_BYTES = 256 * 1024 * 1024;
+
+/** A server on a full disk may be unable to write down why it ends. */
+async function withDiskSpace(error: unknown, { root }: DataFolder): Promise<unknown> {
+  const { freeBytes } = await diskSpaceAt(root);
+  if (!(error instanceof EmbeddedServerError) || freeBytes >= FIRST_START_BYTES) return error;
+  const mib = (bytes: number) => `${Math.floor(bytes / (1024 * 1024))} MiB`;
+  return new EmbeddedServerError(
+    error.code,
+    `${error.message} The disk of ${root} has ${mib(freeBytes)} free; a first start needs ${mib(FIRST_START_BYTES)}, and new messages need nats.reserve_bytes (NATS_RESERVE_BYTES) besides.`,
+    { cause: error },
+  );
 }
 
 async function stopAll(servers: readonly (Stoppable | null)[]): Promise<void> {

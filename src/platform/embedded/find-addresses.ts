@@ -25,7 +25,8 @@ export async function findAddresses(config: ServiceConfig, logger: Logger): Prom
   const wantNats = config.nats.url === '';
   const wantPostgres = config.database.url === '';
   try {
-    const started = await startEmbeddedServers({ dataDir, logger, wantNats, wantPostgres });
+    const { max_store_bytes: maxStoreBytes } = config.nats;
+    const started = await startEmbeddedServers({ dataDir, logger, wantNats, wantPostgres, maxStoreBytes });
     return {
       nats: started.nats ?? config.nats,
       databaseUrl: started.databaseUrl ?? config.database.url,

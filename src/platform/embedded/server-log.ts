@@ -3,6 +3,8 @@ import { copyFile, open, stat, truncate } from 'node:fs/promises';
 /** Where the log is cut; one older file of this size is kept beside it as `<name>.1`. */
 const LIMIT_BYTES = 10 * 1024 * 1024;
 const TAIL_BYTES = 4 * 1024;
+/** What a server says of its own failure stands near the end: it says little else then. */
+const SEARCHED_BYTES = 256 * 1024;
 
 /**
  * A server's standard output and error, in one file. It is a file and not a pipe to us, because a server whose pipe has
@@ -29,18 +31,28 @@ export class ServerLog {
 
   /** The last lines written after `fromByte`, on one line, for an error message. Empty where nothing was written. */
   async tail(fromByte: number): Promise<string> {
+    return (await this.end(fromByte, TAIL_BYTES))
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+      .slice(-8)
+      .join(' | ');
+  }
+
+  /** Whether it says so after `fromByte`, in its last 256 KiB. */
+  async says(pattern: RegExp, fromByte: number): Promise<boolean> {
+    return pattern.test(await this.end(fromByte, SEARCHED_BYTES));
+  }
+
+  private async end(fromByte: number, mostBytes: number): Promise<string> {
     const file = await open(this.path, 'r').catch(() => null);
     if (file === null) return '';
     try {
-      const end = (await file.stat()).size;
-      const start = Math.max(Math.min(fromByte, end), end - TAIL_BYTES);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(end - start), 0, end - start, start);
-      const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
-      return lines
-        .map((line) => line.trim())
-        .filter((line) => line !== '')
-        .slice(-8)
-        .join(' | ');
+      const { size } = await file.stat();
+      // A log that was cut since begins anew.
+      const start = Math.max(fromByte > size ? 0 : fromByte, size - mostBytes);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+      return buffer.toString('utf8', 0, bytesRead);
     } finally {
       await file.close();
     }

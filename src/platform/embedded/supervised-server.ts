@@ -46,6 +46,10 @@ export class SupervisedServer {
   private readonly stopping = new AbortController();
   private supervision: Promise<void> = Promise.resolve();
   private logCutter: NodeJS.Timeout | undefined;
+  /** Where the log of the present process begins. */
+  private logStart = 0;
+  /** Why the process is ended next, where that is not its own doing. */
+  private restartReason: string | null = null;
 
   constructor(private readonly options: SupervisedServerOptions) {}
 
@@ -73,6 +77,21 @@ export class SupervisedServer {
     await writeServerRecord(runDir, program.name, { port: program.port, process: null });
   }
 
+  /**
+   * Ends the process gently; the supervision then starts it again at once. Resolves when it has ended. Does nothing
+   * while there is none.
+   */
+  async restart(reason: string): Promise<void> {
+    if (!this.options.keepAlive || this.running === null || this.stopping.signal.aborted) return;
+    this.restartReason = reason;
+    await this.endChild();
+  }
+
+  /** Whether the present process has said so in its log. */
+  hasSaid(pattern: RegExp): Promise<boolean> {
+    return this.options.log.says(pattern, this.logStart);
+  }
+
   private async firstLaunch(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -91,9 +110,13 @@ export class SupervisedServer {
       const ranFrom = this.running?.startedAt ?? performance.now();
       const how = await (this.running?.ended ?? Promise.resolve('could not start'));
       if (this.stopping.signal.aborted) return;
-      ends = consecutiveEnds(ends, performance.now() - ranFrom);
-      const delayMs = restartDelayMs(ends);
-      logger.error(`The embedded ${program.title} ${how}. It is started again in ${delayMs} ms.`);
+      const wanted = this.restartReason;
+      this.restartReason = null;
+      ends = wanted === null ? consecutiveEnds(ends, performance.now() - ranFrom) : 0;
+      const delayMs = wanted === null ? restartDelayMs(ends) : 0;
+      if (wanted === null)
+        logger.error(`The embedded ${program.title} ${how}. It is started again in ${delayMs} ms.`);
+      else logger.warn(`The embedded ${program.title} was ended to be started again: ${wanted}.`);
       await sleep(delayMs, undefined, { signal: this.stopping.signal, ref: false }).catch(() => undefined);
       await this.relaunch();
     }
@@ -114,6 +137,7 @@ export class SupervisedServer {
     const { log, runDir, program } = this.options;
     await log.cutIfLong();
     const logStart = await log.size();
+    this.logStart = logStart;
     let how: string | null = null;
     try {
       await writeServerRecord(runDir, program.name, { port: program.port, process: null });

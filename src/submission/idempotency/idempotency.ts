@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { LogRoom } from '../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
@@ -44,6 +45,7 @@ export class Idempotency {
 
   constructor(
     private readonly store: ReservationStore,
+    @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
     @Inject(SERVICE_CONFIG) { nats }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -57,6 +59,7 @@ export class Idempotency {
    * @throws {RefusedError} `idempotency_key_reused`; `idempotency_in_progress` when the first one is still running after
    *   a while
    * @throws {LogUnavailableError} when the broker does not answer; nothing was begun
+   * @throws {LogFullError} while the log has no room for what a new request asks; nothing was begun
    */
   async begin(request: KeyedRequest): Promise<Begun> {
     const deadline = performance.now() + this.leaseMs + WAIT_BEYOND_LEASE_MS;
@@ -90,7 +93,8 @@ export class Idempotency {
   }
 
   private async claim(request: KeyedRequest, deadline: number, onEnd: () => void): Promise<Begun> {
-    const created = await this.take(request, null, 0, onEnd);
+    // Without room nothing is begun, but a response that was given is still told again.
+    const created = this.room.refusal() === null ? await this.take(request, null, 0, onEnd) : null;
     if (created !== null) return created;
     let seen = { revision: 0, at: 0 };
     for (let pollMs = SHORTEST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
@@ -120,6 +124,8 @@ export class Idempotency {
     revision: number,
     onEnd: () => void,
   ): Promise<Begun | null> {
+    const full = this.room.refusal();
+    if (full !== null) throw full;
     const seed = earlierSeed ?? this.sources.newId();
     const taken = await this.store.write(key, { state: 'running', fingerprint, seed, beat: 0 }, revision);
     if (taken === null) return null;
