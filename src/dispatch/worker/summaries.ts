@@ -9,8 +9,10 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
-import { type CallSign, type EndpointLease, EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
+import type { CallSign } from '../endpoints/health/call-sign.state.js';
 import { ModelCallError } from '../endpoints/model-endpoint.port.js';
+import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { Accountant } from './accountant.js';
 import { failureOf } from './attempt-calls.js';
 import { answeredSign, signOf } from './call-sign.js';
