@@ -13,7 +13,6 @@ const MIB = 1024 * 1024;
 const missing = whyNoSmallDisk();
 if (missing !== null) process.stderr.write(`No disks of their own for these tests: ${missing}\n`);
 
-/** Without a reserve requests meet the full disk as workers do. */
 (missing === null ? describe : describe.skip).each([0, 32])(
   'a disk that is full, with %i MiB kept',
   (reserveMib) => {

@@ -253,6 +253,7 @@ loadbalancer: {fallbacks: {a: [b, a]}}
       ['replicas without a cluster', { NATS_REPLICAS: '3' }, /NATS_URL|nats\.url/],
       ['a first delay above the longest', { QUEUE_RETRY_BASE_DELAY_MS: '70000' }, /base_delay_ms \(70000\)/],
       ['a buffer too small for one message', { NATS_APPEND_BUFFER_BYTES: '1000' }, /2097152/],
+      ['a store that is all reserve', { NATS_MAX_STORE_BYTES: '1000' }, /NATS_MAX_STORE_BYTES to 671088640/],
       ['one port for two servers', { SERVER_PORT: '8090', DEMO_PORT: '8090' }, /demo\.port/],
     ];
     it.each(rules)('%s', (_what, env, expected) => {

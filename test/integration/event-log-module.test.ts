@@ -9,7 +9,7 @@ import type { EventLog } from '../../src/log/event-log.port.js';
 import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
-import { EVENT_LOG, LOGGER, NATS } from '../../src/platform/tokens.js';
+import { EVENT_LOG, LOGGER, NATS, NATS_STORE } from '../../src/platform/tokens.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { accepted } from './event-log.samples.js';
@@ -32,6 +32,7 @@ describe('the module of the log', () => {
       { provide: NATS, useValue: connection },
       { provide: SERVICE_CONFIG, useValue: configSchema.parse({}) },
       { provide: LOGGER, useValue: silentLogger },
+      { provide: NATS_STORE, useValue: null },
     ];
     @Global()
     @Module({ providers, exports: providers.map(({ provide }) => provide) })

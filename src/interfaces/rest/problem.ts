@@ -16,7 +16,7 @@ const TITLES: Readonly<Record<number, string>> = {
   429: 'Too many messages wait',
   500: 'Internal error',
   503: 'Not available right now',
-  507: 'The queue is full',
+  507: 'No room for new messages',
 };
 
 /** For codes of which the status says too little. */

@@ -14,7 +14,8 @@ export interface StoreUse {
   readonly limitBytes: number | null;
 }
 
-const TIMEOUT_MS = 2_000;
+/** Short, since whoever asks tells within three seconds that appends get no answer, of which two are over by then. */
+const TIMEOUT_MS = 800;
 
 /**
  * The file storage of the account, and the stream of the log in it: the broker refuses events when either is full.

@@ -22,7 +22,7 @@ export interface LogRoomChange {
 export interface LogRoomReading {
   /** Of the disk of the embedded server; null for a NATS of one's own. */
   readonly freeBytes: number | null;
-  /** Null while the broker does not say. */
+  /** Null until the broker has said. */
   readonly usedBytes: number | null;
   /** Null: the broker tells of no limit. */
   readonly limitBytes: number | null;
@@ -114,10 +114,9 @@ export class LogRoom implements OnModuleInit, OnApplicationShutdown {
       trouble === null ? false : (this.disk?.hasMetFullDisk() ?? false),
       this.store.read().catch(() => null),
     ]);
-    const use = uses === null ? null : tighter(uses, this.disk?.maxBytes ?? null);
-    const usedBytes = use?.usedBytes ?? null;
-    const limitBytes = use?.limitBytes ?? null;
-    this.lastReading = { freeBytes, usedBytes, limitBytes };
+    // A broker that is slow to say has not lost what it had.
+    const use = uses === null ? this.lastReading : tighter(uses, this.disk?.maxBytes ?? null);
+    this.lastReading = { freeBytes, usedBytes: use.usedBytes, limitBytes: use.limitBytes };
     // Asked again: the server may have answered, or have been started again, while this was under way.
     const view = { ...this.lastReading, trouble: this.log.health.trouble, metFullDisk };
     this.become(roomOf(view, this.current, this.rules));

@@ -179,6 +179,13 @@ const credentialsWithoutUrl: Check = ({ nats }) =>
     ? ['nats.user and nats.password are ignored without nats.url: the embedded NATS makes its own.']
     : [];
 
+const storeLimitWithoutStore: Check = ({ nats }) =>
+  nats.url !== '' && nats.max_store_bytes !== null
+    ? [
+        'nats.max_store_bytes is ignored with nats.url: set max_file_store in the configuration of that server.',
+      ]
+    : [];
+
 const egressEntries: Check = ({ security: { egress } }) =>
   (['allow', 'deny'] as const).flatMap((list) =>
     egress[list].flatMap((entry) => {
@@ -256,6 +263,7 @@ const WARNINGS: readonly Check[] = [
   baseUrlEnding,
   splitRolesShareServers,
   credentialsWithoutUrl,
+  storeLimitWithoutStore,
   fallbacksAreServed,
 ];
 
