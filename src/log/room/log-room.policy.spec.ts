@@ -42,7 +42,15 @@ describe('roomOf', () => {
   });
 
   it('goes on naming it when there is space again, because the server keeps the error', () => {
-    expect(kindOf({ trouble: { ...trouble, lastMsAgo: 3_600_000 }, metFullDisk: true })).toBe('disk_full');
+    const long = { ...trouble, lastMsAgo: 3_600_000 };
+    expect(kindOf({ trouble: long, metFullDisk: true })).toBe('disk_full');
+    expect(kindOf({ trouble: long }, { kind: 'disk_full', reason: '' })).toBe('disk_full');
+    expect(kindOf({}, { kind: 'disk_full', reason: '' })).toBe('open');
+  });
+
+  it('forgets it where a server of one’s own is not asked any more', () => {
+    const long = { ...trouble, lastMsAgo: 20_000 };
+    expect(kindOf({ trouble: long, freeBytes: null }, { kind: 'disk_full', reason: '' })).toBe('open');
   });
 
   it('is unsure of appends without an answer, and certain once one would wait in vain', () => {
@@ -108,13 +116,15 @@ describe('roomOf', () => {
 describe('restartHelps', () => {
   const diskFull: RestartView = {
     ...{ state: { kind: 'disk_full', reason: '' }, freeBytes: 100 * MIB, sinceRestartMs: Infinity },
-    ...{ answers: true, limitFollowsDisk: true },
+    ...{ answers: true, limitFollowsDisk: true, metFullDisk: false },
   };
 
   it('when a server that met a full disk has space again, and not before', () => {
     expect(restartHelps(diskFull)).toBe(true);
     expect(restartHelps({ ...diskFull, freeBytes: 31 * MIB })).toBe(false);
     expect(restartHelps({ ...diskFull, sinceRestartMs: 14_000 })).toBe(false);
+    expect(restartHelps({ ...diskFull, state: OPEN })).toBe(false);
+    expect(restartHelps({ ...diskFull, state: OPEN, metFullDisk: true })).toBe(true);
   });
 
   it('when a store is full whose limit is read off the disk at the start', () => {

@@ -67,18 +67,20 @@ const REOPEN_FACTOR = 1.25;
 const NO_SPACE = /no space left/i;
 
 export function roomOf(view: StoreView, before: LogRoomState, rules: RoomRules): LogRoomState {
-  return troubleOf(view, rules) ?? reserveOf(view, before, rules) ?? { kind: 'open' };
+  return troubleOf(view, before, rules) ?? reserveOf(view, before, rules) ?? { kind: 'open' };
 }
 
 function troubleOf(
   { trouble, freeBytes, metFullDisk }: StoreView,
+  before: LogRoomState,
   { giveUpAfterMs }: RoomRules,
 ): LogRoomState | null {
   if (trouble === null) return null;
   const { reason, forMs, lastMsAgo, full } = trouble;
   if (full) return lastMsAgo < FULL_LASTS_MS ? { kind: 'store_full', reason } : null;
-  const isDiskFull =
-    metFullDisk || NO_SPACE.test(reason) || (freeBytes !== null && freeBytes < FULL_BELOW_BYTES);
+  // The server may have been unable to log it, and there may be space by now.
+  const wasFull = before.kind === 'disk_full' || (freeBytes !== null && freeBytes < FULL_BELOW_BYTES);
+  const isDiskFull = wasFull || metFullDisk || NO_SPACE.test(reason);
   if (isDiskFull && freeBytes !== null) return { kind: 'disk_full', reason };
   if (lastMsAgo >= TROUBLE_LASTS_MS) return null;
   if (isDiskFull) return { kind: 'disk_full', reason };
@@ -135,13 +137,15 @@ export interface RestartView {
   readonly answers: boolean;
   /** Its limit is read off the disk when it starts. */
   readonly limitFollowsDisk: boolean;
+  /** As in `StoreView`. Streams beside the log's may keep the error, too, and nobody would hear of it. */
+  readonly metFullDisk: boolean;
 }
 
 /** Whether the embedded server should be started again now, because only that makes it store again. */
 export function restartHelps(view: RestartView): boolean {
-  const { state, freeBytes, sinceRestartMs, answers, limitFollowsDisk } = view;
+  const { state, freeBytes, sinceRestartMs, answers, limitFollowsDisk, metFullDisk } = view;
   if (sinceRestartMs < BETWEEN_RESTARTS_MS || freeBytes < ROOM_TO_START_BYTES) return false;
-  if (state.kind === 'disk_full') return true;
+  if (state.kind === 'disk_full' || metFullDisk) return true;
   if (state.kind === 'store_full') return limitFollowsDisk;
   return state.kind === 'not_storing' && answers && state.forMs >= STUCK_AFTER_MS;
 }

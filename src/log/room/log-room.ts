@@ -8,7 +8,14 @@ import { LogFullError, LogUnavailableError } from '../event-log.errors.js';
 import type { AppendStop } from '../jetstream/append-health.js';
 import type { JetStreamEventLog } from '../jetstream/jetstream-event-log.js';
 import { StoreReading, type StoreUse } from '../jetstream/store-reading.js';
-import { isFull, type LogRoomState, type RoomRules, restartHelps, roomOf } from './log-room.policy.js';
+import {
+  isFull,
+  type LogRoomState,
+  type RestartView,
+  type RoomRules,
+  restartHelps,
+  roomOf,
+} from './log-room.policy.js';
 import { adviceOn, reasonForClients } from './log-room.text.js';
 
 export interface LogRoomChange {
@@ -108,19 +115,17 @@ export class LogRoom implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async lookOnce(): Promise<void> {
-    const { trouble } = this.log.health;
     const [freeBytes, metFullDisk, uses] = await Promise.all([
       this.disk?.freeBytes() ?? null,
-      trouble === null ? false : (this.disk?.hasMetFullDisk() ?? false),
+      this.disk?.hasMetFullDisk() ?? false,
       this.store.read().catch(() => null),
     ]);
     // A broker that is slow to say has not lost what it had.
     const use = uses === null ? this.lastReading : tighter(uses, this.disk?.maxBytes ?? null);
     this.lastReading = { freeBytes, usedBytes: use.usedBytes, limitBytes: use.limitBytes };
-    // Asked again: the server may have answered, or have been started again, while this was under way.
     const view = { ...this.lastReading, trouble: this.log.health.trouble, metFullDisk };
     this.become(roomOf(view, this.current, this.rules));
-    if (freeBytes !== null) this.restartIfItHelps(freeBytes, uses !== null);
+    if (freeBytes !== null) this.restartIfItHelps({ freeBytes, metFullDisk, answers: uses !== null });
   }
 
   private become(state: LogRoomState): void {
@@ -150,17 +155,22 @@ export class LogRoom implements OnModuleInit, OnApplicationShutdown {
     };
   }
 
-  private restartIfItHelps(freeBytes: number, answers: boolean): void {
+  private restartIfItHelps(seen: Pick<RestartView, 'freeBytes' | 'metFullDisk' | 'answers'>): void {
     const now = performance.now();
     const { disk, current: state } = this;
     const sinceRestartMs = now - this.restartedAt;
     const limitFollowsDisk = disk?.maxBytes === null;
-    if (disk === null || !restartHelps({ state, freeBytes, sinceRestartMs, answers, limitFollowsDisk }))
-      return;
+    if (disk === null || !restartHelps({ ...seen, state, sinceRestartMs, limitFollowsDisk })) return;
     this.restartedAt = now;
-    void disk.restart(`it stores nothing (${state.kind}), and its disk has space`).catch((error: Error) => {
-      this.logger.error({ err: error }, 'the embedded NATS server could not be ended to start it again');
-    });
+    void disk
+      .restart(
+        seen.metFullDisk || state.kind === 'disk_full'
+          ? 'it met a full disk, which has space again'
+          : `it stores nothing (${state.kind})`,
+      )
+      .catch((error: Error) => {
+        this.logger.error({ err: error }, 'the embedded NATS server could not be ended to start it again');
+      });
   }
 }
 

@@ -111,8 +111,8 @@ function startPostgres(folder: DataFolder, { postgres }: Credentials, { logger }
   });
 }
 
-/** What a first start writes: an empty cluster, its first log files, and the streams. */
-const FIRST_START_BYTES = 256 * 1024 * 1024;
+/** An empty cluster takes 50 MiB, and the streams set 64 aside. */
+const FIRST_START_BYTES = 128 * 1024 * 1024;
 
 /** A server on a full disk may be unable to write down why it ends. */
 async function withDiskSpace(error: unknown, { root }: DataFolder): Promise<unknown> {
