@@ -13,6 +13,7 @@ import { LogRoom } from '../log/room/log-room.js';
 import type { Role } from '../platform/config/service-config.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { LogAgreement } from '../projection/read/log-agreement.js';
 import { ProjectionHealth } from '../projection/read/projection-health.js';
 import { MetricsController } from './metrics.controller.js';
 
@@ -35,6 +36,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
+    @Optional() @Inject(LogAgreement) private readonly agreement?: LogAgreement,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -55,6 +57,12 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     if (this.endpoints !== undefined) this.observeEndpoints(this.endpoints);
     if (this.worker !== undefined) this.observeWorker(this.worker);
     if (this.projector !== undefined) this.observeProjector(this.projector);
+    const { agreement } = this;
+    if (agreement === undefined) return;
+    this.gauge(
+      'llmq.log.lost_records',
+      'Records that the log has lost, as far as the tables tell',
+    ).addCallback((result) => result.observe(agreement.lostRecords));
   }
 
   private observeLanes(): void {

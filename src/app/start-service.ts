@@ -15,13 +15,11 @@ import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
 import { openFilesLimit } from '../platform/open-files.js';
 import { warningOfOpenFiles } from '../platform/open-files.policy.js';
 import { startTelemetry } from '../platform/telemetry/telemetry.js';
+import { VERSION } from '../platform/version.js';
 import { openDatabase } from '../projection/tables/data-source.js';
 import { AppModule } from './app.module.js';
 import type { PlatformParts } from './platform.module.js';
 import { StopStack } from './stop-stack.js';
-
-/** Of the API document; the package's. */
-const VERSION = '0.1.0';
 
 export interface RunningService {
   readonly baseUrl: string;

@@ -33,3 +33,11 @@ export class StreamSetupError extends Error {
     super(`The stream ${stream} can't be set up: ${detail}.`, options);
   }
 }
+
+/** The broker gave no whole snapshot of a stream, or did not take one back. */
+export class SnapshotError extends Error {
+  readonly code = 'stream_snapshot_failed';
+  constructor(stream: string, detail: string, options?: ErrorOptions) {
+    super(`The stream ${stream} can't be copied: ${detail}.`, options);
+  }
+}

@@ -1,4 +1,5 @@
 import type { LogEvent } from '../domain/log-event.events.js';
+import type { RecordList } from './record-ranges.policy.js';
 
 /** The most events of one append, in every adapter: it is the broker's limit for what is stored all or none. */
 export const MAX_EVENTS_PER_APPEND = 1_000;
@@ -67,6 +68,12 @@ export interface EventLog {
   /** The sequence of the newest event, or of the newest of this kind; 0 while there is none. */
   lastSequence(only?: EventKind): Promise<number>;
 
+  /** What the broker holds now, by its own count. A round trip, however long the log is. */
+  extent(): Promise<LogExtent>;
+
+  /** The records between the log's first number and its end that it does not hold, in order: erased, or lost. */
+  missingRecords(): Promise<RecordList>;
+
   /**
    * All events from a sequence on, in order, in batches as they come, and then live ones until the signal aborts.
    * A lost connection is survived: reading goes on behind the last batch handed out, without gap or repetition.
@@ -76,8 +83,25 @@ export interface EventLog {
   read(fromSequence: number, options: ReadOptions): AsyncIterable<readonly StoredEvent[]>;
 }
 
-/** The kinds that can be read without all others. Message events can't: only their fold as a whole makes sense. */
-export type EventKind = 'admin';
+export interface LogExtent {
+  /** As `lastSequence` tells it. */
+  readonly lastSequence: number;
+  /**
+   * How many records the log does not hold. The broker numbers them from 1 on without gaps: one that is missing up to the
+   * last was taken out, or lost.
+   */
+  readonly missing: number;
+}
+
+/**
+ * The kinds that can be read without all others: the first words of their types. Message events can't: only their fold
+ * as a whole makes sense.
+ */
+export type EventKind =
+  | 'admin'
+  | 'admin.log-loss-accepted'
+  | 'conversation.erasure-begun'
+  | 'conversation.erasure-finished';
 
 export interface ReadOptions {
   /** Nothing but events of this kind, found by an index of the broker's and not by looking through the log. */

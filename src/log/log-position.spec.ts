@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { EVENTS_PER_RECORD, positionOf, recordRanges, streamSequenceOf } from './log-position.js';
+import { EVENTS_PER_RECORD, positionOf, rangeText, recordRanges, streamSequenceOf } from './log-position.js';
 
 /** Half of what a double counts exactly: positions are twice as large. */
 const streamSequences = fc.integer({ min: 1, max: 2 ** 51 });
@@ -58,4 +58,9 @@ describe('recordRanges', () => {
       }),
     );
   });
+});
+
+it('tells ranges of records in sequences', () => {
+  expect(rangeText({ from: 2, to: 2 })).toBe('sequences 4 to 5 (one record)');
+  expect(rangeText({ from: 2, to: 4 })).toBe('sequences 4 to 9 (3 records)');
 });

@@ -1,3 +1,5 @@
+import type { RecordRange } from './record-ranges.policy.js';
+
 /** A record holds two events at most, so a position is twice the broker's sequence and one bit. */
 export const EVENTS_PER_RECORD = 2;
 
@@ -34,4 +36,10 @@ export function recordRanges(sequences: readonly number[]): SequenceRange[] {
     else ranges.push([positionOf(record, 1), positionOf(record)]);
   }
   return ranges;
+}
+
+/** For people, in the sequences that everything outside of this room speaks of. */
+export function rangeText({ from, to }: RecordRange): string {
+  const records = to === from ? 'one record' : `${to - from + 1} records`;
+  return `sequences ${positionOf(from, 1)} to ${positionOf(to)} (${records})`;
 }

@@ -8,6 +8,7 @@ import { ErasureReader } from './read/erasure-reader.js';
 import { EventIndex } from './read/event-index.js';
 import { ExpiredReader } from './read/expired-reader.js';
 import { IdleReader } from './read/idle-reader.js';
+import { LogAgreement } from './read/log-agreement.js';
 import { MessageReader } from './read/message-reader.js';
 import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionHealth } from './read/projection-health.js';
@@ -34,6 +35,7 @@ const READERS = [
   UsageReader,
   ProjectionPosition,
   PositionChannel,
+  LogAgreement,
   ProjectionHealth,
 ];
 
@@ -49,6 +51,7 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
   constructor(
     @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
     @Inject(PositionChannel) private readonly channel: PositionChannel,
+    @Inject(LogAgreement) private readonly agreement: LogAgreement,
   ) {}
 
   /** Listens first: a position announced during the first look at PostgreSQL must not be missed. */
@@ -58,9 +61,11 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
       () => void this.position.reread(),
     );
     await this.position.reread();
+    await this.agreement.start();
   }
 
   onApplicationShutdown(): void {
+    this.agreement.stop();
     this.endListening?.();
   }
 }

@@ -23,6 +23,8 @@ export function eventLogConformance(name: string, open: () => Promise<LogUnderTe
     it('begins empty', async () => {
       expect(await use.log.lastSequence()).toBe(0);
       for (const sequence of [0, 1, 2, 3]) expect(await use.log.get(sequence)).toBeNull();
+      expect(await use.log.extent()).toEqual({ lastSequence: 0, missing: 0 });
+      expect([...(await use.log.missingRecords())]).toEqual([]);
     });
 
     it('stores the events of an append in their order, one behind the other', async () => {
@@ -90,6 +92,8 @@ export function eventLogConformance(name: string, open: () => Promise<LogUnderTe
       expect(positions(await readUpTo(use.log, 1, 7))).toEqual([7]);
       await use.log.erase([7]);
       expect(await use.log.lastSequence()).toBe(7);
+      expect(await use.log.extent()).toEqual({ lastSequence: 7, missing: 3 });
+      expect([...(await use.log.missingRecords())]).toEqual([{ from: 1, to: 3 }]);
       await use.log.append([cancelled()]);
       expect(positions(await readUpTo(use.log, 1, 9))).toEqual([9]);
     });

@@ -5,6 +5,7 @@ import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { Projector } from '../../src/projection/fold/projector.js';
+import { LogAgreement } from '../../src/projection/read/log-agreement.js';
 import { PositionChannel } from '../../src/projection/read/nats/position-channel.js';
 import { ProjectionHealth } from '../../src/projection/read/projection-health.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
@@ -129,7 +130,8 @@ it('follows the projection over a killed broker, and the tables hold every event
 
 it('is unhealthy when nobody works on what is behind, and not before', async () => {
   let now = 0;
-  const health = new ProjectionHealth(dataSource, log, { steadyMs: () => now });
+  const agreement = new LogAgreement(dataSource, log, new ProjectionPosition(dataSource));
+  const health = new ProjectionHealth(dataSource, log, agreement, { steadyMs: () => now });
   await log.append(life(uuidv7()));
   expect(await health.check()).toMatchObject({ ok: true });
   now += 14_000;

@@ -45,6 +45,7 @@ function run(dataSource: DataSource, log: ArrayLog): { projector: Projector; ann
 
 interface Overrides {
   readonly resume?: boolean;
+  readonly force?: boolean;
   readonly maxBatch?: number;
   readonly signal?: AbortSignal;
   readonly onPhase?: (phase: RebuildPhase, applied: number) => void;
@@ -53,7 +54,7 @@ interface Overrides {
 function rebuildOf(dataSource: DataSource, log: ArrayLog, overrides: Overrides = {}): Promise<number> {
   return rebuild({
     ...{ log, database: databaseOf(dataSource), maxBatch: overrides.maxBatch ?? 40 },
-    resume: overrides.resume ?? false,
+    ...{ resume: overrides.resume ?? false, force: overrides.force ?? false, sources: systemSources },
     signal: overrides.signal ?? new AbortController().signal,
     onProgress: ({ phase, applied }) => overrides.onPhase?.(phase, applied),
   });
@@ -233,7 +234,15 @@ it('gets a projector going again that stopped because its tables belong to anoth
   await eventually(() =>
     expect(projector.health).toMatchObject({ running: false, error: expect.any(String) }),
   );
-  await rebuildOf(dataSource, log);
+  const live = await digests(dataSource);
+  const refused = {
+    code: 'rebuild_refused',
+    message: expect.stringMatching(/at sequence \d+ it has|log ends at .* has lost sequences \d+ to \d+/),
+  };
+  await expect(rebuildOf(dataSource, log)).rejects.toMatchObject(refused);
+  expect(await digests(dataSource)).toEqual(live);
+  await rebuildOf(dataSource, log, { force: true });
+  expect(log.stored.map(({ event }) => event.type)).toContain('llmq.admin.log-loss-accepted.v1');
   await eventually(() =>
     expect(projector.health).toMatchObject({ running: true, applied: log.stored.length, error: null }),
   );

@@ -12,7 +12,8 @@ import {
   type MessageEvent,
   messageEvent,
 } from '../../src/domain/message/message.events.js';
-import type { EventLog, ReadOptions, StoredEvent } from '../../src/log/event-log.port.js';
+import type { EventKind, EventLog, ReadOptions, StoredEvent } from '../../src/log/event-log.port.js';
+import { RecordList } from '../../src/log/record-ranges.policy.js';
 
 /**
  * A log for tests of what reads one: an array. It behaves like the port says where a projector can tell the
@@ -40,17 +41,26 @@ export class ArrayLog implements EventLog {
     for (const sequence of sequences) this.erased.add(sequence);
   }
 
-  async lastSequence() {
-    return this.stored.length;
+  async lastSequence(only?: EventKind) {
+    return 1 + this.stored.findLastIndex(({ event }) => isOf(event, only));
   }
 
-  async *read(fromSequence: number, { signal, maxBatch }: ReadOptions) {
+  /** Its events are numbered as records are not: it has no gaps to tell of. */
+  async extent() {
+    return { lastSequence: this.stored.length, missing: 0 };
+  }
+
+  async missingRecords() {
+    return new RecordList();
+  }
+
+  async *read(fromSequence: number, { signal, maxBatch, only }: ReadOptions) {
     for (let at = fromSequence - 1; !signal.aborted; ) {
       const end = Math.min(at + maxBatch, this.poison === null ? Infinity : this.poison.sequence - 1);
       const slice = this.stored.slice(at, end);
       if (slice.length > 0) {
         at += slice.length;
-        const batch = slice.filter(({ sequence }) => !this.erased.has(sequence));
+        const batch = slice.filter(({ sequence, event }) => !this.erased.has(sequence) && isOf(event, only));
         if (batch.length > 0) yield batch;
         await new Promise((resolve) => setImmediate(resolve));
       } else if (this.poison !== null && at >= this.poison.sequence - 1) {
@@ -72,6 +82,10 @@ export class ArrayLog implements EventLog {
       signal.addEventListener('abort', wake);
     });
   }
+}
+
+function isOf({ type }: LogEvent, only: EventKind | undefined): boolean {
+  return only === undefined || type.startsWith(`llmq.${only}.`);
 }
 
 const START = Date.parse('2026-03-01T08:00:00.000Z');

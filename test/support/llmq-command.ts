@@ -10,11 +10,21 @@ export interface CommandRun {
 }
 
 const ENTRY = resolve(import.meta.dirname, '../../dist/interfaces/cli/llmq.main.js');
+const REBUILD = resolve(import.meta.dirname, '../../dist/projection/rebuild/rebuild.main.js');
 
 /** The command `llmq`, as a person would run it beside the service with this data folder. */
 export function runLlmq(dataDir: string, ...args: string[]): Promise<CommandRun> {
+  return run(ENTRY, dataDir, args);
+}
+
+/** `npm run projections:rebuild`, likewise. */
+export function runRebuild(dataDir: string, ...args: string[]): Promise<CommandRun> {
+  return run(REBUILD, dataDir, args);
+}
+
+function run(entry: string, dataDir: string, args: readonly string[]): Promise<CommandRun> {
   return new Promise((done) => {
-    execFile(process.execPath, [ENTRY, ...args], { env: envOf(dataDir) }, (error, output, errors) => {
+    execFile(process.execPath, [entry, ...args], { env: envOf(dataDir) }, (error, output, errors) => {
       done({ code: error === null ? 0 : Number(error.code), output, errors });
     });
   });

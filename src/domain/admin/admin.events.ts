@@ -46,6 +46,18 @@ export const adminEventSchemas = {
   'llmq.admin.endpoint-removed.v1': z.object({ by }),
   'llmq.admin.endpoint-drained.v1': z.object({ by, reason: z.string() }),
   'llmq.admin.endpoint-undrained.v1': z.object({ by, reason: z.string() }),
+  /**
+   * A person let the tables be built from a log that had lost records. The loss stays told: an auditor still finds it,
+   * but the projection goes on. The subject is the log's name.
+   */
+  'llmq.admin.log-loss-accepted.v1': z.object({
+    /** Pairs of a first and a last sequence that the log does not hold and no erasure names. */
+    sequences: z.array(z.tuple([z.number().int().positive(), z.number().int().positive()])),
+    /** Where the tables knew more than the log: up to where, and where the log ended. */
+    tables_up_to: z.number().int().positive().nullable(),
+    log_ended_at: z.number().int().nonnegative(),
+    by,
+  }),
 } as const;
 
 export type AdminEventType = keyof typeof adminEventSchemas;

@@ -1,9 +1,6 @@
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { eventFeed, eventLine } from '../../operations/timeline/event-feed.js';
 import { type EventOptions, eventFilterFrom } from './event-options.js';
+import { LineOutput } from './line-output.js';
 import type { Stores } from './stores.js';
 
 export interface ExportOptions extends EventOptions {
@@ -41,29 +38,5 @@ export async function tailEvents(stores: Stores, options: EventOptions, signal: 
   const range = { after, follow: true, signal };
   for await (const { events } of eventFeed(stores, eventFilterFrom(options), range)) {
     await output.write(events.map(eventLine).join(''));
-  }
-}
-
-/** Where lines go: a file, or standard output. Writing waits for the reader. */
-class LineOutput {
-  private constructor(
-    private readonly stream: Writable,
-    private readonly ownsStream: boolean,
-  ) {}
-
-  /** @param append goes on with a file that is there, instead of replacing it */
-  static to(path: string | undefined, append: boolean): LineOutput {
-    if (path === undefined) return new LineOutput(process.stdout, false);
-    return new LineOutput(createWriteStream(path, { flags: append ? 'a' : 'w' }), true);
-  }
-
-  async write(text: string): Promise<void> {
-    if (text !== '' && !this.stream.write(text)) await once(this.stream, 'drain');
-  }
-
-  async end(): Promise<void> {
-    if (!this.ownsStream) return;
-    this.stream.end();
-    await finished(this.stream);
   }
 }

@@ -2,8 +2,10 @@ import 'reflect-metadata';
 import { Command } from 'commander';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
 import { redactSecrets } from '../../platform/logging/redact.js';
+import { addBackup } from './backup.command.js';
 import { withEventOptions } from './event-options.js';
 import { type ExportOptions, exportEvents, tailEvents } from './events-export.command.js';
+import { type SalvageOptions, salvageEvents } from './events-salvage.command.js';
 import { type VerifyCommandOptions, verifyEvents } from './events-verify.command.js';
 import { addReplay } from './replay.command.js';
 import { openStores, type Stores } from './stores.js';
@@ -48,7 +50,20 @@ events
     process.exitCode = await withStores((stores) => verifyEvents(stores, options, stopping.signal));
   });
 
+events
+  .command('salvage')
+  .description(
+    'writes the requests of messages that the log has lost and PostgreSQL still knows, as NDJSON to submit again',
+  )
+  .option('-o, --output <file>', 'to this file instead of standard output')
+  .option('--tenant <name>', 'only messages of this tenant')
+  .option('--open', 'only messages that had not ended')
+  .action((options: SalvageOptions) =>
+    withStores((stores) => salvageEvents(stores, options, stopping.signal)),
+  );
+
 addReplay(program, stopping.signal);
+addBackup(program, stopping.signal);
 
 try {
   await program.parseAsync();

@@ -55,6 +55,34 @@ export async function openStores(env: NodeJS.ProcessEnv): Promise<Stores> {
   }
 }
 
+/** The log, with the connection that it is on. */
+export interface OpenLog {
+  readonly connection: Awaited<ReturnType<typeof connectNats>>;
+  readonly log: EventLog;
+  close(): Promise<void>;
+}
+
+export async function openLog(env: NodeJS.ProcessEnv): Promise<OpenLog> {
+  const config = loadConfig(env);
+  const logger: Logger = createLogger(config).child({}, { level: 'warn' });
+  const addresses = await findAddresses(config, logger);
+  try {
+    const connection = await connectNats({ nats: addresses.nats }, logger, {
+      name: 'llm-message-queue llmq',
+    });
+    const log = await openEventLog(connection, config, logger);
+    const close = async () => {
+      await log.close();
+      await connection.close();
+      await addresses.stop();
+    };
+    return { connection, log, close };
+  } catch (error) {
+    await addresses.stop();
+    throw error;
+  }
+}
+
 async function untilProjected(projected: ProjectedMessages, sequence: number): Promise<void> {
   const deadline = performance.now() + PROJECTION_WAIT_MS;
   while ((await projected.appliedSequence()) < sequence) {

@@ -5,12 +5,14 @@ import {
   type AppendOptions,
   type EventKind,
   type EventLog,
+  type LogExtent,
   MAX_EVENTS_PER_APPEND,
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, eventsIn, inBatches, toRecords } from '../log-record.js';
+import { countOf, RecordList } from '../record-ranges.policy.js';
 
 export interface InMemoryEventLogOptions {
   /** The most bytes of events it takes; without it, what memory holds. */
@@ -86,6 +88,16 @@ export class InMemoryEventLog implements EventLog {
       (bytes) => only === undefined || (bytes !== ERASED && isOf(bytes, only)),
     );
     return positionOf(last + 1);
+  }
+
+  async extent(): Promise<LogExtent> {
+    return { lastSequence: await this.lastSequence(), missing: countOf(await this.missingRecords()) };
+  }
+
+  async missingRecords(): Promise<RecordList> {
+    const missing = new RecordList();
+    for (const [at, bytes] of this.records.entries()) if (bytes === ERASED) missing.add(at + 1, at + 1);
+    return missing.merged();
   }
 
   async *read(

@@ -15,12 +15,14 @@ import {
   type AppendOptions,
   type EventKind,
   type EventLog,
+  type LogExtent,
   MAX_EVENTS_PER_APPEND,
   type ReadOptions,
   type StoredEvent,
 } from '../event-log.port.js';
 import { positionOf, streamSequenceOf } from '../log-position.js';
 import { encodeRecord, eventAt, type LogRecord, lastOf, toRecords } from '../log-record.js';
+import { RecordList } from '../record-ranges.policy.js';
 import { subjectOf, subjectsOf } from '../subjects.js';
 import { AnswerInbox } from './answer-inbox.js';
 import { AppendHealth } from './append-health.js';
@@ -105,6 +107,24 @@ export class JetStreamEventLog implements EventLog {
     if (only !== undefined) return this.lastSequenceOf(only);
     const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
     return positionOf(info.state.last_seq);
+  }
+
+  async extent(): Promise<LogExtent> {
+    const { state } = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
+    return { lastSequence: positionOf(state.last_seq), missing: state.last_seq - state.messages };
+  }
+
+  async missingRecords(): Promise<RecordList> {
+    const { state } = await this.ask((manager) =>
+      manager.streams.info(EVENTS_STREAM, { deleted_details: true }),
+    );
+    const missing = new RecordList();
+    // An emptied stream begins behind its end.
+    const first = Math.min(state.first_seq, state.last_seq + 1);
+    if (first > 1) missing.add(1, first - 1);
+    // Deleted records before the first one are not named; of an empty stream the broker names record 0.
+    for (const record of state.deleted ?? []) if (record > 0) missing.add(record, record);
+    return missing.merged();
   }
 
   private async lastSequenceOf(kind: EventKind): Promise<number> {

@@ -88,6 +88,8 @@ function adminWords(event: AdminEvent): string {
       const { endpoint, model, from, to, reason } = event.data;
       return `Endpoint ${endpoint} is ${to} for ${model}, before ${from}: ${reason}.`;
     }
+    case 'llmq.admin.log-loss-accepted.v1':
+      return `${event.data.by} had the tables built from a log that had lost records.`;
     case 'llmq.admin.endpoint-set.v1':
       return `Endpoint ${event.subject} set by ${event.data.by}: ${event.data.endpoint.models.length} models at ${event.data.endpoint.base_url}.`;
     case 'llmq.admin.endpoint-tuned.v1':

@@ -4,6 +4,9 @@
  */
 export const RULES = {
   gap: 'A record is missing from the log, and no erasure names it.',
+  lost: 'A record is missing from the log, and an operator went on without it.',
+  log_end_lost: 'PostgreSQL has more than the log: the log has lost its end, or is an older copy.',
+  log_replaced: 'PostgreSQL was built from another log than this one.',
   erased: 'A record is missing from the log, and an erasure names it.',
   not_erased: 'A record is still in the log, although an erasure that has ended names it.',
   malformed: 'A record is not an event that this version understands.',

@@ -1,19 +1,23 @@
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
-import { isConversationEvent, isMessageEvent } from '../../domain/log-event.events.js';
+import {
+  isAdminEvent,
+  isConversationEvent,
+  isMessageEvent,
+  type LogEvent,
+} from '../../domain/log-event.events.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { AnnouncedErasures } from '../../log/announced-erasures.js';
 import type { StoredEvent } from '../../log/event-log.port.js';
-import { streamSequenceOf } from '../../log/log-position.js';
-import { AnnouncedErasures } from './announced-erasures.js';
-import type { Finding } from './findings.policy.js';
+import { positionOf, rangeText, streamSequenceOf } from '../../log/log-position.js';
 import {
   gapBetween,
   inBoth,
   inFirstOnly,
   RecordList,
   type RecordRange,
-  rangeFinding,
-} from './gap-check.policy.js';
+} from '../../log/record-ranges.policy.js';
+import type { Finding, Rule } from './findings.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
@@ -45,6 +49,8 @@ export class LogCheck {
   private readonly turns: OpenTurns = new Map();
   private readonly gaps = new RecordList();
   private readonly erasures = new AnnouncedErasures();
+  /** What a person let the projection go on without. */
+  private readonly accepted = new RecordList();
   private lastRecord = 0;
 
   constructor(private readonly use: LogCheckUse) {}
@@ -54,6 +60,7 @@ export class LogCheck {
     this.passRecord(sequence);
     if (isConversationEvent(event)) await this.conversationEvent(event, sequence);
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
+    this.acceptance(event, sequence);
   }
 
   /** A record that can't be read is still no gap. */
@@ -68,7 +75,7 @@ export class LogCheck {
   }
 
   /** For events behind the part that is checked: an erasure that began meanwhile explains gaps, nothing else counts. */
-  later(event: ConversationEvent): void {
+  later(event: LogEvent): void {
     if (event.type === 'llmq.conversation.erasure-begun.v1') this.erasures.event(event);
   }
 
@@ -77,13 +84,25 @@ export class LogCheck {
     const gaps = this.gapsUpTo(lastSequence);
     const named = this.erasures.named();
     for (const range of inBoth(gaps, named)) this.use.found(rangeFinding('erased', range));
-    for (const range of inFirstOnly(gaps, named)) this.use.found(rangeFinding('gap', range));
+    const unnamed = () => inFirstOnly(gaps, named);
+    const accepted = this.accepted.merged();
+    for (const range of inBoth(unnamed(), accepted)) this.use.found(rangeFinding('lost', range));
+    for (const range of inFirstOnly(unnamed(), accepted)) this.use.found(rangeFinding('gap', range));
     for (const range of inFirstOnly(this.erasures.finished(), gaps)) {
       this.use.found(rangeFinding('not_erased', range));
     }
     for (const { state } of this.open.values()) {
       this.use.settled({ state, answer: null, walkedTo: lastSequence });
     }
+  }
+
+  private acceptance(event: LogEvent, sequence: number): void {
+    if (!isAdminEvent(event) || event.type !== 'llmq.admin.log-loss-accepted.v1') return;
+    const { sequences, tables_up_to: upTo, log_ended_at: end } = event.data;
+    for (const [first, last] of sequences) this.accepted.add(streamSequenceOf(first), streamSequenceOf(last));
+    if (upTo === null) return;
+    const detail = `the log ended at sequence ${end}, PostgreSQL had events up to ${upTo}`;
+    this.use.found({ rule: 'lost', sequence, subject: null, detail });
   }
 
   private gapsUpTo(lastSequence: number): Iterable<RecordRange> {
@@ -169,4 +188,13 @@ function withOneMore(gaps: Iterable<RecordRange>, last: RecordRange): Iterable<R
       yield last;
     },
   };
+}
+
+function rangeFinding(
+  rule: Extract<Rule, 'erased' | 'gap' | 'lost' | 'not_erased'>,
+  range: RecordRange,
+): Finding {
+  const place = rangeText(range);
+  const detail = rule === 'not_erased' ? `the log still has ${place}` : `the log has nothing at ${place}`;
+  return { rule, sequence: positionOf(range.from, 1), subject: null, detail };
 }

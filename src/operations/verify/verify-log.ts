@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isConversationEvent } from '../../domain/log-event.events.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { logDamage } from '../../projection/agreement/log-damage.policy.js';
+import { damageText } from '../../projection/agreement/log-damage.words.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import type { ProjectedMessages } from '../../projection/read/projected-messages.js';
 import { lastEventUpTo, readEvents } from '../timeline/log-reads.js';
@@ -49,6 +50,7 @@ const HEARING_MS = 10_000;
 export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const { log, projected } = options;
   const report = new Report();
+  for (const finding of await anotherLog(log, projected)) report.found(finding);
   const lastSequence = await log.lastSequence();
   const target = await lastEventUpTo(log, lastSequence);
   const applied = await reachedBy(options, target);
@@ -66,6 +68,37 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   if (applied < target) report.found(behind(applied, target));
   else await rows.compareCounts(check, target, options.signal);
   return report.of(check, lastSequence, Math.min(applied, target));
+}
+
+/** Whether the tables were built from this log, and the log still holds all that they were built from. */
+async function anotherLog(log: EventLog, projected: ProjectedMessages): Promise<Finding[]> {
+  // Read before the log's end, which a whole log can only have moved further by then.
+  const checkpoint = await projected.checkpoint();
+  const lastSequence = await log.lastSequence();
+  const id = checkpoint.sequence === 0 ? null : await eventIdAt(log, checkpoint.sequence);
+  const findings: Finding[] = [];
+  for (const damage of logDamage({ lastSequence, unexplained: [], eventIdAt: () => id }, [checkpoint])) {
+    if (damage.kind === 'records_missing') continue;
+    const about = { sequence: checkpoint.sequence, subject: null };
+    if (damage.kind === 'replaced') {
+      findings.push({ rule: 'log_replaced', ...about, detail: damageText(damage) });
+      continue;
+    }
+    const messages = await projected.receivedAfter(lastSequence);
+    const detail = `${damageText(damage)}, with the reception of ${messages} messages that PostgreSQL has`;
+    findings.push({ rule: 'log_end_lost', ...about, detail });
+  }
+  return findings;
+}
+
+/** Null where the place is empty, or holds what this version does not understand. */
+async function eventIdAt(log: EventLog, sequence: number): Promise<string | null> {
+  try {
+    return (await log.get(sequence))?.event.id ?? null;
+  } catch (error) {
+    if (error instanceof MalformedEventError) return null;
+    throw error;
+  }
 }
 
 async function walk(
@@ -90,7 +123,7 @@ async function hearOfErasures({ log, signal }: VerifyOptions, check: LogCheck, f
   const within = AbortSignal.any([signal, AbortSignal.timeout(HEARING_MS)]);
   // A malformed event here is behind the part that is checked.
   for await (const batch of eventsBetween(log, from + 1, end, within, () => {})) {
-    for (const { event } of batch) if (isConversationEvent(event)) check.later(event);
+    for (const { event } of batch) check.later(event);
   }
 }
 

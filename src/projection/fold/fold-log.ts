@@ -6,6 +6,7 @@ import { codeOf } from '../tables/database.errors.js';
 import type { BatchWriter } from '../write/batch-writer.port.js';
 import type { BatchingDelay } from './batching-delay.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
+import { type PassGap, withGapsSeen } from './gap-guard.js';
 import { gatheredBatches } from './gathered-batches.js';
 
 export interface FoldTarget {
@@ -21,6 +22,10 @@ export interface FoldTarget {
   readonly ahead?: number;
   /** Lets few events wait for others, where there is no hurry. */
   readonly delay?: BatchingDelay | undefined;
+  /** Asked about each gap before what lies behind it is folded; without it, gaps are passed over. */
+  readonly passGap?: PassGap | undefined;
+  /** Whether events are passed over whose message or conversation has no beginning in the log. */
+  readonly lossAccepted?: () => boolean;
   /** What is folded when this sequence is reached is written, however little. */
   readonly until?: number;
 }
@@ -48,6 +53,7 @@ const UNIQUE_VIOLATION = '23505';
  *
  * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
+ * @throws what `passGap` throws. Whole batches before it are written
  * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded. Whole batches before it are written
  */
 export async function foldLog(
@@ -77,15 +83,17 @@ async function run(
   signal: AbortSignal,
   onApplied: OnApplied,
 ): Promise<void> {
-  const { log, maxBatch, ahead = maxBatch, until = Number.POSITIVE_INFINITY } = target;
-  const memory = new FoldMemory(target.dataSource, target.schema, receivedAreNew);
+  const { log, maxBatch, ahead = maxBatch, until = Number.POSITIVE_INFINITY, passGap } = target;
+  const memory = new FoldMemory(target.dataSource, target.schema, receivedAreNew, target.lossAccepted);
   const writer = target.newWriter();
   const failed = new AbortController();
   const read = { signal: AbortSignal.any([signal, failed.signal]), maxBatch, ahead };
   let batch = begun(from);
   let writing: Promise<void> = Promise.resolve();
   try {
-    const batches = gatheredBatches(log.read(from.sequence + 1, read), maxBatch, target.delay);
+    const events = log.read(from.sequence + 1, read);
+    const source = passGap === undefined ? events : withGapsSeen(events, from.sequence, passGap);
+    const batches = gatheredBatches(source, maxBatch, target.delay);
     for await (const events of batches) {
       for (const part of cutAtErasures(events)) {
         const rows = await memory.fold(part);

@@ -33,6 +33,7 @@ export class FoldMemory {
     private readonly schema: string,
     /** PostgreSQL is not asked whether it knows a message whose reception is folded. */
     private readonly receivedAreNew: boolean,
+    private readonly lossAccepted: () => boolean = () => false,
   ) {
     const messages = (ids: readonly string[]) => loadMessages(dataSource, schema, ids);
     this.messages = new StateCache(messages, CACHED_MESSAGES, (state) => state.terminalSequence === null);
@@ -55,7 +56,7 @@ export class FoldMemory {
     const { subjects, begun } = subjectsOf(ofMessages);
     const known = await this.messages.get(subjects, this.receivedAreNew ? begun : undefined);
     const strange = [...subjects].filter((id) => !known.has(id) && !begun.has(id));
-    const { kept, leftovers } = await this.withoutErased(strange, ofMessages);
+    const { kept, leftovers } = await this.withoutStrange(strange, ofMessages);
     const messages = project(known, kept);
     const ofConversations = events.filter(isOfConversation);
     const rows = await this.foldConversations(ofConversations, messages);
@@ -76,25 +77,28 @@ export class FoldMemory {
       if (id !== null && isIssued(id)) ids.add(id);
     }
     const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
-    const rows = projectConversations(known, events, requests);
+    const kept = this.lossAccepted() ? withABeginning(known, events) : events;
+    const rows = projectConversations(known, kept, requests);
     this.conversations.put(rows.conversations);
     return rows;
   }
 
   /**
    * Takes out the events of erased messages. `strange` are messages that have no state and whose reception is not among
-   * the events: only these can have been erased.
+   * the events: only these can have been erased. Where a person goes on without lost records, a strange one that was not
+   * erased lost its reception: then nothing can be said of it.
    */
-  private async withoutErased(
+  private async withoutStrange(
     strange: readonly string[],
     events: readonly SequencedEvent[],
   ): Promise<{ kept: readonly SequencedEvent[]; leftovers: readonly LeftoverEvent[] }> {
     if (strange.length === 0) return { kept: events, leftovers: [] };
     const erased = await loadErased(this.dataSource, this.schema, strange);
+    const lost = new Set(this.lossAccepted() ? strange : []);
     const leftovers: LeftoverEvent[] = [];
     const kept = events.filter(({ event, sequence }) => {
       const conversationId = erased.get(event.subject);
-      if (conversationId === undefined) return true;
+      if (conversationId === undefined) return !lost.has(event.subject);
       leftovers.push({ conversationId, messageId: event.subject, sequence });
       return false;
     });
@@ -156,4 +160,18 @@ function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; be
     if (event.type === 'llmq.message.received.v1') begun.add(id);
   }
   return { subjects, begun };
+}
+
+const BEGINNINGS: readonly string[] = ['llmq.conversation.created.v1', 'llmq.conversation.erased.v1'];
+
+/** Without the events of conversations whose beginning is lost. */
+function withABeginning(
+  known: ReadonlyMap<string, ConversationState>,
+  events: readonly SequencedConversationEvent[],
+): SequencedConversationEvent[] {
+  const begun = new Set<string>();
+  return events.filter(({ event }) => {
+    if (BEGINNINGS.includes(event.type)) begun.add(event.subject);
+    return begun.has(event.subject) || known.has(event.subject);
+  });
 }

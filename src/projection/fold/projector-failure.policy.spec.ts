@@ -5,6 +5,7 @@ it.each([
   ['malformed_event', 'stop'],
   ['orphan_event', 'stop'],
   ['log_mismatch', 'stop'],
+  ['log_damaged', 'stop'],
   ['checkpoint_missing', 'stop'],
   ['22P02', 'stop'],
   ['23505', 'stop'],

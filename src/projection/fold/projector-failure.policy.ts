@@ -6,7 +6,7 @@
  */
 export type ProjectorVerdict = 'reread' | 'stop' | 'retry';
 
-const STOPPING = ['malformed_event', 'orphan_event', 'log_mismatch', 'checkpoint_missing'];
+const STOPPING = ['malformed_event', 'orphan_event', 'log_mismatch', 'log_damaged', 'checkpoint_missing'];
 
 /** SQLSTATE classes 22 (data), 23 (constraints) and 42 (names and rights): the statement itself is refused. */
 const REFUSED_STATEMENT = /^(22|23|42)[0-9A-Z]{3}$/;

@@ -4,14 +4,17 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
+import type { RecordRange } from '../../log/record-ranges.policy.js';
 import type { Sources } from '../../platform/clock.js';
-import { readCheckpoint } from '../tables/checkpoint.js';
+import { LogComparison } from '../agreement/log-comparison.js';
+import { refuseDamage } from '../agreement/log-damage.errors.js';
+import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { codeOf } from '../tables/database.errors.js';
 import { RowWriter } from '../write/row-writer.js';
 import type { BatchingDelay } from './batching-delay.js';
 import { foldLog } from './fold-log.js';
-import { assertReaches, assertSameLog } from './log-identity.js';
+import { passExplained } from './gap-guard.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
@@ -160,7 +163,9 @@ export class Projector implements ProcessProjector {
   ): Promise<void> {
     const { log, dataSource, maxBatch, delay, sources, announce, turns } = this.parts;
     const from = await readCheckpoint(session.client, schema);
-    await assertSameLog(log, from);
+    const comparison = new LogComparison(log);
+    refuseDamage(await comparison.look(from, signal));
+    let reached = from;
     const run = sources.newId();
     const applied = (sequence: number) => {
       this.update({ active: true, applied: sequence, error: null });
@@ -169,13 +174,18 @@ export class Projector implements ProcessProjector {
     applied(from.sequence);
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
-    const watching = this.watchLag(inner).catch((error: unknown) => ended.abort(error));
+    const watching = this.watchLog(comparison, () => reached, inner).catch((error: unknown) =>
+      ended.abort(error),
+    );
     try {
       const newWriter = () => new RowWriter(session.client, schema);
-      const target = { log, schema, newWriter, dataSource, maxBatch, delay };
+      const passGap = (gap: RecordRange) => passExplained(comparison.gaps, log, gap, inner);
+      const lossAccepted = () => comparison.gaps.hasAcceptedLoss;
+      const target = { log, schema, newWriter, dataSource, maxBatch, delay, passGap, lossAccepted };
       turns?.begin(inner);
-      await foldLog(target, from, inner, ({ sequence }, moved) => {
-        applied(sequence);
+      await foldLog(target, from, inner, (checkpoint, moved) => {
+        reached = checkpoint;
+        applied(checkpoint.sequence);
         turns?.moved(moved, inner);
       });
       if (ended.signal.aborted) throw ended.signal.reason;
@@ -185,20 +195,34 @@ export class Projector implements ProcessProjector {
     }
   }
 
-  /** @throws {LogMismatchError} when the log came back shorter than it was */
-  private async watchLag(signal: AbortSignal): Promise<void> {
+  /** @throws {LogMismatchError} {LogDamagedError} when the log came back as another one, or has lost records */
+  private async watchLog(
+    comparison: LogComparison,
+    reached: () => Checkpoint,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (let quiet = 0, seen = -1; !signal.aborted; await this.pause(LAG_POLL_MS, signal)) {
-      const { applied, lag } = this.state;
-      quiet = applied === seen && lag === 0 ? quiet + 1 : 0;
+      const checkpoint = reached();
+      quiet = checkpoint.sequence === seen && this.state.lag === 0 ? quiet + 1 : 0;
       if (quiet % QUIET_POLLS !== 0) continue;
-      seen = applied;
-      const last = await assertReaches(this.parts.log, applied).catch((error: unknown) => {
+      seen = checkpoint.sequence;
+      const last = await this.lookAtLog(comparison, checkpoint, signal).catch((error: unknown) => {
         // While the broker is away the lag is unknown; reading goes on by itself when it is back.
         if (projectorVerdict(codeOf(error)) === 'stop') throw error;
         return null;
       });
       this.update({ lag: last === null ? null : Math.max(0, last - this.state.applied) });
     }
+  }
+
+  /** Returns the log's last sequence. */
+  private async lookAtLog(
+    comparison: LogComparison,
+    checkpoint: Checkpoint,
+    signal: AbortSignal,
+  ): Promise<number> {
+    refuseDamage(await comparison.look(checkpoint, signal));
+    return comparison.lastSequence;
   }
 
   private async pause(ms: number, signal: AbortSignal = this.stopping.signal): Promise<void> {

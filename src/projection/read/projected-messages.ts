@@ -1,7 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { OUTLIVE_ERASURE } from '../../domain/conversation/conversation.projection.js';
+import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
 import type { MessageState } from '../../domain/message/message.state.js';
-import { readCheckpoint } from '../tables/checkpoint.js';
+import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { loadErased, loadMessages } from '../tables/load-states.js';
 
@@ -9,6 +10,21 @@ import { loadErased, loadMessages } from '../tables/load-states.js';
 export interface ProjectedResult {
   readonly sequence: number;
   readonly answer: unknown;
+}
+
+/** A message's request, with what became of it. */
+export interface ProjectedRequest {
+  readonly id: string;
+  readonly tenant: string;
+  readonly userId: string;
+  readonly conversationId: string | null;
+  readonly priority: Lane;
+  readonly request: ModelRequest;
+  readonly metadata: Record<string, unknown>;
+  readonly maxRetries: number;
+  readonly timeoutMs: number;
+  readonly deadline: Date | null;
+  readonly ended: boolean;
 }
 
 /** How many rows come of the log up to a sequence. */
@@ -21,9 +37,13 @@ export interface ProjectedCounts {
 export class ProjectedMessages {
   constructor(private readonly dataSource: DataSource) {}
 
+  checkpoint(): Promise<Checkpoint> {
+    return readCheckpoint(this.dataSource, this.schema);
+  }
+
   /** The last sequence that the tables hold. */
   async appliedSequence(): Promise<number> {
-    return (await readCheckpoint(this.dataSource, this.schema)).sequence;
+    return (await this.checkpoint()).sequence;
   }
 
   async states(ids: readonly string[]): Promise<Map<string, MessageState>> {
@@ -74,6 +94,15 @@ export class ProjectedMessages {
     return { messages: Number(row.messages), events: Number(row.events) };
   }
 
+  /** How many messages the tables say were received behind a sequence. */
+  async receivedAfter(sequence: number): Promise<number> {
+    const [row] = await this.dataSource.query(
+      `SELECT count(*) AS messages FROM "${this.schema}".messages WHERE received_sequence > $1`,
+      [sequence],
+    );
+    return Number(row.messages);
+  }
+
   /** Which messages the tables say were received up to a sequence, in the order of their ids, behind one of them. */
   async receptions(
     afterId: string | null,
@@ -86,6 +115,29 @@ export class ProjectedMessages {
       [upTo, afterId, limit],
     );
     return rows.map(({ id, sequence }) => ({ id, sequence: Number(sequence) }));
+  }
+
+  /** What was asked, of those of `ids` that the tables know, in the order of their reception. */
+  async requests(ids: readonly string[]): Promise<ProjectedRequest[]> {
+    const rows: ProjectedRequest[] = await this.dataSource.query(
+      `SELECT m.id, m.tenant, m.priority, m.max_retries AS "maxRetries", m.terminal_sequence IS NOT NULL AS ended,
+          q.user_id AS "userId", q.conversation_id AS "conversationId", q.request, q.metadata,
+          q.timeout_ms AS "timeoutMs", q.deadline
+        FROM "${this.schema}".messages m JOIN "${this.schema}".message_requests q ON q.message_id = m.id
+        WHERE m.id = ANY($1::uuid[]) ORDER BY m.received_sequence`,
+      [ids],
+    );
+    return rows.map((row) => ({ ...row, timeoutMs: Number(row.timeoutMs) }));
+  }
+
+  /** Where the first event of each of these conversations lies, as far as the tables know them. */
+  async conversationBeginnings(ids: readonly string[]): Promise<Map<string, number>> {
+    const rows: { id: string; sequence: string | number }[] = await this.dataSource.query(
+      `SELECT conversation_id::text AS id, min(sequence) AS sequence FROM "${this.schema}".conversation_events
+        WHERE conversation_id::text = ANY($1::text[]) GROUP BY 1`,
+      [ids],
+    );
+    return new Map(rows.map(({ id, sequence }) => [id, Number(sequence)]));
   }
 
   private get schema(): string {

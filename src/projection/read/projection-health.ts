@@ -3,8 +3,10 @@ import { DataSource } from 'typeorm';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
+import { damageText } from '../agreement/log-damage.words.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
+import { LogAgreement } from './log-agreement.js';
 
 /** A backlog that shrinks is only a backlog; one that no process works on for this long is a failure. */
 const STALLED_AFTER_MS = 15_000;
@@ -22,17 +24,21 @@ export class ProjectionHealth {
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(LogAgreement) private readonly agreement: Pick<LogAgreement, 'look'>,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'steadyMs'>,
   ) {}
 
   /** Positions of the log that the tables have not come to; rejects when PostgreSQL or the log does not answer. */
   async lag(): Promise<number> {
     const { sequence, last } = await this.positions();
-    return Math.max(0, last - sequence);
+    // Tables that are beyond the log's end are never up to date with it.
+    return Math.abs(last - sequence);
   }
 
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    const damage = await this.agreement.look();
+    if (damage.length > 0) return { ok: false, detail: damage.map(damageText).join('; ') };
     const { sequence, last } = await this.positions();
     const now = this.sources.steadyMs();
     if (sequence !== this.applied || sequence >= last) this.progressAt = now;
@@ -47,8 +53,9 @@ export class ProjectionHealth {
   }
 
   private async positions(): Promise<{ readonly sequence: number; readonly last: number }> {
-    const last = await this.log.lastSequence();
+    // In this order a log that is whole never ends before the tables.
     const { sequence } = await readCheckpoint(this.dataSource, databaseOf(this.dataSource).schema);
+    const last = await this.log.lastSequence();
     return { sequence, last };
   }
 }

@@ -22,6 +22,7 @@ interface Waiter {
 export class ProjectionPosition {
   private run: string | null = null;
   private position = 0;
+  private trusted = true;
   private readonly waiters = new Set<Waiter>();
   private timer: NodeJS.Timeout | null = null;
   private tellWaiting: (sequence: number) => void = () => {};
@@ -61,9 +62,18 @@ export class ProjectionPosition {
     this.wake();
   }
 
+  /** While the log is not the one that the tables were built from, their position in it says nothing. */
+  trust(trusted: boolean): void {
+    if (trusted === this.trusted) return;
+    this.trusted = trusted;
+    // What was heard of the other log says nothing of this one.
+    this.position = 0;
+    if (trusted) void this.reread();
+  }
+
   /** Resolves true once `sequence` is applied, false when the time is over first. */
   waitFor(sequence: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    if (this.position >= sequence) return Promise.resolve(true);
+    if (this.trusted && this.position >= sequence) return Promise.resolve(true);
     if (timeoutMs <= 0 || signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const finish = (reached: boolean) => {
@@ -84,6 +94,7 @@ export class ProjectionPosition {
   }
 
   private wake(): void {
+    if (!this.trusted) return;
     for (const waiter of this.waiters) if (waiter.sequence <= this.position) waiter.finish(true);
   }
 

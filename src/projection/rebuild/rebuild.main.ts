@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { connectNats } from '../../broker/connect-nats.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../log/jetstream/jetstream-event-log.js';
+import { systemSources } from '../../platform/clock.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
@@ -14,8 +15,13 @@ import { rebuildDisplay } from './rebuild-display.js';
 /** Larger than the live projector's: nobody waits for a single event here. */
 const MAX_BATCH = 20_000;
 
+interface RebuildChoices {
+  readonly resume: boolean;
+  readonly force: boolean;
+}
+
 /** `npm run projections:rebuild`: all tables anew from the log, beside a running service or without one. */
-async function main(resume: boolean, signal: AbortSignal): Promise<void> {
+async function main({ resume, force }: RebuildChoices, signal: AbortSignal): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger(config).child({}, { level: 'warn' });
   const addresses = await findAddresses(config, logger);
@@ -30,7 +36,7 @@ async function main(resume: boolean, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     try {
       const applied = await rebuild({
-        ...{ log, signal, maxBatch: MAX_BATCH, resume },
+        ...{ log, signal, maxBatch: MAX_BATCH, resume, force, sources: systemSources },
         database: { url: addresses.databaseUrl, schema: config.database.schema },
         onProgress: (progress) => display.show(progress),
         onNothingToResume: () =>
@@ -52,14 +58,19 @@ async function main(resume: boolean, signal: AbortSignal): Promise<void> {
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
-const { resume } = new Command('npm run projections:rebuild --')
+const choices = new Command('npm run projections:rebuild --')
   .description('Makes all tables anew from the log, beside the live ones, and puts them in their place.')
   .option('--resume', 'continue an interrupted rebuild', false)
+  .option(
+    '--force',
+    'also from a log that has lost records; what only the tables know of them is gone then',
+    false,
+  )
   .parse()
-  .opts<{ readonly resume: boolean }>();
+  .opts<RebuildChoices>();
 
 try {
-  await main(resume, stopping.signal);
+  await main(choices, stopping.signal);
 } catch (error) {
   const text = error instanceof Error && !('code' in error) ? error.message : startupErrorText(error, false);
   process.stderr.write(`The projection is not rebuilt: ${redactSecrets(text)}\n`);

@@ -1,14 +1,21 @@
 import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../log/event-log.port.js';
+import type { RecordRange } from '../../log/record-ranges.policy.js';
+import type { Sources } from '../../platform/clock.js';
+import { LogComparison } from '../agreement/log-comparison.js';
+import { refuseDamage } from '../agreement/log-damage.errors.js';
+import { isAnotherLog } from '../agreement/log-damage.policy.js';
 import { foldLog } from '../fold/fold-log.js';
-import { assertSameLog, lastStoredUpTo } from '../fold/log-identity.js';
-import { readCheckpoint } from '../tables/checkpoint.js';
+import { passExplained } from '../fold/gap-guard.js';
+import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { type DatabaseOptions, openDatabase } from '../tables/data-source.js';
 import type { BatchWriter } from '../write/batch-writer.port.js';
 import { RowWriter } from '../write/row-writer.js';
+import { acceptLoss, RebuildRefusedError } from './accept-loss.js';
 import { CopySession } from './copy-session.js';
 import { CopyWriter } from './copy-writer.js';
+import { lastStoredUpTo } from './last-stored.js';
 import { connectToFill, connectToRebuild } from './rebuild-client.js';
 import {
   dropSchema,
@@ -34,6 +41,9 @@ export interface RebuildOptions {
   readonly database: Pick<DatabaseOptions, 'url' | 'schema'>;
   /** Go on with what a rebuild that was broken off has left, instead of starting afresh. */
   readonly resume: boolean;
+  /** Build them although the log has lost what the live tables may know; the log is told so. */
+  readonly force: boolean;
+  readonly sources: Pick<Sources, 'newId' | 'nowMs'>;
   /** Events of one transaction: what is lost when it is broken off. */
   readonly maxBatch: number;
   readonly signal: AbortSignal;
@@ -77,6 +87,7 @@ export class RebuildAbortedError extends Error {
  *
  * Wherever it is killed the live tables are whole: the old ones before the swap's commit, the new ones after it.
  *
+ * @throws {RebuildRefusedError} without `force`, where the log has lost records that no erasure names
  * @throws {RebuildRunningError} {RebuildAbortedError} {DatabaseError} {OrphanEventError} {MalformedEventError}
  */
 export async function rebuild(options: RebuildOptions): Promise<number> {
@@ -95,6 +106,7 @@ export async function rebuild(options: RebuildOptions): Promise<number> {
 async function rebuildLocked(control: Client, options: RebuildOptions): Promise<number> {
   const { database, resume } = options;
   const schemas = rebuildSchemas(database.schema);
+  const losses = await lossesOf(control, options);
   await dropSchema(control, schemas.old);
   if (!resume) await dropSchema(control, schemas.next);
   const resuming = await schemaExists(control, schemas.next);
@@ -105,9 +117,10 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
     following = await connectToFill(database.url, { pipeline: true });
     if (resume && !resuming) options.onNothingToResume?.();
     if (!resuming) await shelveIndexes(dataSource, schemas.next);
-    const fill = new Fill(options, schemas.next, { copying, following }, dataSource);
+    const fill = new Fill(options, schemas.next, { copying, following }, dataSource, losses);
     await fill.begin();
     await fill.to('replaying', await options.log.lastSequence());
+    await losses.tell();
     options.onProgress({ phase: 'indexing', applied: fill.applied, target: fill.applied });
     await restoreIndexes(dataSource, schemas.next);
     await fill.nearToEnd();
@@ -123,6 +136,51 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
   }
 }
 
+/** @throws {RebuildRefusedError} */
+async function lossesOf(control: Client, options: RebuildOptions): Promise<Losses> {
+  const { log, database, force, sources, signal } = options;
+  const comparison = new LogComparison(log);
+  const damage = await comparison.look(await liveCheckpoint(control, database.schema), signal);
+  if (damage.length > 0) {
+    if (!force) throw new RebuildRefusedError(damage);
+    await acceptLoss(log, damage, sources);
+    await comparison.gaps.refresh(log, signal);
+  }
+  return new Losses(options, comparison);
+}
+
+/** Tables that are broken, or were never there, are at no place of any log. */
+async function liveCheckpoint(control: Client, schema: string): Promise<Checkpoint> {
+  return readCheckpoint(control, schema).catch(() => ({ sequence: 0, eventId: null, generation: '' }));
+}
+
+/** What a rebuild does about gaps that it meets. Some show only when they are read: the broker counts what it can't read. */
+class Losses {
+  private readonly met: RecordRange[] = [];
+
+  constructor(
+    private readonly options: Pick<RebuildOptions, 'log' | 'force' | 'sources' | 'signal'>,
+    private readonly comparison: LogComparison,
+  ) {}
+
+  readonly accepted = (): boolean => this.options.force || this.comparison.gaps.hasAcceptedLoss;
+
+  /** @throws {LogDamagedError} without `force` */
+  readonly pass = async (gap: RecordRange): Promise<void> => {
+    const { log, force, signal } = this.options;
+    const { gaps } = this.comparison;
+    if (force) this.met.push(...gaps.unexplainedIn(gap));
+    else await passExplained(gaps, log, gap, signal);
+  };
+
+  /** Before the tables take their place: the projector would stop at these gaps. */
+  async tell(): Promise<void> {
+    if (this.met.length === 0) return;
+    const { log, sources } = this.options;
+    await acceptLoss(log, [{ kind: 'records_missing', ranges: this.met.splice(0) }], sources);
+  }
+}
+
 /** The new tables on their way. */
 class Fill {
   applied = 0;
@@ -132,11 +190,14 @@ class Fill {
     private readonly schema: string,
     private readonly ways: { readonly copying: CopySession; readonly following: Client },
     private readonly dataSource: DataSource,
+    private readonly losses: Losses,
   ) {}
 
   async begin(): Promise<void> {
     const checkpoint = await readCheckpoint(this.dataSource, this.schema);
-    await assertSameLog(this.options.log, checkpoint);
+    const { log, signal } = this.options;
+    const damage = checkpoint.sequence === 0 ? [] : await new LogComparison(log).look(checkpoint, signal);
+    refuseDamage(damage.filter(isAnotherLog));
     this.applied = checkpoint.sequence;
   }
 
@@ -152,6 +213,7 @@ class Fill {
     const until = AbortSignal.any([signal, reached.signal]);
     const fold = {
       ...{ log, schema: this.schema, dataSource: this.dataSource, until: target },
+      ...{ passGap: this.losses.pass, lossAccepted: this.losses.accepted },
       newWriter: this.writersFor(target - this.applied),
       maxBatch: Math.min(maxBatch, FOLDED_AT_A_TIME),
       ahead: READ_AHEAD,

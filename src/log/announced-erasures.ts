@@ -1,6 +1,6 @@
-import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
-import { streamSequenceOf } from '../../log/log-position.js';
-import { RecordList } from './gap-check.policy.js';
+import type { ConversationEvent } from '../domain/conversation/conversation.events.js';
+import { streamSequenceOf } from './log-position.js';
+import { RecordList } from './record-ranges.policy.js';
 
 /** The records that one erasure announced, and up to where it said that they are gone. */
 interface Announced {

@@ -1,5 +1,3 @@
-import type { Finding } from './findings.policy.js';
-
 /** A range of records by the broker's sequences, both included. */
 export interface RecordRange {
   readonly from: number;
@@ -7,7 +5,7 @@ export interface RecordRange {
 }
 
 /** Ascending, and no two that touch each other. */
-type Ordered = Iterable<RecordRange>;
+export type Ordered = Iterable<RecordRange>;
 
 /** The broker numbers records without gaps: numbers that are left out between two records were deleted. */
 export function gapBetween(lastRecord: number, record: number): RecordRange | null {
@@ -24,11 +22,11 @@ export function* inFirstOnly(some: Ordered, others: Ordered): Generator<RecordRa
   for (const [range, isIn] of cut(some, others)) if (!isIn) yield range;
 }
 
-export function rangeFinding(rule: 'erased' | 'gap' | 'not_erased', { from, to }: RecordRange): Finding {
-  const records = to === from ? 'one record' : `${to - from + 1} records`;
-  const place = `sequences ${2 * from} to ${2 * to + 1} (${records})`;
-  const detail = rule === 'not_erased' ? `the log still has ${place}` : `the log has nothing at ${place}`;
-  return { rule, sequence: 2 * from, subject: null, detail };
+/** How many records lie in the ranges. */
+export function countOf(ranges: Iterable<RecordRange>): number {
+  let records = 0;
+  for (const { from, to } of ranges) records += to - from + 1;
+  return records;
 }
 
 /** `some`, cut where ranges of `others` begin and end. Each part comes with whether it lies in one of `others`. */
@@ -75,6 +73,17 @@ export class RecordList implements Iterable<RecordRange> {
 
   *[Symbol.iterator](): Generator<RecordRange, void, undefined> {
     for (let at = 0; at < this.count; at += 1) yield this.at(at);
+  }
+
+  /** Of merged ranges, those that do not end before a record: found without a look at the others. */
+  *endingFrom(record: number): Generator<RecordRange, void, undefined> {
+    let low = 0;
+    for (let high = this.count; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (this.ends[2 * middle + 1]! < record) low = middle + 1;
+      else high = middle;
+    }
+    for (let at = low; at < this.count; at += 1) yield this.at(at);
   }
 
   /** The same records in ascending order, with no two ranges that touch each other. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  countOf,
   gapBetween,
   inBoth,
   inFirstOnly,
   RecordList,
   type RecordRange,
-  rangeFinding,
-} from './gap-check.policy.js';
+} from './record-ranges.policy.js';
 
 const LAST = 40;
 
@@ -39,6 +39,15 @@ describe('ranges of records', () => {
     );
   });
 
+  it('are found from a record on', () => {
+    fc.assert(
+      fc.property(anyRanges, fc.integer({ min: 1, max: LAST }), (ranges, record) => {
+        const merged = listOf(ranges).merged();
+        expect([...merged.endingFrom(record)]).toEqual([...merged].filter(({ to }) => to >= record));
+      }),
+    );
+  });
+
   it('are kept however many there are', () => {
     const list = new RecordList();
     for (let at = 0; at < 1_000; at += 1) list.add(3 * at, 3 * at + 1);
@@ -65,13 +74,12 @@ describe('gaps of the log', () => {
     expect(gapBetween(3, 6)).toEqual({ from: 4, to: 5 });
   });
 
-  it('are told in sequences', () => {
-    expect(rangeFinding('gap', { from: 2, to: 2 })).toEqual({
-      ...{ rule: 'gap', sequence: 4, subject: null },
-      detail: 'the log has nothing at sequences 4 to 5 (one record)',
-    });
-    expect(rangeFinding('not_erased', { from: 2, to: 4 }).detail).toBe(
-      'the log still has sequences 4 to 9 (3 records)',
-    );
+  it('are counted in records', () => {
+    expect(
+      countOf([
+        { from: 2, to: 2 },
+        { from: 5, to: 9 },
+      ]),
+    ).toBe(6);
   });
 });

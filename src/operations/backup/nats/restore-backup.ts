@@ -1,0 +1,61 @@
+import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { isStreamMissing } from '../../../broker/api-codes.js';
+import { restoreStream } from '../../../broker/stream-snapshots.js';
+import { ownStreams } from '../../../broker/streams.js';
+import { chunksOf } from '../backup-files.js';
+import type { BackupManifest } from '../backup-manifest.js';
+
+export interface RestoreParts {
+  readonly connection: NatsConnection;
+  readonly folder: string;
+  readonly manifest: BackupManifest;
+  /** Copies of each stream, here and now. */
+  readonly replicas: number;
+  /** Takes out what is in the broker. */
+  readonly force: boolean;
+}
+
+/** Where a restore would write, there is something already. */
+export class NotEmptyError extends Error {
+  readonly code = 'restore_refused';
+  constructor(detail: string) {
+    super(
+      `Nothing was restored: ${detail}. Restore into an empty place, or use --force if what is there may go.`,
+    );
+  }
+}
+
+/**
+ * Puts the back-up's streams into the broker. The files must have been checked before.
+ *
+ * @throws {NotEmptyError} without `force`, when one of the service's streams holds something
+ * @throws {SnapshotError} when the broker does not take one; run it again then, with `force`
+ */
+export async function restoreStreams(parts: RestoreParts): Promise<void> {
+  const { connection, folder, manifest, replicas } = parts;
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const there: string[] = [];
+  for (const { name } of ownStreams({ idempotencyTtlMs: 0 })) {
+    const last = await lastRecordOf(manager, name);
+    if (last === null) continue;
+    if (last > 0 && !parts.force) throw new NotEmptyError(`the broker has a stream ${name} with content`);
+    there.push(name);
+  }
+  // All of them: what is left of another time does not fit to what is restored.
+  for (const name of there) await manager.streams.delete(name);
+  for (const stream of manifest.streams) {
+    const config = { ...stream.config, num_replicas: replicas } as unknown as StreamConfig;
+    await restoreStream(connection, { config, state: stream.state }, chunksOf(folder, stream));
+  }
+}
+
+/** Null where there is no such stream. */
+async function lastRecordOf(manager: JetStreamManager, name: string): Promise<number | null> {
+  try {
+    return (await manager.streams.info(name)).state.last_seq;
+  } catch (error) {
+    if (isStreamMissing(error)) return null;
+    throw error;
+  }
+}

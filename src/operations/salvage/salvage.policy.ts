@@ -1,0 +1,35 @@
+import { type PastMessage, replayBody } from '../replay/replay.policy.js';
+
+/** A message whose reception the log has lost, as PostgreSQL still knows it. */
+export interface LostMessage extends PastMessage {
+  readonly conversationId: string | null;
+  /** Whether its conversation is still in the log. */
+  readonly conversationKept: boolean;
+  /** In milliseconds since 1970; null for a message that is never too late. */
+  readonly deadlineMs: number | null;
+}
+
+/**
+ * The body that submits the message again, as one more of its conversation if that is still there. Null if it is too
+ * late for it: its deadline would be refused.
+ */
+export function salvagedBody(lost: LostMessage, nowMs: number): Record<string, unknown> | null {
+  const { deadlineMs, conversationId, conversationKept } = lost;
+  if (deadlineMs !== null && deadlineMs <= nowMs) return null;
+  return {
+    ...replayBody(lost, {}),
+    ...routed(lost),
+    ...(conversationId !== null && conversationKept ? { conversation_id: conversationId } : {}),
+    ...(deadlineMs === null ? {} : { deadline: new Date(deadlineMs).toISOString() }),
+  };
+}
+
+function routed({ request: { routing } }: LostMessage): Record<string, unknown> {
+  if (routing === undefined) return {};
+  const { fallbacks, failover, ...choice } = routing;
+  return {
+    ...(fallbacks === undefined ? {} : { fallbacks }),
+    ...(failover === undefined ? {} : { failover }),
+    ...(Object.keys(choice).length === 0 ? {} : { routing: choice }),
+  };
+}
