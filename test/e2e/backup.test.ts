@@ -1,4 +1,4 @@
-import { cp, open, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
@@ -12,15 +12,16 @@ type Json = any;
 let work: string;
 let service: RunningService | null = null;
 
+const at = (name: string) => join(work, name);
+
 beforeAll(async () => {
   work = await makeTempDir('llmq-backup');
+  await mkdir(at('data'));
 });
 afterAll(async () => {
   await service?.stop();
   await removeTempDir(work);
 });
-
-const at = (name: string) => join(work, name);
 
 async function call(
   method: string,

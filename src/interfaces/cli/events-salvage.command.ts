@@ -17,7 +17,7 @@ export async function salvageEvents(
 ): Promise<void> {
   const output = LineOutput.to(path, false);
   const tenants = new Map<string, number>();
-  let [tooLate, apart] = [0, 0];
+  let [tooLate, apart, endless] = [0, 0, 0];
   try {
     for await (const page of lostMessages(log, projected, signal)) {
       for (const message of page) {
@@ -31,6 +31,7 @@ export async function salvageEvents(
           continue;
         }
         if (message.conversationId !== null && !message.conversationKept) apart += 1;
+        if (message.received) endless += 1;
         tenants.set(message.tenant, (tenants.get(message.tenant) ?? 0) + 1);
         await output.write(`${JSON.stringify(body)}\n`);
       }
@@ -38,10 +39,15 @@ export async function salvageEvents(
   } finally {
     await output.end();
   }
-  process.stderr.write(summary(tenants, tooLate, apart));
+  process.stderr.write(summary(tenants, tooLate, apart, endless));
 }
 
-function summary(tenants: ReadonlyMap<string, number>, tooLate: number, apart: number): string {
+function summary(
+  tenants: ReadonlyMap<string, number>,
+  tooLate: number,
+  apart: number,
+  endless: number,
+): string {
   const lines = [...tenants.values()].reduce((sum, count) => sum + count, 0);
   const parts = [`${lines} lost messages.`];
   if (tenants.size > 1) {
@@ -50,5 +56,10 @@ function summary(tenants: ReadonlyMap<string, number>, tooLate: number, apart: n
   }
   if (tooLate > 0) parts.push(`${tooLate} more are left out: their deadline is over.`);
   if (apart > 0) parts.push(`${apart} of them name no conversation, since the log has lost theirs, too.`);
+  if (endless > 0) {
+    parts.push(
+      `Of ${endless} of them the log has lost the end alone: cancel these once they are submitted again.`,
+    );
+  }
   return `${parts.join(' ')}\n`;
 }
