@@ -202,7 +202,7 @@ it('finds a record that the broker counts and can not read', async () => {
   await eventually(() => expect(projector.health.applied).toBe(last));
 }, 300_000);
 
-it('finds a lost end while it runs, and one that has grown again meanwhile', async () => {
+it('finds a lost end, also where the log has grown again meanwhile', async () => {
   await lives(60, 64 * 1024);
   await projected();
   const end = await log.lastSequence();

@@ -9,7 +9,7 @@ import {
   type MessageEventData,
   messageEvent,
 } from '../../domain/message/message.events.js';
-import type { Finding } from './findings.policy.js';
+import { type Finding, isBroken } from './findings.policy.js';
 import { LogCheck } from './log-check.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 
@@ -288,6 +288,31 @@ it('lets an erasure that began during the walk explain gaps, and expects nothing
   expect(findings.map(({ rule, detail }) => [rule, detail])).toEqual([
     ['erased', 'the log has nothing at sequences 4 to 5 (one record)'],
   ]);
+});
+
+it('tells a loss that a person accepted from one that nobody knows of, and calls both broken', async () => {
+  const findings: Finding[] = [];
+  const check = new LogCheck({
+    found: (finding) => findings.push(finding),
+    settled: () => undefined,
+    recall: async () => [],
+    wasErased: async () => false,
+  });
+  await check.event({ sequence: 3, event: received('a') });
+  await check.event({ sequence: 11, event: prioritized('a') });
+  const event = cloudEvent(
+    { subject: 'log', tenant: 'default', now: NOW, newId: () => 'e' },
+    'llmq.admin.log-loss-accepted.v1',
+    { sequences: [[4, 7]], tables_up_to: 21, log_ended_at: 11, by: 'ann' },
+  );
+  await check.event({ sequence: 13, event });
+  check.end(13);
+  expect(findings.map(({ rule, sequence }) => [rule, sequence])).toEqual([
+    ['lost', 13],
+    ['lost', 4],
+    ['gap', 8],
+  ]);
+  expect(findings.every(isBroken)).toBe(true);
 });
 
 it('asks for what it no longer remembers', async () => {
