@@ -11,8 +11,8 @@ const KINDS = [
 ] as const satisfies readonly EventKind[];
 
 const MAX_BATCH = 1_000;
-/** A record that the broker counts and can't deliver must not hold up a start. */
-const READING_MS = 10_000;
+/** A record that the broker counts and can't deliver must not hold up a start: nothing comes then. */
+const SILENT_MS = 10_000;
 
 /**
  * What the log itself says of records that it does not hold: an erasure named them before it took them out
@@ -49,12 +49,11 @@ export class ExplainedGaps {
   async refresh(log: EventLog, signal: AbortSignal): Promise<void> {
     const end = await log.lastSequence();
     if (end < this.upTo) this.forget();
-    const within = AbortSignal.any([signal, AbortSignal.timeout(READING_MS)]);
-    const read = await Promise.all(KINDS.map((kind) => eventsOf(log, kind, this.upTo + 1, within)));
+    const read = await Promise.all(KINDS.map((kind) => eventsOf(log, kind, this.upTo + 1, signal)));
     const upToEnd = read.flat().filter(({ sequence }) => sequence <= end);
     // An erasure that ends without having named its records is one of an earlier version: the order counts.
     for (const stored of upToEnd.sort((one, other) => one.sequence - other.sequence)) this.take(stored);
-    if (!within.aborted) this.upTo = end;
+    if (!signal.aborted) this.upTo = end;
   }
 
   private everyExplained(): RecordList {
@@ -93,9 +92,17 @@ async function eventsOf(
   const events: StoredEvent[] = [];
   const last = await log.lastSequence(only);
   if (last < from) return events;
-  for await (const batch of log.read(from, { only, signal, maxBatch: MAX_BATCH })) {
-    events.push(...batch);
-    if (events[events.length - 1]!.sequence >= last) break;
+  const silent = new AbortController();
+  const silence = setTimeout(() => silent.abort(), SILENT_MS);
+  const within = AbortSignal.any([signal, silent.signal]);
+  try {
+    for await (const batch of log.read(from, { only, signal: within, maxBatch: MAX_BATCH })) {
+      silence.refresh();
+      events.push(...batch);
+      if (events[events.length - 1]!.sequence >= last) break;
+    }
+  } finally {
+    clearTimeout(silence);
   }
   return events;
 }

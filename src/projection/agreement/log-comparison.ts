@@ -46,6 +46,8 @@ export class LogComparison {
     // Before what explains them is read: an erasure names its records before it takes them out.
     const records = missing === 0 ? [] : await this.log.missingRecords();
     await this.gaps.refresh(this.log, signal);
+    // What explains them may not be read yet.
+    signal.throwIfAborted();
     this.unexplained = this.gaps.unexplained(records);
     this.listed = { missing, at: now };
   }

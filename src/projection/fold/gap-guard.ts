@@ -43,7 +43,8 @@ export async function passExplained(
   if (gaps.unexplainedIn(gap).length === 0) return;
   await gaps.refresh(log, signal);
   const ranges = gaps.unexplainedIn(gap);
-  if (ranges.length > 0 && !signal.aborted) {
-    throw new LogDamagedError(damageText({ kind: 'records_missing', ranges }));
-  }
+  if (ranges.length === 0) return;
+  // What explains the gap may not be read yet.
+  signal.throwIfAborted();
+  throw new LogDamagedError(damageText({ kind: 'records_missing', ranges }));
 }

@@ -170,7 +170,11 @@ class Losses {
     const { log, force, signal } = this.options;
     const { gaps } = this.comparison;
     if (force) this.met.push(...gaps.unexplainedIn(gap));
-    else await passExplained(gaps, log, gap, signal);
+    else {
+      await passExplained(gaps, log, gap, signal).catch((error: unknown) => {
+        throw signal.aborted ? new RebuildAbortedError() : error;
+      });
+    }
   };
 
   /** Before the tables take their place: the projector would stop at these gaps. */
