@@ -303,7 +303,7 @@ it('tells a loss that a person accepted from one that nobody knows of, and calls
   const event = cloudEvent(
     { subject: 'log', tenant: 'default', now: NOW, newId: () => 'e' },
     'llmq.admin.log-loss-accepted.v1',
-    { sequences: [[4, 7]], tables_up_to: 21, log_ended_at: 11, by: 'ann' },
+    { sequences: [[4, 7] as [number, number]], tables_up_to: 21, log_ended_at: 11, by: 'ann' },
   );
   await check.event({ sequence: 13, event });
   check.end(13);
