@@ -102,10 +102,20 @@ async function callsAt({ matched }: BenchChild, count: number): Promise<number[]
 }
 
 function costFigure(): Figure {
-  const candidates: Candidate[] = Array.from({ length: AMONG }, (_, at) => ({
-    ...{ name: `e${at}`, taken: at % 7, places: 8, weight: 1 + (at % 3), group: 'primary', share: 1 },
-    ...{ firstTokenEwmaMs: 100 + at, healthy: true },
-  }));
+  // Written out: an object made of others is slower to read.
+  const candidates = Array.from(
+    { length: AMONG },
+    (_, at): Candidate => ({
+      name: `e${at}`,
+      taken: at % 7,
+      places: 8,
+      weight: 1 + (at % 3),
+      group: 'primary',
+      firstTokenEwmaMs: 100 + at,
+      share: 1,
+      healthy: true,
+    }),
+  );
   const costs = CHOICE_STRATEGIES.flatMap((by) =>
     [null, 'somebody'].map((session) => {
       let state = NOTHING_CHOSEN;
