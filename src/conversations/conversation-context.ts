@@ -1,10 +1,10 @@
-import {
-  type ChosenContext,
-  chooseContext,
-  type TokenCount,
-} from '../domain/conversation/context-window.policy.js';
+import { budgetOf, type ModelLimits } from '../domain/conversation/context-budget.policy.js';
+import { type ChosenContext, chooseContext } from '../domain/conversation/context-window.policy.js';
+import { ratioAfter } from '../domain/conversation/counting-ratio.policy.js';
+import type { Measure } from '../domain/conversation/message-tokens.policy.js';
 import type { ModelRequest } from '../domain/message/message.events.js';
 import type { ConversationReader, Turn } from '../projection/read/conversation-reader.js';
+import type { LastCuts } from './last-cuts.js';
 import type { EarlierTurns, WantedTurn } from './turn-gate.js';
 
 const PAGE = 50;
@@ -15,26 +15,63 @@ const LEAST_TOKENS_PER_TURN = 8;
 /** English has about four; hardly any text has more than this. */
 const MOST_CHARACTERS_PER_TOKEN = 8;
 
+/** What a deployment is sent for a turn. The same is asked for with each call, and made once. */
+export type ContextFor = (limits: ModelLimits) => ChosenContext;
+
 /** What a model is sent for a turn, the history included. */
 export class ConversationContext {
+  /** By model: how it counts, of which the next turns' budgets are made. */
+  private readonly ratios = new Map<string, number>();
+
   constructor(
     private readonly reader: Pick<ConversationReader, 'find' | 'turns'>,
-    private readonly counting: () => Promise<TokenCount>,
+    private readonly cuts: Pick<LastCuts, 'of'>,
+    private readonly measuring: () => Promise<Measure>,
     private readonly maxTokens: number,
   ) {}
 
-  /** @param known the turns before it that were read already */
-  async of(turn: WantedTurn, request: ModelRequest, known: EarlierTurns): Promise<ChosenContext> {
+  /**
+   * @param known the turns before it that were read already
+   * @param likely the deployments that it is likely to be sent to
+   */
+  async of(
+    turn: WantedTurn,
+    request: ModelRequest,
+    known: EarlierTurns,
+    likely: readonly ModelLimits[],
+  ): Promise<ContextFor> {
     const conversation = await this.reader.find(turn.tenant, turn.conversationId);
     const summary = conversation?.summary ?? null;
-    const window = {
-      systemPrompt: conversation?.context ?? null,
-      summary,
-      earlier: await this.enough(turn, known, summary?.upToSequence ?? 0),
-      request,
-      maxTokens: this.maxTokens,
+    const budgets = likely.map((limits) => this.budget(limits, request));
+    const most = Math.max(this.maxTokens, ...budgets);
+    const earlier = await this.enough(turn, known, summary?.upToSequence ?? 0, most);
+    const systemPrompt = conversation?.context ?? null;
+    const measure = await this.measuring();
+    const choose = (limits: ModelLimits, cutAt: string | null) => {
+      const maxTokens = this.budget(limits, request);
+      const { takes } = limits;
+      return chooseContext({ systemPrompt, summary, earlier, request, takes, maxTokens, cutAt }, measure);
     };
-    return chooseContext(window, await this.counting());
+    const chosen = new Map(likely.map((limits) => [keyOf(limits), choose(limits, null)]));
+    // Where a history is cut matters, and is looked up, only if it does not fit as a whole.
+    const isCut = [...chosen.values()].some(({ leftOut }) => leftOut);
+    const cuts = isCut ? await this.cuts.of(earlier) : null;
+    if (isCut) chosen.clear();
+    return (limits) => {
+      const key = keyOf(limits);
+      const again = chosen.get(key) ?? choose(limits, cuts?.get(limits.model) ?? null);
+      chosen.set(key, again);
+      return again;
+    };
+  }
+
+  /** To be told with each answer of what the endpoint counted. */
+  answered({ model }: ModelLimits, estimated: number, told: number): void {
+    this.ratios.set(model, ratioAfter(this.ratios.get(model) ?? 1, estimated, told));
+  }
+
+  private budget(limits: ModelLimits, request: ModelRequest): number {
+    return budgetOf(limits, request, this.maxTokens, this.ratios.get(limits.model));
   }
 
   /**
@@ -45,11 +82,12 @@ export class ConversationContext {
     turn: WantedTurn,
     { newest, more }: EarlierTurns,
     covered: number,
+    most: number,
   ): Promise<readonly Turn[]> {
     const turns = [...newest];
     let behind = turns.at(-1)?.place ?? turn.place;
     let left = more;
-    while (left && behind > covered && turns.length < MOST_TURNS && leastTokens(turns) < this.maxTokens) {
+    while (left && behind > covered && turns.length < MOST_TURNS && leastTokens(turns) < most) {
       const page = await this.reader.turns(turn.tenant, turn.conversationId, { behind, limit: PAGE });
       turns.push(...page);
       left = page.length === PAGE;
@@ -57,6 +95,10 @@ export class ConversationContext {
     }
     return turns;
   }
+}
+
+function keyOf({ model, contextTokens, maxOutputTokens, takes }: ModelLimits): string {
+  return JSON.stringify([model, contextTokens, maxOutputTokens, takes.reasoning, takes.systemAnywhere]);
 }
 
 function leastTokens(turns: readonly Turn[]): number {

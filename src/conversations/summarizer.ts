@@ -1,11 +1,9 @@
 import type { Logger } from 'pino';
-import {
-  type ChosenContext,
-  type TokenCount,
-  tokensOfTurn,
-} from '../domain/conversation/context-window.policy.js';
+import type { ChosenContext } from '../domain/conversation/context-window.policy.js';
+import { type Measure, tokensOf } from '../domain/conversation/message-tokens.policy.js';
+import { messagesOfTurn } from '../domain/conversation/past-turn.state.js';
 import { type SumUpLimits, turnsToSumUp } from '../domain/conversation/sum-up.policy.js';
-import { summarized, summaryRequest } from '../domain/conversation/summarize.decision.js';
+import { summarized, summaryRequest, wholeExchanges } from '../domain/conversation/summarize.decision.js';
 import type { Accounting, ModelRequest, Usage } from '../domain/message/message.events.js';
 import type { EventLog } from '../log/event-log.port.js';
 import type { Sources } from '../platform/clock.js';
@@ -51,7 +49,7 @@ export interface SummarizerParts {
   readonly position: Pick<ProjectionPosition, 'waitFor'>;
   readonly claims: Pick<Claims, 'read' | 'write'>;
   readonly ask: AskForSummary;
-  readonly counting: () => Promise<TokenCount>;
+  readonly measuring: () => Promise<Measure>;
   readonly sources: Sources;
   readonly logger: Logger;
   /** Aborted when the process stops. */
@@ -74,13 +72,15 @@ export class Summarizer {
   }
 
   /** Call it with the context of each turn. Returns at once. */
-  consider(turn: WantedTurn, { leftOut, turnTokens }: ChosenContext): void {
+  consider(turn: WantedTurn, { leftOut, turnTokens, maxTokens }: ChosenContext): void {
     const { settings, stopping, logger } = this.parts;
     const due = leftOut || turnTokens > settings.afterTokens;
+    // What a model with a small context leaves out is summed up however little it is.
+    const afterTokens = leftOut ? Math.min(settings.afterTokens, maxTokens / 2) : settings.afterTokens;
     const { conversationId } = turn;
     if (!due || stopping.aborted || this.running.size >= MOST_AT_ONCE) return;
     if (this.running.has(conversationId)) return;
-    const work = this.sumUp(turn)
+    const work = this.sumUp(turn, afterTokens)
       .catch((err: unknown) => {
         if (!stopping.aborted) logger.warn({ err, conversationId }, 'no summary yet; trying again later');
       })
@@ -93,12 +93,12 @@ export class Summarizer {
     await Promise.all(this.running.values());
   }
 
-  private async sumUp(turn: WantedTurn): Promise<void> {
+  private async sumUp(turn: WantedTurn, afterTokens: number): Promise<void> {
     const claim = await this.claim(turn.conversationId);
     if (claim === null) return;
     let done = false;
     try {
-      while (await this.sumUpNext(turn)) await claim.hold(this.claimMs);
+      while (await this.sumUpNext(turn, afterTokens)) await claim.hold(this.claimMs);
       done = true;
     } finally {
       await claim.hold(done || this.parts.stopping.aborted ? 0 : PAUSE_MS);
@@ -128,14 +128,15 @@ export class Summarizer {
   }
 
   /** False when nothing is to be summed up (any more). */
-  private async sumUpNext(turn: WantedTurn): Promise<boolean> {
+  private async sumUpNext(turn: WantedTurn, afterTokens: number): Promise<boolean> {
     const { settings, reader, ask, log, position, sources } = this.parts;
     const conversation = await reader.find(turn.tenant, turn.conversationId);
     if (conversation === null || conversation.state === 'erased') return false;
     const { summary } = conversation;
-    const count = await this.parts.counting();
-    const { turns, tokens, more } = await this.oldest(turn, summary?.upToSequence ?? 0, count);
-    const taken = turns.slice(0, turnsToSumUp(tokens, more, settings));
+    const measure = await this.parts.measuring();
+    const { turns, tokens, more } = await this.oldest(turn, summary?.upToSequence ?? 0, measure);
+    const most = turnsToSumUp(tokens, more, { ...settings, afterTokens });
+    const taken = turns.slice(0, wholeExchanges(turns, most));
     if (taken.length === 0) return false;
     const { prompt, model, maxTokens, maxInputTokens, timeoutMs } = settings;
     const maxCharactersPerTurn = CHARACTERS_PER_TOKEN * maxInputTokens;
@@ -150,13 +151,13 @@ export class Summarizer {
     const answer = await ask(summaryRequest(wish), timeoutMs);
     const { tenant, conversationId: subject } = turn;
     const context = { subject, tenant, now: new Date(sources.nowMs()).toISOString(), newId: sources.newId };
-    const made = { ...answer, tokens: count(answer.text), turns: taken };
+    const made = { ...answer, tokens: measure.count(answer.text), turns: taken };
     const { firstSequence } = await log.append([summarized(context, made)]);
     return position.waitFor(firstSequence, POSITION_TIMEOUT_MS, this.parts.stopping);
   }
 
   /** The answered turns behind the summary and before the turn that runs: those that a request could hold, and some more. */
-  private async oldest(turn: WantedTurn, covered: number, count: TokenCount) {
+  private async oldest(turn: WantedTurn, covered: number, measure: Measure) {
     const { reader, settings } = this.parts;
     const turns: Turn[] = [];
     const tokens: number[] = [];
@@ -167,7 +168,7 @@ export class Summarizer {
       for (const earlier of page) {
         if (earlier.answer === null || earlier.place >= turn.place) continue;
         turns.push(earlier);
-        tokens.push(tokensOfTurn(earlier, count));
+        tokens.push(tokensOf(messagesOfTurn(earlier), measure));
         total += tokens[tokens.length - 1]!;
       }
       const last = page[page.length - 1]?.place ?? turn.place;

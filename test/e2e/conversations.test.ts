@@ -126,7 +126,9 @@ describe('turns of a conversation', () => {
     const { json: timeline } = await call('GET', `/messages/${id}/events`);
     const dispatched = timeline.data.find(({ type }: Json) => type === 'llmq.message.dispatched.v1');
     expect(dispatched.data.context).toMatchObject({ turns: [], left_out: true, max_tokens: 400 });
-    expect(dispatched.text).toMatch(/Older turns did not fit into 400 tokens\..* more than the 400 of/);
+    expect(dispatched.text).toMatch(
+      /Older turns did not fit into 400 tokens\..* more than the 400 that it may be/,
+    );
   });
 
   it('count as accepted where they were requeued, and run alone there with what was answered before', async () => {

@@ -79,7 +79,10 @@ async function startSummarizer({ url = model.url, laterMs = 0, warned }: Options
     },
     claims: new Claims(nats, { nats: { append_timeout_ms: 5_000 } }),
     ask: summaryCalls(registry, new Accountant({ prices: PRICES }), sources, stopping),
-    counting: async () => (text) => text.length,
+    measuring: async () => ({
+      count: (text) => text.length,
+      parts: { picture_low: 1, picture_high: 1, audio: 1, file: 1 },
+    }),
     logger: { ...silentLogger, warn } as unknown as Logger,
     ...{ sources, stopping },
   });
@@ -105,7 +108,7 @@ async function answered(id: string, turn: number): Promise<void> {
 const nextPlace = async () => (await gateway.log.lastSequence()) + 1;
 const nothing = {
   ...{ messages: [], turns: [], summarizedUpTo: null, tokens: 0, turnTokens: 0 },
-  ...{ leftOut: false, summaryLeftOut: false, maxTokens: 100 },
+  ...{ leftOut: false, summaryLeftOut: false, cutAt: null, changes: {}, maxTokens: 100 },
 };
 const long = { ...nothing, leftOut: true };
 const summaryOf = async (id: string) => (await api('GET', `/conversations/${id}`)).json.summary;

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { complete } from '../../domain/message/complete.decision.js';
 import { type Reroute, reroute } from '../../domain/message/defer.decision.js';
 import { isExpired } from '../../domain/message/expire.decision.js';
-import type { Accounting } from '../../domain/message/message.events.js';
+import type { Accounting, ModelRequest } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
@@ -135,8 +135,10 @@ export class AttemptCalls {
       const said = await this.ask(attempt, lease, prefill);
       const whole = attempt.sent.whole(said.answer);
       const answer = whole === said.answer ? said : { ...said, answer: whole };
-      const accounting = await this.accountant.of(attempt.work.request, lease, answer);
+      const { work } = attempt;
+      const accounting = await this.accountant.of(askedOf(work, lease), lease, answer);
       lease.ended(answeredSign(answer, accounting));
+      work.conversation?.answered(lease, answer.usage);
       return { ...answer, accounting };
     } catch (error) {
       const failure = failureOf(error, lease.endpoint.name);
@@ -179,7 +181,7 @@ export class AttemptCalls {
     const speaker = lease.model === work.request.model ? undefined : lease.model;
     const call: ModelCall = {
       messageId: subject,
-      request: work.request,
+      request: askedOf(work, lease),
       model: lease.offer.upstream,
       timeoutMs: this.timeLeftMs(attempt),
       signal: running.signal,
@@ -259,6 +261,7 @@ export class AttemptCalls {
       usage,
       extra,
       accounting,
+      history: work.conversation?.noteFor(lease),
       calledAt,
       // With one call the endpoint's own figure, which is taken nearer to the wire.
       firstTokenMs: attempt.failed.length === 0 ? answered.firstTokenMs : firstPieceMs,
@@ -283,6 +286,11 @@ export class AttemptCalls {
     };
     return { kind: 'deferred', notTaken, failure: { ...failure, error: { ...error, retryable: true } } };
   }
+}
+
+/** What this deployment is asked: a turn comes with as much of its conversation as the deployment takes. */
+function askedOf({ request, conversation }: Work, lease: EndpointLease): ModelRequest {
+  return conversation === null ? request : conversation.requestFor(lease);
 }
 
 /**

@@ -68,7 +68,7 @@ export class Attempts {
   }
 
   /** @returns where the record lies */
-  private async record({ delivery, context: sent }: Work, lease: EndpointLease): Promise<number> {
+  private async record({ delivery, conversation }: Work, lease: EndpointLease): Promise<number> {
     const context = contextNow(delivery.event, this.sources);
     const event = dispatched(context, delivery.event, {
       delivery: delivery.delivery,
@@ -76,7 +76,7 @@ export class Attempts {
       endpoint: lease.endpoint.name,
       model: lease.model,
       endpointReason: lease.reason,
-      context: sent,
+      context: conversation?.recordFor(lease),
     });
     return (await this.steps.append([event])).firstSequence;
   }
@@ -86,6 +86,6 @@ export class Attempts {
   }
 }
 
-function isTurn({ context }: Work): boolean {
-  return context !== null;
+function isTurn({ conversation }: Work): boolean {
+  return conversation !== null;
 }

@@ -37,7 +37,7 @@ export class Preparation {
     if (inDoubt || asked === null || asked.conversationId !== null) return this.lookedUp(delivery, inDoubt);
     const { streamed } = asked;
     const request = this.inItsSession(delivery, asked);
-    return { kind: 'ready', delivery, request, streamed, context: null, inDoubt };
+    return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
   }
 
   private async lookedUp(delivery: LaneDelivery, inDoubt: boolean): Promise<Work | Outcome> {
@@ -51,7 +51,7 @@ export class Preparation {
     const { conversationId, streamed } = asked;
     const request = this.inItsSession(delivery, asked);
     if (conversationId === null)
-      return { kind: 'ready', delivery, request, streamed, context: null, inDoubt };
+      return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
     const turn = await this.turns.prepare(delivery, request, conversationId);
     return turn.kind === 'ready' ? { ...turn, delivery, streamed, inDoubt } : turn;
   }

@@ -26,7 +26,7 @@ export class Summaries {
   private readonly summarizer: Summarizer | null;
 
   constructor(
-    @Inject(SERVICE_CONFIG) { conversation: { summary, max_context_tokens } }: ServiceConfig,
+    @Inject(SERVICE_CONFIG) { conversation }: ServiceConfig,
     @Inject(ConversationReader) reader: Pick<ConversationReader, 'find' | 'turns'>,
     @Inject(EVENT_LOG) log: Pick<EventLog, 'append'>,
     @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
@@ -37,6 +37,8 @@ export class Summaries {
     @Inject(SOURCES) sources: Sources,
     @Inject(LOGGER) logger: Logger,
   ) {
+    const { summary, max_context_tokens, part_tokens: counted } = conversation;
+    const measuring = async () => ({ count: await tokenCount(), parts: counted });
     const settings = {
       ...{ model: summary.model, prompt: summary.prompt, maxTokens: summary.max_tokens },
       ...{ timeoutMs: summary.timeout_ms, afterTokens: summary.after_tokens },
@@ -44,7 +46,7 @@ export class Summaries {
     };
     const ask = summaryCalls(registry, accountant, sources, stopping);
     const parts = { settings, reader, log, position, claims, ask, sources, logger, stopping };
-    this.summarizer = summary.model === '' ? null : new Summarizer({ ...parts, counting: tokenCount });
+    this.summarizer = summary.model === '' ? null : new Summarizer({ ...parts, measuring });
   }
 
   /** To be told of each turn's context. Returns at once. */

@@ -3,22 +3,22 @@ import type { DispatchDecision } from '../../domain/message/dispatch.decision.js
 import type {
   EventContext,
   MessageCompleted,
-  MessageEventData,
   MessagePrioritized,
   ModelRequest,
 } from '../../domain/message/message.events.js';
 import type { Sources } from '../../platform/clock.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
+import type { ToldTurn } from './told-turn.js';
 import type { CallFailure } from './verdict.policy.js';
 
 /** A message that a model may be called for: nothing in the log speaks against it, and its request is at hand. */
 export interface Work {
   readonly kind: 'ready';
   readonly delivery: LaneDelivery;
-  /** What the model is sent, the history of its conversation included. */
+  /** What the client asked. */
   readonly request: ModelRequest;
-  /** Which earlier turns are in it; null outside of a conversation. */
-  readonly context: MessageEventData['llmq.message.dispatched.v1']['context'];
+  /** The conversation of which it is a turn, as a deployment is told of it; null outside of one. */
+  readonly conversation: ToldTurn | null;
   /** Its client wants the answer as a stream. */
   readonly streamed: boolean;
   /** An earlier run may still have it, so the record of the call must be durable before the call. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type ContextWindow, chooseContext, type PastTurn } from './context-window.policy.js';
+import { type ContextWindow, chooseContext } from './context-window.policy.js';
+import type { PastTurn } from './past-turn.state.js';
 
 const request = (content: string) => ({ content, model: null, parameters: {} });
 const turn = (index: number, answer: string | null): PastTurn => ({
@@ -9,9 +10,14 @@ const turn = (index: number, answer: string | null): PastTurn => ({
   messages: null,
   answer: answer === null ? null : { content: answer },
 });
-const byLength = (text: string) => text.length;
+const byLength = {
+  count: (text: string) => text.length,
+  parts: { picture_low: 85, picture_high: 765, audio: 600, file: 1_500 },
+};
+const takes = { reasoning: false, systemAnywhere: false };
 const window = (more: Partial<ContextWindow>): ContextWindow => ({
-  ...{ systemPrompt: null, summary: null, earlier: [], request: request('?'), maxTokens: 1_000 },
+  ...{ systemPrompt: null, summary: null, earlier: [], request: request('?'), maxTokens: 1_000, takes },
+  cutAt: null,
   ...more,
 });
 
@@ -60,23 +66,71 @@ it('leaves out turns without an answer', () => {
   expect(chooseContext(window({ earlier }), byLength).turns).toEqual(['turn-1', 'turn-3']);
 });
 
-it('takes the messages of a chat as they are, and an answer with its tool calls', () => {
-  const chat = { messages: [{ role: 'user', content: 'a' }], model: null, parameters: {} };
-  const called = {
-    ...turn(1, ''),
+it('cuts to half of the room when the budget is full, and stays there until it is full again', () => {
+  // Each turn is 24 tokens, what is always sent 5.
+  const turns = [...Array(10).keys()].map((index) => turn(10 - index, 'xxxxxx'));
+  const sent = (count: number, cutAt: string | null) =>
+    chooseContext(window({ earlier: turns.slice(-count), maxTokens: 130, cutAt }), byLength);
+  expect(sent(5, null)).toMatchObject({ cutAt: null, leftOut: false, tokens: 125 });
+  const cut = sent(6, null);
+  expect(cut).toMatchObject({ cutAt: 'turn-5', leftOut: true, turns: ['turn-5', 'turn-6'] });
+  expect(sent(9, 'turn-5')).toMatchObject({ cutAt: 'turn-5', tokens: 125 });
+  expect(sent(10, 'turn-5').cutAt).toBe('turn-9');
+});
+
+it('sends one turn that is longer than half of the room rather than none', () => {
+  const earlier = [turn(2, 'x'.repeat(60)), turn(1, 'x'.repeat(60))];
+  expect(chooseContext(window({ earlier, maxTokens: 100 }), byLength).turns).toEqual(['turn-2']);
+});
+
+it('has the whole history again where it fits: only what does not fit is cut', () => {
+  const earlier = [turn(2, 'two'), turn(1, 'one')];
+  expect(chooseContext(window({ earlier, cutAt: 'turn-2' }), byLength)).toMatchObject({
+    cutAt: null,
+    turns: ['turn-1', 'turn-2'],
+  });
+});
+
+it('tells what is always sent and does not fit', () => {
+  const chosen = chooseContext(
+    window({ earlier: [turn(1, 'one')], request: request('?'.repeat(50)), maxTokens: 20 }),
+    byLength,
+  );
+  expect(chosen).toMatchObject({ tokens: 54, maxTokens: 20, leftOut: true, cutAt: 'self', turns: [] });
+});
+
+it('counts the tools of a request, and a picture by its detail and not by its bytes', () => {
+  const bytes = 'A'.repeat(60_000);
+  const picture = (detail?: string) => ({
+    type: 'image_url',
+    image_url: { url: `data:image/png;base64,${bytes}`, ...(detail === undefined ? {} : { detail }) },
+  });
+  const tokens = (content: unknown, parameters = {}) =>
+    chooseContext(
+      window({ request: { messages: [{ role: 'user', content }], model: null, parameters } }),
+      byLength,
+    ).tokens;
+  expect(tokens([{ type: 'text', text: 'What?' }, picture('low')])).toBe(4 + 5 + 85);
+  expect(tokens([picture(), picture('high')])).toBe(4 + 2 * 765);
+  expect(tokens([{ type: 'input_audio', input_audio: { data: bytes } }])).toBe(4 + 600);
+  expect(tokens([{ type: 'file', file: { file_data: bytes } }])).toBe(4 + 1_500);
+  const tools = [{ type: 'function' }];
+  expect(tokens('?', { tools })).toBe(5 + JSON.stringify(tools).length);
+});
+
+it('keeps a history that holds a picture of 60 KB', () => {
+  const url = `data:image/png;base64,${'A'.repeat(60_000)}`;
+  const shown = {
+    ...turn(2, 'A cat.'),
     content: null,
-    messages: chat.messages,
-    answer: { content: null, tool_calls: [{ id: 'x' }] },
+    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
   };
-  expect(chooseContext(window({ earlier: [called], request: chat }), byLength).messages).toEqual([
-    { role: 'user', content: 'a' },
-    { role: 'assistant', content: null, tool_calls: [{ id: 'x' }] },
-    { role: 'user', content: 'a' },
-  ]);
+  const earlier = [turn(3, 'three'), shown, turn(1, 'one')];
+  expect(chooseContext(window({ earlier }), byLength).turns).toEqual(['turn-1', 'turn-2', 'turn-3']);
 });
 
 it('keeps to its budget with the newest turns that no summary covers, without a hole between them', () => {
-  const text = fc.string({ maxLength: 40 });
+  const text = fc.string({ minLength: 1, maxLength: 40 }).filter((some) => some.trim() !== '');
   const conversations = fc.record({
     answers: fc.array(fc.option(text, { nil: null }), { maxLength: 20 }),
     maxTokens: fc.nat(500),

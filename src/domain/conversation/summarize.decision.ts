@@ -1,7 +1,8 @@
 import type { CloudEventContext } from '../cloud-event.events.js';
-import type { Accounting, ModelRequest, Usage } from '../message/message.events.js';
-import { messagesOfTurn, type PastTurn, textOf } from './context-window.policy.js';
+import type { Accounting, ChatMessage, ModelRequest, Usage } from '../message/message.events.js';
 import { type ConversationEventOf, conversationEvent } from './conversation.events.js';
+import { kindOf, textOfPart } from './message-tokens.policy.js';
+import { askedOf, messagesOfTurn, type PastTurn } from './past-turn.state.js';
 
 export interface SummaryWish {
   /** What the model is told to do. */
@@ -30,6 +31,18 @@ export function summaryRequest(wish: SummaryWish): ModelRequest {
   };
 }
 
+/**
+ * How many of the turns that are to be summed up leave the rest in one piece: what goes on with the calls of the answer
+ * before is not parted from it, unless it is all one.
+ */
+export function wholeExchanges(turns: readonly PastTurn[], most: number): number {
+  for (let taken = most; taken > 0; taken -= 1) {
+    const next = turns[taken];
+    if (next === undefined || !askedOf(next).some(({ role }) => role === 'tool')) return taken;
+  }
+  return most;
+}
+
 export interface MadeSummary {
   readonly text: string;
   readonly model: string;
@@ -55,8 +68,17 @@ export function summarized(
 
 function transcript(turn: PastTurn): string {
   return messagesOfTurn(turn)
-    .map((message) => `${message.role}: ${textOf(message)}`)
+    .map((message) => `${message.role}: ${wordsOf(message)}`)
     .join('\n');
+}
+
+/** Of what is no text the kind alone: a model that sums up can't look at it. */
+function wordsOf({ role: _, content, reasoning_content: _thought, ...rest }: ChatMessage): string {
+  const parts = Array.isArray(content) ? content : [content];
+  const text = parts.map(
+    (part: unknown) => textOfPart(part) ?? `[${kindOf((part as { type?: unknown }).type)}]`,
+  );
+  return text.join('\n') + (Object.keys(rest).length === 0 ? '' : JSON.stringify(rest));
 }
 
 /** Never between the two halves of a character. */

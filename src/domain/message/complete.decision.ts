@@ -2,6 +2,7 @@ import { elapsedMs } from './dispatch.decision.js';
 import {
   type Accounting,
   type EventContext,
+  type HistoryNote,
   type MessageCompleted,
   type MessageEventData,
   type MessagePrioritized,
@@ -21,6 +22,8 @@ export interface AnsweredCall {
   /** What else the endpoint said of its answer. */
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
   readonly accounting?: Accounting | null;
+  /** What of its conversation did not fit; absent where all did. */
+  readonly history?: HistoryNote | null;
   /** When the call began, ISO 8601. */
   readonly calledAt: string;
   /** From the call to the first piece of the answer. */
@@ -45,6 +48,7 @@ export function complete(
     usage: call.usage,
     ...(call.extra === undefined ? {} : { extra: call.extra }),
     ...(call.accounting == null ? {} : { accounting: call.accounting }),
+    ...(call.history == null ? {} : { history: call.history }),
     queue_ms: queueMs,
     first_token_ms: call.firstTokenMs,
     total_ms: queueMs + elapsedMs(call.calledAt, context.now),

@@ -163,6 +163,34 @@ const deploymentSchema = z.object({ endpoint: z.string(), model: z.string() });
 export const REROUTE_MODES = ['again', 'fallback', 'continue', 'restart'] as const;
 export type RerouteMode = (typeof REROUTE_MODES)[number];
 
+const times = z.number().int().positive().optional();
+
+/** How often something of a conversation was changed in the list that a model was sent. */
+export const historyChangesSchema = z.object({
+  /** Calls without a result, which got a marked one. */
+  calls_completed: times,
+  /** Results without their call: left out, or sent as the user's words where they are all of a turn. */
+  results_without_call: times,
+  /** Turns whose answer says nothing: left out. */
+  empty_answers_left_out: times,
+  /** Messages that were sent without their reasoning. */
+  reasoning_left_out: times,
+  /** System messages that went to the front, or into the one that is there. */
+  system_messages_moved: times,
+});
+export type HistoryChanges = z.infer<typeof historyChangesSchema>;
+
+/** What of its conversation did not fit into the request that an answer was given to. */
+export const historyNoteSchema = z.object({
+  /** Older turns, or the summary of them. */
+  left_out: z.boolean(),
+  /** What is always sent is longer than the model may be sent; it was sent all the same. */
+  exceeds: z.boolean(),
+  tokens: z.number().int().nonnegative(),
+  max_tokens: z.number().int().positive(),
+});
+export type HistoryNote = z.infer<typeof historyNoteSchema>;
+
 /**
  * The data of every event of a message's life, by CloudEvents type. Times are ISO 8601 in UTC, durations milliseconds.
  * `attempt` counts calls to a model from 1 and `delivery` counts how often the broker handed that attempt to a worker:
@@ -239,6 +267,10 @@ export const messageEventSchemas = {
         left_out: z.boolean().nullish(),
         /** The most tokens that were to be sent. What is always sent, the system prompt and the turn, can exceed it. */
         max_tokens: z.number().int().positive().nullish(),
+        /** The first turn behind the cut, where older turns did not fit; the message itself where none before it did. */
+        cut_at: z.string().nullish(),
+        /** What was changed so that servers take the list as a chat, and how often; absent where nothing was. */
+        changes: historyChangesSchema.nullish(),
       })
       .nullish(),
   }),
@@ -297,6 +329,8 @@ export const messageEventSchemas = {
     extra: z.record(z.string(), z.unknown()).nullish(),
     /** Absent where nothing is known of what was used. */
     accounting: accountingSchema.nullish(),
+    /** Absent where the whole history was sent, and outside of a conversation. */
+    history: historyNoteSchema.nullish(),
     queue_ms: milliseconds,
     first_token_ms: milliseconds.nullable(),
     total_ms: milliseconds,

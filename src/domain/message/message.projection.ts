@@ -3,6 +3,7 @@ import type {
   Accounting,
   Analysis,
   AttemptError,
+  HistoryNote,
   MessageAttemptFailed,
   MessageCompleted,
   MessageDeferred,
@@ -66,6 +67,7 @@ export interface ResultRow {
   readonly queueMs: number;
   readonly firstTokenMs: number | null;
   readonly totalMs: number;
+  readonly history: HistoryNote | null;
 }
 
 /** How a call began. */
@@ -220,6 +222,7 @@ function countedResult(state: MessageState, event: MessageEvent, sequence: numbe
     queueMs: data.queue_ms,
     firstTokenMs: data.first_token_ms,
     totalMs: data.total_ms,
+    history: data.history ?? null,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { CallKind, MessageCompleted, Usage } from '../../domain/message/message.events.js';
+import type { CallKind, HistoryNote, MessageCompleted, Usage } from '../../domain/message/message.events.js';
 import type { AcceptedMessage } from '../../submission/submission.js';
 import { tierOfLane } from './service-tier.policy.js';
 
@@ -31,10 +31,16 @@ export function answerFrame(kind: CallKind, accepted: AcceptedMessage, model: st
   };
 }
 
-/** What else the endpoint said, beside its choices. */
+/** What else the endpoint said, beside its choices, and what the service has to say of the answer. */
 export function extraOf({ data }: MessageCompleted): Record<string, unknown> {
   const { choices: _, ...extra } = data.extra ?? {};
-  return extra;
+  if (data.history == null) return extra;
+  return { ...extra, metadata: { ...(extra['metadata'] as object | null), ...historyNote(data.history) } };
+}
+
+/** In `metadata`, whose values are texts for OpenAI's clients. */
+function historyNote({ exceeds, tokens, max_tokens }: HistoryNote): Record<string, string> {
+  return { llmq_history: exceeds ? 'exceeds' : 'left_out', llmq_tokens: `${tokens}/${max_tokens}` };
 }
 
 export interface AnswerUsage {

@@ -57,6 +57,12 @@ class ResultDto {
     description: 'In the currency of the prices, as a decimal number; null without a price',
   })
   cost!: string | null;
+  @ApiPropertyOptional({
+    ...{ type: 'object', additionalProperties: true },
+    example: { history: { left_out: true, exceeds: false, tokens: 3000, max_tokens: 3300 } },
+    description: 'What of its conversation did not fit into the request, where something did not',
+  })
+  metadata?: object;
 }
 
 export class AnalysisDto {

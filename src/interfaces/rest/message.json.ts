@@ -46,7 +46,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
 
 /** Embeddings are all of one, as the endpoint sent them. Several answers (`n`) are all in `choices`, the first one too. */
 function resultJson(result: MessageResult): Record<string, unknown> {
-  const { answer, finishReason, otherChoices, model, endpoint, usage, costNanos } = result;
+  const { answer, finishReason, otherChoices, model, endpoint, usage, costNanos, history } = result;
   return {
     ...saidJson(answer),
     ...(Array.isArray(answer['data']) ? { data: answer['data'] } : {}),
@@ -56,6 +56,7 @@ function resultJson(result: MessageResult): Record<string, unknown> {
     endpoint,
     usage,
     cost: costNanos === null ? null : costText(costNanos),
+    ...(history === null ? {} : { metadata: { history } }),
   };
 }
 

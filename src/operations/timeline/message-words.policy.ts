@@ -1,6 +1,7 @@
 import { assertNever } from '../../domain/assert-never.js';
 import type {
   Analysis,
+  HistoryChanges,
   MessageAttemptFailed,
   MessageCompleted,
   MessageDeadLettered,
@@ -128,9 +129,26 @@ function historyWords({ data: { context } }: MessageDispatched): string {
     sent.length === 0 ? '' : ` It was sent with ${sent.join(' and ')}.`,
     context.left_out ? ` Older turns did not fit into ${counted(most ?? 0, 'token')}.` : '',
     most != null && tokens > most
-      ? ` With the system prompt it is ${tokens} tokens, more than the ${most} of conversation.max_context_tokens; neither is cut.`
+      ? ` With the system prompt it is ${tokens} tokens, more than the ${most} that it may be; neither is cut.`
       : '',
+    changesWords(context.changes ?? {}),
   ].join('');
+}
+
+const CHANGE_WORDS: Readonly<Record<keyof HistoryChanges, (times: number) => string>> = {
+  calls_completed: (times) => `${counted(times, 'tool call')} got a marked empty result`,
+  results_without_call: (times) => `${counted(times, 'tool result')} had no call`,
+  empty_answers_left_out: (times) => `${counted(times, 'turn')} with an empty answer left out`,
+  reasoning_left_out: (times) => `the reasoning of ${counted(times, 'message')} left out`,
+  system_messages_moved: (times) => `${counted(times, 'system message')} put to the front`,
+};
+
+/** Nothing is told of what was sent as it was. */
+function changesWords(changes: HistoryChanges): string {
+  const words = Object.entries(changes).map(([name, times]) =>
+    CHANGE_WORDS[name as keyof HistoryChanges](times ?? 0),
+  );
+  return words.length === 0 ? '' : ` Changed for the server: ${words.join('; ')}.`;
 }
 
 function attemptFailedWords({ data }: MessageAttemptFailed): string {

@@ -428,8 +428,16 @@ export const configSchema = z.strictObject({
       max_context_tokens: count
         .default(8_000)
         .describe(
-          'most tokens of a conversation that a model gets: the new turn and the newest earlier turns that fit',
+          'most tokens of a conversation that a model gets, unless its context_tokens say: the new turn and the earlier ones that fit',
         ),
+      part_tokens: z
+        .strictObject({
+          picture_low: count.default(85).describe('tokens counted for a picture with low detail'),
+          picture_high: count.default(765).describe('tokens counted for any other picture'),
+          audio: count.default(600).describe('tokens counted for a piece of audio'),
+          file: count.default(1_500).describe('tokens counted for a file, and for what has no name here'),
+        })
+        .prefault({}),
       summary: z
         .strictObject({
           model: z

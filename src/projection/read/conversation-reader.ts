@@ -5,6 +5,7 @@ import type { ChatMessage } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { conversations } from '../tables/conversation.tables.js';
+import { databaseOf } from '../tables/data-source.js';
 import { messageRequests } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { type ConversationFilter, conversationPage } from './conversation-page.js';
@@ -77,6 +78,21 @@ export class ConversationReader {
     const of = { tenant, conversationId: id };
     const page = await pageOfTurns(this.dataSource, of, order, limit, behind ?? null);
     return (await this.rows(page)).map(turnOf);
+  }
+
+  /** Of the calls that answered these messages, the newest of each model: where its MessageDispatched lies. */
+  async lastCalls(
+    messageIds: readonly string[],
+  ): Promise<readonly { readonly model: string; readonly dispatchedSequence: number }[]> {
+    if (messageIds.length === 0) return [];
+    const rows: { model: string; sequence: string | number }[] = await this.dataSource.query(
+      `SELECT model, max(dispatched_sequence) AS sequence
+        FROM "${databaseOf(this.dataSource).schema}".attempts
+        WHERE message_id = ANY($1::uuid[]) AND outcome = 'completed' AND dispatched_sequence IS NOT NULL
+        GROUP BY model`,
+      [messageIds],
+    );
+    return rows.map(({ model, sequence }) => ({ model, dispatchedSequence: Number(sequence) }));
   }
 
   /** Null for a message that is unknown, or no turn. */

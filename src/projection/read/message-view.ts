@@ -41,7 +41,10 @@ export interface MessageView extends Pick<MessageState, Seen> {
 }
 
 export interface MessageResult
-  extends Pick<StoredResult, 'finishReason' | 'otherChoices' | 'model' | 'endpoint' | 'costNanos'> {
+  extends Pick<
+    StoredResult,
+    'finishReason' | 'otherChoices' | 'model' | 'endpoint' | 'costNanos' | 'history'
+  > {
   /** OpenAI's assistant message: `content`, `tool_calls`, ... */
   readonly answer: { readonly content: string | null } & Record<string, unknown>;
   /** With `estimated: true` where the service counted. */
@@ -69,8 +72,8 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
 }
 
 function messageResult(stored: StoredResult): MessageResult {
-  const { answer, finishReason, otherChoices, model, endpoint, costNanos } = stored;
-  return { answer, finishReason, otherChoices, model, endpoint, usage: usageIn(stored), costNanos };
+  const { answer, finishReason, otherChoices, model, endpoint, costNanos, history } = stored;
+  return { answer, finishReason, otherChoices, model, endpoint, usage: usageIn(stored), costNanos, history };
 }
 
 /** As the endpoint told it; without that the counts, which come from one estimate, so both are there or none. */

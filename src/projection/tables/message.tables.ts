@@ -155,6 +155,8 @@ const resultColumns = {
   /** With all that the endpoint told of it; null where it told nothing. */
   usage: nullable(json, (row) => row.usage),
   otherChoices: nullable(json, (row) => row.otherChoices),
+  /** What of its conversation did not fit; null where all did. */
+  history: nullable(json, (row) => row.history),
 } satisfies Columns<ResultRow>;
 
 /**
