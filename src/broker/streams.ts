@@ -15,6 +15,7 @@ export const CONVERSATIONS_BUCKET = 'llmq_conversations';
 export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
 export const ENDPOINT_SHARES_BUCKET = 'llmq_endpoint_shares';
 export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
+export const PARTS_BUCKET = 'llmq_parts';
 
 /** What `LLMQ_TRIES` holds: which requests of SDKs became which messages. */
 export const TRIES_SUBJECT = 'llmq.tries';
@@ -141,6 +142,19 @@ export function ownStreams({
       purpose: 'the first responses of requests with an Idempotency-Key',
       maxAgeMs: idempotencyTtlMs,
     }),
+    {
+      name: `OBJ_${PARTS_BUCKET}`,
+      purpose: 'what is too large for the log: pictures, audio, files of messages',
+      // Laid out as every NATS client expects an object store (ADR-20 of the NATS project).
+      settings: {
+        subjects: [`$O.${PARTS_BUCKET}.C.>`, `$O.${PARTS_BUCKET}.M.>`],
+        retention: RetentionPolicy.Limits,
+        storage: StorageType.File,
+        discard: DiscardPolicy.New,
+        allow_rollup_hdrs: true,
+        allow_direct: true,
+      },
+    },
   ];
 }
 

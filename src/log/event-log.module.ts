@@ -3,6 +3,7 @@ import { retireStreams } from '../broker/retire-streams.js';
 import { SERVICE_CONFIG } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
 import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log.js';
+import { PartStore } from './jetstream/part-store.js';
 import { LogRoom } from './room/log-room.js';
 
 /**
@@ -15,8 +16,9 @@ import { LogRoom } from './room/log-room.js';
   providers: [
     { provide: EVENT_LOG, inject: [NATS, SERVICE_CONFIG, LOGGER], useFactory: prepareLog },
     LogRoom,
+    PartStore,
   ],
-  exports: [EVENT_LOG, LogRoom],
+  exports: [EVENT_LOG, LogRoom, PartStore],
 })
 export class EventLogModule implements OnApplicationShutdown {
   constructor(@Inject(EVENT_LOG) private readonly log: JetStreamEventLog) {}

@@ -1,12 +1,9 @@
-import type { CallKind } from '../domain/message/message.events.js';
+import { MAX_REQUEST_JSON_BYTES } from '../domain/message/large-parts.policy.js';
+import type { CallKind, ModelRequest } from '../domain/message/message.events.js';
 import { refusedField } from './refusal.js';
 import type { Submission } from './submission.js';
 
-/**
- * A submission is one record of the log, which must fit into one message of the broker (8 MiB as the service sets it
- * up) with room to spare. Only text that JSON must escape comes near: a control character is one byte of content and six of JSON.
- */
-const MAX_REQUEST_JSON_BYTES = 7 * 1024 * 1024;
+/** A control character is one byte of content and six of JSON. */
 const JSON_BYTES_PER_UNIT = 6;
 /** `{"content":"","model":"","parameters":{}}`, with room to spare. */
 const EMPTY_REQUEST_LENGTH = 64;
@@ -18,28 +15,33 @@ const FIELDS: Readonly<Record<CallKind, string>> = {
   embeddings: 'input',
 };
 
-/** @throws {RefusedError} `content_too_large`, for more than `maxContentBytes` of content, or more than a record holds */
-export function refuseTooLarge({ request }: Submission, maxContentBytes: number): void {
-  const { content, model, parameters, kind = 'chat' } = request;
-  const limit = Math.min(maxContentBytes, MAX_REQUEST_JSON_BYTES);
+/**
+ * How long the request is, in UTF-16 units.
+ * @throws {RefusedError} `content_too_large`, for more than `maxContentBytes` of content
+ */
+export function refuseTooLarge({ request }: Submission, maxContentBytes: number): number {
+  const { content, parameters, kind = 'chat' } = request;
   if (content === undefined) {
     // Chats and their tools are counted as JSON, since their text is spread over it.
-    refuseTooLong(FIELDS[kind], JSON.stringify(request), limit, ' as JSON');
-    return;
+    return refuseTooLong(FIELDS[kind], JSON.stringify(request), maxContentBytes, ' as JSON');
   }
-  // Most messages are so short that they need not be put into JSON to know.
-  const most = JSON_BYTES_PER_UNIT * (content.length + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
-  if (most <= limit && isEmpty(parameters)) return;
-  refuseLong(content, parameters, maxContentBytes);
+  const units = refuseTooLong('content', content, maxContentBytes);
+  if (isEmpty(parameters)) return units;
+  return units + refuseTooLong('parameters', JSON.stringify(parameters), maxContentBytes, ' as JSON');
 }
 
-function refuseLong(content: string, parameters: Record<string, unknown>, limit: number): void {
-  const parametersJson = JSON.stringify(parameters);
-  refuseTooLong('content', content, limit);
-  refuseTooLong('parameters', parametersJson, limit, ' as JSON');
-  if ((content.length + parametersJson.length) * JSON_BYTES_PER_UNIT > MAX_REQUEST_JSON_BYTES) {
-    refuseTooLong('content', JSON.stringify(content) + parametersJson, MAX_REQUEST_JSON_BYTES, ' as JSON');
-  }
+/**
+ * For what goes into the log, without the parts that go elsewhere.
+ * @param units its length at most
+ * @throws {RefusedError} `content_too_large`, for more than a record of the log holds
+ */
+export function refuseTooLargeForLog(request: ModelRequest, units: number): void {
+  // Most messages are so short that they need not be put into JSON to know.
+  const { content, model, kind = 'chat' } = request;
+  const most = JSON_BYTES_PER_UNIT * (units + (model?.length ?? 0)) + EMPTY_REQUEST_LENGTH;
+  if (most <= MAX_REQUEST_JSON_BYTES) return;
+  const field = content === undefined ? FIELDS[kind] : 'content';
+  refuseTooLong(field, JSON.stringify(request), MAX_REQUEST_JSON_BYTES, ' as JSON');
 }
 
 function isEmpty(record: Record<string, unknown>): boolean {
@@ -48,10 +50,10 @@ function isEmpty(record: Record<string, unknown>): boolean {
 }
 
 /** Three bytes of UTF-8 for each UTF-16 unit is the most there can be: what is short need not be counted. */
-function refuseTooLong(field: string, text: string, limit: number, how = ''): void {
-  if (text.length * 3 <= limit) return;
+function refuseTooLong(field: string, text: string, limit: number, how = ''): number {
+  if (text.length * 3 <= limit) return text.length;
   const bytes = Buffer.byteLength(text);
-  if (bytes <= limit) return;
+  if (bytes <= limit) return text.length;
   const reason = `has ${bytes} bytes${how}, and at most ${limit} are accepted`;
   throw refusedField('content_too_large', field, reason);
 }

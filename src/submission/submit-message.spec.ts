@@ -25,7 +25,7 @@ function keptOut(cause: Error, full: LogFullError | null = null) {
     { refusal: () => full },
     { serves: () => true },
     { prioritize: async () => ({ priority: 'low', reason: 'explicit', analysis: null }) },
-    { queue: { max_content_bytes: 1_000, levels: { low: {} } } },
+    { queue: { max_content_bytes: 1_000, large_part_bytes: 1_000, levels: { low: {} } } },
     { newId: () => 'id', nowMs: () => 0 },
     admission,
     { admit: async (_: Caller, items: readonly object[]) => items },

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
 import type { Caller } from '../domain/caller.js';
+import { withoutLargeParts } from '../domain/message/large-parts.policy.js';
 import type {
   EventContext,
   Lane,
@@ -13,6 +14,7 @@ import type { MessageState } from '../domain/message/message.state.js';
 import { receive } from '../domain/message/receive.decision.js';
 import { type Timing, type TimingRequest, timing } from '../domain/message/schedule.decision.js';
 import type { EventLog } from '../log/event-log.port.js';
+import { type PartObject, PartStore, partObject } from '../log/jetstream/part-store.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
@@ -26,8 +28,9 @@ import type { Execution } from './idempotency/execution.js';
 import { MessageLookup } from './message-lookup.js';
 import { Prioritizer } from './preprocessor/prioritizer.js';
 import { invalidFields, mayBeDone, RefusedError, unknownModel } from './refusal.js';
+import { refusedBy } from './refusal-of.js';
 import { type AcceptedMessage, isSubmission, type Submission } from './submission.js';
-import { refuseTooLarge } from './submission-size.js';
+import { refuseTooLarge, refuseTooLargeForLog } from './submission-size.js';
 
 export interface SubmitOptions {
   readonly traceparent?: string;
@@ -49,6 +52,8 @@ interface Prepared {
   /** Null outside of a conversation. */
   readonly turn: NewTurn | null;
   readonly events: readonly MessageEvent[];
+  /** What is too large for the log; null where all of it fits. */
+  readonly object: PartObject | null;
 }
 
 interface Identity {
@@ -72,6 +77,7 @@ export class SubmitMessage {
     private readonly doubleTexting: DoubleTextingPolicy,
     private readonly lookup: MessageLookup,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(PartStore) private readonly parts: Pick<PartStore, 'put' | 'remove'>,
   ) {}
 
   /**
@@ -116,10 +122,11 @@ export class SubmitMessage {
       results[item.index] = this.told(error);
       this.leave(item, false);
     }
-    const admitted = turns?.admitted ?? placed;
+    const admitted = await this.withParts(turns?.admitted ?? placed, results);
     const notStored = await appendMessages(this.log, admitted, options.execution?.dedupeKey);
     for (const { index, error } of notStored) results[index] = this.told(error);
     for (const item of admitted) this.leave(item, mayBeStored(results[item.index]));
+    this.withoutParts(admitted.filter(({ index }) => !mayBeStored(results[index])));
     await turns?.settle(({ index }) => refusalIn(results[index]));
     return results;
   }
@@ -165,6 +172,30 @@ export class SubmitMessage {
     return full === null;
   }
 
+  /** Those whose large parts are stored, too: that comes first, since an accepted message is durable as a whole. */
+  private async withParts(items: readonly Prepared[], results: SubmitResult[]): Promise<readonly Prepared[]> {
+    const large = items.filter(({ object }) => object !== null);
+    if (large.length === 0) return items;
+    const failed = new Set<Prepared>();
+    const store = async (item: Prepared) => {
+      try {
+        await this.parts.put(item.accepted.id, item.object!);
+      } catch (error) {
+        failed.add(item);
+        results[item.index] = this.told(refusedBy(error));
+        this.leave(item, false);
+      }
+    };
+    await Promise.all(large.map(store));
+    return items.filter((item) => !failed.has(item));
+  }
+
+  /** Nobody waits for this: what is left is in nobody's way. */
+  private withoutParts(items: readonly Prepared[]): void {
+    const ids = items.filter(({ object }) => object !== null).map(({ accepted }) => accepted.id);
+    if (ids.length > 0) this.parts.remove(ids).catch(() => {});
+  }
+
   /** Must follow `place` once for each that has a place. */
   private leave({ lane }: Prepared, stored: boolean): void {
     if (lane !== null) this.admission.settle(lane, stored);
@@ -195,7 +226,7 @@ export class SubmitMessage {
     { index, messageId, traceparent }: Identity,
   ): Promise<Prepared> {
     this.refuseUnknownModel(submission);
-    refuseTooLarge(submission, this.config.queue.max_content_bytes);
+    const { request: kept, object } = this.logged(submission);
     const { tenant, mostUrgent } = caller;
     const { userId, request, requestedPriority, conversationPriority, metadata } = submission;
     const prioritization = await this.prioritizer.prioritize({
@@ -227,20 +258,39 @@ export class SubmitMessage {
         ...{ id: messageId, priority, priorityReason, createdAt: context.now, ...when },
         model: request.model,
       },
-      events: receive(context, this.received(caller, submission, priority, when), prioritization),
+      events: receive(context, this.received(caller, submission, kept, priority, when), prioritization),
+      object,
     };
+  }
+
+  /** The request as the log has it. */
+  private logged(submission: Submission): {
+    readonly request: ModelRequest;
+    readonly object: PartObject | null;
+  } {
+    const { max_content_bytes, large_part_bytes } = this.config.queue;
+    const { request } = submission;
+    const units = refuseTooLarge(submission, max_content_bytes);
+    if (units < large_part_bytes) return { request, object: null };
+    const { request: rest, parts } = withoutLargeParts(request, large_part_bytes);
+    const taken = parts.reduce((sum, { text }) => sum + text.length, 0);
+    refuseTooLargeForLog(rest, units - taken);
+    if (parts.length === 0) return { request, object: null };
+    const object = partObject(parts);
+    return { request: { ...rest, large: object.large }, object };
   }
 
   private received(
     caller: Caller,
     submission: Submission,
+    request: ModelRequest,
     lane: Lane,
     { dueAt, deadline }: Timing,
   ): MessageEventData['llmq.message.received.v1'] {
     const { queue } = this.config;
     const level = queue.levels[lane];
     return {
-      request: withExactNumbers(submission.request),
+      request: withExactNumbers(request),
       stream: submission.stream,
       user_id: submission.userId,
       conversation_id: submission.conversationId,

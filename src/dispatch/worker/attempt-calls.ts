@@ -132,11 +132,13 @@ export class AttemptCalls {
   private async call(attempt: Attempt, { lease, prefill }: Step): Promise<AccountedAnswer | null> {
     const chunksBefore = attempt.chunks;
     try {
-      const said = await this.ask(attempt, lease, prefill);
+      const { work } = attempt;
+      const asked = askedOf(work, lease);
+      const request = asked instanceof Promise ? await asked : asked;
+      const said = await this.ask(attempt, lease, request, prefill);
       const whole = attempt.sent.whole(said.answer);
       const answer = whole === said.answer ? said : { ...said, answer: whole };
-      const { work } = attempt;
-      const accounting = await this.accountant.of(askedOf(work, lease), lease, answer);
+      const accounting = await this.accountant.of(request, lease, answer);
       lease.ended(answeredSign(answer, accounting));
       work.conversation?.answered(lease, answer.usage);
       return { ...answer, accounting };
@@ -174,14 +176,19 @@ export class AttemptCalls {
     return this.call(attempt, { lease, prefill: null });
   }
 
-  private async ask(attempt: Attempt, lease: EndpointLease, prefill: string | null): Promise<ModelAnswer> {
+  private async ask(
+    attempt: Attempt,
+    lease: EndpointLease,
+    request: ModelRequest,
+    prefill: string | null,
+  ): Promise<ModelAnswer> {
     const { work, running, sent } = attempt;
     const { event, delivery } = work.delivery;
     const { subject, data } = event;
     const speaker = lease.model === work.request.model ? undefined : lease.model;
     const call: ModelCall = {
       messageId: subject,
-      request: askedOf(work, lease),
+      request,
       model: lease.offer.upstream,
       timeoutMs: this.timeLeftMs(attempt),
       signal: running.signal,
@@ -289,7 +296,10 @@ export class AttemptCalls {
 }
 
 /** What this deployment is asked: a turn comes with as much of its conversation as the deployment takes. */
-function askedOf({ request, conversation }: Work, lease: EndpointLease): ModelRequest {
+function askedOf(
+  { request, conversation }: Work,
+  lease: EndpointLease,
+): ModelRequest | Promise<ModelRequest> {
   return conversation === null ? request : conversation.requestFor(lease);
 }
 

@@ -6,6 +6,7 @@ import { TurnGate } from '../../conversations/turn-gate.js';
 import type { ModelLimits } from '../../domain/conversation/context-budget.policy.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
+import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
@@ -39,6 +40,7 @@ export class ConversationTurns {
     @Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'offers' | 'defaultModel'>,
     @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(SERVICE_CONFIG) { conversation }: ServiceConfig,
+    @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
     @Inject(Summaries) private readonly summaries: Summaries,
     @Inject(WorkerStop) private readonly stop: WorkerStop,
   ) {
@@ -68,7 +70,7 @@ export class ConversationTurns {
     return {
       kind: 'ready',
       request,
-      conversation: new ToldTurn(delivery.event.subject, request, context, this.context),
+      conversation: new ToldTurn(delivery.event.subject, request, context, this.context, this.parts),
     };
   }
 

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { withLargeParts } from '../../domain/message/large-parts.policy.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
+import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { type Affinity, sessionKey } from '../endpoints/choice/session-key.policy.js';
@@ -25,6 +27,7 @@ export class Preparation {
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'get'>,
     @Inject(RedeliveryCheck) private readonly redelivery: RedeliveryCheck,
     @Inject(ConversationTurns) private readonly turns: ConversationTurns,
+    @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
     @Inject(SERVICE_CONFIG) config: ServiceConfig,
   ) {
     this.affinity = config.loadbalancer.affinity;
@@ -34,7 +37,8 @@ export class Preparation {
   of(delivery: LaneDelivery): Work | Promise<Work | Outcome> {
     const inDoubt = this.redelivery.isNeeded(delivery);
     const asked = delivered(delivery);
-    if (inDoubt || asked === null || asked.conversationId !== null) return this.lookedUp(delivery, inDoubt);
+    if (inDoubt || asked === null || asked.conversationId !== null || asked.request.large !== undefined)
+      return this.lookedUp(delivery, inDoubt);
     const { streamed } = asked;
     const request = this.inItsSession(delivery, asked);
     return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
@@ -49,11 +53,20 @@ export class Preparation {
       return { kind: 'failed', failure, chunksDelivered: 0 };
     }
     const { conversationId, streamed } = asked;
-    const request = this.inItsSession(delivery, asked);
+    const whole = await this.withParts(delivery.event.subject, asked.request);
+    if (whole === null) return { kind: 'failed', failure: { kind: 'parts_missing' }, chunksDelivered: 0 };
+    const request = this.inItsSession(delivery, { ...asked, request: whole });
     if (conversationId === null)
       return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
     const turn = await this.turns.prepare(delivery, request, conversationId);
     return turn.kind === 'ready' ? { ...turn, delivery, streamed, inDoubt } : turn;
+  }
+
+  /** Null where its large parts are lost. @throws when the broker does not say */
+  private async withParts(messageId: string, request: ModelRequest): Promise<ModelRequest | null> {
+    if (request.large === undefined) return request;
+    const texts = await this.parts.get(messageId, request.large);
+    return texts === null ? null : withLargeParts(request, request.large, (index) => texts[index]);
   }
 
   private async requestOf(delivery: LaneDelivery): Promise<Request | null> {

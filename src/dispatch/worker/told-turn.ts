@@ -1,11 +1,13 @@
 import type { ContextFor, ConversationContext } from '../../conversations/conversation-context.js';
 import type { ChosenContext } from '../../domain/conversation/context-window.policy.js';
+import { filled, type LargeText, largeTextsIn } from '../../domain/message/large-text.policy.js';
 import type {
   HistoryNote,
   MessageEventData,
   ModelRequest,
   Usage,
 } from '../../domain/message/message.events.js';
+import type { PartStore } from '../../log/jetstream/part-store.js';
 import type { ModelOffer } from '../endpoints/endpoint.state.js';
 import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { limitsOf } from './model-limits.policy.js';
@@ -15,17 +17,35 @@ type Asked = Pick<EndpointLease, 'model'> & { readonly offer: ModelOffer };
 
 /** A turn of a conversation, as the deployments that it is sent to are told of what came before. */
 export class ToldTurn {
+  /** Of earlier messages, fetched once for all calls; null for one whose parts are lost. */
+  private readonly texts = new Map<string, readonly string[] | null>();
+
   constructor(
     private readonly messageId: string,
     private readonly request: ModelRequest,
     private readonly contextFor: ContextFor,
     private readonly conversations: Pick<ConversationContext, 'answered'>,
+    private readonly parts: Pick<PartStore, 'get'>,
   ) {}
 
-  /** What the deployment is asked, the history included. */
-  requestFor(lease: Asked): ModelRequest {
+  /**
+   * What the deployment is asked, the history included. A large part of an earlier turn that is lost is told as lost.
+   * @throws when the broker does not say
+   */
+  requestFor(lease: Asked): ModelRequest | Promise<ModelRequest> {
     const { content: _, ...rest } = this.request;
-    return { ...rest, messages: this.chosen(lease).messages };
+    const { messages } = this.chosen(lease);
+    const stands = largeTextsIn(messages);
+    return stands.length === 0 ? { ...rest, messages } : this.filled({ ...rest, messages }, stands);
+  }
+
+  private async filled(request: ModelRequest, stands: readonly LargeText[]): Promise<ModelRequest> {
+    const large = new Map(stands.map((stand) => [stand.messageId, stand.large]));
+    for (const [messageId, parts] of large) {
+      if (!this.texts.has(messageId)) this.texts.set(messageId, await this.parts.get(messageId, parts));
+    }
+    const textOf = ({ messageId, index }: LargeText) => this.texts.get(messageId)?.[index] ?? null;
+    return { ...request, messages: filled(request.messages ?? [], textOf) };
   }
 
   /** For the record of the call. */

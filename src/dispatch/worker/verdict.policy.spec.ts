@@ -35,6 +35,7 @@ describe('verdict', () => {
     [{ kind: 'unknown_model', model: 'm' }, 'unknown_model', true, null],
     [{ kind: 'answer_too_large', endpoint: 'e' }, 'answer_too_large', false, 'e'],
     [{ kind: 'request_missing', sequence: 1 }, 'request_missing', false, null],
+    [{ kind: 'parts_missing' }, 'parts_missing', false, null],
   ])('makes of %j: %s, retryable %j', (failure, code, retryable, endpoint) => {
     expect(verdict(failure)).toMatchObject({
       endpoint,

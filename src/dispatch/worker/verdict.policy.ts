@@ -15,6 +15,7 @@ import type {
  * - `answer_too_large`: the model answered, but the log can't hold so large an event.
  * - `unknown_model`: no endpoint of this worker serves the model; nothing was called.
  * - `request_missing`: the log no longer holds the request; nothing was called, and nothing ever can be.
+ * - `parts_missing`: the same for the large parts of the request, in the object store.
  */
 export type CallFailure =
   | {
@@ -30,7 +31,8 @@ export type CallFailure =
   | { readonly kind: 'overdue'; readonly endpoint: string; readonly timeoutMs: number }
   | { readonly kind: 'answer_too_large'; readonly endpoint: string }
   | { readonly kind: 'unknown_model'; readonly model: string }
-  | { readonly kind: 'request_missing'; readonly sequence: number };
+  | { readonly kind: 'request_missing'; readonly sequence: number }
+  | { readonly kind: 'parts_missing' };
 
 export interface Verdict {
   readonly endpoint: string | null;
@@ -71,6 +73,12 @@ export function verdict(failure: CallFailure): Verdict {
           'request_missing',
           `The log holds no request of this message at sequence ${failure.sequence}.`,
         ),
+        retryAfterMs: null,
+      };
+    case 'parts_missing':
+      return {
+        endpoint: null,
+        error: final('parts_missing', 'The object store no longer holds the large parts of this message.'),
         retryAfterMs: null,
       };
     default:

@@ -1,3 +1,4 @@
+import { LargeText } from '../message/large-text.policy.js';
 import type { ChatMessage } from '../message/message.events.js';
 
 /** How many tokens a text has. */
@@ -22,6 +23,8 @@ export interface Measure {
 
 /** What the chat format adds to each message, as OpenAI's cookbook counts it. */
 const TOKENS_PER_MESSAGE = 4;
+/** Of English, for a text that is not at hand. */
+const BYTES_PER_TOKEN = 4;
 
 export function tokensOf(messages: readonly ChatMessage[], measure: Measure): number {
   return messages.reduce((sum, message) => sum + tokensOfMessage(message, measure), 0);
@@ -39,6 +42,9 @@ function tokensOfFields(fields: Record<string, unknown>, { count }: Measure): nu
 }
 
 function tokensOfPart(part: unknown, { count, parts }: Measure): number {
+  const told =
+    part instanceof LargeText ? part : (part as { readonly text?: unknown } | null | undefined)?.text;
+  if (told instanceof LargeText) return Math.ceil(told.bytes / BYTES_PER_TOKEN);
   const text = textOfPart(part);
   if (text !== null) return text === '' ? 0 : count(text);
   const { type, image_url } = part as { readonly type?: unknown; readonly image_url?: unknown };

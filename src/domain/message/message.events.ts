@@ -17,6 +17,15 @@ export type ChatMessage = z.infer<typeof chatMessageSchema>;
 export const CALL_KINDS = ['chat', 'completion', 'embeddings'] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
+/** Texts of a request that are too large for the log: one behind the other they are an object of the object store. */
+export const largePartsSchema = z.object({
+  /** Of the object, in hexadecimal. */
+  sha256: z.string(),
+  /** In their order. `at` is a JSON pointer into the request, where an empty text stands; `bytes` are UTF-8. */
+  parts: z.array(z.object({ at: z.string(), bytes: z.number().int().positive() })),
+});
+export type LargeParts = z.infer<typeof largePartsSchema>;
+
 /**
  * What the client asked of the model. `content` is the one-string form of REST, `messages` the chat form;
  * exactly one of the two is there for a chat. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
@@ -28,6 +37,8 @@ export const modelRequestSchema = z.object({
   parameters: z.record(z.string(), z.unknown()),
   /** Integers beyond 2^53 in the parameters, which JSON's readers round: JSON pointers to them, and their digits. */
   exact: z.record(z.string(), z.string()).optional(),
+  /** Absent where all of it is here. */
+  large: largePartsSchema.optional(),
   /** Absent for a chat. What else was asked is in `parameters` then: `prompt`, or `input`. */
   kind: z.enum(CALL_KINDS).optional(),
   /** Where the client wants it to be answered. */

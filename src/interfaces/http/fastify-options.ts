@@ -9,6 +9,8 @@ import { failureOf } from './failure.js';
 
 /** JSON writes one byte of content as six at most: a control character becomes `\u0001`. */
 const JSON_GROWTH = 6;
+/** Only texts need that; larger contents are pictures and files, of which JSON writes each byte as it is. */
+const LARGEST_TEXT_BYTES = 4 * 1024 * 1024;
 /** For all of a body that is not content: metadata, names, braces. */
 const ENVELOPE_BYTES = 256 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -25,7 +27,7 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
 } {
   const { request_timeout_ms: requestTimeoutMs } = config.server;
   return {
-    bodyLimit: config.queue.max_content_bytes * JSON_GROWTH + ENVELOPE_BYTES,
+    bodyLimit: bodyLimitOf(config.queue.max_content_bytes),
     requestTimeout: requestTimeoutMs,
     connectionTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -46,6 +48,11 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
       sendFailure(reply, failureOf(frameworkException(error)), request.url);
     },
   };
+}
+
+function bodyLimitOf(maxContentBytes: number): number {
+  const text = Math.min(maxContentBytes, LARGEST_TEXT_BYTES);
+  return maxContentBytes + text * (JSON_GROWTH - 1) + ENVELOPE_BYTES;
 }
 
 function frameworkException({ message, statusCode = 400 }: FastifyError): HttpException {

@@ -108,6 +108,17 @@ export class MessageDto extends AcceptedMessageDto {
   })
   messages?: object[];
   @ApiPropertyOptional({
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: { at: { type: 'string' }, bytes: { type: 'integer' } },
+      required: ['at', 'bytes'],
+    },
+    description:
+      'Large parts that are not shown here: where they stand, as JSON pointers. One message alone is shown with them; then those that are listed are lost',
+  })
+  large_parts?: object[];
+  @ApiPropertyOptional({
     enum: CALL_KINDS,
     description: 'There for all but chats: a completion of `prompt`, or embeddings of `input`',
   })

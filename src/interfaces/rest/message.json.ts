@@ -1,4 +1,5 @@
 import { costText } from '../../domain/message/accounting.policy.js';
+import type { LargeParts } from '../../domain/message/message.events.js';
 import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
 import type { MessageResult, MessageView } from '../../projection/read/message-view.js';
 import type { Page } from '../../projection/read/page.js';
@@ -23,6 +24,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     ...(view.kind === 'chat' ? {} : { kind: view.kind }),
     content: view.content,
     ...(view.messages === null ? {} : { messages: view.messages }),
+    ...(view.large === null ? {} : { large_parts: largeJson(view.large) }),
     ...(view.prompt === undefined ? {} : { prompt: view.prompt }),
     ...(view.input === undefined ? {} : { input: view.input }),
     priority: view.priority,
@@ -42,6 +44,11 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     result: view.result === null ? null : resultJson(view.result),
     error: view.error === null ? null : { code: view.error.code, message: view.error.message },
   };
+}
+
+/** Where the parts stand that are too large for a list, or are lost. */
+function largeJson({ parts }: LargeParts): object[] {
+  return parts.map(({ at, bytes }) => ({ at, bytes }));
 }
 
 /** Embeddings are all of one, as the endpoint sent them. Several answers (`n`) are all in `choices`, the first one too. */

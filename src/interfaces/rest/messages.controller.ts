@@ -20,9 +20,12 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../domain/caller.js';
+import { withLargeParts } from '../../domain/message/large-parts.policy.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { PartStore } from '../../log/jetstream/part-store.js';
 import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
+import type { MessageView } from '../../projection/read/message-view.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { refused } from '../../submission/refusal.js';
@@ -56,6 +59,7 @@ export class MessagesController {
     private readonly answerWait: AnswerWait,
     @Inject(MessageReader) private readonly reader: MessageReader,
     @Inject(MessageWaits) private readonly waits: MessageWaits,
+    @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
   ) {}
 
   @Post()
@@ -107,7 +111,16 @@ export class MessagesController {
     if (view === null) throw refused('not_found', `There is no message ${id}.`);
     // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.
     if (waitMs > 0 && !isTerminalStatus(view.status)) reply.header('connection', 'close');
-    return waitingMessageJson(view, await this.waits.of(view));
+    return waitingMessageJson(await this.whole(view), await this.waits.of(view));
+  }
+
+  /** With its large parts; one whose parts are lost keeps the list of them. */
+  private async whole(view: MessageView): Promise<MessageView> {
+    if (view.large === null) return view;
+    const texts = await this.parts.get(view.id, view.large);
+    if (texts === null) return view;
+    const { content, messages } = withLargeParts(view, view.large, (index) => texts[index]);
+    return { ...view, content, messages, large: null };
   }
 
   @Delete(':id')

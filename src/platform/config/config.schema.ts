@@ -266,9 +266,16 @@ export const configSchema = z.strictObject({
         })
         .prefault({}),
       max_content_bytes: bytes
-        .max(4 * 1024 * 1024)
+        .max(20 * 1024 * 1024)
         .default(1024 * 1024)
-        .describe('largest content or chat of one message, in UTF-8'),
+        .describe('largest content or chat of one message, in UTF-8; 20 MiB for ordinary photos'),
+      large_part_bytes: bytes
+        .min(16 * 1024)
+        .max(1024 * 1024)
+        .default(256 * 1024)
+        .describe(
+          'a picture, file or text of a message from this size on is kept in the object store beside the log',
+        ),
       // Long, since silence is noticed by other limits: this one ends calls that flow, which only who asks for it wants.
       default_timeout_ms: milliseconds
         .default(3_600_000)

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { MAX_REQUEST_JSON_BYTES } from '../../domain/message/large-parts.policy.js';
 import { egressRuleProblem } from '../security/egress.policy.js';
 import type { DeepReadonly, ModelConfig } from './config.schema.js';
 import { ROLES, type ServiceConfig } from './service-config.js';
@@ -119,7 +120,7 @@ const sharesLeaveRoom: Check = ({ queue: { levels } }) => {
 };
 
 const bufferHoldsAMessage: Check = ({ nats, queue }) =>
-  nats.append_buffer_bytes >= 2 * queue.max_content_bytes
+  nats.append_buffer_bytes >= 2 * Math.min(queue.max_content_bytes, MAX_REQUEST_JSON_BYTES)
     ? []
     : [
         `nats.append_buffer_bytes (${nats.append_buffer_bytes}) must be at least twice queue.max_content_bytes (${queue.max_content_bytes}), or the largest message could never be stored. Raise NATS_APPEND_BUFFER_BYTES to ${2 * queue.max_content_bytes}.`,

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
+import { standIns } from '../../domain/message/large-text.policy.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import { isUuid } from '../../domain/uuid.policy.js';
@@ -147,7 +148,7 @@ export class ConversationReader {
 }
 
 function turnOf(row: MessageRow): Turn {
-  const { content = null, messages = null } = row.request.request;
+  const { content = null, messages = null } = standIns(row.id, row.request.request);
   return {
     messageId: row.id,
     place: Number(row.request.turnSequence),

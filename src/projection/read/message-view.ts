@@ -1,4 +1,4 @@
-import type { Analysis, CallKind, Usage } from '../../domain/message/message.events.js';
+import type { Analysis, CallKind, LargeParts, Usage } from '../../domain/message/message.events.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import type { StoredMessage, StoredRequest, StoredResult } from '../tables/message.tables.js';
 
@@ -38,6 +38,8 @@ export interface MessageView extends Pick<MessageState, Seen> {
   /** What was found in the content when it was prioritized; null where nobody looked. */
   readonly analysis: Analysis | null;
   readonly result: MessageResult | null;
+  /** What of `content` or `messages` lies in the object store, an empty text in its place; null where nothing does. */
+  readonly large: LargeParts | null;
 }
 
 export interface MessageResult
@@ -65,6 +67,7 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
     kind: request.kind ?? 'chat',
     content: request.content ?? null,
     messages: request.messages ?? null,
+    large: request.large ?? null,
     ...(request.kind === 'completion' ? { prompt: request.parameters['prompt'] } : {}),
     ...(request.kind === 'embeddings' ? { input: request.parameters['input'] } : {}),
     result: result && messageResult(result),
