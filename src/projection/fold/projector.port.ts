@@ -14,7 +14,7 @@ export interface ProjectorHealth {
 
 /** Why a projector can't go on by itself. */
 export interface ProjectionStop {
-  /** Stable, for programs: `malformed_event`, `orphan_event`, `log_mismatch`, or an SQLSTATE. */
+  /** Stable, for programs: `malformed_event`, `orphan_event`, `log_mismatch`, `log_damaged`, or an SQLSTATE. */
   readonly code: string;
   readonly message: string;
   /** The last sequence in the tables. */
