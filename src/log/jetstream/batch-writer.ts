@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsConnection, nuid } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { ConnectionWatch } from '../../broker/connection-watch.js';
+import { DEDUPE_WINDOW_MS } from '../../broker/streams.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { InvalidAppendError, LogFullError } from '../event-log.errors.js';
 import type { AnswerInbox } from './answer-inbox.js';
@@ -17,6 +18,8 @@ const ANSWER_TIMEOUT_MS = 2_000;
 const LONGEST_ANSWER_TIMEOUT_MS = 15_000;
 /** So long before the broker forgets a batch's id, the id alone is no longer trusted: a try and its answer take time. */
 const FORGETS_EARLIER_MS = 20_000;
+/** Of the first appends of a process: one in doubt is looked for in the whole log, which is slow and as sure. */
+const NOT_TOLD_YET: Reached = { sequence: 0, rememberedMs: DEDUPE_WINDOW_MS };
 const CONNECTION_CHECK_MS = 100;
 const AGAIN = { baseDelayMs: 25, maxDelayMs: 1_000 };
 
@@ -67,8 +70,8 @@ export class BatchWriter {
   /** `settled` when nothing is left to do for this batch, else what the broker said. */
   private async tryOnce(batch: Batch, timeoutMs: number): Promise<'settled' | WriteAnswer['kind']> {
     const sentAt = performance.now();
-    const reached = this.reached ?? (await this.askReached(batch));
-    if (reached === null) return 'refused';
+    if (this.reached === null) void this.askReached();
+    const reached = this.reached ?? NOT_TOLD_YET;
     if (batch.inDoubt && batch.doubtAgeMs(sentAt) > reached.rememberedMs - FORGETS_EARLIER_MS) {
       const found = await this.lookUp(batch);
       if (found !== 'absent') return found === 'settled' ? 'settled' : 'refused';
@@ -79,14 +82,10 @@ export class BatchWriter {
     return (await this.conclude(batch, answer, sentAt)) ? 'settled' : answer.kind;
   }
 
-  /** An append that is in doubt one day is looked for behind what the log held before it. */
-  private async askReached(batch: Batch): Promise<Reached | null> {
-    try {
-      this.reached = await this.use.stored.reached();
-    } catch (error) {
-      batch.cameBack((error as Error).message);
-    }
-    return this.reached;
+  /** An append that is in doubt one day is looked for behind what the log held before it. None waits for this. */
+  private async askReached(): Promise<void> {
+    const told = await this.use.stored.reached().catch(() => null);
+    this.reached ??= told;
   }
 
   private async lookUp(batch: Batch): Promise<'settled' | 'absent' | 'unclear'> {
