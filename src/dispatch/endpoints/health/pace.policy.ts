@@ -59,17 +59,18 @@ const LATER_MS = 30_000;
 const FORGOTTEN_AT = 20;
 
 export const NO_PACE: Pace = {
-  ...{
-    perSecond: null,
-    learnedAtMs: 0,
-    learnedTimes: 0,
-    nextAtMs: 0,
-    taken: 0,
-    countedSinceMs: 0,
-    lastBeganMs: -Infinity,
-  },
-  ...{ spanMs: 0, ceiling: null, refusedAtMs: 0 },
-  ...{ before: { taken: 0, sinceMs: 0 }, learnAtMs: null },
+  perSecond: null,
+  learnedAtMs: 0,
+  learnedTimes: 0,
+  nextAtMs: 0,
+  taken: 0,
+  countedSinceMs: 0,
+  lastBeganMs: -Infinity,
+  spanMs: 0,
+  ceiling: null,
+  refusedAtMs: 0,
+  before: { taken: 0, sinceMs: 0 },
+  learnAtMs: null,
 };
 
 /** Calls per second now; null for no limit. */

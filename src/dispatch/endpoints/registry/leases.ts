@@ -41,7 +41,8 @@ export class Leases {
       entry.free(at);
       watch.end(wasTry);
       limits.onIdle();
-      this.events.emit('ended', { ...name, sign: told, tookMs: this.nowMs() - nowMs });
+      const tookMs = this.nowMs() - nowMs;
+      this.events.emit('ended', { endpoint: name.endpoint, model: name.model, sign: told, tookMs });
       this.openings.afterRelease(deployment);
     };
     // The whole answer can take minutes; that the deployment serves again is known with the first piece.
