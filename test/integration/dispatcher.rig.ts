@@ -28,6 +28,7 @@ import type { Lane, MessageEventData } from '../../src/domain/message/message.ev
 import { receive } from '../../src/domain/message/receive.decision.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
+import { PartStore } from '../../src/log/jetstream/part-store.js';
 import { SOURCES, systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
@@ -283,6 +284,7 @@ export class Rig {
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
       ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
       ...[use(LOGGER, silentLogger), use(NATS, nats)],
+      use(PartStore, new PartStore(nats, config)),
     ];
     const module = await Test.createTestingModule({ providers: [...WORKER_PROVIDERS, ...given] }).compile();
     return module.get(Worker);
