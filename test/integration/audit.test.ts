@@ -47,6 +47,8 @@ describe('the timeline', () => {
     await gateway.log.append(received(id, red));
     await gateway.log.append([dispatched(id, 1, 1, red), ...attemptFailed(id, 1, 1, red)]);
     await gateway.log.append([cancelled(id, red)]);
+    // A message that is known is read as it is; nobody waits for what came after it.
+    await eventually(async () => expect((await get(`messages/${id}`)).json.status).toBe('cancelled'));
   });
 
   it('has every event of a message with its content, and words for each', async () => {
