@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { MANIFEST_FILE } from '../../operations/backup/backup-manifest.js';
 import { takeBackup } from '../../operations/backup/nats/take-backup.js';
+import { systemSources } from '../../platform/clock.js';
 import { type RestoreOptions, restore } from './restore.js';
 import { openLog } from './stores.js';
 
@@ -27,7 +28,12 @@ export function addBackup(program: Command, signal: AbortSignal): void {
 async function backup(folder: string): Promise<void> {
   const { connection, log, close } = await openLog(process.env);
   try {
-    const { last_sequence, streams } = await takeBackup({ connection, log, folder, nowMs: Date.now });
+    const { last_sequence, streams } = await takeBackup({
+      connection,
+      log,
+      folder,
+      nowMs: systemSources.nowMs,
+    });
     const bytes = streams.reduce((sum, stream) => sum + stream.bytes, 0);
     process.stdout.write(
       `The log up to sequence ${last_sequence} is in ${folder}: ${streams.length} streams, ${bytes} bytes, described in ${MANIFEST_FILE}.\n`,

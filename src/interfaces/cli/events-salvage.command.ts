@@ -1,5 +1,6 @@
 import { lostMessages } from '../../operations/salvage/lost-messages.js';
 import { salvagedBody } from '../../operations/salvage/salvage.policy.js';
+import { systemSources } from '../../platform/clock.js';
 import { LineOutput } from './line-output.js';
 import type { Stores } from './stores.js';
 
@@ -24,7 +25,7 @@ export async function salvageEvents(
         if ((open && message.ended) || (tenant !== undefined && message.tenant !== tenant)) continue;
         const body = salvagedBody(
           { ...message, deadlineMs: message.deadline?.getTime() ?? null },
-          Date.now(),
+          systemSources.nowMs(),
         );
         if (body === null) {
           tooLate += 1;

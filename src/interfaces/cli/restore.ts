@@ -68,7 +68,7 @@ async function emptyDataFolder(config: ServiceConfig, logger: Logger, force: boo
     for (const part of parts) if (await holdsSomething(folder[part])) full.push(folder[part]);
     if (full.length > 0 && !force) throw new NotEmptyError(`${full.join(' and ')} hold data`);
     await endLeftoverServers(folder, await loadOrCreateCredentials(folder.credentials), logger);
-    for (const path of full) await rename(path, `${path}.before-restore-${Date.now()}`);
+    for (const path of full) await rename(path, `${path}.before-restore-${systemSources.nowMs()}`);
   } finally {
     await lock.release();
   }
