@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
-import { FaultyServer, type Served, TestWorker, well } from './endpoints.rig.js';
+import { FaultyServer, measured, type Served, TestWorker, well } from './endpoints.rig.js';
 
 let nats: TestNats;
 let connection: NatsConnection;
@@ -153,4 +153,24 @@ describe('rpm over all workers', () => {
     expect(server.most(60_000)).toBeLessThanOrEqual(rpm);
     expect(server.calls).toBeGreaterThan(rpm * 0.9);
   }, 120_000);
+});
+
+describe('tpm over all workers', () => {
+  it('holds within 5 %, and is nearly all used, also by one of four and when one is killed', async () => {
+    const tpm = 60_000;
+    const { answers, inSpan, most } = measured(1_000, () => 100 + Math.floor(Math.random() * 800));
+    const server = await new FaultyServer(answers).start();
+    closing.push(() => server.kill());
+    const workers = await workersOf(4, [{ name: 'tokens', server, settings: { places: 50, tpm } }]);
+    const ends = workers.map(busy);
+    const startedMs = performance.now();
+    await sleep(20_000);
+    await workers[3]!.crash();
+    await sleep(40_000);
+    for (const end of ends.slice(1, 3)) end();
+    await sleep(65_000);
+    expect(most(60_000)).toBeLessThanOrEqual(1.05 * tpm);
+    expect(inSpan(startedMs, 60_000)).toBeGreaterThan(0.9 * tpm);
+    expect(inSpan(performance.now() - 60_000, 60_000)).toBeGreaterThan(0.9 * tpm);
+  }, 200_000);
 });

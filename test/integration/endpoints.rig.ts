@@ -91,13 +91,28 @@ export class FaultyServer {
 }
 
 export const well =
-  (takesMs = 5): Answers =>
+  (takesMs = 5, tokens: number | null = null): Answers =>
   async ({ response }) => {
     await sleep(takesMs);
     response.writeHead(200, { 'content-type': 'application/json' });
     const choices = [{ index: 0, message: { role: 'assistant', content: 'yes' }, finish_reason: 'stop' }];
-    response.end(JSON.stringify({ id: '1', object: 'chat.completion', model: 'm', choices }));
+    const usage = tokens === null ? null : { prompt_tokens: 0, completion_tokens: tokens };
+    response.end(JSON.stringify({ id: '1', object: 'chat.completion', model: 'm', choices, usage }));
   };
+
+/** Answers of very different lengths; `used` has what the calls use that began within any span of so many milliseconds. */
+export function measured(takesMs: number, tokensOf: () => number) {
+  const calls: { readonly atMs: number; readonly tokens: number }[] = [];
+  const answers: Answers = (call) => {
+    const tokens = tokensOf();
+    calls.push({ atMs: performance.now(), tokens });
+    return well(takesMs, tokens)(call);
+  };
+  const inSpan = (fromMs: number, forMs: number) =>
+    calls.reduce((sum, { atMs, tokens }) => sum + (atMs >= fromMs && atMs < fromMs + forMs ? tokens : 0), 0);
+  const most = (forMs: number) => Math.max(0, ...calls.map(({ atMs }) => inSpan(atMs, forMs)));
+  return { answers, inSpan, most };
+}
 
 export const status =
   (code: number, headers: Record<string, string> = {}): Answers =>
