@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { applyDecorators } from '@nestjs/common';
 import { ApiBody, ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -12,8 +13,9 @@ import { keyedRequest } from '../http/idempotency.hook.js';
 import { bodyDigestOf } from '../http/json-body.js';
 import type { OpenAiOrder } from './openai-calls.js';
 import { openAiRequestOf } from './openai-request.js';
-import type { OpenAiSettings } from './queue-fields.js';
-import { SERVICE_TIERS } from './service-tier.policy.js';
+import { ownHeaders } from './own-headers.js';
+import { type OpenAiSettings, PATIENCE } from './queue-fields.js';
+import { KNOWN_TIERS } from './service-tier.policy.js';
 
 /** @throws {RefusedError} `invalid_fields`, `invalid_idempotency_key` */
 export function callOrder(
@@ -23,11 +25,12 @@ export function callOrder(
   settings: OpenAiSettings,
 ): OpenAiOrder {
   const caller = callerOf(request);
-  const own = ownHeaders(request);
+  const own = ownHeaders(request.headers);
+  const headers = { ...own, [PATIENCE]: request.headers[PATIENCE] };
   const keyed = keyedRequest(request, own);
   return {
     ...{ caller, keyed },
-    request: openAiRequestOf(kind, body, request.headers, caller, settings),
+    request: openAiRequestOf(kind, body, headers, caller, settings),
     traceparent: traceparentOf(request.headers['traceparent']),
     attempt: keyed === null ? attemptOf(kind, request, caller, own) : null,
   };
@@ -38,20 +41,13 @@ function attemptOf(
   kind: CallKind,
   request: FastifyRequest,
   { tenant, name }: Caller,
-  own: Record<string, unknown>,
+  own: IncomingHttpHeaders,
 ): RequestAttempt | null {
   const body = bodyDigestOf(request);
   if (body === null) return null;
   const count = request.headers['x-stainless-retry-count'];
   const digest = digestOf([tenant, name, kind, body, JSON.stringify(own)]);
   return { digest, repeated: typeof count === 'string' && /^[1-9]\d*$/.test(count) };
-}
-
-/** They say as much of what is asked as the body does. */
-function ownHeaders({ headers }: FastifyRequest): Record<string, unknown> {
-  const own: Record<string, unknown> = {};
-  for (const name in headers) if (name.startsWith('x-llmq-')) own[name] = headers[name];
-  return own;
 }
 
 const DURATION = 'seconds, or a duration such as 30s or 5m';
@@ -104,7 +100,7 @@ export function CallBody(asked: string, properties: Properties): MethodDecorator
       properties: {
         model: { type: 'string' },
         ...properties,
-        service_tier: { type: 'string', enum: [...SERVICE_TIERS] },
+        service_tier: { type: 'string', description: `Sets the priority: ${KNOWN_TIERS}; others as auto` },
       },
     },
   });

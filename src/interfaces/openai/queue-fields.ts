@@ -9,7 +9,7 @@ import * as rules from '../../submission/submission-rules.policy.js';
 import { durationMs } from '../rest/duration.policy.js';
 import { instantOf } from '../rest/instant.policy.js';
 import type { FieldCheck } from './request-fields.js';
-import { laneOfTier, SERVICE_TIERS } from './service-tier.policy.js';
+import { laneOfTier } from './service-tier.policy.js';
 
 /** What of a body is the queue's, whatever is asked for. None of it is sent to an endpoint. */
 export interface QueueBody {
@@ -39,10 +39,10 @@ const instant: rules.Rule = (value) =>
     ? null
     : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T12:00:00Z';
 
-const serviceTier: rules.Rule = (value) =>
-  typeof value === 'string' && laneOfTier(value) !== undefined
-    ? null
-    : `must be one of ${SERVICE_TIERS.join(', ')}`;
+const serviceTier: rules.Rule = (value) => (typeof value === 'string' ? null : 'must be a string');
+
+/** An empty one counts as none: some clients always send the field. */
+const user: rules.Rule = (value) => (value === '' ? null : rules.identifier(value));
 
 const onDisconnect: rules.Rule = (value) =>
   value === 'continue' || value === 'cancel' ? null : 'must be one of continue, cancel';
@@ -50,7 +50,7 @@ const onDisconnect: rules.Rule = (value) =>
 /** The headers that carry what OpenAI has no fields for, so that SDKs need no unknown ones. */
 const HEADER_RULES: Readonly<Record<string, rules.Rule>> = {
   'x-llmq-priority': rules.priority,
-  'x-llmq-user-id': rules.identifier,
+  'x-llmq-user-id': user,
   'x-llmq-conversation-id': rules.identifier,
   'x-llmq-max-retries': numeric(rules.wholeNumber(0, rules.MAX_RETRIES)),
   'x-llmq-timeout-ms': numeric(rules.wholeNumber(1, rules.MAX_TIMEOUT_MS)),
@@ -67,7 +67,7 @@ const HEADERS = Object.entries(HEADER_RULES);
 export function checkQueueFields(check: FieldCheck, body: QueueBody, headers: IncomingHttpHeaders): void {
   check.ifThere('service_tier', body.service_tier, serviceTier);
   check.ifThere('metadata', body.metadata, rules.metadata);
-  check.ifThere('user', body.user, rules.identifier);
+  check.ifThere('user', body.user, user);
   check.ifThere('ttl', body.ttl, duration);
   check.ifThere('deadline', body.deadline, instant);
   check.ifThere('fallbacks', body.fallbacks, rules.fallbacks);
@@ -81,12 +81,12 @@ export function queueFields(
   caller: Caller,
   settings: OpenAiSettings,
 ): QueueFields {
-  const userId = text(headers['x-llmq-user-id']) ?? (body.user as string | null | undefined);
+  const userId = text(headers['x-llmq-user-id']) || (body.user as string | null | undefined) || undefined;
   const fallbacks = headers['x-llmq-fallbacks'];
   return {
     submission: {
       userId: userId ?? caller.name,
-      userUnnamed: userId == null,
+      userUnnamed: userId === undefined,
       conversationId: text(headers['x-llmq-conversation-id']) ?? null,
       requestedPriority: requestedPriority(headers, body.service_tier),
       metadata: (body.metadata as Record<string, unknown> | null | undefined) ?? {},
@@ -107,7 +107,7 @@ export function queueFields(
 
 function requestedPriority(headers: IncomingHttpHeaders, tier: unknown): Lane | null {
   const named = text(headers['x-llmq-priority']) as Lane | undefined;
-  return named ?? laneOfTier((tier as string | null | undefined) ?? 'auto') ?? null;
+  return named ?? laneOfTier((tier as string | null | undefined) ?? 'auto');
 }
 
 /** Absent for a message that may wait for ever, as most may. */
@@ -125,9 +125,12 @@ function timingOf(
       deadline: deadline == null ? null : instantOf(deadline as string),
     };
   }
-  const patience = clientTimeout === 'deadline' ? patienceMs(headers['x-stainless-timeout']) : null;
+  const patience = clientTimeout === 'deadline' ? patienceMs(headers[PATIENCE]) : null;
   return patience === null ? undefined : { ttlMs: patience };
 }
+
+/** How long an SDK says that it waits, in seconds. */
+export const PATIENCE = 'x-stainless-timeout';
 
 /** What an SDK says of its own accord is never a reason to refuse it: null for what makes no sense. */
 function patienceMs(header: string | string[] | undefined): number | null {

@@ -1,13 +1,18 @@
 import type { Lane } from '../../domain/message/message.events.js';
 
 /** OpenAI's tiers as lanes. `auto` leaves the lane to the service. */
-const LANE_OF_TIER = { auto: null, default: 'normal', flex: 'low', priority: 'high' } as const;
+const LANE_OF_TIER: ReadonlyMap<string, Lane | null> = new Map([
+  ['auto', null],
+  ['default', 'normal'],
+  ['flex', 'low'],
+  ['priority', 'high'],
+]);
 
-export const SERVICE_TIERS = Object.keys(LANE_OF_TIER);
+export const KNOWN_TIERS = [...LANE_OF_TIER.keys()].join(', ');
 
-/** @returns undefined for an unknown tier */
-export function laneOfTier(tier: string): Lane | null | undefined {
-  return Object.hasOwn(LANE_OF_TIER, tier) ? LANE_OF_TIER[tier as keyof typeof LANE_OF_TIER] : undefined;
+/** SDKs learn of new tiers all the time; those without a lane here are as `auto`. */
+export function laneOfTier(tier: string): Lane | null {
+  return LANE_OF_TIER.get(tier) ?? null;
 }
 
 /** The tier that an answer says it was served at. OpenAI has one tier for our two fastest lanes. */
