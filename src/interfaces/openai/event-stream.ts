@@ -1,15 +1,9 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { jsonLine } from '../../platform/json/json-line.js';
 
 /** A client that reads slower than the answer comes may lag this far behind before the answer waits for it. */
 const MAX_LAG_BYTES = 1024 * 1024;
-
-/** Line ends of Unicode that JSON leaves as they are, and at which some readers cut lines. Inside JSON they are in texts only. */
-const LINE_ENDS = /[\u0085\u2028\u2029]/g;
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
 
 /**
  * Server-sent events on a response of ours (WHATWG HTML, 9.2). The headers go out with the first thing written, so that
@@ -25,10 +19,8 @@ export class EventStream {
     return this.response.headersSent;
   }
 
-  /** JSON has no line breaks of its own, so that one `data` line holds all of it. */
   data(json: object, id?: number): void {
-    const text = JSON.stringify(json).replace(LINE_ENDS, escaped);
-    this.write(`${id === undefined ? '' : `id: ${id}\n`}data: ${text}\n\n`);
+    this.write(`${id === undefined ? '' : `id: ${id}\n`}data: ${jsonLine(json)}\n\n`);
   }
 
   /** Ignored by clients; keeps proxies from closing a connection on which nothing happens. */

@@ -1,5 +1,6 @@
 import { isMessageEvent, type LogEvent } from '../../domain/log-event.events.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { jsonLine } from '../../platform/json/json-line.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import { type EventFilter, matches, matchesOwner } from './event-filter.policy.js';
 import { lastEventUpTo, readEvents, sequenceAtTime, TIME_SLACK_MS } from './log-reads.js';
@@ -117,10 +118,10 @@ async function* ofOneMessage(
 
 /** One line of NDJSON: `{"sequence":7,"event":{...}}`, the event as CloudEvents writes it. */
 export function eventLine({ sequence, event }: StoredEvent): string {
-  return `${JSON.stringify({ sequence, event })}\n`;
+  return `${jsonLine({ sequence, event })}\n`;
 }
 
 /** The last line. It says where a reader can go on: `{"end":{"after":9}}`. */
 export function endLine(after: number): string {
-  return `${JSON.stringify({ end: { after } })}\n`;
+  return `${jsonLine({ end: { after } })}\n`;
 }
