@@ -5,6 +5,7 @@ import { LOGGER } from '../../platform/tokens.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { openAiStatus, shouldRetryHeader, toOpenAiError } from '../openai/openai-error.js';
 import { PROBLEM_TYPE, toProblem } from '../rest/problem.js';
+import { pathOf } from './address.js';
 import { type Failure, failureHeaders, failureOf } from './failure.js';
 
 /**
@@ -31,7 +32,8 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 function isOpenAiPath(url: string): boolean {
-  return url.startsWith('/v1/') || url === '/v1';
+  const path = pathOf(url);
+  return path.startsWith('/v1/') || path === '/v1';
 }
 
 export function sendFailure(reply: FastifyReply, failure: Failure, url: string): void {

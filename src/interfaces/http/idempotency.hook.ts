@@ -10,6 +10,7 @@ import {
 } from '../../submission/idempotency/reservation.policy.js';
 import { RefusedError, refused } from '../../submission/refusal.js';
 import { callerOf } from '../caller.guard.js';
+import { pathOf } from './address.js';
 
 const EXECUTION = Symbol('execution');
 const TOLD_FROM = Symbol('toldFrom');
@@ -24,7 +25,11 @@ export interface Replaying {
 }
 
 /** A model's answer may be a stream, and is longer under way than a key may be held: these keep their message instead. */
-const KEEP_THEIR_OWN = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;
+const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+]);
 const ADMIN_ROUTES = '/api/v1/admin/';
 /** Where a response says that a message was made. */
 const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
@@ -50,7 +55,11 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   const header = request.headers['idempotency-key'];
   if (header === undefined) return null;
   if (!isIdempotencyKey(header)) throw invalidKey();
-  const [path = '', query = ''] = request.url.split('?', 2);
+  if (executionOf(request) !== null) {
+    throw new Error('This request is carried out under its key already, and would wait for itself.');
+  }
+  const path = pathOf(request.url);
+  const [, query = ''] = request.url.split('?', 2);
   const { tenant, role } = callerOf(request);
   // A response is repeated before the guard runs. So a key of a caller that the guard refuses is never an admin's key.
   const forbidden = role !== 'admin' && path.startsWith(ADMIN_ROUTES);
@@ -81,7 +90,7 @@ export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replayi
   fastify.decorateRequest(TOLD_FROM as unknown as string, null);
   fastify.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST' || request.headers['idempotency-key'] === undefined) return done();
-    if (KEEP_THEIR_OWN.some((path) => request.url.startsWith(path))) return done();
+    if (KEEP_THEIR_OWN.has(pathOf(request.url))) return done();
     begin(request, reply, replaying).then((replied) => {
       if (!replied) done();
     }, done);
