@@ -16,6 +16,14 @@ it('comes back as what it was made of', () => {
   );
 });
 
+it.each([8.64e15, -8.64e15, 253_402_300_800_000, -62_135_596_800_001])(
+  'is refused with a time that PostgreSQL may not have: %d',
+  (timeMs) => {
+    const cursor = Buffer.from(`${timeMs.toString(36)}.01890000-0000-7000-8000-000000000000`);
+    expect(() => decodeCursor(cursor.toString('base64url'))).toThrow(InvalidCursorError);
+  },
+);
+
 it('is refused when it is anything else', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {

@@ -28,6 +28,10 @@ export interface PageEnd {
   readonly id: string;
 }
 
+/** Times that PostgreSQL and JavaScript write alike; no message is from another one. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
 const CURSOR = /^(-?[0-9a-z]{1,10})\.(.+)$/;
 
 /** base64url of the time in milliseconds (base 36) and the id. */
@@ -39,7 +43,9 @@ export function encodeCursor({ createdAt, id }: PageEnd): string {
 export function decodeCursor(cursor: string): PageEnd {
   const [, time, id] = CURSOR.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
   if (time === undefined || !isUuid(id)) throw new InvalidCursorError();
-  const end = { createdAt: new Date(Number.parseInt(time, 36)), id };
-  if (Number.isNaN(end.createdAt.getTime()) || encodeCursor(end) !== cursor) throw new InvalidCursorError();
+  const timeMs = Number.parseInt(time, 36);
+  if (!(timeMs >= EARLIEST_MS && timeMs <= LATEST_MS)) throw new InvalidCursorError();
+  const end = { createdAt: new Date(timeMs), id };
+  if (encodeCursor(end) !== cursor) throw new InvalidCursorError();
   return end;
 }

@@ -8,22 +8,16 @@ import {
   type UsageSums,
 } from '../../../projection/read/usage-reader.js';
 import { identifier, type Rule } from '../../../submission/submission-rules.policy.js';
-import { DEFAULT_LIMIT, instant, instantText, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { cursor, DEFAULT_LIMIT, instant, instantText, limit, MAX_LIMIT } from '../list-messages.dto.js';
 import { MayObey } from '../obeys.js';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const DEFAULT_SPAN_MS = 30 * DAY_MS;
-const MAX_CURSOR_LENGTH = 16 * 1_024;
 
 const groups: Rule = (value) =>
   typeof value === 'string' && groupsIn(value) !== null
     ? null
     : `must be one or more of ${USAGE_GROUPS.join(', ')}, separated by commas, each once`;
-
-const usageCursor: Rule = (value) =>
-  typeof value === 'string' && value.length > 0 && value.length <= MAX_CURSOR_LENGTH
-    ? null
-    : "must be a page's next_cursor";
 
 /** The query of `GET /api/v1/usage`. */
 export class UsageQueryDto {
@@ -71,7 +65,7 @@ export class UsageQueryDto {
   limit?: string;
 
   @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(usageCursor)
+  @MayObey(cursor)
   cursor?: string;
 }
 
