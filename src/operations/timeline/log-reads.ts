@@ -1,21 +1,47 @@
 import { MalformedEventError } from '../../log/event-log.errors.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { fitting } from '../../projection/read/page-bytes.js';
 
 /** Requests of one reader that are sent at once: a page takes a few round trips instead of one for each event. */
 const AT_ONCE = 32;
 
 /** The events at these places of the log, in their order; those that were erased are left out. */
 export async function readEvents(log: EventLog, sequences: readonly number[]): Promise<StoredEvent[]> {
-  const found = new Array<StoredEvent | null>(sequences.length).fill(null);
+  return (await readEventsWithin(log, sequences, Number.POSITIVE_INFINITY)).events;
+}
+
+export interface EventsRead {
+  readonly events: StoredEvent[];
+  /** How many of the places they are from. */
+  readonly places: number;
+}
+
+/** The first of these events that have so many bytes together as JSON, but one event however long it is. */
+export async function readEventsWithin(
+  log: EventLog,
+  sequences: readonly number[],
+  maxBytes: number,
+): Promise<EventsRead> {
+  const found: (StoredEvent | null)[] = [];
+  const sizes: number[] = [];
   let next = 0;
+  let bytes = 0;
   const readOn = async () => {
-    while (next < sequences.length) {
+    while (next < sequences.length && bytes <= maxBytes) {
       const index = next++;
-      found[index] = await log.get(sequences[index]!);
+      const stored = await log.get(sequences[index]!);
+      found[index] = stored;
+      if (maxBytes === Number.POSITIVE_INFINITY || stored === null) continue;
+      sizes[index] = Buffer.byteLength(JSON.stringify(stored.event));
+      bytes += sizes[index];
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, sequences.length) }, readOn));
-  return found.filter((stored) => stored !== null);
+  const places = fitting(
+    found.map((_, index) => sizes[index] ?? 0),
+    maxBytes,
+  );
+  return { events: found.slice(0, places).filter((stored) => stored !== null), places };
 }
 
 /**

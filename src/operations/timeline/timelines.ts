@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { EventIndex } from '../../projection/read/event-index.js';
-import { readEvents } from './log-reads.js';
+import { MAX_PAGE_BYTES } from '../../projection/read/page-bytes.js';
+import { readEventsWithin } from './log-reads.js';
 import { type TimelineEntry, timelineOf } from './timeline.policy.js';
 
 export interface TimelinePage {
@@ -39,8 +40,10 @@ export class Timelines {
 
   /** One more sequence than the page holds was looked up: it tells whether there is a next page. */
   private async page(sequences: readonly number[], limit: number): Promise<TimelinePage> {
-    const wanted = sequences.slice(0, limit);
-    const entries = timelineOf(await readEvents(this.log, wanted));
-    return { entries, nextAfter: sequences.length > limit ? (wanted.at(-1) ?? null) : null };
+    const { events, places } = await readEventsWithin(this.log, sequences.slice(0, limit), MAX_PAGE_BYTES);
+    return {
+      entries: timelineOf(events),
+      nextAfter: sequences.length > places ? (sequences[places - 1] ?? null) : null,
+    };
   }
 }

@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm';
 import type { ConversationLifeState } from '../../domain/conversation/conversation.events.js';
-import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import { conversations } from '../tables/conversation.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
@@ -15,13 +14,18 @@ export interface ConversationFilter {
   readonly title?: string;
 }
 
+/** A row of a page, with the bytes that it has as JSON, or a little less. */
+export interface ConversationPageEnd extends PageEnd {
+  readonly bytes: number;
+}
+
 /** Conversations behind a row, newest first, in the order of one of the indexes by time or by user and time. */
-export function conversationPage(
+export async function conversationPage(
   dataSource: DataSource,
   filter: ConversationFilter,
   limit: number,
   behind: PageEnd | null,
-): Promise<ConversationState[]> {
+): Promise<ConversationPageEnd[]> {
   const query = dataSource
     .getRepository(conversations.entity)
     .createQueryBuilder('c')
@@ -36,7 +40,19 @@ export function conversationPage(
     query.andWhere('c.title ILIKE :title', { title: `%${escaped(filter.title)}%` });
   }
   if (behind !== null) query.andWhere('(c.createdAt, c.id) < (:createdAt, :id)', { ...behind });
-  return query.orderBy('c.createdAt', 'DESC').addOrderBy('c.id', 'DESC').limit(limit).getMany();
+  const rows = await query
+    .select('c.id', 'id')
+    .addSelect('c.createdAt', 'createdAt')
+    .addSelect(
+      `coalesce(octet_length(c.context::text), 0) + octet_length(c.metadata::text)
+        + coalesce(octet_length(c.summary::text), 0)`,
+      'bytes',
+    )
+    .orderBy('c.createdAt', 'DESC')
+    .addOrderBy('c.id', 'DESC')
+    .limit(limit)
+    .getRawMany<ConversationPageEnd>();
+  return rows.map((row) => ({ ...row, bytes: Number(row.bytes) }));
 }
 
 /** A search is for the text itself: what LIKE gives a meaning loses it. */

@@ -13,6 +13,7 @@ import { type ConversationFilter, conversationPage } from './conversation-page.j
 import { joinedMessages } from './message-reader.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
 import { decodeCursor, encodeCursor, type Page, type PageOrder, pageOf } from './page.js';
+import { fitting, messageBytes } from './page-bytes.js';
 import { decodeTurnCursor, encodeTurnCursor, pageOfTurns, type TurnEnd } from './turn-page.js';
 
 /** A message of a conversation, with what a model needs of it. */
@@ -67,7 +68,21 @@ export class ConversationReader {
   ): Promise<Page<ConversationState>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
     const found = await conversationPage(this.dataSource, filter, limit + 1, behind);
-    return pageOf(found, limit, encodeCursor);
+    const sizes = found.slice(0, limit).map(({ bytes }) => bytes);
+    const { data, nextCursor } = pageOf(found, fitting(sizes), encodeCursor);
+    return { data: await this.states(data.map(({ id }) => id)), nextCursor };
+  }
+
+  /** In the order of the ids. */
+  private async states(ids: readonly string[]): Promise<ConversationState[]> {
+    if (ids.length === 0) return [];
+    const found = await this.dataSource
+      .getRepository(conversations.entity)
+      .createQueryBuilder('c')
+      .where('c.id IN (:...ids)', { ids })
+      .getMany();
+    const states = new Map(found.map((state) => [state.id, state]));
+    return ids.flatMap((id) => states.get(id) ?? []);
   }
 
   /** By their places. A page costs the same wherever it lies. */
@@ -118,7 +133,11 @@ export class ConversationReader {
     const behind = cursor === null ? null : decodeTurnCursor(cursor);
     const of = { tenant, conversationId: id };
     const found = await pageOfTurns(this.dataSource, of, order, limit + 1, behind);
-    const { data, nextCursor } = pageOf(found, limit, ({ sequence }) => encodeTurnCursor(sequence));
+    const sizes = await messageBytes(
+      this.dataSource,
+      found.slice(0, limit).map((turn) => turn.id),
+    );
+    const { data, nextCursor } = pageOf(found, fitting(sizes), ({ sequence }) => encodeTurnCursor(sequence));
     return { data: (await this.rows(data)).map(messageView), nextCursor };
   }
 

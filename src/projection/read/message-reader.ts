@@ -9,6 +9,7 @@ import { storableIdentifier } from '../tables/storable-text.js';
 import { type MessageFilter, pageOfIds } from './message-page.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
 import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
+import { fitting, messageBytes } from './page-bytes.js';
 
 /** Reads the projection's tables. Knows nothing of how far they are; `ProjectionPosition` does. */
 @Injectable()
@@ -31,7 +32,11 @@ export class MessageReader {
   async list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
     const found = await pageOfIds(this.dataSource, filter, limit + 1, behind);
-    const { data, nextCursor } = pageOf(found, limit, encodeCursor);
+    const sizes = await messageBytes(
+      this.dataSource,
+      found.slice(0, limit).map(({ id }) => id),
+    );
+    const { data, nextCursor } = pageOf(found, fitting(sizes), encodeCursor);
     return { data: await this.views(data.map(({ id }) => id)), nextCursor };
   }
 
