@@ -52,6 +52,11 @@ export interface Finding {
   readonly detail: string;
 }
 
+/** A report is for people: what is long in the log is told by its beginning and its length. */
+export function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}... (${text.length} characters)`;
+}
+
 export function isBroken({ rule }: Pick<Finding, 'rule'>): boolean {
   return !NOTES.has(rule);
 }

@@ -69,3 +69,10 @@ it('tells a row that is missing, and an answer that is missing or another', () =
   expect(rules(message, state, { ...answer, sequence: 7 })).toEqual(['result_differs']);
   expect(rules(message, state, { ...answer, answer: { content: 'z' } })).toEqual(['result_differs']);
 });
+
+it('tells long values by their beginning and their length', () => {
+  const [found] = checkRow(message, { ...state, model: 'x'.repeat(10_000) }, { ...answer });
+  expect(found!.detail).toMatch(
+    /^model is "x{119}\.\.\. \(10002 characters\) in PostgreSQL and "q" in the log$/,
+  );
+});

@@ -1,11 +1,14 @@
 import type { MessageState } from '../../domain/message/message.state.js';
-import type { Finding } from './findings.policy.js';
+import { cut, type Finding } from './findings.policy.js';
 
 /** The answer that counts, as the log or PostgreSQL has it. */
 export interface KnownAnswer {
   readonly sequence: number;
   readonly answer: unknown;
 }
+
+/** So that both values are seen, whatever one of them is. */
+const MAX_VALUE_LENGTH = 120;
 
 /** A message as the log tells it up to some sequence, with the answer that counts where there is one. */
 export interface ExpectedMessage {
@@ -58,7 +61,7 @@ function differingFields(state: MessageState, row: MessageState): (keyof Message
 }
 
 function shown(state: MessageState, field: keyof MessageState): string {
-  return JSON.stringify(state[field]) ?? 'absent';
+  return cut(JSON.stringify(state[field]) ?? 'absent', MAX_VALUE_LENGTH);
 }
 
 function sameAnswer(expected: KnownAnswer | null, result: KnownAnswer | null): boolean {

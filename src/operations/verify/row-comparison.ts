@@ -39,7 +39,8 @@ export class RowComparison {
       for (const message of batch) {
         const { id } = message.state;
         if (erased.has(id)) continue;
-        for (const finding of checkRow(message, rows.get(id) ?? null, results.get(id) ?? null))
+        const expected = { ...message, state: this.projected.asStored(message.state) };
+        for (const finding of checkRow(expected, rows.get(id) ?? null, results.get(id) ?? null))
           this.found(finding);
       }
     }

@@ -7,7 +7,7 @@ import { damageText } from '../../projection/agreement/log-damage.words.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import type { ProjectedMessages } from '../../projection/read/projected-messages.js';
 import { lastEventUpTo, readEvents } from '../timeline/log-reads.js';
-import { type Finding, isBroken, type Rule } from './findings.policy.js';
+import { cut, type Finding, isBroken, type Rule } from './findings.policy.js';
 import { LogCheck } from './log-check.js';
 import { RowComparison } from './row-comparison.js';
 
@@ -37,6 +37,8 @@ export interface VerifyReport {
 
 const MAX_BATCH = 1_000;
 const SHOWN_PER_RULE = 100;
+const MAX_SUBJECT_LENGTH = 128;
+const MAX_DETAIL_LENGTH = 1_000;
 const MOST_EVENTS_RECALLED = 10_000;
 const BETWEEN_LOOKS_MS = 100;
 const HEARING_MS = 10_000;
@@ -181,7 +183,13 @@ class Report {
   readonly found = (finding: Finding): void => {
     const count = (this.counts.get(finding.rule) ?? 0) + 1;
     this.counts.set(finding.rule, count);
-    if (count <= SHOWN_PER_RULE) this.findings.push(finding);
+    if (count > SHOWN_PER_RULE) return;
+    const { subject, detail } = finding;
+    this.findings.push({
+      ...finding,
+      subject: subject === null ? null : cut(subject, MAX_SUBJECT_LENGTH),
+      detail: cut(detail, MAX_DETAIL_LENGTH),
+    });
   };
 
   of({ events, messages }: LogCheck, lastSequence: number, comparedUpTo: number): VerifyReport {

@@ -5,6 +5,7 @@ import type { MessageState } from '../../domain/message/message.state.js';
 import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { loadErased, loadMessages } from '../tables/load-states.js';
+import { messages } from '../tables/message.tables.js';
 
 /** The answer that a message has in the tables, with the event that brought it. */
 export interface ProjectedResult {
@@ -49,6 +50,11 @@ export class ProjectedMessages {
   async states(ids: readonly string[]): Promise<Map<string, MessageState>> {
     const states = await loadMessages(this.dataSource, this.schema, ids);
     return new Map(states.map((state) => [state.id, state]));
+  }
+
+  /** A state of the log as the tables have it where they are right. */
+  asStored(state: MessageState): MessageState {
+    return { ...state, ...messages.texts(state) };
   }
 
   async results(ids: readonly string[]): Promise<Map<string, ProjectedResult>> {

@@ -124,6 +124,14 @@ export class Table<R, C extends Columns<R>> {
     for (const [property, name, read] of this.readers) row[property] = read(stored[name]);
     return row as RowOf<C>;
   }
+
+  /** The texts of a row as readers get them: what PostgreSQL refuses has changed on its way. */
+  texts(row: R): Partial<RowOf<C>> {
+    const texts = this.columns.flatMap(({ type, value }, at) =>
+      type === 'text' ? [[this.readers[at]![0], value(row)]] : [],
+    );
+    return Object.fromEntries(texts) as Partial<RowOf<C>>;
+  }
 }
 
 /** What the statements that write rows need. */
