@@ -129,6 +129,16 @@ const stream = fc
   .map(([events, end]) => events.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('') + end);
 
 describe('an answer of any kind', () => {
+  it('names a model in no more words than a client may', () => {
+    const whole = {
+      model: 'x'.repeat(1_000_000),
+      choices: [{ message: { content: 'y' }, finish_reason: 'z'.repeat(1_000) }],
+    };
+    const { answer } = read(bytesOf(JSON.stringify(whole)), []);
+    expect(answer!.model).toBe('x'.repeat(256));
+    expect(answer!.finishReason).toBe('stop');
+  });
+
   it('in any bytes fails as a call, or is one', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), cuts, fc.boolean(), (bytes, sizes, broken) => {

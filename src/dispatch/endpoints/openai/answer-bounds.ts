@@ -11,6 +11,8 @@ export const MAX_EVENTS = 500_000;
 /** Fields and list items that are held of one answer. */
 export const MAX_ENTRIES = 500_000;
 export const MAX_CHOICES = 128;
+/** A name that clients ask for is no longer either. */
+export const MAX_MODEL_LENGTH = 256;
 export const MAX_TOOL_CALLS = 4_096;
 /** As deep as a request may nest. */
 export const MAX_LEVELS = 64;

@@ -8,6 +8,7 @@ import {
   MAX_CHOICES,
   MAX_EVENTS,
   MAX_JSON_LENGTH,
+  MAX_MODEL_LENGTH,
   MAX_READING_MS,
   MAX_STREAM_BYTES,
 } from './answer-bounds.js';
@@ -268,7 +269,7 @@ export class AnswerReader {
   }
 
   private takeModel(model: unknown): void {
-    if (typeof model === 'string' && model !== '') this.servedBy = model;
+    if (typeof model === 'string' && model !== '') this.servedBy = model.slice(0, MAX_MODEL_LENGTH);
   }
 
   private takeChoice(choice: Fields, place: number, whole: boolean): void {
