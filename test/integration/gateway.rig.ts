@@ -140,7 +140,8 @@ export async function request(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
-  const sent = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+  const asItIs = typeof body === 'string' || body instanceof Uint8Array;
+  const sent = body === undefined ? {} : { body: asItIs ? (body as string) : JSON.stringify(body) };
   const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
   const response = await fetch(url, { method, ...sent, headers: { ...type, ...headers } });
   return { status: response.status, headers: response.headers, json: parsed(await response.text()) };

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+
+/** Linux counts the time that a thread has run, in nanoseconds; what others do on the machine is not in it. */
+const RUN_TIME = `/proc/self/task/${process.pid}/schedstat`;
+const LOOK_EVERY_MS = 5;
+
+function nowMs(): number {
+  try {
+    return Number(readFileSync(RUN_TIME, 'utf8').split(' ')[0]) / 1e6;
+  } catch {
+    return performance.now();
+  }
+}
+
+/** The longest time in milliseconds for which this thread ran without letting anything else be served. */
+export async function longestStallMs(during: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let last = nowMs();
+  const look = () => {
+    const now = nowMs();
+    longest = Math.max(longest, now - last);
+    last = now;
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  try {
+    await during();
+    // What was scheduled behind the answer counts too.
+    await new Promise((resolve) => setTimeout(resolve, 2 * LOOK_EVERY_MS));
+    look();
+  } finally {
+    clearInterval(timer);
+  }
+  return longest;
+}
