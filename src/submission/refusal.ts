@@ -78,7 +78,11 @@ interface EventTooLarge extends Told<'event_too_large'> {
  */
 export type Refusal =
   | Told<PlainCode>
-  | (Told<FieldCode> & { readonly problems: readonly FieldProblem[] })
+  | (Told<FieldCode> & {
+      readonly problems: readonly FieldProblem[];
+      /** How many problems more there are than are told. */
+      readonly moreProblems?: number;
+    })
   | QueueFull
   | LogUnavailable
   | EventTooLarge;
@@ -150,11 +154,18 @@ export function refusedField(
   return new RefusedError({ code, message, problems: [{ field, reason }] });
 }
 
+/** More help nobody, and thousands would be megabytes of an answer. */
+const MAX_PROBLEMS = 20;
+
 /** The refusal for fields that break their rules; its message is made of the first one. */
-export function invalidFields(problems: readonly FieldProblem[]): RefusedError {
-  const [first] = problems;
+export function invalidFields(found: readonly FieldProblem[]): RefusedError {
+  const [first] = found;
+  const problems = found.slice(0, MAX_PROBLEMS);
+  const moreProblems = found.length - problems.length;
   const message = first ? `${first.field} ${first.reason}` : 'invalid';
-  return new RefusedError({ code: 'invalid_fields', message, problems });
+  if (moreProblems === 0) return new RefusedError({ code: 'invalid_fields', message, problems });
+  const counted = `${message}; ${found.length - 1} more problems`;
+  return new RefusedError({ code: 'invalid_fields', message: counted, problems, moreProblems });
 }
 
 export function unknownModel(model: string, field = 'model'): RefusedError {

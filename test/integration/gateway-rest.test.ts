@@ -167,13 +167,13 @@ describe('bad input', () => {
     ['an empty body', '', 400, 'invalid_json', undefined],
     ['a list', '[]', 422, 'invalid_fields', 'body'],
     ['null', 'null', 422, 'invalid_fields', 'body'],
-    ['__proto__', '{"user_id":"u","content":"x","__proto__":{"a":1}}', 400, 'invalid_json', undefined],
+    ['__proto__', '{"user_id":"u","content":"x","__proto__":{"a":1}}', 422, 'invalid_fields', '__proto__'],
     [
       '__proto__ within',
       '{"user_id":"u","content":"x","metadata":{"__proto__":{}}}',
-      400,
-      'invalid_json',
-      undefined,
+      422,
+      'invalid_fields',
+      'metadata.__proto__',
     ],
     [
       'a million brackets',

@@ -40,6 +40,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   event_too_large: [413, 413],
   uri_too_long: [414, 414],
   unsupported_media_type: [415, 415],
+  unsupported_encoding: [415, 415],
   invalid_fields: [422, 400],
   unknown_model: [422, 404],
   idempotency_key_reused: [422, 422],

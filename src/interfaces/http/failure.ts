@@ -2,11 +2,17 @@ import { HttpException } from '@nestjs/common';
 import { assertNever } from '../../domain/assert-never.js';
 import { type FieldProblem, type Refusal, retryAfterSeconds } from '../../submission/refusal.js';
 import { refusalOf } from '../../submission/refusal-of.js';
+import { ACCEPTED_ENCODINGS, UnsupportedEncodingError } from './content-encoding.js';
 
 /** What Fastify and Nest refuse by themselves, in words that only HTTP has. */
 type HttpRefusal =
   | {
-      readonly code: 'method_not_allowed' | 'body_too_large' | 'uri_too_long' | 'unsupported_media_type';
+      readonly code:
+        | 'method_not_allowed'
+        | 'body_too_large'
+        | 'uri_too_long'
+        | 'unsupported_media_type'
+        | 'unsupported_encoding';
       readonly message: string;
     }
   | { readonly code: 'bad_request'; readonly message: string; readonly status: number };
@@ -47,6 +53,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   event_too_large: 413,
   uri_too_long: 414,
   unsupported_media_type: 415,
+  unsupported_encoding: 415,
   invalid_fields: 422,
   unknown_model: 422,
   idempotency_key_reused: 422,
@@ -73,8 +80,14 @@ export function problemsOf(failure: Failure): readonly FieldProblem[] {
   return 'problems' in failure ? failure.problems : [];
 }
 
+/** How many there are beyond those. */
+export function moreProblemsOf(failure: Failure): number {
+  return 'moreProblems' in failure ? (failure.moreProblems ?? 0) : 0;
+}
+
 export function failureHeaders(failure: Failure): Readonly<Record<string, string>> {
   if (failure.code === 'unauthorized') return { 'www-authenticate': 'Bearer realm="llm-message-queue"' };
+  if (failure.code === 'unsupported_encoding') return { 'accept-encoding': ACCEPTED_ENCODINGS };
   const seconds = retryAfterSeconds(failure as Refusal);
   return seconds === null ? {} : { 'retry-after': String(seconds) };
 }
@@ -85,6 +98,7 @@ const NOT_JSON = 'The body must be JSON. Send it with the header `content-type: 
 /** Fastify's own refusals (routes, bodies, media types), and Nest's. */
 function fromFramework(error: HttpException): Failure {
   const { message } = error;
+  if (error instanceof UnsupportedEncodingError) return { code: 'unsupported_encoding', message };
   const status = error.getStatus();
   switch (status) {
     case 400:

@@ -26,7 +26,7 @@ export class HttpModule implements OnModuleInit {
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     admitBeforeBody(fastify, this.proof);
-    acceptJsonOnly(fastify);
+    acceptJsonOnly(fastify, this.config.server.max_body_fields);
     fastify.server.maxConnections = this.config.server.max_connections;
   }
 }

@@ -1,15 +1,27 @@
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { markExactNumbers } from '../../platform/json/exact-numbers.js';
-import { hasLongInteger } from '../../platform/json/exact-numbers.policy.js';
-import { nestsDeeper } from '../../platform/json/json-nesting.policy.js';
-import { RefusedError, refused } from '../../submission/refusal.js';
+import { markChangedParts } from '../../platform/json/exact-numbers.js';
+import { mayBeChanged } from '../../platform/json/exact-numbers.policy.js';
+import { exceededBound, type JsonBounds } from '../../platform/json/json-nesting.policy.js';
+import { fieldAt } from '../../submission/kept-as-sent.js';
+import { invalidFields, type RefusedError, refused, refusedField } from '../../submission/refusal.js';
+import { pathOf } from './address.js';
+import { decodeBody } from './content-encoding.js';
 
 /** Deeper than anything that any field may hold. */
 const MAX_LEVELS = 128;
-/** Too short for its nesting to cost anything. */
+/** Lists of tokens are long. */
+const MAX_ENTRIES = 400_000;
+/** Each of them costs many times as much as a number in it. */
+const MAX_CONTAINERS = 50_000;
+const BOUNDS = { levels: MAX_LEVELS, entries: MAX_ENTRIES, containers: MAX_CONTAINERS };
+/** Too short for its structure to cost anything. */
 const SHORT_BYTES = 16 * 1024;
+
+/** It holds up to a thousand bodies of messages. */
+const BATCH_ROUTE = '/api/v1/messages/batch';
+const FIELDS_OF_BATCH = 10;
 
 const DIGEST = Symbol('digest');
 type Digested = FastifyRequest & { [DIGEST]?: string };
@@ -19,54 +31,66 @@ export function bodyDigestOf(request: FastifyRequest): string | null {
   return (request as Digested)[DIGEST] ?? null;
 }
 
-type Done = (error: Error | null, body?: unknown) => void;
-
 /**
- * JSON in UTF-8 is the only kind of body. A browser sends forms and plain text across origins without a preflight, so to
- * take those would let any web page submit to a service on loopback; JSON needs a preflight, which is never granted.
+ * JSON in UTF-8 is the only kind of body, compressed or not. A browser sends forms and plain text across origins without
+ * a preflight, so to take those would let any web page submit to a service on loopback; JSON needs a preflight, which is
+ * never granted.
  *
  * Bytes that are not UTF-8 are refused: decoding would put replacement characters where the client had something else.
- * So is JSON that nests very deeply: `JSON.parse` needs seconds for a few megabytes of brackets, and no other request is
- * served meanwhile. Integers beyond 2^53 are rounded as everywhere in JavaScript, and noted as they were. The keys `__proto__` and `constructor.prototype` are refused by Fastify's parser.
+ * So is JSON with so much structure that parsing and checking it would hold up all other requests. What JavaScript does
+ * not keep as it is written (numbers, the name `__proto__`) is noted on the parsed value, for those who know its fields.
+ *
+ * @param maxFields of objects in a body
  */
-export function acceptJsonOnly(fastify: FastifyInstance, digestUnder = '/v1/'): void {
-  const parse = fastify.getDefaultJsonParser('error', 'error') as unknown as (
-    request: FastifyRequest,
-    body: string,
-    done: Done,
-  ) => void;
+export function acceptJsonOnly(fastify: FastifyInstance, maxFields: number, digestUnder = '/v1/'): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    (request, body: Buffer, done: Done) => {
-      // Many clients name the type with every request, also with those that have no body.
-      if (body.length === 0) return done(null, undefined);
-      if (!isUtf8(body)) return done(refused('invalid_json', 'The body is not UTF-8.'));
-      if (body.length > SHORT_BYTES && nestsDeeper(body, MAX_LEVELS)) {
-        return done(refused('invalid_json', `The body nests deeper than ${MAX_LEVELS} levels.`));
-      }
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // Many clients name the type with every request, also with those that have no body.
+    if (body.length === 0) return done(null, undefined);
+    const { bodyLimit } = request.routeOptions;
+    decodeBody(request.headers['content-encoding'], body, bodyLimit, (error, json) => {
+      if (error !== null) return done(error);
+      const path = pathOf(request.url);
       // Of the bytes, which are gone behind this: a tenth of the time that it takes of the parsed value.
-      if (request.url.startsWith(digestUnder)) (request as Digested)[DIGEST] = sha256(body);
-      const text = body.toString('utf8');
-      parse(request, text, (error, value) => {
-        if (error === null && hasLongInteger(body)) markExactNumbers(value, text);
-        done(error === null ? null : notJson(body), value);
-      });
-    },
-  );
+      if (path.startsWith(digestUnder)) (request as Digested)[DIGEST] = sha256(json);
+      const fields = path === BATCH_ROUTE ? FIELDS_OF_BATCH * maxFields : maxFields;
+      const read = readJson(json, { ...BOUNDS, fields });
+      if ('refusal' in read) done(read.refusal);
+      else done(null, read.value);
+    });
+  });
 }
 
 function sha256(bytes: Buffer): string {
   return hash('sha256', bytes, 'base64url');
 }
 
-/** Fastify's parser says no more than that it failed: the body is either not JSON, or JSON with a key that it refuses. */
-function notJson(body: Buffer): RefusedError {
+function readJson(
+  json: Buffer,
+  bounds: Required<JsonBounds>,
+): { readonly value: unknown } | { readonly refusal: RefusedError } {
+  if (!isUtf8(json)) return { refusal: refused('invalid_json', 'The body is not UTF-8.') };
+  const exceeded = json.length > SHORT_BYTES ? exceededBound(json, bounds) : null;
+  if (exceeded !== null) return { refusal: tooMuch(exceeded, bounds) };
+  const text = json.toString('utf8');
+  let value: unknown;
   try {
-    JSON.parse(body.toString('utf8'));
-    return refused('invalid_json', 'The body has a key __proto__ or constructor.prototype.');
+    value = JSON.parse(text);
   } catch (error) {
-    return refused('invalid_json', `The body is not valid JSON: ${(error as Error).message}`);
+    return { refusal: refused('invalid_json', `The body is not valid JSON: ${(error as Error).message}`) };
   }
+  const beyond = mayBeChanged(json, text) ? markChangedParts(value, text) : null;
+  if (beyond === null) return { value };
+  const reason = 'is one of too many numbers with more digits, or larger exponents, than are kept here';
+  return { refusal: invalidFields([{ field: fieldAt(beyond), reason }]) };
+}
+
+const COUNTED = { entries: 'values', fields: 'fields', containers: 'lists and objects' } as const;
+
+function tooMuch(exceeded: keyof JsonBounds, bounds: Required<JsonBounds>): RefusedError {
+  if (exceeded === 'levels') {
+    return refused('invalid_json', `The body nests deeper than ${bounds.levels} levels.`);
+  }
+  const reason = `has more ${COUNTED[exceeded]} than the ${bounds[exceeded]} that are accepted`;
+  return refusedField('content_too_large', 'body', reason);
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
 import type { CallKind, ChatMessage, ModelRequest } from '../../domain/message/message.events.js';
+import { unkeptProblems } from '../../submission/kept-as-sent.js';
 import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import * as rules from '../../submission/submission-rules.policy.js';
@@ -59,6 +60,9 @@ export function openAiRequestOf(
   check.wanted('body', parameters, rules.parameters);
   checkQueueFields(check, fields, headers);
   if (kind !== 'chat') check.ifThere(CONVERSATION, headers[CONVERSATION], onlyForChats);
+  check.problems.push(
+    ...unkeptProblems(fields, (field) => (Object.hasOwn(parameters, field) ? 'numbers' : 'none')),
+  );
   if (check.problems.length > 0) throw invalidFields(check.problems);
   const { submission, routing, cancelOnDisconnect } = queueFields(fields, headers, caller, settings);
   const streamed = stream === true;

@@ -6,7 +6,7 @@ import { SubmitMessageDto } from './submit-message.dto.js';
 
 export const MAX_BATCH = 1_000;
 
-/** Each message is checked on its own, so that a wrong one does not keep the others out. */
+/** Each message is checked on its own, its numbers too, so that a wrong one does not keep the others out. */
 const batch: Rule = (value) => {
   if (!Array.isArray(value)) return 'must be an array of messages';
   if (value.length === 0) return 'must not be empty';
@@ -16,7 +16,7 @@ const batch: Rule = (value) => {
 /** The body of `POST /api/v1/messages/batch`. */
 export class SubmitBatchDto {
   @ApiProperty({ type: [SubmitMessageDto], minItems: 1, maxItems: MAX_BATCH })
-  @Obeys(batch)
+  @Obeys(batch, 'all')
   messages!: unknown[];
 }
 

@@ -113,11 +113,12 @@ export function batchJson(results: readonly SubmitResult[]): Record<string, unkn
 
 function itemJson(result: SubmitResult, index: number): Record<string, unknown> {
   if (result instanceof RefusedError) {
-    const { status, code, detail, field, errors } = toProblem(result.refusal);
+    const { status, code, detail, field, errors, more_errors } = toProblem(result.refusal);
     const retryAfter = retryAfterSeconds(result.refusal);
     const error = {
       ...{ code, detail },
       ...(field === undefined ? {} : { field, errors }),
+      ...(more_errors === undefined ? {} : { more_errors }),
       ...(retryAfter === null ? {} : { retry_after_seconds: retryAfter }),
     };
     return { index, status, error };

@@ -1,4 +1,4 @@
-import { type Failure, httpStatus, problemsOf } from '../http/failure.js';
+import { type Failure, httpStatus, moreProblemsOf, problemsOf } from '../http/failure.js';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<number, string>> = {
 
 /** For codes of which the status says too little. */
 const TITLES_OF_CODES: Readonly<Record<string, string>> = {
+  unsupported_encoding: 'The body is encoded in a way that is not read here',
   idempotency_key_reused: 'The key belongs to another request',
   too_many_conversations: 'Too many conversations',
 };
@@ -34,6 +35,8 @@ export interface Problem {
   /** The first field that is wrong. */
   readonly field?: string;
   readonly errors?: readonly { readonly field: string; readonly reason: string }[];
+  /** How many there are beyond those. */
+  readonly more_errors?: number;
 }
 
 /** A failure in the form of RFC 9457, with our `code`, `field` and `errors` beside the standard members. */
@@ -42,10 +45,12 @@ export function toProblem(failure: Failure): Problem {
   const status = httpStatus(failure);
   const problems = problemsOf(failure);
   const [first] = problems;
+  const moreErrors = moreProblemsOf(failure);
   return {
     type: `urn:llm-message-queue:problem:${code}`,
     title: TITLES_OF_CODES[code] ?? TITLES[status] ?? 'The request failed',
     ...{ status, detail, code },
     ...(first === undefined ? {} : { field: first.field, errors: problems }),
+    ...(moreErrors === 0 ? {} : { more_errors: moreErrors }),
   };
 }

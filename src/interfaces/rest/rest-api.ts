@@ -21,6 +21,7 @@ export class ProblemDto {
   @ApiProperty({ description: 'Stable, for programs' }) code!: string;
   @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
   @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
+  @ApiPropertyOptional({ description: 'How many there are beyond those' }) more_errors?: number;
 }
 
 /** Documents what a submission is told whose lane has reached its limit. */

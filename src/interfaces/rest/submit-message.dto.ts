@@ -182,6 +182,6 @@ export class SubmitMessageDto {
     description: 'Passed to the model unchanged',
     example: { temperature: 0.2, max_tokens: 200 },
   })
-  @MayObey(rules.parameters)
+  @MayObey(rules.parameters, 'numbers')
   parameters?: Record<string, unknown> | null;
 }

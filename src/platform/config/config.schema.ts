@@ -192,6 +192,9 @@ export const configSchema = z.strictObject({
         .default(30_000)
         .describe('time for a client to send its whole request'),
       max_connections: count.default(10_000).describe('open client connections at once'),
+      max_body_fields: count
+        .default(10_000)
+        .describe('fields of objects in the body of one request; a batch may have ten times as many'),
       max_waiting_requests: count
         .default(5_000)
         .describe('long polls and streams open at once; further ones get 503'),

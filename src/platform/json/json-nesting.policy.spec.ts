@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { nestsDeeper } from './json-nesting.policy.js';
+import { exceededBound, exceeds } from './json-nesting.policy.js';
 
+const nestsDeeper = (json: Uint8Array, levels: number) => exceeds(json, { levels, entries: Infinity });
 const bytes = (json: string) => new TextEncoder().encode(json);
 
 function depthOf(value: unknown): number {
@@ -9,7 +10,41 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-describe('nestsDeeper', () => {
+interface Counts {
+  readonly entries: number;
+  readonly fields: number;
+  readonly containers: number;
+}
+
+function countsOf(value: unknown): Counts {
+  if (typeof value !== 'object' || value === null) return { entries: 0, fields: 0, containers: 0 };
+  const inner = Object.values(value).map(countsOf);
+  const sum = (name: keyof Counts) => inner.reduce((total, counts) => total + counts[name], 0);
+  const own = Object.keys(value).length;
+  return {
+    entries: sum('entries') + Math.max(own, 1),
+    fields: sum('fields') + (Array.isArray(value) ? 0 : own),
+    containers: sum('containers') + 1,
+  };
+}
+
+describe('the bound that JSON exceeds', () => {
+  it('is that of its values, its containers, or the fields of its objects', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const { entries, fields, containers } = countsOf(value);
+        const bound = (more: object) =>
+          exceededBound(bytes(JSON.stringify(value)), { levels: 99, entries, fields, containers, ...more });
+        expect(bound({})).toBeNull();
+        expect(bound({ entries: entries - 1 })).toBe(entries > 0 ? 'entries' : null);
+        if (containers > 0) expect(bound({ containers: containers - 1 })).toBe('containers');
+        if (fields > 0) expect(bound({ fields: fields - 1 })).toBe('fields');
+      }),
+    );
+  });
+});
+
+describe('levels', () => {
   it('counts levels as they are once parsed', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 8 }), fc.nat({ max: 9 }), (value, levels) => {

@@ -1,5 +1,6 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
 const COMMA = 0x2c;
 const OPENING_LIST = 0x5b;
 const CLOSING_LIST = 0x5d;
@@ -11,27 +12,47 @@ export interface JsonBounds {
   readonly levels: number;
   /** Values in arrays and objects, over all of them. */
   readonly entries: number;
+  /** Fields of objects, over all of them. Any number when absent. */
+  readonly fields?: number;
+  /** Arrays and objects. Any number when absent. */
+  readonly containers?: number;
 }
 
-/** Whether JSON text in UTF-8 nests arrays and objects deeper than so many levels. What is not JSON may be told either way. */
-export function nestsDeeper(json: Uint8Array, levels: number): boolean {
-  return exceeds(json, { levels, entries: Number.POSITIVE_INFINITY });
+/**
+ * Whether JSON text in UTF-8 has more of structure than that, looked at without making anything of it. What is not JSON
+ * may be told either way.
+ */
+export function exceeds(json: Uint8Array, bounds: JsonBounds): boolean {
+  return exceededBound(json, bounds) !== null;
 }
 
-/** Whether JSON text in UTF-8 has more of structure than that, looked at without making anything of it. */
-export function exceeds(json: Uint8Array, { levels, entries }: JsonBounds): boolean {
+/** The bound that it exceeds first; null for none. */
+export function exceededBound(json: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
+  const { levels, entries, fields = Number.POSITIVE_INFINITY } = bounds;
+  const { containers = Number.POSITIVE_INFINITY } = bounds;
   let depth = 0;
   let values = 0;
-  for (let at = 0; at < json.length && depth <= levels && values <= entries; at += 1) {
+  let names = 0;
+  let opened = 0;
+  for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]!;
     if (byte === QUOTE) at = endOfText(json, at);
-    else if (byte === COMMA) values += 1;
-    else if (byte === OPENING_LIST || byte === OPENING_OBJECT) {
+    else if (byte === COMMA) {
+      values += 1;
+      if (values > entries) return 'entries';
+    } else if (byte === COLON) {
+      names += 1;
+      if (names > fields) return 'fields';
+    } else if (byte === OPENING_LIST || byte === OPENING_OBJECT) {
       depth += 1;
       values += 1;
+      opened += 1;
+      if (depth > levels) return 'levels';
+      if (opened > containers) return 'containers';
+      if (values > entries) return 'entries';
     } else if (byte === CLOSING_LIST || byte === CLOSING_OBJECT) depth -= 1;
   }
-  return depth > levels || values > entries;
+  return null;
 }
 
 /** Texts are most of what is long, so they are skipped by a search that runs natively. */
