@@ -8,16 +8,20 @@ import type { ServiceConfig } from '../platform/config/service-config.js';
 import { newApiKey } from '../platform/security/api-key.js';
 import { CallerProof } from '../platform/security/caller-proof.js';
 import { RefusedError } from '../submission/refusal.js';
-import { AdminOnly, CallerGuard, callerOf } from './caller.guard.js';
+import { AdminOnly, CallerGuard, callerOf, OperatorOnly } from './caller.guard.js';
 
 const ann = newApiKey({ name: 'ann', role: 'client', tenant: 'acme' });
 const bob = newApiKey({ name: 'bob', role: 'admin', tenant: 'acme' });
+const eve = newApiKey({ name: 'eve', role: 'viewer', tenant: 'acme' });
+const root = newApiKey({ name: 'root', role: 'operator', tenant: 'ops' });
 
 @Controller()
 class ForAll {
   all(): void {}
   @AdminOnly()
   adminsOnly(): void {}
+  @OperatorOnly()
+  operatorsOnly(): void {}
 }
 
 @AdminOnly()
@@ -28,16 +32,19 @@ class ForAdmins {
 
 const guardWith = (keys: readonly { config: object }[]) => {
   const config = { server: { host: '127.0.0.1' }, security: { api_keys: keys.map((key) => key.config) } };
-  return new CallerGuard(new CallerProof(config as unknown as ServiceConfig), new Reflector());
+  return new CallerGuard(
+    new CallerProof(config as unknown as ServiceConfig, { nowMs: () => 0 }),
+    new Reflector(),
+  );
 };
-const withKeys = guardWith([ann, bob]);
+const withKeys = guardWith([ann, bob, eve, root]);
 const open = guardWith([]);
 
 type Headers = Record<string, string>;
 /** How each protocol brings the same headers, and what the caller is kept on. */
 const PROTOCOLS: Record<string, (headers: Headers) => { carrier: object; args: unknown[] }> = {
   http: (headers) => {
-    const request = { url: '/api/v1/messages', headers };
+    const request = { url: '/api/v1/messages', method: 'POST', headers };
     return { carrier: request, args: [request, {}] };
   },
   ws: (headers) => {
@@ -90,7 +97,7 @@ describe.each(Object.keys(PROTOCOLS))('a caller by %s', (protocol) => {
   });
 
   it('is the local one where there are no keys', () => {
-    expect(callerOf(pass(open, protocol, {}))).toMatchObject({ name: 'local', role: 'admin' });
+    expect(callerOf(pass(open, protocol, {}))).toMatchObject({ name: 'local', role: 'operator' });
   });
 
   it('is refused what admins alone may do, unless it is one', () => {
@@ -100,6 +107,19 @@ describe.each(Object.keys(PROTOCOLS))('a caller by %s', (protocol) => {
     expect(asClient(ForAdmins, 'all')).toBe('forbidden');
     pass(withKeys, protocol, bearer(bob), ForAll, 'adminsOnly');
     pass(withKeys, protocol, bearer(bob), ForAdmins, 'all');
+  });
+
+  it('is refused what operators alone may do, an admin too', () => {
+    for (const key of [ann, bob]) {
+      expect(codeOf(() => pass(withKeys, protocol, bearer(key), ForAll, 'operatorsOnly'))).toBe('forbidden');
+    }
+    pass(withKeys, protocol, bearer(root), ForAll, 'operatorsOnly');
+    pass(withKeys, protocol, bearer(root), ForAdmins, 'all');
+    pass(open, protocol, {}, ForAll, 'operatorsOnly');
+  });
+
+  it('changes nothing as a viewer', () => {
+    expect(codeOf(() => pass(withKeys, protocol, bearer(eve)))).toBe('forbidden');
   });
 
   it('is found once', () => {
@@ -122,6 +142,23 @@ describe.each(['http', 'ws'])('a page of a browser by %s', (protocol) => {
       'foreign_origin',
     );
   });
+});
+
+it('reads as a viewer', () => {
+  const request = { url: '/x', method: 'GET', headers: { authorization: `Bearer ${eve.key}` } };
+  const context = new ExecutionContextHost([request, {}], ForAll, ForAll.prototype.all);
+  context.setType('http');
+  expect(withKeys.canActivate(context)).toBe(true);
+  expect(callerOf(request)).toMatchObject({ name: 'eve', role: 'viewer' });
+});
+
+it('is within the tenant that an operator names, and never in one that another names', () => {
+  const named = (key: { key: string }, tenant: string) =>
+    pass(withKeys, 'http', { authorization: `Bearer ${key.key}`, 'x-llmq-tenant': tenant });
+  expect(callerOf(named(root, 'acme'))).toMatchObject({ name: 'root', tenant: 'acme' });
+  expect(callerOf(named(bob, 'acme'))).toMatchObject({ name: 'bob', tenant: 'acme' });
+  expect(codeOf(() => named(bob, 'ops'))).toBe('forbidden');
+  expect(codeOf(() => named(root, 'no tenant'))).toBe('forbidden');
 });
 
 it('takes the name of a NATS header in capitals too', () => {

@@ -13,10 +13,11 @@ import type { NatsContext } from '@nestjs/microservices';
 import type { FastifyRequest } from 'fastify';
 import { assertNever } from '../domain/assert-never.js';
 import type { Caller } from '../domain/caller.js';
+import { type CallerRole, covers } from '../domain/caller-role.policy.js';
 import { CallerProof, type Evidence } from '../platform/security/caller-proof.js';
 import { RefusedError, refused } from '../submission/refusal.js';
 
-const ADMIN_ONLY = Symbol('adminOnly');
+const NEEDED_ROLE = Symbol('neededRole');
 const CALLER = Symbol('caller');
 
 /** What a request's caller is kept on: the HTTP request, the WebSocket's client, the context of the NATS message. */
@@ -33,11 +34,17 @@ export interface HandshakenClient {
 export const CALLER_PROPERTY = CALLER as unknown as string;
 
 /**
- * For a controller or one of its handlers: a caller with another role is told `forbidden`. Over HTTP only these routes
+ * For a controller or one of its handlers: a caller with a lesser role is told `forbidden`. Over HTTP only these routes
  * need the guard: the admission hook has found every request's caller, and a guard on all routes takes a tenth of the
  * CPU time of accepting a message.
  */
-export const AdminOnly = () => applyDecorators(SetMetadata(ADMIN_ONLY, true), UseGuards(CallerGuard));
+const atLeast = (role: CallerRole) => applyDecorators(SetMetadata(NEEDED_ROLE, role), UseGuards(CallerGuard));
+
+/** For what belongs to the caller's own tenant. */
+export const AdminOnly = () => atLeast('admin');
+
+/** For what all tenants share. */
+export const OperatorOnly = () => atLeast('operator');
 
 /** Who sends the request that a handler serves. */
 export const CallerOf = createParamDecorator(
@@ -53,15 +60,22 @@ export function callerOf(carrier: object): Caller {
 
 /**
  * Finds out who sends a request, once for each carrier.
- * @throws {RefusedError} `unauthorized`, `foreign_host`, `foreign_origin`
+ * @param reads whether the request changes nothing
+ * @throws {RefusedError} `unauthorized`, `foreign_host`, `foreign_origin`, `forbidden`
  */
-export function admitCaller(proof: CallerProof, carrier: object, evidence: Evidence): Caller {
+export function admitCaller(proof: CallerProof, carrier: object, evidence: Evidence, reads: boolean): Caller {
   const known = (carrier as Carrier)[CALLER];
   if (known) return known;
   const proven = proof.prove(evidence);
   if ('code' in proven) throw new RefusedError(proven);
+  if (!reads && !covers(proven.role, 'client')) throw readsOnly(proven);
   (carrier as Carrier)[CALLER] = proven;
   return proven;
+}
+
+/** Whether a request of this method changes nothing. */
+export function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 }
 
 /** Health needs no key: load balancers and process managers have none. */
@@ -79,33 +93,34 @@ export class CallerGuard implements CanActivate {
 
   /** @throws {RefusedError} what `admitCaller` throws, and `forbidden` */
   canActivate(context: ExecutionContext): boolean {
-    const { carrier, evidence } = carrierOf(context);
+    const { carrier, evidence, reads } = carrierOf(context);
     if (context.getType() === 'http' && isHealth((carrier as FastifyRequest).url)) return true;
-    const caller = admitCaller(this.proof, carrier, evidence);
-    if (caller.role !== 'admin' && this.isForAdmins(context)) throw forbidden(caller);
+    const caller = admitCaller(this.proof, carrier, evidence, reads);
+    const needed = this.neededRole(context);
+    if (needed !== undefined && !covers(caller.role, needed)) throw forbidden(caller, needed);
     return true;
   }
 
-  private isForAdmins(context: ExecutionContext): boolean {
+  private neededRole(context: ExecutionContext): CallerRole | undefined {
     const places = [context.getHandler(), context.getClass()];
-    return this.reflector.getAllAndOverride<boolean | undefined>(ADMIN_ONLY, places) === true;
+    return this.reflector.getAllAndOverride<CallerRole | undefined>(NEEDED_ROLE, places);
   }
 }
 
-function carrierOf(context: ExecutionContext): { carrier: object; evidence: Evidence } {
+function carrierOf(context: ExecutionContext): { carrier: object; evidence: Evidence; reads: boolean } {
   const type = context.getType();
   switch (type) {
     case 'http': {
       const request = context.switchToHttp().getRequest<FastifyRequest>();
-      return { carrier: request, evidence: request.headers };
+      return { carrier: request, evidence: request.headers as Evidence, reads: isRead(request.method) };
     }
     case 'ws': {
       const client = context.switchToWs().getClient<HandshakenClient>();
-      return { carrier: client, evidence: client.handshake.headers };
+      return { carrier: client, evidence: client.handshake.headers, reads: false };
     }
     case 'rpc': {
       const message = context.switchToRpc().getContext<NatsContext>();
-      return { carrier: message, evidence: natsEvidence(message) };
+      return { carrier: message, evidence: natsEvidence(message), reads: false };
     }
     default:
       return assertNever(type);
@@ -119,7 +134,12 @@ function natsEvidence(message: NatsContext): Evidence {
   return { authorization };
 }
 
-function forbidden({ name }: Caller): RefusedError {
-  const message = `The API key ${name} has the role client; this route needs the role admin.`;
+function forbidden({ name, role }: Caller, needed: CallerRole): RefusedError {
+  const why = needed === 'operator' ? ', since all tenants share what it is about' : '';
+  const message = `The API key ${name} has the role ${role}; this route needs the role ${needed}${why}.`;
   return refused('forbidden', message);
+}
+
+function readsOnly({ name }: Caller): RefusedError {
+  return refused('forbidden', `The API key ${name} has the role viewer, which may only read.`);
 }

@@ -9,6 +9,12 @@ import { type Gateway, MODEL, request, type Servers, startGateway, startServers 
 
 const red = newApiKey({ name: 'red-key', role: 'client', tenant: 'red' });
 const blue = newApiKey({ name: 'blue-key', role: 'admin', tenant: 'blue' });
+const reader = newApiKey({ name: 'reader', role: 'viewer', tenant: 'red' });
+const root = newApiKey({ name: 'root', role: 'operator', tenant: 'ops' });
+const capped = newApiKey({ name: 'capped', role: 'client', tenant: 'red', max_priority: 'low' });
+const spent = newApiKey({
+  ...{ name: 'spent', role: 'client', tenant: 'red', expires_at: '2020-01-01T00:00:00Z' },
+});
 
 let servers: Servers;
 let gateway: Gateway | undefined;
@@ -119,6 +125,106 @@ describe('with API keys', () => {
     const { baseUrl } = await start(keyed);
     const headers = { ...bearer(red.key), host: 'queue.example', origin: 'https://app.example' };
     expect((await raw(`${baseUrl}/v1/models`, headers)).status).toBe(200);
+  });
+});
+
+describe('a key’s role', () => {
+  const keys = [red, blue, reader, root, capped, spent].map(({ config }) => config);
+  let shared: Gateway;
+  const as = async (
+    key: { key: string },
+    route: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
+    const [method, path] = route.split(' ') as [string, string];
+    return await request(method, shared.baseUrl + path, body, { ...bearer(key.key), ...headers });
+  };
+  const statuses = async (key: { key: string }, routes: readonly (readonly [string, unknown?])[]) =>
+    Object.fromEntries(
+      await Promise.all(
+        routes.map(async ([route, body]) => [route, (await as(key, route, body)).status] as const),
+      ),
+    );
+
+  beforeAll(async () => {
+    shared = await startGateway(servers, { security: { api_keys: keys } });
+  });
+  afterAll(async () => {
+    await shared?.close();
+  });
+
+  const READS = ['GET /api/v1/messages', 'GET /api/v1/queues/status', 'GET /v1/models'] as const;
+  const NOBODY = '019b0000-0000-7000-8000-000000000000';
+
+  it('viewer: reads, and changes nothing', async () => {
+    const writes = [
+      ['POST /api/v1/messages', { user_id: 'u', content: 'x' }],
+      ['POST /v1/chat/completions', chat],
+      ['POST /api/v1/conversations', { user_id: 'u' }],
+      [`DELETE /api/v1/messages/${NOBODY}`],
+      [`PATCH /api/v1/conversations/${NOBODY}`, {}],
+    ] as const;
+    const before = await shared.log.lastSequence();
+    expect(
+      new Set(
+        Object.values(
+          await statuses(
+            reader,
+            READS.map((route) => [route]),
+          ),
+        ),
+      ),
+    ).toEqual(new Set([200]));
+    expect(new Set(Object.values(await statuses(reader, writes)))).toEqual(new Set([403]));
+    expect(await shared.log.lastSequence()).toBe(before);
+  });
+
+  it('admin: of its tenant alone; operator: of what all share', async () => {
+    const ofTenants = ['GET /api/v1/admin/dead-letters', 'GET /api/v1/admin/preprocessor/rules'];
+    const ofAll = ['GET /api/v1/endpoints', 'POST /api/v1/admin/queues/low/resume', 'POST /api/v1/endpoints'];
+    const routes = [...ofTenants, ...ofAll].map((route) => [route] as const);
+    const told = async (key: { key: string }) => Object.values(await statuses(key, routes));
+    expect(await told(reader)).toEqual([403, 403, 403, 403, 403]);
+    expect(await told(red)).toEqual([403, 403, 403, 403, 403]);
+    expect(await told(blue)).toEqual([200, 200, 403, 403, 403]);
+    expect(await told(root)).toEqual([200, 200, 200, 200, 400]);
+  });
+
+  it('operator: in the tenant that it names, and nobody else in another’s', async () => {
+    const sent = await as(
+      root,
+      'POST /api/v1/messages',
+      { user_id: 'u', content: 'x' },
+      { 'x-llmq-tenant': 'red' },
+    );
+    expect(sent.status).toBe(202);
+    const route = `GET /api/v1/messages/${sent.json.id}`;
+    expect((await as(red, route)).status).toBe(200);
+    expect((await as(root, route)).status).toBe(404);
+    expect((await as(root, route, undefined, { 'x-llmq-tenant': 'red' })).status).toBe(200);
+    const foreign = await as(blue, route, undefined, { 'x-llmq-tenant': 'red' });
+    expect(foreign).toMatchObject({ status: 403, json: { code: 'forbidden' } });
+  });
+
+  it('is looked at before the first response of an Idempotency-Key is told again', async () => {
+    const key = { 'idempotency-key': 'pause-once' };
+    const route = 'POST /api/v1/admin/queues/low/pause';
+    expect((await as(root, route, undefined, { ...key, 'x-llmq-tenant': 'blue' })).status).toBe(200);
+    expect((await as(blue, route, undefined, key)).status).toBe(403);
+    expect((await as(root, 'POST /api/v1/admin/queues/low/resume')).status).toBe(200);
+  });
+
+  it('comes with a key in X-API-Key too, and ends with the key', async () => {
+    const url = `${shared.baseUrl}/v1/models`;
+    const plain = { 'x-api-key': red.key };
+    expect((await request('GET', url, undefined, plain)).status).toBe(200);
+    expect((await request('GET', url, undefined, { ...plain, authorization: 'Bearer unused' })).status).toBe(
+      200,
+    );
+    const refused = await as(spent, 'GET /api/v1/messages');
+    expect(refused).toMatchObject({ status: 401, json: { code: 'unauthorized' } });
+    expect(refused.json.detail).toContain('expired');
   });
 });
 

@@ -65,6 +65,6 @@ function liftedBy(score: number, { realtime, high }: ScoreThresholds): Lane | nu
   return high !== null && score >= high ? 'high' : null;
 }
 
-function lessUrgent(a: Lane, b: Lane): Lane {
+export function lessUrgent(a: Lane, b: Lane): Lane {
   return LANES.indexOf(a) > LANES.indexOf(b) ? a : b;
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { CallerProof } from '../../platform/security/caller-proof.js';
-import { admitCaller, CALLER_PROPERTY, isHealth } from '../caller.guard.js';
+import type { CallerProof, Evidence } from '../../platform/security/caller-proof.js';
+import { admitCaller, CALLER_PROPERTY, isHealth, isRead } from '../caller.guard.js';
 
 /**
  * Decides before a byte of the body is read, on every route but health, those that don't exist included.
@@ -13,7 +13,9 @@ export function admitBeforeBody(fastify: FastifyInstance, proof: CallerProof): v
   fastify.decorateRequest(CALLER_PROPERTY, null);
   fastify.addHook('onRequest', (request, _reply, done) => {
     try {
-      if (!isHealth(request.url)) admitCaller(proof, request, request.headers);
+      if (!isHealth(request.url)) {
+        admitCaller(proof, request, request.headers as Evidence, isRead(request.method));
+      }
       done();
     } catch (error) {
       done(error as Error);

@@ -30,7 +30,7 @@ const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
   '/v1/completions',
   '/v1/embeddings',
 ]);
-const ADMIN_ROUTES = '/api/v1/admin/';
+const ROUTES_WITH_A_ROLE = ['/api/v1/admin/', '/api/v1/endpoints'] as const;
 /** Where a response says that a message was made. */
 const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
 const KEPT_HEADERS = ['content-type', 'location'] as const;
@@ -61,8 +61,10 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   const path = pathOf(request.url);
   const [, query = ''] = request.url.split('?', 2);
   const { tenant, role } = callerOf(request);
-  // A response is repeated before the guard runs. So a key of a caller that the guard refuses is never an admin's key.
-  const forbidden = role !== 'admin' && path.startsWith(ADMIN_ROUTES);
+  // A response is repeated before the guard runs. So a key of a caller that the guard refuses is never another role's.
+  const route = request.routeOptions.url ?? path;
+  const forbidden =
+    role !== 'operator' && ROUTES_WITH_A_ROLE.some((beginning) => route.startsWith(beginning));
   return {
     key: digestOf([tenant, request.method, path, header, ...(forbidden ? [role] : [])]),
     fingerprint: fingerprintOf([query, request.body ?? null, more, ...exactly(request.body)]),

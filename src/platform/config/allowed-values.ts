@@ -29,6 +29,7 @@ function wholeNumber(json: JsonSchema): string {
 function text(json: JsonSchema): string {
   if (json.enum !== undefined) return `one of ${json.enum.join(', ')}`;
   if (json.format === 'uri') return 'an http or https URL';
+  if (json.format === 'date-time') return 'a time as 2027-01-31T00:00:00Z';
   if (json.pattern !== undefined) return `text that matches \`${json.pattern}\``;
   if (json.maxLength !== undefined) return `text of ${json.minLength ?? 0} to ${json.maxLength} characters`;
   return json.minLength === undefined ? 'text' : 'text that is not empty';

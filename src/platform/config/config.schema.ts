@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CALLER_ROLES } from '../../domain/caller.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 
 const port = z.number().int().min(0).max(65_535);
@@ -145,8 +146,10 @@ const apiKey = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .describe('SHA-256 of the key, in lower-case hex'),
   role: z
-    .enum(['client', 'admin'])
-    .describe('admin may also use the routes under /api/v1/admin and /api/v1/audit'),
+    .enum(CALLER_ROLES)
+    .describe(
+      'viewer only reads; client also submits and changes; admin also manages its tenant; operator also manages lanes, endpoints and all tenants',
+    ),
   max_priority: z
     .enum(['realtime', 'high', 'normal', 'low'])
     .optional()
@@ -156,6 +159,10 @@ const apiKey = z.strictObject({
     .regex(/^[A-Za-z0-9._-]{1,64}$/)
     .default('default')
     .describe('the key sees only this tenant'),
+  expires_at: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('from then on the key is refused, as 2027-01-31T00:00:00Z'),
 });
 export type ApiKeyConfig = z.infer<typeof apiKey>;
 

@@ -1,11 +1,23 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Caller, LOCAL_CALLER } from '../../domain/caller.js';
+import type { Caller } from '../../domain/caller.js';
 import type { ApiKeyConfig } from '../config/config.schema.js';
+import { adminsOperate, effectiveRole } from './key-roles.policy.js';
 
 interface KnownKey {
   readonly digest: Buffer;
   readonly caller: Caller;
+  /** Milliseconds since the epoch; infinite for a key that does not expire. */
+  readonly expiresAtMs: number;
 }
+
+/** The headers that a key can come in, as they were sent. */
+export interface SentKey {
+  readonly authorization?: string | undefined;
+  readonly 'x-api-key'?: string | undefined;
+}
+
+/** Whose key it is, or why it proves nobody. */
+export type KeyHolder = Caller | 'no_key' | 'unknown_key' | 'expired_key';
 
 const BEARER = /^Bearer +([\x21-\x7e]+) *$/i;
 
@@ -21,30 +33,44 @@ export class ApiKeyRing {
   private readonly keys: readonly KnownKey[];
 
   constructor(keys: readonly ApiKeyConfig[]) {
-    this.keys = keys.map(({ name, sha256, role, tenant, max_priority: mostUrgent }) => ({
-      digest: Buffer.from(sha256, 'hex'),
-      caller: Object.freeze({ name, role, tenant, ...(mostUrgent === undefined ? {} : { mostUrgent }) }),
+    const adminsAreOperators = adminsOperate(keys);
+    this.keys = keys.map((key) => ({
+      digest: Buffer.from(key.sha256, 'hex'),
+      expiresAtMs: key.expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(key.expires_at),
+      caller: Object.freeze({
+        ...{ name: key.name, role: effectiveRole(key, adminsAreOperators), tenant: key.tenant },
+        ...(key.max_priority === undefined ? {} : { mostUrgent: key.max_priority }),
+      }),
     }));
   }
 
-  /** Without keys everyone is the local caller; the configuration allows that on loopback only. */
+  /** Nobody needs a key; the configuration allows that on loopback only. */
   get open(): boolean {
     return this.keys.length === 0;
   }
 
-  /** The caller that an `Authorization` header proves, or null. */
-  callerOf(authorization: string | undefined): Caller | null {
-    if (this.open) return LOCAL_CALLER;
-    const key = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
-    return key === undefined ? null : this.match(digestOf(key));
+  /**
+   * Many clients can't leave out `Authorization` and fill it with anything. So a key in `X-API-Key` counts wherever the
+   * other header holds none that is known.
+   */
+  holderOf({ authorization, 'x-api-key': plain }: SentKey, nowMs: () => number): KeyHolder {
+    const bearer = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+    const sent = [bearer, plain?.trim()].filter((key) => key !== undefined && key !== '');
+    const known = sent.map((key) => this.match(digestOf(key as string))).find((key) => key !== null);
+    if (known != null) return isOver(known, nowMs) ? 'expired_key' : known.caller;
+    return authorization === undefined && plain === undefined ? 'no_key' : 'unknown_key';
   }
 
   /** Goes through all keys and compares in constant time, so that the answer's time tells nothing about any of them. */
-  private match(digest: Buffer): Caller | null {
-    let caller: Caller | null = null;
+  private match(digest: Buffer): KnownKey | null {
+    let match: KnownKey | null = null;
     for (const known of this.keys) {
-      if (timingSafeEqual(known.digest, digest)) caller = known.caller;
+      if (timingSafeEqual(known.digest, digest)) match = known;
     }
-    return caller;
+    return match;
   }
+}
+
+function isOver({ expiresAtMs }: KnownKey, nowMs: () => number): boolean {
+  return expiresAtMs !== Number.POSITIVE_INFINITY && nowMs() >= expiresAtMs;
 }

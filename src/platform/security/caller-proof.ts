@@ -1,20 +1,29 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Caller, LOCAL_CALLER } from '../../domain/caller.js';
+import { SOURCES, type Sources } from '../clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
-import { ApiKeyRing } from './api-key-ring.js';
+import { ApiKeyRing, type SentKey } from './api-key-ring.js';
+import { withinTenant } from './key-roles.policy.js';
 import { judgeOrigin } from './local-origin.policy.js';
 
 /** What a client says of itself, in the headers of whatever protocol it speaks. */
-export interface Evidence {
-  readonly authorization?: string | undefined;
+export interface Evidence extends SentKey {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
+  /** The tenant that an operator means, in place of its own key's. */
+  readonly 'x-llmq-tenant'?: string | undefined;
 }
 
 export interface Unproven {
-  readonly code: 'unauthorized' | 'foreign_host' | 'foreign_origin';
+  readonly code: 'unauthorized' | 'forbidden' | 'foreign_host' | 'foreign_origin';
   readonly message: string;
 }
+
+const WITHOUT_KEY = {
+  no_key: 'Send an API key as the header `Authorization: Bearer <key>` or `X-API-Key: <key>`.',
+  unknown_key: 'This API key is not known.',
+  expired_key: 'This API key has expired (expires_at).',
+} as const;
 
 /** With API keys, a key proves the caller. Without, this machine's own programs are served, and not web pages. */
 @Injectable()
@@ -22,23 +31,25 @@ export class CallerProof {
   private readonly ring: ApiKeyRing;
   private readonly configuredHost: string;
 
-  constructor(@Inject(SERVICE_CONFIG) { security, server }: Pick<ServiceConfig, 'security' | 'server'>) {
+  constructor(
+    @Inject(SERVICE_CONFIG) { security, server }: Pick<ServiceConfig, 'security' | 'server'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
+  ) {
     this.ring = new ApiKeyRing(security.api_keys);
     this.configuredHost = server.host;
   }
 
   prove(evidence: Evidence): Caller | Unproven {
-    return this.ring.open ? this.local(evidence) : this.keyHolder(evidence);
+    const caller = this.ring.open ? this.local(evidence) : this.keyHolder(evidence);
+    const tenant = evidence['x-llmq-tenant'];
+    if (tenant === undefined || 'code' in caller) return caller;
+    const within = withinTenant(caller, tenant);
+    return 'reason' in within ? { code: 'forbidden', message: within.reason } : within;
   }
 
-  private keyHolder({ authorization }: Evidence): Caller | Unproven {
-    const caller = this.ring.callerOf(authorization);
-    if (caller !== null) return caller;
-    const message =
-      authorization === undefined
-        ? 'Send an API key as the header `Authorization: Bearer <key>`.'
-        : 'This API key is not known.';
-    return { code: 'unauthorized', message };
+  private keyHolder(evidence: Evidence): Caller | Unproven {
+    const holder = this.ring.holderOf(evidence, this.sources.nowMs);
+    return typeof holder === 'string' ? { code: 'unauthorized', message: WITHOUT_KEY[holder] } : holder;
   }
 
   private local({ host, origin }: Evidence): Caller | Unproven {

@@ -18,7 +18,7 @@ import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
 
-/** Other tenants' events are not told to anyone: a key sees its own tenant, an admin's too. */
+/** A caller is told its tenant's events only, and no admin those about what all tenants share. */
 @RestApi('audit')
 @AdminOnly()
 @Controller('api/v1/audit')
@@ -54,7 +54,7 @@ export class AuditEventsController {
   ): Promise<void> {
     const waiting = this.waiting.enter(reply.raw);
     try {
-      await this.stream(reply, eventFilterOf(caller.tenant, query), Number(query.after ?? 0), waiting);
+      await this.stream(reply, eventFilterOf(caller, query), Number(query.after ?? 0), waiting);
     } finally {
       waiting.leave();
     }

@@ -1,4 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
+import type { Caller } from '../../../domain/caller.js';
+import { covers } from '../../../domain/caller-role.policy.js';
 import { LOG_EVENT_TYPES } from '../../../domain/log-event.events.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { type EventFilter, typesNamed } from '../../../operations/timeline/event-filter.policy.js';
@@ -51,13 +53,20 @@ export class AuditEventsDto {
   after?: string;
 }
 
-/** The events of one tenant that a query asks for. */
-export function eventFilterOf(tenant: string, query: AuditEventsDto): EventFilter {
+/** About what all tenants share: an admin of one of them is not told, even if it was its own tenant's key. */
+const OF_OPERATORS = /^llmq\.admin\.(lane|endpoint)-/;
+
+/** The events of the caller's tenant that a query asks for. */
+export function eventFilterOf({ tenant, role }: Caller, query: AuditEventsDto): EventFilter {
+  const named = query.type?.split(',').flatMap((name) => typesNamed(name, LOG_EVENT_TYPES));
+  const told = covers(role, 'operator')
+    ? named
+    : (named ?? LOG_EVENT_TYPES).filter((type) => !OF_OPERATORS.test(type));
   return {
     tenant,
     from: instantText(query.from),
     to: instantText(query.to),
-    types: query.type?.split(',').flatMap((name) => typesNamed(name, LOG_EVENT_TYPES)),
+    types: told,
     userId: query.user_id,
     conversationId: query.conversation_id,
     priority: query.priority,

@@ -10,7 +10,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { EndpointChanges } from '../../../operations/endpoints/endpoint-changes.js';
 import { EndpointDirectory } from '../../../operations/endpoints/endpoint-directory.js';
 import { EndpointStats } from '../../../operations/endpoints/endpoint-stats.js';
-import { AdminOnly, CallerOf } from '../../caller.guard.js';
+import { CallerOf, OperatorOnly } from '../../caller.guard.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ChangeEndpointDto, DrainDto, EndpointDto, EndpointListDto, NewEndpointDto } from './endpoint.dto.js';
@@ -21,7 +21,7 @@ import { EndpointStatsDto, statsJson } from './endpoint-stats.dto.js';
 const validDrain = new ValidRequest(DrainDto);
 
 @RestApi('endpoints')
-@AdminOnly()
+@OperatorOnly()
 @Controller('api/v1/endpoints')
 export class EndpointsController {
   constructor(

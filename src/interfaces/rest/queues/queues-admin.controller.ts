@@ -5,7 +5,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { AdminChanges } from '../../../log/admin/admin-changes.js';
 import { refused } from '../../../submission/refusal.js';
-import { AdminOnly, CallerOf } from '../../caller.guard.js';
+import { CallerOf, OperatorOnly } from '../../caller.guard.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { LanePauseDto, PauseDto, pauseJson } from './queues.dto.js';
@@ -14,7 +14,7 @@ const validPause = new ValidRequest(PauseDto);
 
 /** Both commands may be repeated: a lane that is paused already stays paused by who paused it first. */
 @RestApi('admin')
-@AdminOnly()
+@OperatorOnly()
 @Controller('api/v1/admin/queues')
 export class QueuesAdminController {
   constructor(
