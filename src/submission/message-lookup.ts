@@ -35,6 +35,21 @@ export class MessageLookup {
     return found;
   }
 
+  /**
+   * Those of these messages that are the tenant's, with what the log holds now.
+   *
+   * @throws {ProjectionBehindError} when it is not known in time of all of them
+   */
+  async ownOf(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const known = await this.reader.ownOf(tenant, ids);
+    if (known.size === ids.length) return known;
+    const last = await this.log.lastSequence();
+    const reached = await this.position.waitFor(last, this.config.projection.read_wait_ms);
+    const found = await this.reader.ownOf(tenant, ids);
+    if (found.size < ids.length && !reached) throw new ProjectionBehindError(last);
+    return found;
+  }
+
   /** The message as it is after the event at `sequence` (the log's newest when null), or when the signal aborts first. */
   async findAfter(
     sequence: number | null,

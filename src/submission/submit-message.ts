@@ -140,6 +140,9 @@ export class SubmitMessage {
     const idAt = (index: number) => execution?.idAt(index) ?? messageId ?? this.sources.newId();
     let items: readonly (Submission | SubmitResult)[] = submissions;
     if (execution?.again) items = await this.storedOr(items, idAt);
+    if (items.some((item) => isSubmission(item) && item.replayOf !== undefined)) {
+      items = await this.withoutForeignRepetitions(caller, items);
+    }
     if (items.some((item) => isSubmission(item) && item.conversationId !== null)) {
       items = await this.conversations.admit(caller, items);
     }
@@ -150,6 +153,20 @@ export class SubmitMessage {
           : item,
       ),
     );
+  }
+
+  /** What repeats a message keeps its place, unless that message is none of the tenant's: then its refusal stands there. */
+  private async withoutForeignRepetitions(
+    { tenant }: Caller,
+    items: readonly (Submission | SubmitResult)[],
+  ): Promise<readonly (Submission | SubmitResult)[]> {
+    const repeated = (item: Submission | SubmitResult) => (isSubmission(item) ? item.replayOf : undefined);
+    const ids = [...new Set(items.map(repeated).filter((id) => id !== undefined))];
+    const own = await this.lookup.ownOf(tenant, ids);
+    return items.map((item) => {
+      const id = repeated(item);
+      return id === undefined || own.has(id) ? item : foreignRepetition(id);
+    });
   }
 
   /** Each submission, or the message that an earlier run has made of it. */
@@ -312,6 +329,10 @@ export class SubmitMessage {
     const unserved = routing?.fallbacks?.find((fallback) => !this.endpoints.serves(fallback));
     if (unserved !== undefined) throw unknownModel(unserved, 'fallbacks');
   }
+}
+
+function foreignRepetition(id: string): RefusedError {
+  return invalidFields([{ field: 'replay_of', reason: `names no message: there is no ${id}` }]);
 }
 
 /** Digits that were noted when the body was read go into the log beside the rounded numbers. */

@@ -60,7 +60,8 @@ describe('submitting', () => {
 
   it('reads its own write, field by field', async () => {
     const conversation_id = await conversation();
-    const replay_of = '0195f000-0000-7000-8000-00000000000a';
+    const repeated = await post(hello({ priority: 'high' }));
+    const replay_of = repeated.json.id;
     const submitted = hello({
       conversation_id,
       metadata: { n: [1, null] },

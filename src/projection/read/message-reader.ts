@@ -53,6 +53,17 @@ export class MessageReader {
     return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);
   }
 
+  /** Those of these messages that are the tenant's. */
+  async ownOf(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const own = await this.dataSource
+      .getRepository(messages.entity)
+      .createQueryBuilder('m')
+      .select('m.id')
+      .where('m.id IN (:...ids) AND m.tenant = :tenant', { ids, tenant: storableIdentifier(tenant) })
+      .getMany();
+    return new Set(own.map(({ id }) => id));
+  }
+
   /** In the order of the ids. */
   private async views(ids: readonly string[]): Promise<MessageView[]> {
     if (ids.length === 0) return [];

@@ -16,6 +16,8 @@ import {
   type NewConversation,
 } from '../../domain/conversation/create-conversation.decision.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
+import type { Lane } from '../../domain/message/message.events.js';
+import { lessUrgent } from '../../domain/message/prioritize.decision.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
@@ -54,7 +56,7 @@ export class Conversations {
     if (there !== null) return there;
     this.refuseSettings(wanted);
     await this.refuseTooMany(caller, wanted.user_id);
-    const event = createConversation(this.context(caller, id), wanted);
+    const event = createConversation(this.context(caller, id), within(caller, wanted));
     const sequence = await this.append([event], execution?.dedupeKey);
     return { conversation: evolveConversation(null, event, sequence), sequence };
   }
@@ -70,7 +72,8 @@ export class Conversations {
     this.refuseSettings(wanted.changes);
     const conversation = await this.get(caller, id);
     const decider = { by: caller.name, reason: 'asked' };
-    const decision = changeConversation(this.context(caller, id), conversation, wanted, decider);
+    const allowed = { ...wanted, changes: within(caller, wanted.changes) };
+    const decision = changeConversation(this.context(caller, id), conversation, allowed, decider);
     if (decision.kind === 'wrong_move') {
       const message = `The conversation ${id} is ${decision.from}, and can't become ${decision.to}.`;
       throw refusedField('wrong_state_change', 'state', `can't follow ${decision.from}`, message);
@@ -125,6 +128,12 @@ export class Conversations {
       `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
     );
   }
+}
+
+/** A priority above what the key may ask for is lowered to that, as a message's is. */
+function within<T extends { priority?: Lane | null }>({ mostUrgent }: Caller, wanted: T): T {
+  if (wanted.priority == null || mostUrgent === undefined) return wanted;
+  return { ...wanted, priority: lessUrgent(wanted.priority, mostUrgent) };
 }
 
 /** A conversation as it was when it was made. */
