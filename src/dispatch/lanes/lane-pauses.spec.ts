@@ -45,6 +45,9 @@ describe('LanePauses', () => {
     await one.follower.waitFor(await log.lastSequence('admin'), 1_000);
     expect([one.pauses.isPaused('low'), other.pauses.pauseOf('low')]).toEqual([false, null]);
     expect(changes).toBe(3);
+    // The second pause changed nothing.
+    expect(one.pauses.changesOf('low')).toMatchObject([{ paused: true }, { paused: false }]);
+    expect(other.pauses.changesOf('low')).toEqual(one.pauses.changesOf('low'));
     await Promise.all([one.follower.stop(), other.follower.stop()]);
   });
 });

@@ -9,6 +9,17 @@ export interface Pause {
   readonly reason: string;
 }
 
+/** A lane that was paused or resumed, and where the log has it. */
+export interface PauseChange {
+  readonly sequence: number;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly paused: boolean;
+}
+
+/** Of each lane; older ones matter only to messages that wait very long. */
+const KEPT_CHANGES = 1_000;
+
 /** What a worker needs to know of paused lanes. */
 export interface PausedLanes {
   isPaused(lane: Lane): boolean;
@@ -23,16 +34,20 @@ export interface PausedLanes {
 @Injectable()
 export class LanePauses implements PausedLanes {
   private readonly pauses = new Map<Lane, Pause>();
+  private readonly changes = new Map<Lane, PauseChange[]>();
   private readonly listeners = new Set<() => void>();
 
   constructor(@Inject(AdminFollower) follower: Pick<AdminFollower, 'on'>) {
-    follower.on('llmq.admin.lane-paused.v1', ({ data: { lane, by, reason }, time }) => {
+    follower.on('llmq.admin.lane-paused.v1', ({ data: { lane, by, reason }, time }, sequence) => {
       // Who paused it first is who is to be asked.
-      if (!this.pauses.has(lane)) this.pauses.set(lane, { since: time, by, reason });
+      if (!this.pauses.has(lane)) {
+        this.pauses.set(lane, { since: time, by, reason });
+        this.keep(lane, { sequence, time, paused: true });
+      }
       this.changed();
     });
-    follower.on('llmq.admin.lane-resumed.v1', ({ data: { lane } }) => {
-      this.pauses.delete(lane);
+    follower.on('llmq.admin.lane-resumed.v1', ({ data: { lane }, time }, sequence) => {
+      if (this.pauses.delete(lane)) this.keep(lane, { sequence, time, paused: false });
       this.changed();
     });
   }
@@ -45,9 +60,18 @@ export class LanePauses implements PausedLanes {
     return this.pauses.get(lane) ?? null;
   }
 
+  /** In the order of the log, the last thousand. */
+  changesOf(lane: Lane): readonly PauseChange[] {
+    return this.changes.get(lane) ?? [];
+  }
+
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
+  }
+
+  private keep(lane: Lane, change: PauseChange): void {
+    this.changes.set(lane, [...this.changesOf(lane), change].slice(-KEPT_CHANGES));
   }
 
   private changed(): void {

@@ -7,7 +7,7 @@ import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { MalformedEventError } from '../event-log.errors.js';
 import type { EventLog } from '../event-log.port.js';
 
-type Fold<T extends AdminEventType> = (event: Extract<AdminEvent, { type: T }>) => void;
+type Fold<T extends AdminEventType> = (event: Extract<AdminEvent, { type: T }>, sequence: number) => void;
 
 interface Waiter {
   readonly sequence: number;
@@ -28,7 +28,7 @@ const BETWEEN_TRIES_MS = 500;
  */
 @Injectable()
 export class AdminFollower {
-  private readonly folds = new Map<string, ((event: AdminEvent) => void)[]>();
+  private readonly folds = new Map<string, ((event: AdminEvent, sequence: number) => void)[]>();
   private readonly waiters = new Set<Waiter>();
   private readonly end = new AbortController();
   private applied = 0;
@@ -40,12 +40,15 @@ export class AdminFollower {
   ) {}
 
   /**
-   * Calls `fold` for each event of the type, of all tenants. A fold must not throw.
+   * Calls `fold` for each event of the type, of all tenants, with its place in the log. A fold must not throw.
    * @throws {Error} after the start, since the fold would miss what went before
    */
   on<T extends AdminEventType>(type: T, fold: Fold<T>): void {
     if (this.running !== null) throw new Error(`Too late to follow ${type}: the past is folded already.`);
-    this.folds.set(type, [...(this.folds.get(type) ?? []), fold as (event: AdminEvent) => void]);
+    this.folds.set(type, [
+      ...(this.folds.get(type) ?? []),
+      fold as (event: AdminEvent, sequence: number) => void,
+    ]);
   }
 
   /** @returns whether all that the log held was folded within this time; reading goes on either way */
@@ -92,14 +95,14 @@ export class AdminFollower {
     const options = { signal: this.end.signal, maxBatch: MAX_BATCH, only: 'admin' } as const;
     for await (const batch of this.log.read(this.applied + 1, options)) {
       for (const { event, sequence } of batch) {
-        if (isAdminEvent(event)) this.fold(event);
+        if (isAdminEvent(event)) this.fold(event, sequence);
         this.advance(sequence);
       }
     }
   }
 
-  private fold(event: AdminEvent): void {
-    for (const fold of this.folds.get(event.type) ?? []) fold(event);
+  private fold(event: AdminEvent, sequence: number): void {
+    for (const fold of this.folds.get(event.type) ?? []) fold(event, sequence);
   }
 
   private passOver(error: MalformedEventError): void {

@@ -1,3 +1,4 @@
+import { cloudEvent } from '../../domain/cloud-event.events.js';
 import {
   type EventContext,
   type MessageCompleted,
@@ -5,9 +6,11 @@ import {
   type MessageEventData,
   messageEvent,
 } from '../../domain/message/message.events.js';
-import { timelineOf } from './timeline.policy.js';
+import type { TimelineReader } from './lane-pauses.policy.js';
+import { type TimelineEntry, timelineOf } from './timeline.policy.js';
 import { durationWords } from './words.policy.js';
 
+const READER = { role: 'client', tenant: 'default' } as const;
 const START = Date.parse('2026-01-01T00:00:00.000Z');
 
 function at(ms: number, id = 'm1'): EventContext {
@@ -64,7 +67,10 @@ const completed = (ms: number): MessageEvent =>
   });
 
 const texts = (events: readonly MessageEvent[]) =>
-  timelineOf(events.map((event, index) => ({ sequence: index + 1, event }))).map(({ text }) => text);
+  timelineOf(
+    events.map((event, index) => ({ sequence: index + 1, event })),
+    READER,
+  ).map(({ text }) => text);
 
 it('tells a life in words: why this priority, what it waited for, which endpoint and why, each error', () => {
   expect(
@@ -172,4 +178,22 @@ it('writes lengths of time for people', () => {
   expect([0, 999, 1_000, 61_000, 3_600_000, 5_430_000].map(durationWords)).toEqual([
     ...['0 ms', '999 ms', '1 s', '1 min 1 s', '1 h', '1 h 31 min'],
   ]);
+});
+
+it('tells of a pause of the lane, and of who paused it and why only whom that is for', () => {
+  const about = { subject: 'high', tenant: 'ops', now: at(0).now, newId: () => 'e' };
+  const event = cloudEvent(about, 'llmq.admin.lane-paused.v1', {
+    ...{ lane: 'high' as const, by: 'root', reason: 'their invoice is due' },
+  });
+  const told = (reader: TimelineReader) => {
+    const [{ text, data }] = timelineOf([{ sequence: 1, event }], reader) as [TimelineEntry];
+    return { text, data };
+  };
+  expect(told({ role: 'admin', tenant: 'red' })).toEqual({
+    text: 'Lane high paused.',
+    data: { lane: 'high' },
+  });
+  const whole = { text: 'Lane high paused by root: their invoice is due.', data: event.data };
+  expect(told({ role: 'client', tenant: 'ops' })).toEqual(whole);
+  expect(told({ role: 'operator', tenant: 'red' })).toEqual(whole);
 });

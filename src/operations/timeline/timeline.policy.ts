@@ -3,6 +3,7 @@ import { assertNever } from '../../domain/assert-never.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
 import { conversationWords } from './conversation-words.policy.js';
+import { mayReadReasons, type TimelineReader } from './lane-pauses.policy.js';
 import { messageWords } from './message-words.policy.js';
 import { NOT_WAITING, type Waiting, waitingAfter } from './waiting.policy.js';
 
@@ -13,6 +14,8 @@ export interface TimelineEntry {
   readonly sequence: number;
   readonly event: TimelineEvent;
   readonly text: string;
+  /** The event's, without what the reader may not read. */
+  readonly data: object;
 }
 
 interface Sequenced {
@@ -27,21 +30,40 @@ interface Story {
 
 /**
  * Each event with its sentence, in the order of the log. The events may be of one message or of several. If they begin
- * in the middle of a message's life, its waiting is counted from there.
+ * in the middle of a message's life, its waiting is counted from there. Among them may be pauses of its lane, which
+ * another tenant's key made: the reader is told that they were, and nothing of who said what.
  */
-export function timelineOf(events: readonly Sequenced[]): TimelineEntry[] {
+export function timelineOf(events: readonly Sequenced[], reader: TimelineReader): TimelineEntry[] {
   const stories = new Map<string, Story>();
   return events.map(({ sequence, event }) => {
-    if (!isOfMessage(event)) return { sequence, event, text: otherWords(event) };
+    if (isOfLane(event) && !mayReadReasons(reader, event.tenant)) {
+      return { sequence, event, text: plainLaneWords(event), data: { lane: event.data.lane } };
+    }
+    if (!isOfMessage(event)) return { sequence, event, text: otherWords(event), data: event.data };
     const story = stories.get(event.subject) ?? { waiting: NOT_WAITING, ended: false };
     const text = messageWords(event, story.waiting) + lateness(story, event);
     stories.set(event.subject, storyAfter(story, event));
-    return { sequence, event, text };
+    return { sequence, event, text, data: event.data };
   });
 }
 
 function isOfMessage(event: TimelineEvent): event is MessageEvent {
   return event.type.startsWith('llmq.message.');
+}
+
+type LaneEvent = Extract<AdminEvent, { type: `llmq.admin.lane-${string}` }>;
+
+function isOfLane(event: TimelineEvent): event is LaneEvent {
+  return event.type.startsWith('llmq.admin.lane-');
+}
+
+function plainLaneWords({ type, data: { lane } }: LaneEvent): string {
+  return `Lane ${lane} ${type === 'llmq.admin.lane-paused.v1' ? 'paused' : 'resumed'}.`;
+}
+
+/** A reason that nobody gave is empty in the log. */
+function because(reason: string): string {
+  return reason === '' ? '.' : `: ${reason}.`;
 }
 
 function otherWords(event: ConversationEvent | AdminEvent): string {
@@ -81,9 +103,9 @@ function adminWords(event: AdminEvent): string {
     case 'llmq.admin.user-priority-removed.v1':
       return `Priority of user ${event.data.user_id} removed by ${event.data.by}.`;
     case 'llmq.admin.lane-paused.v1':
-      return `Lane ${event.data.lane} paused by ${event.data.by}: ${event.data.reason}.`;
+      return `Lane ${event.data.lane} paused by ${event.data.by}${because(event.data.reason)}`;
     case 'llmq.admin.lane-resumed.v1':
-      return `Lane ${event.data.lane} resumed by ${event.data.by}: ${event.data.reason}.`;
+      return `Lane ${event.data.lane} resumed by ${event.data.by}${because(event.data.reason)}`;
     case 'llmq.admin.endpoint-state-changed.v1': {
       const { endpoint, model, from, to, reason } = event.data;
       return `Endpoint ${endpoint} is ${to} for ${model}, before ${from}: ${reason}.`;

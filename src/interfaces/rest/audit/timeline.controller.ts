@@ -29,7 +29,10 @@ export class TimelineController {
   ): Promise<Record<string, unknown>> {
     const view = await this.lookup.find(caller.tenant, id);
     if (view === null) throw refused('not_found', `There is no message ${id}.`);
-    return timelineJson(await this.timelines.ofMessage(id, pageWish(query)));
+    const open = view.status === 'pending' || view.status === 'scheduled' || view.status === 'processing';
+    const underWay = { from: view.createdAt, to: open ? null : (view.completedAt ?? view.updatedAt) };
+    const message = { id, lane: view.priority, underWay };
+    return timelineJson(await this.timelines.ofMessage(caller, message, pageWish(query)));
   }
 
   @Get('conversations/:id/events')
@@ -42,7 +45,7 @@ export class TimelineController {
   ): Promise<Record<string, unknown>> {
     const problem = identifier(id);
     if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
-    const page = await this.timelines.ofConversation(caller.tenant, id, pageWish(query));
+    const page = await this.timelines.ofConversation(caller, id, pageWish(query));
     if (page === null) throw refused('not_found', `There is no conversation ${id}.`);
     return timelineJson(page);
   }

@@ -34,7 +34,7 @@ class TimelineEntryDto {
   @ApiProperty({ format: 'uuid' }) id!: string;
   @ApiProperty({ example: 'llmq.message.dispatched.v1' }) type!: string;
   @ApiProperty({ format: 'date-time' }) time!: string;
-  @ApiProperty({ description: 'The message or conversation that it is about' }) subject!: string;
+  @ApiProperty({ description: 'The message, conversation or lane that it is about' }) subject!: string;
   @ApiProperty({ description: 'What happened, in words' }) text!: string;
   @ApiProperty({ type: 'object', additionalProperties: true }) data!: object;
 }
@@ -51,14 +51,14 @@ export class TimelineDto {
 
 export function timelineJson({ entries, nextAfter }: TimelinePage): Record<string, unknown> {
   return {
-    data: entries.map(({ sequence, event, text }) => ({
+    data: entries.map(({ sequence, event, text, data }) => ({
       sequence,
       id: event.id,
       type: event.type,
       time: event.time,
       subject: event.subject,
       text,
-      data: event.data,
+      data,
     })),
     next_after: nextAfter,
   };
