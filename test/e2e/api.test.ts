@@ -220,7 +220,12 @@ describe('the service with API keys', () => {
   });
 
   it('asks no key for health, and one for metrics', async () => {
-    expect((await call('GET', `${service.baseUrl}/health/ready`)).status).toBe(200);
+    const ready = `${service.baseUrl}/health/ready`;
+    expect(await call('GET', ready)).toMatchObject({ status: 200, json: { status: 'ready' } });
+    expect((await call('GET', ready)).json.parts).toBeUndefined();
+    expect((await call('GET', ready, undefined, red.key)).json.parts).toMatchObject({
+      projection: { ok: true },
+    });
     expect((await fetch(`${service.baseUrl}/metrics`)).status).toBe(401);
   });
 });

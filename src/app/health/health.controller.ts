@@ -1,12 +1,16 @@
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
 import { ReadinessProbe } from './readiness.js';
 
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
-  constructor(private readonly probe: ReadinessProbe) {}
+  constructor(
+    private readonly probe: ReadinessProbe,
+    private readonly proof: CallerProof,
+  ) {}
 
   @Get('live')
   @ApiOperation({ summary: 'The process runs; needs no key' })
@@ -15,10 +19,18 @@ export class HealthController {
   }
 
   @Get('ready')
-  @ApiOperation({ summary: '200 only when every part is usable, else 503; needs no key' })
-  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+  @ApiOperation({
+    summary: '200 only when every part is usable, else 503; needs no key',
+    description: 'Only callers with a key are told which part is not, and why.',
+  })
+  async ready(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
     const { ready, parts } = await this.probe.probe();
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
-    return { status: ready ? 'ready' : 'not_ready', parts };
+    const status = ready ? 'ready' : 'not_ready';
+    const outsider = 'code' in this.proof.prove(request.headers as Evidence);
+    return outsider ? { status } : { status, parts };
   }
 }

@@ -7,14 +7,10 @@ import { ACCEPTED_ENCODINGS, UnsupportedEncodingError } from './content-encoding
 /** What Fastify and Nest refuse by themselves, in words that only HTTP has. */
 type HttpRefusal =
   | {
-      readonly code:
-        | 'method_not_allowed'
-        | 'body_too_large'
-        | 'uri_too_long'
-        | 'unsupported_media_type'
-        | 'unsupported_encoding';
+      readonly code: 'body_too_large' | 'uri_too_long' | 'unsupported_media_type' | 'unsupported_encoding';
       readonly message: string;
     }
+  | { readonly code: 'method_not_allowed'; readonly message: string; readonly allow?: readonly string[] }
   | { readonly code: 'bad_request'; readonly message: string; readonly status: number };
 
 /** Why an HTTP request is not served. REST and OpenAI's protocol each put all of them into their own form. */
@@ -88,8 +84,14 @@ export function moreProblemsOf(failure: Failure): number {
 export function failureHeaders(failure: Failure): Readonly<Record<string, string>> {
   if (failure.code === 'unauthorized') return { 'www-authenticate': 'Bearer realm="llm-message-queue"' };
   if (failure.code === 'unsupported_encoding') return { 'accept-encoding': ACCEPTED_ENCODINGS };
+  if (failure.code === 'method_not_allowed') return { allow: (failure.allow ?? []).join(', ') };
   const seconds = retryAfterSeconds(failure as Refusal);
   return seconds === null ? {} : { 'retry-after': String(seconds) };
+}
+
+export function methodNotAllowed(method: string, allow: readonly string[]): Failure {
+  const message = `This path is not served with ${method}, but with ${allow.join(', ')}.`;
+  return { code: 'method_not_allowed', message, allow };
 }
 
 /** A body without the header is what curl sends by itself, with the type of a form. */

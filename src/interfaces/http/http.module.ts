@@ -4,15 +4,19 @@ import type { FastifyInstance } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { CallerProof } from '../../platform/security/caller-proof.js';
 import { admitBeforeBody } from './admission.hook.js';
+import { letOriginsIn } from './cors.hook.js';
 import { ErrorFilter } from './error.filter.js';
 import { acceptJsonOnly } from './json-body.js';
+import { KnownRoutes } from './known-routes.js';
+import { refuseSecondHost } from './one-host.hook.js';
+import { guardPages } from './page-headers.js';
 
 /**
  * What holds for every request of a process, whatever its roles: who is admitted, which bodies are read, and how
  * failures are told. Leaves out all routes.
  */
 @Module({
-  providers: [CallerProof, { provide: APP_FILTER, useClass: ErrorFilter }],
+  providers: [CallerProof, KnownRoutes, { provide: APP_FILTER, useClass: ErrorFilter }],
   exports: [CallerProof],
 })
 export class HttpModule implements OnModuleInit {
@@ -25,7 +29,10 @@ export class HttpModule implements OnModuleInit {
   /** Nest has its routes and parsers set by now, and Fastify is not ready yet: hooks still reach every route. */
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    letOriginsIn(fastify, this.config.server.cors_origins);
+    refuseSecondHost(fastify);
     admitBeforeBody(fastify, this.proof);
+    guardPages(fastify);
     acceptJsonOnly(fastify, this.config.server.max_body_fields);
     fastify.server.maxConnections = this.config.server.max_connections;
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CALLER_ROLES } from '../../domain/caller.js';
+import { CALLER_ROLES } from '../../domain/caller-role.policy.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 
 const port = z.number().int().min(0).max(65_535);
@@ -195,6 +195,10 @@ export const configSchema = z.strictObject({
         .default('127.0.0.1')
         .describe('address to listen on; any address but loopback needs API keys'),
       port: port.default(8080).describe('port to listen on; 0 takes a free port'),
+      cors_origins: z
+        .array(z.string().regex(/^https?:\/\/[^/?#@\s]+$/))
+        .default([])
+        .describe('origins of web pages that may call the service with a key, as https://app.example.com'),
       request_timeout_ms: milliseconds
         .default(30_000)
         .describe('time for a client to send its whole request'),

@@ -42,6 +42,13 @@ const keysBeyondLoopback: Check = ({ server, security }) =>
         `server.host is ${server.host}, which other machines can reach, and security.api_keys is empty. Make a key with \`npm run keys:create\` and put its entry under security.api_keys (or into SECURITY_API_KEYS), or set SERVER_HOST=127.0.0.1.`,
       ];
 
+const pagesNeedKeys: Check = ({ server, security }) =>
+  server.cors_origins.length === 0 || security.api_keys.length > 0
+    ? []
+    : [
+        'server.cors_origins lets web pages in, and security.api_keys is empty, so that any of them could do everything. Make a key with `npm run keys:create`, or take the origins out.',
+      ];
+
 const endpointKeysAreThere: Check = ({ endpoints, roles }, env) =>
   endpoints.flatMap(({ api_key_env: name }, index) =>
     !roles.has('worker') || name === undefined || env[name]
@@ -243,6 +250,7 @@ const fallbacksAreServed: Check = ({ loadbalancer, endpoints }) => {
 const PROBLEMS: readonly Check[] = [
   uniqueNames,
   keysBeyondLoopback,
+  pagesNeedKeys,
   endpointKeysAreThere,
   plainBaseUrls,
   someEndpoint,

@@ -1,3 +1,4 @@
+import { QueryFailedError } from 'typeorm';
 import { createLogger } from './logger.js';
 import { NestPinoLogger } from './nest-pino-logger.js';
 
@@ -25,11 +26,34 @@ describe('createLogger', () => {
 
   it.each([false, true])('never shows a credential (a person is reading: %s)', (isTTY) => {
     const { logger, lines } = capture('info', isTTY);
-    logger.info({ headers: { authorization: 'hunter2' }, nats: { password: 'hunter2' } }, 'fields');
+    logger.info(
+      { headers: { authorization: 'hunter2', 'x-api-key': 'hunter2' }, nats: { password: 'hunter2' } },
+      'fields',
+    );
     logger.error({ err: new Error('no route to postgres://me:hunter2@db/llmq') }, 'text');
     expect(lines.join('')).not.toContain('hunter2');
     expect(lines.join('')).toContain('***');
   });
+
+  it.each([false, true])(
+    'never shows what a failed statement was to store (a person is reading: %s)',
+    (isTTY) => {
+      const { logger, lines } = capture('info', isTTY);
+      const driverError = Object.assign(new Error('duplicate key'), {
+        ...{
+          code: '23505',
+          detail: 'Key (user_id)=(hunter2) already exists.',
+          where: 'COPY rows: "hunter2"',
+        },
+      });
+      const failed = new QueryFailedError('INSERT INTO messages VALUES ($1)', ['hunter2'], driverError);
+      logger.error({ err: failed }, 'failed');
+      logger.error({ err: new Error('not projected', { cause: failed }) }, 'failed');
+      logger.error({ error: new AggregateError([failed], 'several') }, 'failed');
+      expect(lines.join('')).toContain('duplicate key');
+      expect(lines.join('')).not.toContain('hunter2');
+    },
+  );
 
   it('writes plain lines where a person is reading, with the stack of an error under its line', () => {
     const { logger, lines } = capture('info', true);

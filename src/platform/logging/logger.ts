@@ -1,5 +1,6 @@
-import { destination as fileDescriptor, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import { destination as fileDescriptor, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { ServiceConfig } from '../config/service-config.js';
+import { loggedError } from './logged-error.js';
 import { redactSecrets } from './redact.js';
 
 const STDERR = 2;
@@ -11,7 +12,20 @@ export interface LogTarget {
 }
 
 /** Fields that hold credentials by their name, wherever they are in a logged object, two levels deep. */
-const SECRET_FIELDS = ['authorization', 'cookie', 'password', 'api_key', 'apiKey', 'token', 'pass'];
+const SECRET_FIELDS = [
+  'authorization',
+  '["x-api-key"]',
+  'cookie',
+  'password',
+  'api_key',
+  'apiKey',
+  'token',
+  'pass',
+];
+
+function below(path: string, field: string): string {
+  return field.startsWith('[') ? `${path}${field}` : `${path}.${field}`;
+}
 
 /**
  * Standard error gets the logs, so that standard output stays for what scripts read (the ready line).
@@ -36,9 +50,9 @@ export function createLogger(
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: stdSerializers.err, error: stdSerializers.err },
+      serializers: { err: loggedError, error: loggedError },
       redact: {
-        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
+        paths: SECRET_FIELDS.flatMap((field) => [field, below('*', field), below('*.*', field)]),
         censor: '***',
       },
       hooks: { streamWrite: redactSecrets },

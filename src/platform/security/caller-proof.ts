@@ -10,6 +10,7 @@ import { judgeOrigin } from './local-origin.policy.js';
 export interface Evidence extends SentKey {
   readonly host?: string | undefined;
   readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | undefined;
   /** The tenant that an operator means, in place of its own key's. */
   readonly 'x-llmq-tenant'?: string | undefined;
 }
@@ -52,8 +53,8 @@ export class CallerProof {
     return typeof holder === 'string' ? { code: 'unauthorized', message: WITHOUT_KEY[holder] } : holder;
   }
 
-  private local({ host, origin }: Evidence): Caller | Unproven {
-    const code = judgeOrigin({ host, origin }, this.configuredHost);
+  private local({ host, origin, 'sec-fetch-site': fetchSite }: Evidence): Caller | Unproven {
+    const code = judgeOrigin({ host, origin, fetchSite }, this.configuredHost);
     switch (code) {
       case 'ok':
         return LOCAL_CALLER;
@@ -65,7 +66,8 @@ export class CallerProof {
       case 'foreign_origin':
         return {
           code,
-          message: 'Without API keys the service refuses requests from web pages of another origin.',
+          message:
+            'Without API keys the service refuses requests from web pages of another origin, links in them included. Type the address instead.',
         };
     }
   }

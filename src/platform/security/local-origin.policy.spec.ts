@@ -32,6 +32,19 @@ describe('judgeOrigin', () => {
     (origin) => expect(judge('localhost:8080', origin)).toBe('foreign_origin'),
   );
 
+  it.each(['cross-site', 'same-site', 'anything'])(
+    'refuses a GET that a browser marks as %s',
+    (fetchSite) => {
+      const request = { host: 'localhost:8080', origin: undefined, fetchSite };
+      expect(judgeOrigin(request, '127.0.0.1')).toBe('foreign_origin');
+    },
+  );
+
+  it.each(['same-origin', 'none'])('serves a GET that a browser marks as %s', (fetchSite) => {
+    const request = { host: 'localhost:8080', origin: undefined, fetchSite };
+    expect(judgeOrigin(request, '127.0.0.1')).toBe('ok');
+  });
+
   it('takes the configured host as its own name', () => {
     expect(judgeOrigin({ host: 'queue.test:80', origin: undefined }, 'queue.test')).toBe('ok');
     expect(judgeOrigin({ host: '[::ffff:127.0.0.1]:80', origin: undefined }, '::ffff:127.0.0.1')).toBe('ok');

@@ -1,0 +1,21 @@
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { allowedMethods, type Route } from './allowed-methods.policy.js';
+
+/** Which methods each path has, so that a request with another one is told so, and not that there is no such path. */
+@Injectable()
+export class KnownRoutes {
+  private readonly routes: Route[] = [];
+
+  /** Nest makes this before it gives any route to Fastify. */
+  constructor(host: HttpAdapterHost) {
+    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', ({ method, url: pattern }) => {
+      for (const one of [method].flat()) this.routes.push({ method: one, pattern });
+    });
+  }
+
+  allowedAt(url: string): string[] {
+    return allowedMethods(this.routes, url);
+  }
+}
