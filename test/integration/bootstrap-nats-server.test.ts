@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { download } from '../../scripts/nats-server/download.js';
-import { releaseSource } from '../../scripts/nats-server/release.source.js';
+import { pinRelease } from '../../scripts/nats-server/pin-release.js';
+import { releaseSourceBy } from '../../scripts/nats-server/release.source.js';
 import { PINNED_NATS_SERVER } from '../../scripts/nats-server/version.policy.js';
 import { findNatsServer } from '../../scripts/nats-server-binary.js';
 import { writeFakeNatsServer } from '../support/fake-nats-server.js';
@@ -72,7 +73,10 @@ onUnix('a nats-server', () => {
       [`${FOLDER}/${STEM}.tar.gz`]: bytes,
       ...files,
     });
-    return { ...search({ LLMQ_NATS_DOWNLOAD_BASE: `${server.baseUrl}/` }), sources: [releaseSource] };
+    return {
+      ...search({ LLMQ_NATS_DOWNLOAD_BASE: `${server.baseUrl}/` }),
+      sources: [releaseSourceBy(join(dir, 'pins'))],
+    };
   };
 
   const incomingFolders = async () =>
@@ -146,6 +150,29 @@ onUnix('a nats-server', () => {
       expect(await readdir(join(dir, 'cache/nats-server'))).toEqual([]);
     });
 
+    it('is held to the pinned checksum, whatever the list beside the download says', async () => {
+      const options = await serveRelease({});
+      await pinRelease(options.env, join(dir, 'pins'));
+      expect(await findNatsServer(options)).toMatchObject({ version: PINNED_NATS_SERVER });
+      expect(server?.asked.slice(1)).toEqual([`${FOLDER}/${STEM}.tar.gz`]);
+    });
+
+    it('is not used where it does not match the pinned checksum, though its own list names it', async () => {
+      const options = await serveRelease({});
+      await writeFile(join(dir, 'pins'), `${'0'.repeat(64)}  ${STEM}.tar.gz\n`);
+      await expect(findNatsServer(options)).rejects.toThrow(
+        /does not match the checksum that this repository/,
+      );
+      expect(await readdir(join(dir, 'cache/nats-server'))).toEqual([]);
+    });
+
+    it('is pinned only from a list that can be one', async () => {
+      const options = await serveRelease({ files: { [`${FOLDER}/SHA256SUMS`]: '<html>' } });
+      await writeFile(join(dir, 'pins'), 'as it was');
+      await expect(pinRelease(options.env, join(dir, 'pins'))).rejects.toThrow('no archive');
+      expect(await readFile(join(dir, 'pins'), 'utf8')).toBe('as it was');
+    });
+
     it.each([
       ['has no list', { [`${FOLDER}/SHA256SUMS`]: 404 }, /SHA256SUMS: HTTP 404/],
       ['has no archive', { [`${FOLDER}/${STEM}.tar.gz`]: 503 }, /tar\.gz: HTTP 503/],
@@ -163,7 +190,7 @@ onUnix('a nats-server', () => {
     });
 
     it('is not there for a platform without a release', async () => {
-      const options = { ...search(), sources: [releaseSource], platform: 'aix', arch: 'ppc64' } as const;
+      const options = { ...search(), sources: [releaseSourceBy()], platform: 'aix', arch: 'ppc64' } as const;
       await expect(findNatsServer(options)).rejects.toThrow('there is no release for aix on ppc64');
     });
 
