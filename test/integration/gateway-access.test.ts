@@ -215,6 +215,58 @@ describe('a key’s role', () => {
     expect((await as(root, 'POST /api/v1/admin/queues/low/resume')).status).toBe(200);
   });
 
+  it('lets a message repeat one of its own tenant alone', async () => {
+    const message = { user_id: 'u', content: 'x' };
+    const { id } = (await as(red, 'POST /api/v1/messages', message)).json;
+    const repeating = { ...message, replay_of: id };
+    expect((await as(red, 'POST /api/v1/messages', repeating)).status).toBe(202);
+    const nobodys = { ...message, replay_of: NOBODY };
+    for (const refused of [
+      await as(blue, 'POST /api/v1/messages', repeating),
+      await as(red, 'POST /api/v1/messages', nobodys),
+    ]) {
+      expect(refused).toMatchObject({ status: 422, json: { field: 'replay_of' } });
+    }
+    const batch = await as(blue, 'POST /api/v1/messages/batch', { messages: [repeating, message] });
+    expect(batch.json.results.map(({ status }: { status: number }) => status)).toEqual([422, 202]);
+  });
+
+  it('holds a conversation to the highest priority of the key that makes or changes it', async () => {
+    const made = await as(capped, 'POST /api/v1/conversations', { user_id: 'u', priority: 'realtime' });
+    expect(made).toMatchObject({ status: 201, json: { priority: 'low' } });
+    const route = `PATCH /api/v1/conversations/${made.json.id}`;
+    expect((await as(capped, route, { priority: 'high' })).json.priority).toBe('low');
+    expect((await as(red, route, { priority: 'high' })).json.priority).toBe('high');
+    expect((await as(capped, route, { title: 'talk' })).json.priority).toBe('high');
+    expect((await as(capped, route, { priority: null })).json.priority).toBeNull();
+  });
+
+  it('tells that a lane was paused, and only its tenant and operators why', async () => {
+    const pause = (what: string, body?: object) => as(root, `POST /api/v1/admin/queues/low/${what}`, body);
+    await pause('pause', { reason: 'their invoice is due' });
+    const { id } = (await as(red, 'POST /api/v1/messages', { user_id: 'u', content: 'x', priority: 'low' }))
+      .json;
+    await pause('resume');
+    await shared.projected();
+    const route = `GET /api/v1/messages/${id}/events`;
+    const told = await as(red, route);
+    expect(told.json.data.map(({ type }: { type: string }) => type.split('.').at(-2))).toEqual([
+      ...['lane-paused', 'received', 'prioritized', 'lane-resumed'],
+    ]);
+    expect(told.json.data[0]).toMatchObject({ text: 'Lane low paused.', data: { lane: 'low' } });
+    expect(JSON.stringify(told.json)).not.toMatch(/invoice|root/);
+    const [first] = (await as(root, route, undefined, { 'x-llmq-tenant': 'red' })).json.data;
+    expect(first.text).toBe('Lane low paused by root: their invoice is due.');
+    const firstPage = await as(red, `${route}?limit=2`);
+    expect(firstPage.json.data).toEqual(told.json.data.slice(0, 2));
+    const next = await as(red, `${route}?after=${firstPage.json.next_after}`);
+    expect(next.json.data).toEqual(told.json.data.slice(2));
+    const audit = await as(root, 'GET /api/v1/audit/events?type=lane-paused');
+    expect(audit.json).toContain('invoice');
+    const ofBlue = await as(blue, 'GET /api/v1/audit/events?type=lane-paused');
+    expect(JSON.stringify(ofBlue.json)).not.toContain('lane-paused');
+  });
+
   it('comes with a key in X-API-Key too, and ends with the key', async () => {
     const url = `${shared.baseUrl}/v1/models`;
     const plain = { 'x-api-key': red.key };
@@ -225,6 +277,43 @@ describe('a key’s role', () => {
     const refused = await as(spent, 'GET /api/v1/messages');
     expect(refused).toMatchObject({ status: 401, json: { code: 'unauthorized' } });
     expect(refused.json.detail).toContain('expired');
+  });
+});
+
+describe('a web page of an origin in server.cors_origins', () => {
+  const APP = 'https://app.example';
+
+  it('gets in with a key, and no other origin does', async () => {
+    const { baseUrl, worker, log } = await start({
+      security: { api_keys: [red.config] },
+      server: { cors_origins: [APP] },
+    });
+    const url = `${baseUrl}/v1/chat/completions`;
+    const asked = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization',
+    };
+    const preflight = await fetch(url, { method: 'OPTIONS', headers: { ...asked, origin: APP } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(APP);
+    expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization');
+    const foreign = await fetch(url, {
+      method: 'OPTIONS',
+      headers: { ...asked, origin: 'https://evil.example' },
+    });
+    expect(foreign.status).toBe(401);
+    expect(foreign.headers.get('access-control-allow-origin')).toBeNull();
+    const unproven = await request('POST', url, chat, { origin: APP });
+    expect(unproven.status).toBe(401);
+    expect(unproven.headers.get('access-control-allow-origin')).toBe(APP);
+    const before = await log.lastSequence();
+    const answer = request('POST', url, { ...chat, stream: true }, { ...bearer(red.key), origin: APP });
+    await worker.complete(await worker.received(before), { content: 'x' });
+    const { status, headers } = await answer;
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
+    expect(headers.get('access-control-allow-origin')).toBe(APP);
+    expect(headers.get('vary')).toMatch(/origin/i);
   });
 });
 
@@ -253,9 +342,46 @@ describe('without API keys', () => {
       headers: { 'access-control-request-method': 'POST' },
     });
     expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+    for (const site of ['cross-site', 'same-site']) {
+      const marked = await raw(`${baseUrl}/v1/models`, { 'sec-fetch-site': site });
+      expect(marked).toMatchObject({ status: 403, json: { error: { code: 'foreign_origin' } } });
+    }
+    expect((await raw(`${baseUrl}/v1/models`, { 'sec-fetch-site': 'same-origin' })).status).toBe(200);
     expect(await log.lastSequence()).toBe(before);
   });
+
+  it('refuses two Host headers, and tells which methods a path has', async () => {
+    const { baseUrl } = await start();
+    const socket = connect(Number(new URL(baseUrl).port), '127.0.0.1');
+    socket.write(
+      'GET /v1/models HTTP/1.1\r\nhost: localhost\r\nHost: localhost\r\nconnection: close\r\n\r\n',
+    );
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 /);
+    const other = await request('PUT', `${baseUrl}/api/v1/messages`, {});
+    expect(other).toMatchObject({ status: 405, json: { code: 'method_not_allowed' } });
+    expect(other.headers.get('allow')).toBe('GET, HEAD, POST');
+    const chatRead = await request('GET', `${baseUrl}/v1/chat/completions`);
+    expect(chatRead).toMatchObject({ status: 405, json: { error: { code: 'method_not_allowed' } } });
+    expect(chatRead.headers.get('allow')).toBe('POST');
+    expect((await request('POST', `${baseUrl}/api/docs-json`)).headers.get('allow')).toBe('GET, HEAD');
+    for (const path of ['/nothing', '/api/v1/messages/a/b/c', '/v1']) {
+      const unknown = await request('PUT', baseUrl + path, {});
+      expect({ path, status: unknown.status }).toEqual({ path, status: 404 });
+      expect(unknown.headers.get('allow')).toBeNull();
+    }
+  });
 });
+
+function expectPageHeaders(headers: Headers): void {
+  expect(headers.get('content-security-policy')).toMatch(/default-src 'self'.*frame-ancestors 'none'/);
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(headers.get('referrer-policy')).toBe('no-referrer');
+}
+
+interface Described {
+  readonly parameters?: readonly { readonly in: string; readonly schema: { readonly nullable?: boolean } }[];
+  readonly responses: Readonly<Record<string, { readonly content?: object }>>;
+}
 
 describe('the documentation', () => {
   it('is made from the code, and needs nothing from elsewhere', async () => {
@@ -313,11 +439,31 @@ describe('the documentation', () => {
       ...['/api/v1/conversations/{id}/messages', '/api/v1/messages/batch', '/api/v1/messages'],
     ]);
     expect(Object.keys(json.components.schemas.SubmitMessageDto.properties)).toContain('max_retries');
+    const { SubmitMessageDto, ListMessagesDto } = json.components.schemas;
+    expect(SubmitMessageDto.properties.model).toMatchObject({ type: 'string', nullable: true });
+    expect(SubmitMessageDto.properties.priority.enum).toContain(null);
+    expect(SubmitMessageDto.properties.user_id.nullable).toBeUndefined();
+    expect(ListMessagesDto).toBeUndefined();
+    const told = Object.entries<Record<string, Described>>(json.paths).flatMap(([path, item]) =>
+      Object.values(item).map((operation) => ({ path, ...operation })),
+    );
+    for (const { path, parameters = [], responses } of told) {
+      const types = Object.keys(responses['default']?.content ?? {});
+      const type = path.startsWith('/v1/') ? 'application/json' : 'application/problem+json';
+      expect({ path, types }).toEqual({ path, types: [type] });
+      const queries = parameters.filter(({ in: place }) => place === 'query');
+      expect(queries.filter(({ schema }) => schema.nullable)).toEqual([]);
+    }
+    const [id] = json.paths['/api/v1/messages/{id}'].get.parameters;
+    expect(id.schema).toEqual({ type: 'string', format: 'uuid' });
     const page = await request('GET', `${baseUrl}/api/docs`);
     expect(page.status).toBe(200);
+    expectPageHeaders(page.headers);
     expect(page.json).not.toMatch(/(src|href)="https?:/);
     const script = await fetch(`${baseUrl}/api/docs/swagger-ui-bundle.js`);
     expect(script.status).toBe(200);
+    expectPageHeaders(script.headers);
+    expect((await request('GET', `${baseUrl}/v1/models`)).headers.get('content-security-policy')).toBeNull();
     await script.body?.cancel();
   });
 });

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.js';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { completed } from './api-description.js';
 
 /**
  * `/api/docs` (Swagger UI, from the installed package: no network needed) and `/api/docs-json`, made from the code.
@@ -12,29 +12,11 @@ export function serveApiDocs(app: INestApplication, version: string): void {
     .setDescription('A durable message queue and gateway for large language models.')
     .setVersion(version)
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'Where API keys are configured' })
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The same key' })
     .build();
-  SwaggerModule.setup('api/docs', app, () => withKeys(SwaggerModule.createDocument(app, document)), {
+  SwaggerModule.setup('api/docs', app, () => completed(SwaggerModule.createDocument(app, document)), {
     jsonDocumentUrl: 'api/docs-json',
     yamlDocumentUrl: 'api/docs-yaml',
     customSiteTitle: 'LLM Message Queue: API',
   });
 }
-
-/** The key is read by a hook in front of the routes, so that no controller could forget it; none of them declares it. */
-function withKeys(document: OpenAPIObject): OpenAPIObject {
-  for (const { post } of Object.values(document.paths)) {
-    if (post !== undefined) post.parameters = [...(post.parameters ?? []), KEY];
-  }
-  return document;
-}
-
-const KEY = {
-  name: 'Idempotency-Key',
-  in: 'header' as const,
-  required: false,
-  schema: { type: 'string', minLength: 1, maxLength: MAX_KEY_LENGTH },
-  description:
-    'One for each request, within a tenant and a route. With the same body the first response comes again ' +
-    '(`idempotency-replayed: true`), with another it is `422 idempotency_key_reused`. The header `idempotency-key-ttl` ' +
-    'of the answer tells how long, in seconds.',
-};

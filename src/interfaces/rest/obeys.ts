@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import type { Keeps } from '../../submission/kept-as-sent.js';
 import type { Rule } from '../../submission/submission-rules.policy.js';
 
@@ -15,9 +16,12 @@ export function Obeys(rule: Rule, keeps: Keeps = 'none'): PropertyDecorator {
   return (target, property) => remember(target, String(property), { rule, optional: false, keeps });
 }
 
-/** The same for a field that may be absent, or null. */
+/** The same for a field that may be absent, or null; its description says so. */
 export function MayObey(rule: Rule, keeps: Keeps = 'none'): PropertyDecorator {
-  return (target, property) => remember(target, String(property), { rule, optional: true, keeps });
+  return (target, property) => {
+    remember(target, String(property), { rule, optional: true, keeps });
+    ApiProperty({ nullable: true, required: false })(target, property);
+  };
 }
 
 /** The rules of a DTO's fields, by their names, with those of the class that it extends. */

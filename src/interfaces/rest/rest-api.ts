@@ -2,10 +2,12 @@ import { applyDecorators } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiDefaultResponse,
+  ApiExtraModels,
   ApiProperty,
   ApiPropertyOptional,
   ApiTags,
   ApiTooManyRequestsResponse,
+  getSchemaPath,
 } from '@nestjs/swagger';
 
 class FieldProblemDto {
@@ -24,10 +26,13 @@ export class ProblemDto {
   @ApiPropertyOptional({ description: 'How many there are beyond those' }) more_errors?: number;
 }
 
+/** A failure has a media type of its own (RFC 9457). */
+const PROBLEM = { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } };
+
 /** Documents what a submission is told whose lane has reached its limit. */
 export const ApiLaneFull = () =>
   ApiTooManyRequestsResponse({
-    type: ProblemDto,
+    content: PROBLEM,
     description:
       '`queue_full`: the lane has as many messages waiting as `queue.levels.<lane>.max_size` allows. Nothing was stored',
     headers: {
@@ -44,5 +49,6 @@ export const RestApi = (tag: string) =>
   applyDecorators(
     ApiTags(tag),
     ApiBearerAuth(),
-    ApiDefaultResponse({ type: ProblemDto, description: 'Refused or failed, as application/problem+json' }),
+    ApiExtraModels(ProblemDto),
+    ApiDefaultResponse({ content: PROBLEM, description: 'Refused or failed' }),
   );
