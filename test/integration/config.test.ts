@@ -221,6 +221,17 @@ loadbalancer: {fallbacks: {a: [b, a]}}
     });
 
     const rules: [string, NodeJS.ProcessEnv, RegExp][] = [
+      [
+        'web pages that are let in without keys',
+        { SERVER_CORS_ORIGINS: '["https://app.example"]' },
+        /server\.cors_origins.*keys:create/,
+      ],
+      ['an origin with a path', { SERVER_CORS_ORIGINS: '["https://app.example/x"]' }, /server\.cors_origins/],
+      [
+        'a key that expires at no time',
+        { SECURITY_API_KEYS: JSON.stringify([{ ...KEY, expires_at: 'soon' }]) },
+        /expires_at/,
+      ],
       ['two endpoints of one name', { ENDPOINTS: JSON.stringify([ENDPOINT, ENDPOINT]) }, /name gpu-1/],
       [
         'two keys of one name',
