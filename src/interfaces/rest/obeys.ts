@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { IsOptional, ValidateBy } from 'class-validator';
 import type { Keeps } from '../../submission/kept-as-sent.js';
 import type { Rule } from '../../submission/submission-rules.policy.js';
 
@@ -13,7 +14,10 @@ const RULES = Symbol('rules');
 
 /** Puts a rule on a field of a DTO; the rule's words are the reason that a client reads. */
 export function Obeys(rule: Rule, keeps: Keeps = 'none'): PropertyDecorator {
-  return (target, property) => remember(target, String(property), { rule, optional: false, keeps });
+  return (target, property) => {
+    remember(target, String(property), { rule, optional: false, keeps });
+    checkedBy(rule)(target, property);
+  };
 }
 
 /** The same for a field that may be absent, or null; its description says so. */
@@ -21,6 +25,8 @@ export function MayObey(rule: Rule, keeps: Keeps = 'none'): PropertyDecorator {
   return (target, property) => {
     remember(target, String(property), { rule, optional: true, keeps });
     ApiProperty({ nullable: true, required: false })(target, property);
+    IsOptional()(target, property);
+    checkedBy(rule)(target, property);
   };
 }
 
@@ -32,4 +38,14 @@ export function rulesOf(dto: { readonly prototype: object }): ReadonlyMap<string
 function remember(target: object, property: string, rule: FieldRule): void {
   const inherited: ReadonlyMap<string, FieldRule> = Reflect.getMetadata(RULES, target) ?? new Map();
   Reflect.defineMetadata(RULES, new Map(inherited).set(property, rule), target);
+}
+
+function checkedBy(rule: Rule): PropertyDecorator {
+  return ValidateBy({
+    name: 'obeys',
+    validator: {
+      validate: (value) => rule(value) === null,
+      defaultMessage: (args) => rule(args?.value) ?? '',
+    },
+  });
 }
