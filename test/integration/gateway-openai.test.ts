@@ -340,7 +340,7 @@ describe('refusals', () => {
     ['no messages', { model: MODEL }, 400, 'invalid_fields', 'messages'],
     ['empty messages', { model: MODEL, messages: [] }, 400, 'invalid_fields', 'messages'],
 
-    ['an unknown tier', { ...question, service_tier: 'gold' }, 400, 'invalid_fields', 'service_tier'],
+    ['a tier that is no text', { ...question, service_tier: 5 }, 400, 'invalid_fields', 'service_tier'],
     ['stream as text', { ...question, stream: 'yes' }, 400, 'invalid_fields', 'stream'],
     ['a user with NUL', { ...question, user: '\u0000' }, 400, 'invalid_fields', 'user'],
     ['metadata as a list', { ...question, metadata: [1] }, 400, 'invalid_fields', 'metadata'],
