@@ -40,7 +40,7 @@ describe(`16 changed bytes in the log after a crash, ${ROUNDS} times`, () => {
           .split('\n')
           .filter((line) => line !== '')
           .map((line) => JSON.parse(line));
-        const salvaged = new Set(lines.map(({ replay_of }) => replay_of));
+        const salvaged = new Set(lines.map(({ metadata }) => metadata.salvaged_from));
         const stories = await readStories(await serviceAddresses(dataDir));
         const unknown = [...load.accepted.keys()].filter((id) => !stories.has(id) && !salvaged.has(id));
         expect(unknown).toEqual([]);

@@ -103,7 +103,7 @@ describe('an older log beside newer tables', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines.map(({ replay_of }) => replay_of)).toEqual(lost);
+    expect(lines.map(({ metadata }) => metadata.salvaged_from)).toEqual(lost);
     expect((await runLlmq(dataDir, 'events', 'salvage', '--open')).output).toBe('');
 
     expect(await runRebuild(dataDir, '--force')).toMatchObject({ code: 0 });
@@ -114,7 +114,10 @@ describe('an older log beside newer tables', () => {
     expect(batch.json).toMatchObject({ accepted: 3, rejected: 0 });
     for (const { id } of batch.json.results) {
       const again = (await call('GET', `api/v1/messages/${id}?wait=60s`)).json;
-      expect([again.status, lost]).toEqual(['completed', expect.arrayContaining([again.replay_of])]);
+      expect([again.status, lost]).toEqual([
+        'completed',
+        expect.arrayContaining([again.metadata.salvaged_from]),
+      ]);
     }
     // The loss stays told, and nothing else is wrong.
     expect(report(await runLlmq(dataDir, 'events', 'verify', '--json'))).toMatchObject({

@@ -16,10 +16,10 @@ const lost: LostMessage = {
 };
 
 describe('a lost message', () => {
-  it('is submitted as it was asked, and names the one that it repeats', () => {
+  it('is submitted as it was asked, and names the one that was lost', () => {
     expect(salvagedBody(lost, NOW)).toEqual({
       ...{ user_id: 'ann', content: 'Why?', model: null, parameters: { temperature: 0 }, priority: 'high' },
-      ...{ metadata: { team: 'blue' }, max_retries: 2, timeout_ms: 1_000, replay_of: 'id' },
+      ...{ metadata: { team: 'blue', salvaged_from: 'id' }, max_retries: 2, timeout_ms: 1_000 },
     });
   });
 

@@ -9,16 +9,22 @@ export interface LostMessage extends PastMessage {
   readonly deadlineMs: number | null;
 }
 
+/** What names the lost message in the metadata of the one that is submitted for it. */
+export const SALVAGED_FROM = 'salvaged_from';
+
 /**
  * The body that submits the message again, as one more of its conversation if that is still there. Null if it is too
- * late for it: its deadline would be refused.
+ * late for it: its deadline would be refused. It repeats no message that the log knows, so its metadata alone name the
+ * lost one.
  */
 export function salvagedBody(lost: LostMessage, nowMs: number): Record<string, unknown> | null {
   const { deadlineMs, conversationId, conversationKept } = lost;
   if (deadlineMs !== null && deadlineMs <= nowMs) return null;
+  const { replay_of, ...body } = replayBody(lost, {});
   return {
-    ...replayBody(lost, {}),
+    ...body,
     ...routed(lost),
+    metadata: { ...lost.metadata, [SALVAGED_FROM]: lost.id },
     ...(conversationId !== null && conversationKept ? { conversation_id: conversationId } : {}),
     ...(deadlineMs === null ? {} : { deadline: new Date(deadlineMs).toISOString() }),
   };
