@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
@@ -161,8 +163,11 @@ const isReady = () =>
       await service.disk.empty(service.pid);
       await isReady();
       await accepts();
-      // Appends may be stored before its log is read again, which tells of the full disk.
-      await eventually(async () => expect(await service.natsPid()).not.toBe(before), { withinMs: 60_000 });
+      // A server that met the full disk keeps the error until it is started again. Refused in time, none may meet it.
+      const said = await readFile(join(service.dataDir, 'logs/nats.log'), 'utf8');
+      if (/no space left on device/i.test(said)) {
+        await eventually(async () => expect(await service.natsPid()).not.toBe(before), { withinMs: 60_000 });
+      }
       const then = load.accepted.size;
       await eventually(() => expect(load.accepted.size).toBeGreaterThan(then + 20), { withinMs: 60_000 });
       await load.stop();
