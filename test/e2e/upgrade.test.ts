@@ -82,7 +82,9 @@ describe('a start on the data folder of an earlier version', () => {
     for (const message of ended()) {
       expect(await get(`/messages/${message.id}`)).toEqual(asNow(message));
       const { data } = await get(`/messages/${message.id}/events`);
-      expect(data.map(({ type }: Json) => type)).toEqual(before.timelines[message.id]);
+      // That its lane was paused was not told in its timeline then.
+      const own = data.filter(({ type }: Json) => !type.startsWith('llmq.admin.lane-'));
+      expect(own.map(({ type }: Json) => type)).toEqual(before.timelines[message.id]);
     }
   });
 
