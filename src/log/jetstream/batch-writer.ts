@@ -70,7 +70,11 @@ export class BatchWriter {
   /** `settled` when nothing is left to do for this batch, else what the broker said. */
   private async tryOnce(batch: Batch, timeoutMs: number): Promise<'settled' | WriteAnswer['kind']> {
     const sentAt = performance.now();
-    if (this.reached === null) void this.askReached();
+    if (this.reached === null) {
+      const asked = this.askReached();
+      // How long the broker remembers it is not guessed: a stream's window can be shorter than it is made.
+      if (batch.inDoubt && !(await asked)) return 'refused';
+    }
     const reached = this.reached ?? NOT_TOLD_YET;
     if (batch.inDoubt && batch.doubtAgeMs(sentAt) > reached.rememberedMs - FORGETS_EARLIER_MS) {
       const found = await this.lookUp(batch);
@@ -82,10 +86,11 @@ export class BatchWriter {
     return (await this.conclude(batch, answer, sentAt)) ? 'settled' : answer.kind;
   }
 
-  /** An append that is in doubt one day is looked for behind what the log held before it. None waits for this. */
-  private async askReached(): Promise<void> {
+  /** An append that is in doubt one day is looked for behind what the log held before it. Only one in doubt waits for this. */
+  private async askReached(): Promise<boolean> {
     const told = await this.use.stored.reached().catch(() => null);
     this.reached ??= told;
+    return this.reached !== null;
   }
 
   private async lookUp(batch: Batch): Promise<'settled' | 'absent' | 'unclear'> {
