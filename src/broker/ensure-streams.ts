@@ -7,9 +7,10 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { isNameInUse, isPassing, isStreamMissing, isWithoutRoom } from './api-codes.js';
+import { isNameInUse, isPassing, isWithoutRoom } from './api-codes.js';
 import { IncompatibleStreamError, StreamSetupError } from './broker.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
+import { streamInfo } from './stream-info.js';
 import { ownStreams, type WantedStream, wantedStreams } from './streams.js';
 
 /** A cluster that just started elects its leaders first. */
@@ -48,21 +49,12 @@ async function whenSettled(stream: string, ensure: () => Promise<void>): Promise
 }
 
 async function ensureStream(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
-  const have = (await find(manager, wanted.name)) ?? (await make(manager, wanted));
+  const have = (await streamInfo(manager, wanted.name))?.config ?? (await make(manager, wanted));
   const reasons = incompatibilities(settings(have), settings(wanted));
   if (reasons.length > 0) throw new IncompatibleStreamError(wanted.name, reasons.join('; '));
   const changes = improvements(settings(have), settings(wanted));
   if (changes !== null) {
     await manager.streams.update(wanted.name, { ...have, ...(changes as Partial<StreamConfig>) });
-  }
-}
-
-async function find(manager: JetStreamManager, name: string): Promise<StreamConfig | null> {
-  try {
-    return (await manager.streams.info(name)).config;
-  } catch (error) {
-    if (isStreamMissing(error)) return null;
-    throw error;
   }
 }
 

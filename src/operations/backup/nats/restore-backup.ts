@@ -1,6 +1,6 @@
-import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { isStreamMissing } from '../../../broker/api-codes.js';
+import { streamInfo } from '../../../broker/stream-info.js';
 import { restoreStream } from '../../../broker/stream-snapshots.js';
 import { ownStreams } from '../../../broker/streams.js';
 import { chunksOf } from '../backup-files.js';
@@ -37,9 +37,10 @@ export async function restoreStreams(parts: RestoreParts): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const there: string[] = [];
   for (const { name } of ownStreams({ idempotencyTtlMs: 0 })) {
-    const last = await lastRecordOf(manager, name);
-    if (last === null) continue;
-    if (last > 0 && !parts.force) throw new NotEmptyError(`the broker has a stream ${name} with content`);
+    const info = await streamInfo(manager, name);
+    if (info === null) continue;
+    if (info.state.last_seq > 0 && !parts.force)
+      throw new NotEmptyError(`the broker has a stream ${name} with content`);
     there.push(name);
   }
   // All of them: what is left of another time does not fit to what is restored.
@@ -47,15 +48,5 @@ export async function restoreStreams(parts: RestoreParts): Promise<void> {
   for (const stream of manifest.streams) {
     const config = { ...stream.config, num_replicas: replicas } as unknown as StreamConfig;
     await restoreStream(connection, { config, state: stream.state }, chunksOf(folder, stream));
-  }
-}
-
-/** Null where there is no such stream. */
-async function lastRecordOf(manager: JetStreamManager, name: string): Promise<number | null> {
-  try {
-    return (await manager.streams.info(name)).state.last_seq;
-  } catch (error) {
-    if (isStreamMissing(error)) return null;
-    throw error;
   }
 }

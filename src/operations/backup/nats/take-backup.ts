@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { isStreamMissing } from '../../../broker/api-codes.js';
+import { streamInfo } from '../../../broker/stream-info.js';
 import { snapshotStream } from '../../../broker/stream-snapshots.js';
 import { EVENTS_STREAM, ownStreams, SCHEDULES_STREAM } from '../../../broker/streams.js';
 import type { EventLog } from '../../../log/event-log.port.js';
@@ -47,7 +47,7 @@ export async function takeBackup({ connection, log, folder, nowMs }: BackupParts
   const before = await ends(manager);
   const streams: BackupStream[] = [];
   for (const name of keptStreams()) {
-    if (await exists(manager, name)) streams.push(await copyStream(connection, folder, name));
+    if ((await streamInfo(manager, name)) !== null) streams.push(await copyStream(connection, folder, name));
   }
   if ((await ends(manager)) !== before) throw new BackupBusyError();
   const last_sequence = await log.lastSequence();
@@ -64,21 +64,10 @@ export async function takeBackup({ connection, log, folder, nowMs }: BackupParts
 async function ends(manager: JetStreamManager): Promise<string> {
   const found: string[] = [];
   for (const name of [EVENTS_STREAM, SCHEDULES_STREAM]) {
-    if (!(await exists(manager, name))) continue;
-    const { state } = await manager.streams.info(name);
-    found.push(`${name} ${state.last_seq} ${state.messages}`);
+    const info = await streamInfo(manager, name);
+    if (info !== null) found.push(`${name} ${info.state.last_seq} ${info.state.messages}`);
   }
   return found.join();
-}
-
-async function exists(manager: JetStreamManager, name: string): Promise<boolean> {
-  try {
-    await manager.streams.info(name);
-    return true;
-  } catch (error) {
-    if (isStreamMissing(error)) return false;
-    throw error;
-  }
 }
 
 async function copyStream(connection: NatsConnection, folder: string, name: string): Promise<BackupStream> {
