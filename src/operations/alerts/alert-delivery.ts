@@ -1,18 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
-import type { Alert, AlertReceiver } from './alert.port.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
 
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
 
 /** Brings alerts to every receiver, each on its own, until it takes them or the process ends. */
-export class AlertDelivery {
+@Injectable()
+export class AlertDelivery implements OnApplicationShutdown {
   private readonly ending = new AbortController();
 
   constructor(
-    private readonly receivers: readonly AlertReceiver[],
-    private readonly random: () => number,
-    private readonly logger: Logger,
+    @Inject(ALERT_RECEIVERS) private readonly receivers: readonly AlertReceiver[],
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'random'>,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** Neither waits nor throws. */
@@ -20,7 +24,7 @@ export class AlertDelivery {
     for (const receiver of this.receivers) void this.deliver(receiver, alert);
   }
 
-  stop(): void {
+  onApplicationShutdown(): void {
     this.ending.abort();
   }
 
@@ -32,7 +36,7 @@ export class AlertDelivery {
       } catch (err) {
         this.logger.warn({ err, receiver: name, alert: alert.type }, 'An alert was not taken; trying again');
       }
-      const delayMs = backoffDelayMs(tries, RETRY, this.random());
+      const delayMs = backoffDelayMs(tries, RETRY, this.sources.random());
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }

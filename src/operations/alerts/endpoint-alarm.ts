@@ -1,10 +1,8 @@
-import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from 'pino';
+import { Inject, Injectable, Module } from '@nestjs/common';
 import { EndpointHealthModule } from '../../dispatch/endpoints/health/endpoint-health.module.js';
 import { HealthKeeper } from '../../dispatch/endpoints/health/health-keeper.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { LOGGER } from '../../platform/tokens.js';
-import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
+import type { Alert } from './alert.port.js';
 import { AlertDelivery } from './alert-delivery.js';
 import { AlertsModule } from './alerts.module.js';
 
@@ -22,28 +20,20 @@ export interface EndpointStateAlert extends Alert {
 
 /** Tells every receiver when a deployment stops serving and when it serves again; the doubt in between is told by metrics. */
 @Injectable()
-export class EndpointAlarm implements OnApplicationShutdown {
-  private readonly delivery: AlertDelivery;
-
+export class EndpointAlarm {
   constructor(
-    @Inject(ALERT_RECEIVERS) receivers: readonly AlertReceiver[],
+    @Inject(AlertDelivery) delivery: Pick<AlertDelivery, 'raise'>,
     @Inject(SOURCES) sources: Sources,
-    @Inject(LOGGER) logger: Logger,
     @Inject(HealthKeeper) keeper: Pick<HealthKeeper, 'changes'>,
   ) {
-    this.delivery = new AlertDelivery(receivers, sources.random, logger);
     keeper.changes.subscribe((change) => {
       if (change.to !== 'unhealthy' && change.from !== 'unhealthy') return;
       const alert: EndpointStateAlert = {
         ...{ type: 'endpoint_state_changed', id: sources.newId(), ...change },
         changed_at: new Date(sources.nowMs()).toISOString(),
       };
-      this.delivery.raise(alert);
+      delivery.raise(alert);
     });
-  }
-
-  onApplicationShutdown(): void {
-    this.delivery.stop();
   }
 }
 

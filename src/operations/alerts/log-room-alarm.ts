@@ -1,9 +1,7 @@
-import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from 'pino';
+import { Inject, Injectable, Module } from '@nestjs/common';
 import { LogRoom } from '../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { LOGGER } from '../../platform/tokens.js';
-import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
+import type { Alert } from './alert.port.js';
 import { AlertDelivery } from './alert-delivery.js';
 import { AlertsModule } from './alerts.module.js';
 
@@ -20,16 +18,12 @@ export interface LogRoomAlert extends Alert {
 
 /** Tells every receiver when the log stops taking messages, and when it takes them again. */
 @Injectable()
-export class LogRoomAlarm implements OnApplicationShutdown {
-  private readonly delivery: AlertDelivery;
-
+export class LogRoomAlarm {
   constructor(
-    @Inject(ALERT_RECEIVERS) receivers: readonly AlertReceiver[],
+    @Inject(AlertDelivery) delivery: Pick<AlertDelivery, 'raise'>,
     @Inject(SOURCES) sources: Sources,
-    @Inject(LOGGER) logger: Logger,
     @Inject(LogRoom) room: Pick<LogRoom, 'changes'>,
   ) {
-    this.delivery = new AlertDelivery(receivers, sources.random, logger);
     room.changes.subscribe((change) => {
       // A doubt that passes is not worth a person's night; metrics tell it.
       if (change.to === 'unsure' || (change.from === 'unsure' && change.to === 'open')) return;
@@ -37,12 +31,8 @@ export class LogRoomAlarm implements OnApplicationShutdown {
         ...{ type: 'log_room_changed', id: sources.newId(), ...change },
         changed_at: new Date(sources.nowMs()).toISOString(),
       };
-      this.delivery.raise(alert);
+      delivery.raise(alert);
     });
-  }
-
-  onApplicationShutdown(): void {
-    this.delivery.stop();
   }
 }
 

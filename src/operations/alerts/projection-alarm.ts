@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from 'pino';
+import { Inject, Injectable, Module } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { LOGGER } from '../../platform/tokens.js';
 import { PROJECTION_STOPS, type ProjectionStop } from '../../projection/fold/projector.port.js';
 import { ProjectorModule } from '../../projection/projection.module.js';
-import { ALERT_RECEIVERS, type Alert, type AlertReceiver } from './alert.port.js';
+import type { Alert } from './alert.port.js';
 import { AlertDelivery } from './alert-delivery.js';
 import { AlertsModule } from './alerts.module.js';
 
@@ -24,16 +22,12 @@ export interface ProjectionStoppedAlert extends Alert {
  * After a restart the projection stops at the same event, and the alert is sent again under the same id.
  */
 @Injectable()
-export class ProjectionAlarm implements OnApplicationShutdown {
-  private readonly delivery: AlertDelivery;
-
+export class ProjectionAlarm {
   constructor(
-    @Inject(ALERT_RECEIVERS) receivers: readonly AlertReceiver[],
+    @Inject(AlertDelivery) private readonly delivery: Pick<AlertDelivery, 'raise'>,
     @Inject(SOURCES) private readonly sources: Sources,
-    @Inject(LOGGER) logger: Logger,
     @Inject(PROJECTION_STOPS) stops: Observable<ProjectionStop>,
   ) {
-    this.delivery = new AlertDelivery(receivers, sources.random, logger);
     stops.subscribe((stop) => this.raise(stop));
   }
 
@@ -45,10 +39,6 @@ export class ProjectionAlarm implements OnApplicationShutdown {
       stopped_at: new Date(this.sources.nowMs()).toISOString(),
     };
     this.delivery.raise(alert);
-  }
-
-  onApplicationShutdown(): void {
-    this.delivery.stop();
   }
 }
 
