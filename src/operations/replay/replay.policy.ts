@@ -34,7 +34,12 @@ export interface ReplayChanges {
 /**
  * The submission that repeats a message. It is no turn of the old conversation, which it would change.
  */
-export function replayBody(past: PastMessage, { model, priority }: ReplayChanges): Record<string, unknown> {
+export function replayBody(past: PastMessage, changes: ReplayChanges): Record<string, unknown> {
+  return { ...askedAgain(past, changes), replay_of: past.id };
+}
+
+/** The same without the link to the old one. */
+export function askedAgain(past: PastMessage, { model, priority }: ReplayChanges): Record<string, unknown> {
   return {
     user_id: past.userId,
     ...askedBy(past.request),
@@ -43,7 +48,6 @@ export function replayBody(past: PastMessage, { model, priority }: ReplayChanges
     priority: priority ?? past.priority,
     max_retries: past.maxRetries,
     timeout_ms: Math.max(1, Math.round(past.timeoutMs)),
-    replay_of: past.id,
   };
 }
 

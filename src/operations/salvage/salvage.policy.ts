@@ -1,4 +1,4 @@
-import { type PastMessage, replayBody } from '../replay/replay.policy.js';
+import { askedAgain, type PastMessage } from '../replay/replay.policy.js';
 
 /** A message whose reception the log has lost, as PostgreSQL still knows it. */
 export interface LostMessage extends PastMessage {
@@ -20,9 +20,8 @@ export const SALVAGED_FROM = 'salvaged_from';
 export function salvagedBody(lost: LostMessage, nowMs: number): Record<string, unknown> | null {
   const { deadlineMs, conversationId, conversationKept } = lost;
   if (deadlineMs !== null && deadlineMs <= nowMs) return null;
-  const { replay_of, ...body } = replayBody(lost, {});
   return {
-    ...body,
+    ...askedAgain(lost, {}),
     ...routed(lost),
     metadata: { ...lost.metadata, [SALVAGED_FROM]: lost.id },
     ...(conversationId !== null && conversationKept ? { conversation_id: conversationId } : {}),
