@@ -1,3 +1,14 @@
+import {
+  BACKSLASH,
+  CLOSING_LIST,
+  CLOSING_OBJECT,
+  COLON,
+  COMMA,
+  OPENING_LIST,
+  OPENING_OBJECT,
+  QUOTE,
+} from './json-characters.policy.js';
+
 /** A shorter number is the same again when JavaScript writes it, unless its exponent is large. */
 const LONG = 16;
 const LARGE_EXPONENT = /\d[eE][+-]?\d{3}/;
@@ -18,14 +29,6 @@ const MINUS = 0x2d;
 const PLUS = 0x2b;
 const UPPER_E = 0x45;
 const LOWER_E = 0x65;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPENING_LIST = 0x5b;
-const CLOSING_LIST = 0x5d;
-const OPENING_OBJECT = 0x7b;
-const CLOSING_OBJECT = 0x7d;
 
 export type Path = readonly (string | number)[];
 

@@ -1,11 +1,13 @@
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPENING_LIST = 0x5b;
-const CLOSING_LIST = 0x5d;
-const OPENING_OBJECT = 0x7b;
-const CLOSING_OBJECT = 0x7d;
+import {
+  BACKSLASH,
+  CLOSING_LIST,
+  CLOSING_OBJECT,
+  COLON,
+  COMMA,
+  OPENING_LIST,
+  OPENING_OBJECT,
+  QUOTE,
+} from './json-characters.policy.js';
 
 export interface JsonBounds {
   /** Of arrays and objects in each other. */
