@@ -15,6 +15,7 @@ import {
   replayAll,
 } from '../../operations/replay/replay-window.js';
 import { ServiceClient } from '../../operations/replay/service-client.js';
+import { systemSources } from '../../platform/clock.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { instant, wholeNumber } from './event-options.js';
 import { table } from './table.policy.js';
@@ -87,7 +88,7 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
     ...{
       atOnce: Math.max(1, options.atOnce),
       answerTimeoutMs: options.timeout * 1_000,
-      steadyMs: () => performance.now(),
+      steadyMs: systemSources.steadyMs,
     },
   };
   await replayAll(client, ids, run, (message) => {

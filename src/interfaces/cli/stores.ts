@@ -25,11 +25,19 @@ const POOL_SIZE = 4;
 const BETWEEN_LOOKS_MS = 100;
 export const PROJECTION_WAIT_MS = 10_000;
 
+/** The log, with the connection that it is on, and where the tables are. */
+export interface OpenLog {
+  readonly connection: Awaited<ReturnType<typeof connectNats>>;
+  readonly log: EventLog;
+  readonly database: { readonly url: string; readonly schema: string };
+  close(): Promise<void>;
+}
+
 /**
  * Opens what the configuration names, else the embedded servers: those of a running service, or, when none runs, its
  * own for as long as the command lasts.
  */
-export async function openStores(env: NodeJS.ProcessEnv): Promise<Stores> {
+export async function openLog(env: NodeJS.ProcessEnv): Promise<OpenLog> {
   const config = loadConfig(env);
   const logger: Logger = createLogger(config).child({}, { level: 'warn' });
   const opened: (() => Promise<unknown>)[] = [];
@@ -39,46 +47,36 @@ export async function openStores(env: NodeJS.ProcessEnv): Promise<Stores> {
   try {
     const addresses = await findAddresses(config, logger);
     opened.push(() => addresses.stop());
-    const nats = await connectNats({ nats: addresses.nats }, logger, { name: 'llm-message-queue llmq' });
-    opened.push(() => nats.close());
-    const log = await openEventLog(nats, config, logger);
+    const connection = await connectNats({ nats: addresses.nats }, logger, {
+      name: 'llm-message-queue llmq',
+    });
+    opened.push(() => connection.close());
+    const log = await openEventLog(connection, config, logger);
     opened.push(() => log.close());
-    const { schema } = config.database;
-    const dataSource = await openDatabase({ url: addresses.databaseUrl, schema, poolSize: POOL_SIZE });
-    opened.push(() => dataSource.destroy());
-    const projected = new ProjectedMessages(dataSource);
-    const projectedUpTo = (sequence: number) => untilProjected(projected, sequence);
-    return { log, index: new EventIndex(dataSource), projected, projectedUpTo, close };
+    const database = { url: addresses.databaseUrl, schema: config.database.schema };
+    return { connection, log, database, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** The log, with the connection that it is on. */
-export interface OpenLog {
-  readonly connection: Awaited<ReturnType<typeof connectNats>>;
-  readonly log: EventLog;
-  close(): Promise<void>;
-}
-
-export async function openLog(env: NodeJS.ProcessEnv): Promise<OpenLog> {
-  const config = loadConfig(env);
-  const logger: Logger = createLogger(config).child({}, { level: 'warn' });
-  const addresses = await findAddresses(config, logger);
+/** The same, with the tables. */
+export async function openStores(env: NodeJS.ProcessEnv): Promise<Stores> {
+  const { log, database, close } = await openLog(env);
   try {
-    const connection = await connectNats({ nats: addresses.nats }, logger, {
-      name: 'llm-message-queue llmq',
-    });
-    const log = await openEventLog(connection, config, logger);
-    const close = async () => {
-      await log.close();
-      await connection.close();
-      await addresses.stop();
+    const dataSource = await openDatabase({ ...database, poolSize: POOL_SIZE });
+    const projected = new ProjectedMessages(dataSource);
+    return {
+      ...{ log, projected, index: new EventIndex(dataSource) },
+      projectedUpTo: (sequence) => untilProjected(projected, sequence),
+      close: async () => {
+        await dataSource.destroy();
+        await close();
+      },
     };
-    return { connection, log, close };
   } catch (error) {
-    await addresses.stop();
+    await close();
     throw error;
   }
 }
