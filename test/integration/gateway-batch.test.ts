@@ -10,7 +10,7 @@ beforeAll(async () => {
   servers = await startServers();
   const { nats } = servers;
   gateway = await startGateway(servers, {
-    nats: { url: nats.url, user: nats.user, password: nats.password, append_timeout_ms: 1_000 },
+    nats: { url: nats.url, user: nats.user, password: nats.password, append_timeout_ms: 5_000 },
   });
   url = `${gateway.baseUrl}/api/v1/messages`;
 });

