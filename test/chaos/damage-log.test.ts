@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endEmbeddedServers } from '../support/embedded-processes.js';
 import { eventually } from '../support/eventually.js';
-import { runLlmq, runRebuild } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
-import { serviceAddresses } from '../support/service-addresses.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
+import { caughtUp, comeBackFromLoss } from './lost-records.js';
 import { randomMs, rounds, tell } from './rounds.js';
 import { startSteadyLoad } from './steady-load.js';
-import { readStories } from './story.js';
 
 const ROUNDS = rounds(1);
 
@@ -33,31 +31,7 @@ describe(`16 changed bytes in the log after a crash, ${ROUNDS} times`, () => {
         await changeBytes(dataDir);
 
         service = await start();
-        const ready = await fetch(`${service.baseUrl}/health/ready`);
-        expect([ready.status, await ready.text()]).toEqual([503, expect.stringMatching(/lost sequences/)]);
-        const { output } = await runLlmq(dataDir, 'events', 'salvage');
-        const lines = output
-          .split('\n')
-          .filter((line) => line !== '')
-          .map((line) => JSON.parse(line));
-        const salvaged = new Set(lines.map(({ metadata }) => metadata.salvaged_from));
-        const stories = await readStories(await serviceAddresses(dataDir));
-        const unknown = [...load.accepted.keys()].filter((id) => !stories.has(id) && !salvaged.has(id));
-        expect(unknown).toEqual([]);
-        lostInAll += salvaged.size;
-
-        expect((await runRebuild(dataDir, '--force')).code).toBe(0);
-        await eventually(async () => {
-          expect((await fetch(`${service!.baseUrl}/health/ready`)).status).toBe(200);
-        });
-        for (let from = 0; from < lines.length; from += 1_000) {
-          const messages = lines.slice(from, from + 1_000);
-          const response = await fetch(`${service.baseUrl}/api/v1/messages/batch`, {
-            ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
-            body: JSON.stringify({ messages }),
-          });
-          expect(await response.json()).toMatchObject({ accepted: messages.length, rejected: 0 });
-        }
+        lostInAll += await comeBackFromLoss(service, load.accepted.keys());
         await service.stop();
         service = null;
       }
@@ -68,16 +42,6 @@ describe(`16 changed bytes in the log after a crash, ${ROUNDS} times`, () => {
     }
   }, 900_000);
 });
-
-async function caughtUp({ baseUrl }: RunningService): Promise<void> {
-  await eventually(
-    async () => {
-      const text = await (await fetch(`${baseUrl}/health/ready`)).text();
-      expect(text).toContain('up to date with the log');
-    },
-    { withinMs: 60_000 },
-  );
-}
 
 /** In the block that was written last, and without the broker's note of where its blocks end, as after a power cut. */
 async function changeBytes(dataDir: string): Promise<void> {

@@ -1,45 +1,24 @@
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.js';
+import { FAKE_TIME_LIBRARY, type FakeClock, fakeClock } from '../support/fake-time.js';
 import { type RunningService, startService } from '../support/service.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
 type Json = any;
 
-/** Where Debian and Fedora keep the library of their package libfaketime. */
-const LIBRARY = [
-  '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
-  '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1',
-  '/usr/lib64/faketime/libfaketimeMT.so.1',
-].find((path) => existsSync(path));
-
-/**
- * The wall clock of the service's process is set while it runs; its monotonic clock goes on, as when a person or NTP sets
- * the machine's. The clocks of its servers stay as they are (nats-server is a static program, which can't be told
- * another time), so that for a while they differ from the service's by an hour as well.
- */
-(LIBRARY === undefined ? describe.skip : describe).each([
-  ['an hour back', '-3600'],
-  ['an hour forward', '+3600'],
+/** The service's clock alone: for a while its servers' differ from it by an hour as well. */
+(FAKE_TIME_LIBRARY === null ? describe.skip : describe).each([
+  ['an hour back', -3_600],
+  ['an hour forward', 3_600],
 ])('the clock is set %s', (_, seconds) => {
   let folder: string;
-  let clock: string;
+  let clock: FakeClock;
   let service: RunningService;
   beforeAll(async () => {
     folder = await makeTempDir('llmq-clock');
-    clock = join(folder, 'clock');
-    await writeFile(clock, '+0\n');
-    service = await startService({
-      env: {
-        LD_PRELOAD: LIBRARY,
-        FAKETIME_TIMESTAMP_FILE: clock,
-        FAKETIME_NO_CACHE: '1',
-        FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      },
-    });
+    clock = await fakeClock(folder);
+    service = await startService({ env: clock.env });
   }, 300_000);
   afterAll(async () => {
     await service.stop();
@@ -62,12 +41,12 @@ const LIBRARY = [
     const waits = await accept({ delay: '8s' });
     const endsSoon = await accept({ delay: '30m', ttl: '40m' });
     const before = Date.parse((await message(waits)).created_at);
-    await writeFile(clock, `${seconds}\n`);
+    await clock.set(seconds);
     await sleep(1_500);
 
     const after = await accept();
     const moved = Date.parse((await message(after)).created_at) - before;
-    expect(Math.abs(moved - Number(seconds) * 1_000)).toBeLessThan(60_000);
+    expect(Math.abs(moved - seconds * 1_000)).toBeLessThan(60_000);
     await becomes(after, 'completed');
     // A moment old at most, as ever: what was read before the step is not taken for news.
     await eventually(
@@ -81,7 +60,7 @@ const LIBRARY = [
     // NATS keeps delays, by its own clock, so that this one comes at its time all the same.
     await becomes(waits, 'completed');
     await becomes(await accept({ delay: '1s', ttl: '10m' }), 'completed');
-    if (Number(seconds) > 0) await becomes(endsSoon, 'expired');
+    if (seconds > 0) await becomes(endsSoon, 'expired');
     else expect((await message(endsSoon)).status).toBe('scheduled');
   }, 180_000);
 });
