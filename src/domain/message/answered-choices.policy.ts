@@ -21,10 +21,14 @@ interface KeptChoice extends Readonly<Record<string, unknown>> {
 
 /** All answers of a message, the first one first. */
 export function choicesOf({ data }: Pick<MessageCompleted, 'data'>): AnsweredChoice[] {
+  const { answer, finish_reason } = data;
   const kept = keptChoices(data.extra?.['choices']);
+  // As nearly every answer is.
+  if (kept.length === 0) {
+    return [{ index: 0, message: answer, finish_reason: finish_reason ?? 'stop', logprobs: null, more: {} }];
+  }
   const first = kept.find(({ index }) => index === 0) ?? { index: 0 };
   const others = kept.filter(({ index }) => index !== 0).sort((one, other) => one.index - other.index);
-  const { answer, finish_reason } = data;
   return [{ ...first, message: answer, finish_reason }, ...others].map((choice) => {
     const { index, message = {}, finish_reason: reason, logprobs = null, ...more } = choice as KeptChoice;
     return { index, message, finish_reason: reason ?? 'stop', logprobs, more };

@@ -39,11 +39,8 @@ export interface UsageRow extends UsageKey {
 export function usageOf({ tenant, userId, keyName }: MessageState, event: MessageCompleted): UsageRow {
   const { data, time } = event;
   const used = accountingIn(event);
-  return {
-    ...{ hour: hourOf(time), tenant, userId, keyName: keyName ?? '' },
-    ...{ model: used?.model ?? data.model, endpoint: data.endpoint, messages: 1, summaries: 0 },
-    ...amountsOf(used),
-  };
+  const key = { hour: hourOf(time), tenant, userId, keyName: keyName ?? '' };
+  return rowOf(used, { ...key, model: used?.model ?? data.model, endpoint: data.endpoint }, 1, 0);
 }
 
 /** What a summary used; nobody asked for it with a key. Null for one from before they were accounted for. */
@@ -53,17 +50,21 @@ export function usageOfSummary(
 ): UsageRow | null {
   const { accounting, endpoint } = data;
   if (accounting == null) return null;
-  return {
-    ...{ hour: hourOf(time), tenant, userId: userId ?? '', keyName: '' },
-    ...{ model: accounting.model, endpoint: endpoint ?? '', messages: 0, summaries: 1 },
-    ...amountsOf(accounting),
-  };
+  const key = { hour: hourOf(time), tenant, userId: userId ?? '', keyName: '' };
+  return rowOf(accounting, { ...key, model: accounting.model, endpoint: endpoint ?? '' }, 0, 1);
 }
 
-type Amounts = Omit<UsageRow, keyof UsageKey | 'messages' | 'summaries'>;
-
-function amountsOf(used: Accounting | null): Amounts {
+/** Field by field, and so is what adds up: it is made for each message. */
+function rowOf(used: Accounting | null, key: UsageKey, messages: number, summaries: number): UsageRow {
   return {
+    hour: key.hour,
+    tenant: key.tenant,
+    userId: key.userId,
+    keyName: key.keyName,
+    model: key.model,
+    endpoint: key.endpoint,
+    messages,
+    summaries,
     estimated: used?.estimated === true ? 1 : 0,
     unmetered: used === null ? 1 : 0,
     unpriced: used?.cost_nanos == null ? 1 : 0,
@@ -111,12 +112,17 @@ export function addUsage(rows: Map<string, UsageRow>, row: UsageRow, key = usage
 
 export function usageKey({ hour, tenant, userId, keyName, model, endpoint }: UsageKey): string {
   // None of them holds NUL, which PostgreSQL has in no text.
-  return [hour, tenant, userId, keyName, model, endpoint].join('\0');
+  return `${hour}\0${tenant}\0${userId}\0${keyName}\0${model}\0${endpoint}`;
 }
 
 function added(one: UsageRow, other: UsageRow): UsageRow {
   return {
-    ...one,
+    hour: one.hour,
+    tenant: one.tenant,
+    userId: one.userId,
+    keyName: one.keyName,
+    model: one.model,
+    endpoint: one.endpoint,
     messages: one.messages + other.messages,
     summaries: one.summaries + other.summaries,
     estimated: one.estimated + other.estimated,

@@ -8,9 +8,10 @@ import { allowedMethods, type Route } from './allowed-methods.policy.js';
 export class KnownRoutes {
   private readonly routes: Route[] = [];
 
-  /** Nest makes this before it gives any route to Fastify. */
+  /** Nest makes this before it gives any route to Fastify; where it serves no HTTP, there is none. */
   constructor(host: HttpAdapterHost) {
-    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', ({ method, url: pattern }) => {
+    const httpAdapter = host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
+    httpAdapter?.getInstance<FastifyInstance>().addHook('onRoute', ({ method, url: pattern }) => {
       for (const one of [method].flat()) this.routes.push({ method: one, pattern });
     });
   }

@@ -49,10 +49,8 @@ export function openAiRequestOf(
 ): OpenAiRequest {
   if (!rules.isObject(body)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
   const fields: Body = body;
-  const { model, stream, stream_options, service_tier, metadata, ttl, deadline, fallbacks, ...asked } =
-    fields;
-  const { messages, ...others } = asked;
-  const parameters = kind === 'chat' ? others : asked;
+  const { model, stream, stream_options } = fields;
+  const parameters = parametersOf(kind, fields);
   const check = new FieldCheck();
   check.wanted('model', model, rules.identifier);
   checkAsked(check, kind, fields);
@@ -67,7 +65,7 @@ export function openAiRequestOf(
   const { submission, routing, cancelOnDisconnect } = queueFields(fields, headers, caller, settings);
   const streamed = stream === true;
   const request: ModelRequest = {
-    ...(kind === 'chat' ? { messages: messages as ChatMessage[] } : { kind }),
+    ...(kind === 'chat' ? { messages: fields.messages as ChatMessage[] } : { kind }),
     model: model as string,
     parameters,
     ...routing,
@@ -79,6 +77,23 @@ export function openAiRequestOf(
     includeUsage: (stream_options as { include_usage?: unknown } | undefined | null)?.include_usage === true,
     submission: { ...submission, request, stream: streamed, source: 'openai' },
   };
+}
+
+/** No parameters of the model, or not among these in what is stored. */
+const OURS: ReadonlySet<string> = new Set([
+  ...['model', 'stream', 'stream_options', 'service_tier', 'metadata', 'ttl', 'deadline', 'fallbacks'],
+]);
+
+function parametersOf(kind: CallKind, body: Body): Record<string, unknown> {
+  const parameters: Record<string, unknown> = {};
+  for (const name of Object.keys(body)) {
+    if (OURS.has(name) || (kind === 'chat' && name === 'messages')) continue;
+    // By assignment it would be something else. It is refused further on.
+    if (name === '__proto__')
+      Object.defineProperty(parameters, name, { value: body[name], enumerable: true });
+    else parameters[name] = body[name];
+  }
+  return parameters;
 }
 
 function checkAsked(check: FieldCheck, kind: CallKind, fields: Body): void {

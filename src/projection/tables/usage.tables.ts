@@ -69,10 +69,19 @@ export function usageOfMessagesSql(at: string): string {
 }
 
 /** Names that differ only where they are cut off are one row: two of them in one statement would be refused. */
-export function storedApart(rows: Iterable<UsageRow>): Iterable<UsageRow> {
+export function storedApart(rows: ReadonlyMap<string, UsageRow>): UsageRow[] {
+  const all = [...rows.values()];
+  if (all.length < 2 || all.every(isStoredWhole)) return all;
   const apart = new Map<string, UsageRow>();
-  for (const row of rows) addUsage(apart, row, usageId(row));
-  return apart.values();
+  for (const row of all) addUsage(apart, row, usageId(row));
+  return [...apart.values()];
+}
+
+/** Its id is made of its names as they are, and no other names make the same. */
+function isStoredWhole({ tenant, userId, keyName, model, endpoint }: UsageKey): boolean {
+  return [tenant, userId, keyName, model, endpoint].every(
+    (name) => storableIdentifier(name) === name && !name.includes('\n'),
+  );
 }
 
 /** The migration that filled the table from what was there makes the same. */

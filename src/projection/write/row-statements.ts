@@ -27,10 +27,10 @@ const STATEMENT_BYTES = 8 * 1024 * 1024;
 /** The statements that write conversations' rows; behind them go those that take away what was erased. */
 export function conversationStatements(schema: string, rows: ConversationRows): Statement[] {
   return [
-    ...statementsFor(schema, conversations, rows.conversations.values()),
+    ...statementsFor(schema, conversations, [...rows.conversations.values()]),
     ...statementsFor(schema, conversationEvents, rows.events),
     ...statementsFor(schema, erasureQueue, rows.leftovers),
-    ...statementsFor(schema, usageHours, storedApart(rows.usage.values())),
+    ...statementsFor(schema, usageHours, storedApart(rows.usage)),
     ...rows.events.flatMap((stored) => erasureStatements(schema, stored)),
   ];
 }
@@ -41,11 +41,11 @@ export function rowStatements(schema: string, rows: ProjectedRows): RowStatement
     ...statementsFor(schema, messageRequests, rows.requests),
     ...analysisStatements(schema, rows.analyses.values()),
     ...turnMoveStatements(schema, rows.turnMoves.values()),
-    ...statementsFor(schema, messages, rows.messages.values()),
-    ...statementsFor(schema, messageResults, rows.results.values()),
-    ...statementsFor(schema, attempts, rows.attempts.values()),
-    ...statementsFor(schema, deadLetters, rows.deadLetters.values()),
-    ...statementsFor(schema, usageHours, storedApart(rows.usage.values())),
+    ...statementsFor(schema, messages, [...rows.messages.values()]),
+    ...statementsFor(schema, messageResults, [...rows.results.values()]),
+    ...statementsFor(schema, attempts, [...rows.attempts.values()]),
+    ...statementsFor(schema, deadLetters, [...rows.deadLetters.values()]),
+    ...statementsFor(schema, usageHours, storedApart(rows.usage)),
     ...statementsFor(schema, messageEvents, rows.events),
   ];
 }
@@ -74,7 +74,7 @@ function statementOf(
   values: readonly (readonly [id: string, value: ColumnValue])[],
 ): RowStatement[] {
   if (values.length === 0) return [];
-  const arrays = [new BinaryArray('uuid'), new BinaryArray(type)] as const;
+  const arrays = [new BinaryArray('uuid', values.length), new BinaryArray(type, values.length)] as const;
   for (const [id, value] of values) {
     arrays[0].append(id);
     arrays[1].append(value);
@@ -82,11 +82,11 @@ function statementOf(
   return [{ name, text, values: arrays.map((array) => array.toBuffer()) }];
 }
 
-function statementsFor<R>(schema: string, table: WrittenTable<R>, rows: Iterable<R>): RowStatement[] {
+function statementsFor<R>(schema: string, table: WrittenTable<R>, rows: readonly R[]): RowStatement[] {
   const statements: RowStatement[] = [];
   let arrays: BinaryArray[] | null = null;
   for (const row of rows) {
-    arrays ??= table.columns.map(({ type }) => new BinaryArray(type));
+    arrays ??= table.columns.map(({ type }) => new BinaryArray(type, rows.length));
     if (appendRow(arrays, table, row) >= STATEMENT_BYTES) {
       statements.push(statement(schema, table, arrays));
       arrays = null;

@@ -35,9 +35,14 @@ export class ValueWriter {
     this.view = new DataView(this.buffer.buffer);
   }
 
+  /** What was written so far; nothing may be written behind it. */
+  get written(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
   /** What was written; what is written afterwards goes elsewhere. */
   take(): Buffer {
-    const taken = this.buffer.subarray(0, this.length);
+    const taken = this.written;
     this.buffer = Buffer.allocUnsafeSlow(Math.max(1_024, this.length));
     this.view = new DataView(this.buffer.buffer);
     this.length = 0;
@@ -110,14 +115,35 @@ export class ValueWriter {
 
   /** A whole number of any size, by its digits to base 10,000 (`numeric_recv`). */
   private numeric(value: number): void {
-    const text = BigInt(Math.trunc(Math.abs(value))).toString();
-    const groups = text.match(/\d{1,4}(?=(?:\d{4})*$)/g) ?? [];
-    this.int32(8 + 2 * groups.length);
-    this.int16(groups.length);
-    this.int16(groups.length - 1);
-    this.int16(value < 0 ? NEGATIVE : 0);
-    this.int16(0);
+    const whole = Math.trunc(Math.abs(value));
+    if (whole > Number.MAX_SAFE_INTEGER) {
+      this.largeNumeric(whole, value < 0);
+      return;
+    }
+    const count = digitsOf(whole);
+    this.numericHead(count, value < 0);
+    this.reserve(2 * count);
+    for (let at = count - 1, rest = whole; at >= 0; at -= 1) {
+      this.view.setInt16(this.length + 2 * at, rest % NUMERIC_BASE);
+      rest = Math.floor(rest / NUMERIC_BASE);
+    }
+    this.length += 2 * count;
+  }
+
+  private largeNumeric(whole: number, isNegative: boolean): void {
+    const groups = BigInt(whole)
+      .toString()
+      .match(/\d{1,4}(?=(?:\d{4})*$)/g)!;
+    this.numericHead(groups.length, isNegative);
     for (const group of groups) this.int16(Number(group));
+  }
+
+  private numericHead(digits: number, isNegative: boolean): void {
+    this.int32(8 + 2 * digits);
+    this.int16(digits);
+    this.int16(digits - 1);
+    this.int16(isNegative ? NEGATIVE : 0);
+    this.int16(0);
   }
 
   private float64(value: number): void {
@@ -184,6 +210,14 @@ function clamped(value: number): number {
 
 /** The sign of a `numeric`. */
 const NEGATIVE = 0x4000;
+const NUMERIC_BASE = 10_000;
+
+/** To base 10,000; at least one. */
+function digitsOf(whole: number): number {
+  let count = 1;
+  for (let rest = whole; rest >= NUMERIC_BASE; rest = Math.floor(rest / NUMERIC_BASE)) count += 1;
+  return count;
+}
 
 /** PostgreSQL's element types by the OIDs that its binary array format names. */
 const OIDS: Readonly<Record<ColumnType, number>> = {
@@ -198,6 +232,24 @@ const OIDS: Readonly<Record<ColumnType, number>> = {
   uuid: 2950,
 };
 
+const HEADER_BYTES = 20;
+/**
+ * What one value with its length takes: surely, or of a text usually. Memory outside of V8's heap that is taken and not
+ * used costs too: it makes V8 collect garbage as if its own heap had grown by it.
+ */
+const EXPECTED_BYTES: Readonly<Record<ColumnType, number>> = {
+  boolean: 5,
+  bigint: 12,
+  integer: 8,
+  numeric: 24,
+  text: 40,
+  json: 512,
+  'double precision': 12,
+  timestamptz: 12,
+  uuid: 20,
+};
+const MOST_AT_FIRST = 64 * 1024;
+
 /** Where the header says whether there is a null among the elements, and how many there are. */
 const HAS_NULL_AT = 4;
 const COUNT_AT = 12;
@@ -211,8 +263,12 @@ export class BinaryArray {
   private count = 0;
   private hasNull = false;
 
-  constructor(private readonly type: ColumnType) {
-    this.writer = new ValueWriter(type === 'json' ? 64 * 1024 : 16 * 1024);
+  /** @param values about how many there will be */
+  constructor(
+    private readonly type: ColumnType,
+    values: number,
+  ) {
+    this.writer = new ValueWriter(Math.min(HEADER_BYTES + values * EXPECTED_BYTES[type], MOST_AT_FIRST));
     for (const field of [1, 0, OIDS[type], 0, 1]) this.writer.int32(field);
   }
 
@@ -226,10 +282,10 @@ export class BinaryArray {
     this.writer.value(this.type, value);
   }
 
-  /** A parameter for `pg`, which sends a Buffer in binary. */
+  /** A parameter for `pg`, which sends a Buffer in binary. The array is at its end with it. */
   toBuffer(): Buffer {
     this.writer.int32At(HAS_NULL_AT, this.hasNull ? 1 : 0);
     this.writer.int32At(COUNT_AT, this.count);
-    return this.writer.take();
+    return this.writer.written;
   }
 }

@@ -49,7 +49,7 @@ export interface ReaderOptions {
   readonly model: string;
   /** How many choices were asked for. */
   readonly choices?: number;
-  /** Unique to the call. */
+  /** Unique to the message. */
   readonly seed?: string;
   /** Milliseconds since the call began. */
   readonly elapsedMs: () => number;

@@ -25,20 +25,18 @@ export class ChoiceReader {
   emptyContent = false;
   /** What only this choice has, as it came last. */
   readonly others = new Map<string, unknown>();
-  private readonly toolCalls: ToolCallNumbers;
+  private toolCalls: ToolCallNumbers | null = null;
   private calledFunction = '';
   private begun = false;
 
   constructor(
     readonly index: number,
-    /** Unique to the call; makes the ids of tool calls that have none. */
-    seed: string,
-  ) {
-    this.toolCalls = new ToolCallNumbers(`call_${seed}${index}_`);
-  }
+    /** Unique to the message; makes the ids of tool calls that have none. */
+    private readonly seed: string,
+  ) {}
 
   get callsTools(): boolean {
-    return !this.toolCalls.isEmpty;
+    return this.toolCalls !== null && !this.toolCalls.isEmpty;
   }
 
   /**
@@ -105,6 +103,7 @@ export class ChoiceReader {
     const said = piece ?? {};
     if (name === 'content') this.addParts(said, value);
     else if (name === 'tool_calls') {
+      this.toolCalls ??= new ToolCallNumbers(`call_${lettersOf(this.seed)}${this.index}_`);
       const calls = this.toolCalls.take(value, whole);
       if (calls.length > 0) said['tool_calls'] = calls;
     } else if (name === 'function_call') this.addFunctionCall(said, value);
@@ -202,4 +201,9 @@ function isHollow(value: unknown): boolean {
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The same for each call of a message, so that an answer that is given again has the same ids. */
+function lettersOf(seed: string): string {
+  return seed.replaceAll(/[^A-Za-z0-9]/g, '').slice(-20);
 }

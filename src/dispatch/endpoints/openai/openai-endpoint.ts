@@ -209,7 +209,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
       words: this.words,
       model: call.model,
       choices: choicesAsked(call),
-      seed: seedOf(call.messageId),
+      seed: call.messageId,
       elapsedMs: () => Math.round(performance.now() - startedMs),
     });
     try {
@@ -297,9 +297,4 @@ function isIn(asking: Asking, word: Refusable): boolean {
 function choicesAsked({ request }: ModelCall): number {
   const { n } = request.parameters;
   return typeof n === 'number' && Number.isInteger(n) && n > 1 ? n : 1;
-}
-
-/** The same for each call of a message, so that an answer that is given again has the same ids. */
-function seedOf(messageId: string): string {
-  return messageId.replaceAll(/[^A-Za-z0-9]/g, '').slice(-20);
 }
