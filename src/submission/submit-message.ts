@@ -272,7 +272,12 @@ export class SubmitMessage {
       lane: when.dueAt === null ? priority : null,
       turn: conversationId === null ? null : { messageId, conversationId, mode },
       accepted: {
-        ...{ id: messageId, priority, priorityReason, createdAt: context.now, ...when },
+        id: messageId,
+        priority,
+        priorityReason,
+        createdAt: context.now,
+        dueAt: when.dueAt,
+        deadline: when.deadline,
         model: request.model,
       },
       events: receive(context, this.received(caller, submission, kept, priority, when), prioritization),

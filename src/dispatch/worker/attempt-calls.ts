@@ -141,7 +141,7 @@ export class AttemptCalls {
       const accounting = await this.accountant.of(request, lease, answer);
       lease.ended(answeredSign(answer, accounting));
       work.conversation?.answered(lease, answer.usage);
-      return { ...answer, accounting };
+      return { accounting, ...answer };
     } catch (error) {
       const failure = failureOf(error, lease.endpoint.name);
       const begun = attempt.chunks > chunksBefore;
@@ -228,7 +228,8 @@ export class AttemptCalls {
     if (mode === 'continue') sent.behind();
     else sent.anew();
     this.record(attempt, {
-      ...{ from: { endpoint: from.endpoint, model: from.model, error: from.error }, mode },
+      from: { endpoint: from.endpoint, model: from.model, error: from.error },
+      mode,
       to: { endpoint: lease.endpoint.name, model: lease.model },
       delivered_characters: begun ? characters : 0,
     });

@@ -59,7 +59,7 @@ export class Preparation {
     if (conversationId === null)
       return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
     const turn = await this.turns.prepare(delivery, request, conversationId);
-    return turn.kind === 'ready' ? { ...turn, delivery, streamed, inDoubt } : turn;
+    return turn.kind === 'ready' ? { delivery, streamed, inDoubt, ...turn } : turn;
   }
 
   /** Null where its large parts are lost. @throws when the broker does not say */

@@ -238,7 +238,7 @@ export class Settlement {
   /** @param event the end itself, where it was appended here */
   private finished(delivery: LaneDelivery, sequence: number, event?: TerminalEvent): void {
     const notice = { messageId: delivery.event.subject, sequence };
-    this.answers.completed(event === undefined ? notice : { ...notice, event });
+    this.answers.completed(event === undefined ? notice : { event, ...notice });
     this.leave(delivery);
   }
 

@@ -36,7 +36,7 @@ export class ToldTurn {
     const { content: _, ...rest } = this.request;
     const { messages } = this.chosen(lease);
     const stands = largeTextsIn(messages);
-    return stands.length === 0 ? { ...rest, messages } : this.filled({ ...rest, messages }, stands);
+    return stands.length === 0 ? { messages, ...rest } : this.filled({ messages, ...rest }, stands);
   }
 
   private async filled(request: ModelRequest, stands: readonly LargeText[]): Promise<ModelRequest> {

@@ -41,9 +41,9 @@ export function accountingOf({ model, usage, estimate, price }: AccountedCall): 
   if (counted === null) return null;
   return {
     model,
-    ...counted,
     price,
     cost_nanos: price === null ? null : costNanos(counted, price),
+    ...counted,
   };
 }
 
@@ -53,12 +53,10 @@ function estimated({ inputTokens, outputTokens, leftOut }: Estimate): Counted {
   return {
     estimated: true,
     ...(leftOut.length === 0 ? {} : { left_out: [...leftOut] }),
-    ...{
-      input_tokens: inputTokens,
-      output_tokens: outputTokens,
-      cached_tokens: null,
-      reasoning_tokens: null,
-    },
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    cached_tokens: null,
+    reasoning_tokens: null,
   };
 }
 

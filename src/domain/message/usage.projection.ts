@@ -39,8 +39,9 @@ export interface UsageRow extends UsageKey {
 export function usageOf({ tenant, userId, keyName }: MessageState, event: MessageCompleted): UsageRow {
   const { data, time } = event;
   const used = accountingIn(event);
-  const key = { hour: hourOf(time), tenant, userId, keyName: keyName ?? '' };
-  return rowOf(used, { ...key, model: used?.model ?? data.model, endpoint: data.endpoint }, 1, 0);
+  const { endpoint } = data;
+  const model = used?.model ?? data.model;
+  return rowOf(used, { hour: hourOf(time), tenant, userId, keyName: keyName ?? '', model, endpoint }, 1, 0);
 }
 
 /** What a summary used; nobody asked for it with a key. Null for one from before they were accounted for. */
@@ -51,7 +52,7 @@ export function usageOfSummary(
   const { accounting, endpoint } = data;
   if (accounting == null) return null;
   const key = { hour: hourOf(time), tenant, userId: userId ?? '', keyName: '' };
-  return rowOf(accounting, { ...key, model: accounting.model, endpoint: endpoint ?? '' }, 0, 1);
+  return rowOf(accounting, { model: accounting.model, endpoint: endpoint ?? '', ...key }, 0, 1);
 }
 
 /** Field by field, and so is what adds up: it is made for each message. */
@@ -98,9 +99,14 @@ export function accountingIn({ data }: MessageCompleted): Accounting | null {
   if (data.usage === null) return null;
   const { prompt_tokens, completion_tokens } = data.usage;
   return {
-    ...{ model: data.model, estimated: false, price: null, cost_nanos: null },
-    ...{ input_tokens: prompt_tokens, output_tokens: completion_tokens },
-    ...{ cached_tokens: null, reasoning_tokens: null },
+    model: data.model,
+    estimated: false,
+    input_tokens: prompt_tokens,
+    output_tokens: completion_tokens,
+    cached_tokens: null,
+    reasoning_tokens: null,
+    price: null,
+    cost_nanos: null,
   };
 }
 

@@ -88,17 +88,16 @@ export class AnswerStream {
       this.chunk({ piece, finishReason, more, extra });
     }
     const usage = this.options.includeUsage ? usageOf(end) : null;
-    if (usage !== null) this.out.data(chunkJson(this.options.frame, { ...this.speaker(), usage }));
+    if (usage !== null) this.out.data(chunkJson(this.options.frame, { model: this.model, usage }));
     this.out.done();
     return end;
   }
 
   private chunk(content: ChunkContent, seq?: number): void {
-    const usage = this.options.includeUsage ? { usage: null } : {};
-    this.out.data(chunkJson(this.options.frame, { ...this.speaker(), ...content, ...usage }), seq);
-  }
-
-  private speaker(): Pick<ChunkContent, 'model'> {
-    return this.model === undefined ? {} : { model: this.model };
+    const { piece, finishReason, more, extra } = content;
+    const usage = this.options.includeUsage ? null : undefined;
+    // Field by field: one that is added to copied ones costs as much as the rest of a piece.
+    const told = { model: this.model, piece, finishReason, more, extra, usage };
+    this.out.data(chunkJson(this.options.frame, told), seq);
   }
 }

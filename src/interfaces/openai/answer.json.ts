@@ -31,14 +31,14 @@ function completionJson(frame: StreamedFrame, end: MessageCompleted): Record<str
   const { model } = end.data;
   const used = usageOf(end);
   return {
-    ...extraOf(end),
     id,
     object: frame.kind === 'chat' ? 'chat.completion' : 'text_completion',
     created,
     model,
     choices: choicesOf(end).map((choice) => wholeChoice(frame, choice)),
-    ...(used === null ? {} : usageJson(used)),
     service_tier,
+    ...(used === null ? {} : usageJson(used)),
+    ...extraOf(end),
   };
 }
 
@@ -76,17 +76,17 @@ function withoutAnswer({ usage, ...beside }: Record<string, unknown>): Record<st
 /** What one chunk of a stream tells. */
 export interface ChunkContent {
   /** The model that speaks; the frame's when absent. */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** A piece of one choice, with its `index` (absent for the first) and its `logprobs`. */
-  readonly piece?: Readonly<Record<string, unknown>>;
+  readonly piece?: Readonly<Record<string, unknown>> | undefined;
   /** With the last piece of a choice. */
-  readonly finishReason?: string;
+  readonly finishReason?: string | undefined;
   /** What else the endpoint said of the choice. */
-  readonly more?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>> | undefined;
   /** What else the endpoint said. */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
   /** Where asked for: null on every chunk but the last, which has no choices. */
-  readonly usage?: AnswerUsage | null;
+  readonly usage?: AnswerUsage | null | undefined;
 }
 
 /** OpenAI's `chat.completion.chunk`, or the piece of a text completion. */
@@ -108,9 +108,9 @@ export function chunkJson(frame: StreamedFrame, content: ChunkContent): Record<s
 function pieceOfChoice(
   { kind }: StreamedFrame,
   piece: Readonly<Record<string, unknown>>,
-  { finishReason = null, more }: { readonly finishReason?: string | null; readonly more?: object },
+  { finishReason, more }: ChunkContent,
 ): Record<string, unknown> {
   const { index = 0, logprobs = null, ...delta } = piece;
   const said = kind === 'chat' ? { delta } : { text: delta['content'] ?? '' };
-  return { ...more, index, ...said, logprobs, finish_reason: finishReason };
+  return { ...more, index, ...said, logprobs, finish_reason: finishReason ?? null };
 }

@@ -29,7 +29,8 @@ export function callOrder(
   const headers = { ...own, [PATIENCE]: request.headers[PATIENCE] };
   const keyed = keyedRequest(request, own);
   return {
-    ...{ caller, keyed },
+    caller,
+    keyed,
     request: openAiRequestOf(kind, body, headers, caller, settings),
     traceparent: traceparentOf(request.headers['traceparent']),
     attempt: keyed === null ? attemptOf(kind, request, caller, own) : null,

@@ -112,7 +112,8 @@ export class OpenAiCalls {
     const submitted = await this.submitAndListen.submit(
       { caller, submission, traceparent, keyed, attempt },
       {
-        ...{ signal, listen },
+        signal,
+        listen,
         onKey: (replayed) => tellIdempotency(reply, replayed, this.config.queue.idempotency_ttl_ms),
         onJoined: () => void reply.header('idempotency-replayed', 'true'),
       },

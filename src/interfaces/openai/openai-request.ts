@@ -75,7 +75,7 @@ export function openAiRequestOf(
     stream: streamed,
     cancelOnDisconnect,
     includeUsage: (stream_options as { include_usage?: unknown } | undefined | null)?.include_usage === true,
-    submission: { ...submission, request, stream: streamed, source: 'openai' },
+    submission: { request, stream: streamed, source: 'openai', ...submission },
   };
 }
 

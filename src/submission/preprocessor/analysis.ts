@@ -52,7 +52,9 @@ export function analysedText(request: ModelRequest): AnalysedText {
   const { whole, asked, tokens } = askedText(request);
   const { text, factor } = excerptOf(whole);
   return {
-    ...{ text, factor, asked: asked === whole ? null : excerptOf(asked).text },
+    text,
+    factor,
+    asked: asked === whole ? null : excerptOf(asked).text,
     ...(tokens === undefined ? {} : { tokens }),
   };
 }

@@ -29,7 +29,9 @@ export class CompletionSignal {
     isNew = false,
   ) {
     this.notice = answers.completion(messageId, {
-      ...{ signal, after, isNew },
+      signal,
+      after,
+      isNew,
       onUncertain: () => this.doubt(),
     });
     // The failure is thrown where the notice is awaited; until then it must not count as unhandled.

@@ -52,7 +52,7 @@ export function decodeChunks(bytes: Uint8Array): AnswerChunk[] {
   const group = chunksSchema.safeParse(parsed(bytes)).data;
   if (group === undefined) return [];
   const { seq, more = [], delta: first, ...run } = group;
-  return [first, ...more].map((each, index) => ({ ...run, seq: seq + index, delta: each }));
+  return [first, ...more].map((each, index) => ({ seq: seq + index, delta: each, ...run }));
 }
 
 /** As `encodeGroup` begins; the two numbers that come first fit into so many bytes. */

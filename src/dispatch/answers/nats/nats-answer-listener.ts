@@ -30,7 +30,7 @@ export class NatsAnswerListener implements AnswerListener {
 
   chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
     const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
-    const feed = new ChunkFeed({ ...this.sources, messageId }, signal, forget);
+    const feed = new ChunkFeed({ messageId, ...this.sources }, signal, forget);
     if (!signal.aborted) this.feeds.add(feed);
     return feed;
   }

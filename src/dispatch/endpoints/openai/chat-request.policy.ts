@@ -67,14 +67,16 @@ export function isWholeOnly({ kind = 'chat', parameters }: ModelRequest): boolea
 
 /** The body of a call. */
 export function requestBody(request: ModelRequest, model: string, asking: Asking): Body {
-  const parameters = Object.entries(request.parameters).filter(([name]) => !NOT_FOR_ENDPOINTS.has(name));
-  return {
-    ...Object.fromEntries(parameters),
-    model,
-    ...askedOf(request, asking),
-    ...(asking.stream ? { stream: true } : {}),
-    ...(asking.stream && asking.usage ? { stream_options: { include_usage: true } } : {}),
-  };
+  const { parameters } = request;
+  const body: Body = {};
+  for (const name of Object.keys(parameters)) {
+    if (!NOT_FOR_ENDPOINTS.has(name)) body[name] = parameters[name];
+  }
+  body['model'] = model;
+  Object.assign(body, askedOf(request, asking));
+  if (asking.stream) body['stream'] = true;
+  if (asking.stream && asking.usage) body['stream_options'] = { include_usage: true };
+  return body;
 }
 
 function askedOf({ kind = 'chat', content, messages, parameters }: ModelRequest, asking: Asking): Body {

@@ -78,7 +78,8 @@ export class OpenAiEndpoint implements ModelEndpoint {
   readonly maxConcurrency: number;
   private readonly basePath: string;
   private readonly search: string;
-  private readonly headers: Record<string, string>;
+  private readonly streamHeaders: Record<string, string>;
+  private readonly wholeHeaders: Record<string, string>;
   private readonly words: EndpointWords;
   private readonly refusals: LearnedRefusals;
   private readonly pool: Pool;
@@ -93,7 +94,8 @@ export class OpenAiEndpoint implements ModelEndpoint {
     this.maxConcurrency = options.maxConcurrency;
     this.basePath = url.pathname.replace(/\/+$/, '');
     this.search = url.search;
-    this.headers = headersOf(headers, apiKey);
+    this.wholeHeaders = headersOf(headers, apiKey, 'application/json');
+    this.streamHeaders = headersOf(headers, apiKey, 'text/event-stream, application/json');
     this.words = new EndpointWords([apiKey ?? '', ...secretsIn(headers)], url.hostname);
     this.refusals = new LearnedRefusals({
       stream: options.stream === 'never',
@@ -141,7 +143,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
 
   private async ask(path: string, signal: AbortSignal): Promise<CheckResult | null> {
     try {
-      const { 'content-type': _none, ...headers } = this.headers;
+      const { 'content-type': _none, ...headers } = this.wholeHeaders;
       const { statusCode, body } = await this.pool.request({ method: 'GET', path, headers, signal });
       await body.dump();
       return readStatus(statusCode);
@@ -231,8 +233,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
 
   private async post(call: ModelCall, asking: Asking, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { traceparent, request, model } = call;
-    const accept = asking.stream ? 'text/event-stream, application/json' : 'application/json';
-    const headers: Record<string, string> = { ...this.headers, accept };
+    const headers = { ...(asking.stream ? this.streamHeaders : this.wholeHeaders) };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
     try {
       return await this.pool.request({
@@ -268,6 +269,7 @@ const NOT_TO_BE_SET: ReadonlySet<string> = new Set([
 function headersOf(
   configured: Readonly<Record<string, string>>,
   apiKey: string | null,
+  accept: string,
 ): Record<string, string> {
   const own = Object.entries(configured)
     .map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -277,6 +279,7 @@ function headersOf(
     ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
     ...Object.fromEntries(own),
     'content-type': 'application/json',
+    accept,
     // A stream that a proxy compresses comes in lumps.
     'accept-encoding': 'identity',
   };
