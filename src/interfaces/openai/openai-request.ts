@@ -79,20 +79,11 @@ export function openAiRequestOf(
   };
 }
 
-/** No parameters of the model, or not among these in what is stored. */
-const OURS: ReadonlySet<string> = new Set([
-  ...['model', 'stream', 'stream_options', 'service_tier', 'metadata', 'ttl', 'deadline', 'fallbacks'],
-]);
-
+/** All that is not read here. With what is noted on it of numbers that JavaScript changes, which copies by name would lose. */
 function parametersOf(kind: CallKind, body: Body): Record<string, unknown> {
-  const parameters: Record<string, unknown> = {};
-  for (const name of Object.keys(body)) {
-    if (OURS.has(name) || (kind === 'chat' && name === 'messages')) continue;
-    // By assignment it would be something else. It is refused further on.
-    if (name === '__proto__')
-      Object.defineProperty(parameters, name, { value: body[name], enumerable: true });
-    else parameters[name] = body[name];
-  }
+  const { model, stream, stream_options, service_tier, metadata, ttl, deadline, fallbacks, ...asked } = body;
+  if (kind !== 'chat') return asked;
+  const { messages, ...parameters } = asked;
   return parameters;
 }
 
