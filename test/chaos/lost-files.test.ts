@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
-import { embeddedServerPid, endEmbeddedServers } from '../support/embedded-processes.js';
+import { embeddedServerPid, endEmbeddedServers, runningServers } from '../support/embedded-processes.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
@@ -65,7 +65,7 @@ async function loseRecords(dataDir: string): Promise<void> {
   const nats = await embeddedServerPid(dataDir, 'nats');
   await rm(join(dataDir, 'run'), { recursive: true });
   process.kill(nats!, 'SIGKILL');
-  await eventually(async () => expect(await embeddedServerPid(dataDir, 'nats')).not.toBeNull(), {
+  await eventually(async () => expect(await runningServers(dataDir)).toEqual(['nats', 'postgres']), {
     withinMs: 60_000,
   });
 }

@@ -8,13 +8,14 @@ import { processIdentity } from './process-identity.js';
 import { consecutiveEnds, restartDelayMs } from './restart-backoff.policy.js';
 import type { ServerLog } from './server-log.js';
 import { behindGate, openGate, type ServerProgram } from './server-program.js';
-import { writeServerRecord } from './server-record.js';
+import { readServerRecord, type ServerRecord, writeServerRecord } from './server-record.js';
 
 /** Recovering a large store after a crash takes minutes; only a server that does nothing at all gets this far. */
 const READY_LIMIT_MS = 10 * 60_000;
 const PROBE_EVERY_MS = 25;
 const SAY_STILL_WAITING_MS = 10_000;
 const CUT_LOG_EVERY_MS = 60_000;
+const LOOK_FOR_RECORD_EVERY_MS = 5_000;
 
 export interface SupervisedServerOptions {
   readonly program: ServerProgram;
@@ -46,6 +47,9 @@ export class SupervisedServer {
   private readonly stopping = new AbortController();
   private supervision: Promise<void> = Promise.resolve();
   private logCutter: NodeJS.Timeout | undefined;
+  private recordKeeper: NodeJS.Timeout | undefined;
+  /** What others find the present process by. */
+  private record: ServerRecord | null = null;
   /** Where the log of the present process begins. */
   private logStart = 0;
   /** Why the process is ended next, where that is not its own doing. */
@@ -62,6 +66,7 @@ export class SupervisedServer {
   async start(): Promise<void> {
     await this.firstLaunch();
     this.logCutter = setInterval(() => this.cutLog(), CUT_LOG_EVERY_MS).unref();
+    this.recordKeeper = setInterval(() => void this.keepRecord(), LOOK_FOR_RECORD_EVERY_MS).unref();
     if (this.options.keepAlive) this.supervision = this.supervise();
   }
 
@@ -69,6 +74,7 @@ export class SupervisedServer {
   async stop(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.logCutter);
+    clearInterval(this.recordKeeper);
     await this.endChild();
     await this.supervision;
     // A start that was under way when we were told to stop may have made one more process.
@@ -144,7 +150,8 @@ export class SupervisedServer {
       const { child, running } = await this.spawn();
       const identity = await processIdentity(running.pid);
       const process = identity === null ? null : { pid: running.pid, identity };
-      await writeServerRecord(runDir, program.name, { port: program.port, process });
+      this.record = { port: program.port, process };
+      await writeServerRecord(runDir, program.name, this.record);
       openGate(child);
       how = await this.untilUsable(running);
     } catch (error) {
@@ -206,6 +213,15 @@ export class SupervisedServer {
       await sleep(PROBE_EVERY_MS);
     }
     return end ?? 'was told to stop while it started';
+  }
+
+  /** Someone removed the folder of records: without them neither commands nor the next start find what runs. */
+  private async keepRecord(): Promise<void> {
+    const { runDir, program } = this.options;
+    const { record, running } = this;
+    if (record === null || running === null || running.pid !== record.process?.pid) return;
+    if ((await readServerRecord(runDir, program.name)) !== null || this.stopping.signal.aborted) return;
+    await writeServerRecord(runDir, program.name, record).catch(() => undefined);
   }
 
   private async endChild(): Promise<void> {
