@@ -11,7 +11,7 @@ await exitWith(async () => {
   const { inProject } = await import('./project.js');
   const { setUp } = await import('./set-up.js');
 
-  const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
+  const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env, process.argv.slice(2)) });
   const command = inProject('dist', 'interfaces', 'cli', 'llmq.main.js');
   return await runInForeground(process.execPath, [command, ...process.argv.slice(2)], { env });
 });

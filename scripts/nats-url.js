@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 /**
- * Whether a `config.yaml` names a NATS server. A look, not a reading: this runs before the YAML parser is installed, and
+ * Whether a configuration file names a NATS server. A look, not a reading: this runs before the YAML parser is installed, and
  * where it is mistaken a nats-server is brought that nobody needs.
  *
  * @param {string} yaml
@@ -17,12 +18,25 @@ export function namesNatsUrl(yaml) {
 
 /**
  * @param {NodeJS.ProcessEnv} env
+ * @param {readonly string[]} args of the command, which may have `--config <file>`
+ * @returns {string} the configuration file, which need not be there
+ */
+function configFile(env, args) {
+  const at = args.findLastIndex((arg) => arg === '--config' || arg.startsWith('--config='));
+  const named = args[at]?.includes('=') ? args[at].slice('--config='.length) : at < 0 ? '' : args[at + 1];
+  return named || env['LLMQ_CONFIG'] || 'config.yaml';
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {readonly string[]} args
+ * @param {string} [cwd]
  * @returns {boolean} whether the service will use a NATS server that runs already
  */
-export function natsIsElsewhere(env) {
-  if (env['NATS_URL'] !== undefined) return env['NATS_URL'] !== '';
+export function natsIsElsewhere(env, args, cwd = process.cwd()) {
+  if (env['NATS_URL']) return true;
   try {
-    return namesNatsUrl(readFileSync(env['LLMQ_CONFIG'] ?? '', 'utf8'));
+    return namesNatsUrl(readFileSync(resolve(cwd, configFile(env, args)), 'utf8'));
   } catch {
     // The service tells what is wrong with the file, in its own words.
     return false;

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { namesNatsUrl, natsIsElsewhere } from './nats-url.js';
 
 describe('a NATS server in config.yaml', () => {
@@ -21,10 +24,31 @@ describe('a NATS server in config.yaml', () => {
     expect(namesNatsUrl(yaml)).toBe(false);
   });
 
-  it('is named by the environment first', () => {
-    expect(natsIsElsewhere({ NATS_URL: 'nats://host' })).toBe(true);
-    expect(natsIsElsewhere({ NATS_URL: '', LLMQ_CONFIG: '/nowhere' })).toBe(false);
-    expect(natsIsElsewhere({ LLMQ_CONFIG: '/nowhere' })).toBe(false);
-    expect(natsIsElsewhere({})).toBe(false);
+  describe('of a start', () => {
+    let folder: string;
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'llmq-nats-url-'));
+      writeFileSync(join(folder, 'own.yaml'), 'nats: {url: nats://host}');
+      writeFileSync(join(folder, 'none.yaml'), 'server: {port: 1}');
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it.each<[NodeJS.ProcessEnv, string[], boolean]>([
+      [{ NATS_URL: 'nats://host', LLMQ_CONFIG: 'none.yaml' }, [], true],
+      [{ NATS_URL: '', LLMQ_CONFIG: '/nowhere' }, [], false],
+      [{ NATS_URL: '', LLMQ_CONFIG: 'own.yaml' }, [], true],
+      [{}, [], false],
+      [{ LLMQ_CONFIG: 'none.yaml' }, ['--config', 'own.yaml'], true],
+      [{ LLMQ_CONFIG: 'own.yaml' }, ['events', '--config=none.yaml'], false],
+      [{}, ['--config'], false],
+    ])('is looked for with %j and %j: %s', (env, args, elsewhere) => {
+      expect(natsIsElsewhere(env, args, folder)).toBe(elsewhere);
+    });
+
+    it('is looked for in the config.yaml of the folder where nothing else is named', () => {
+      writeFileSync(join(folder, 'config.yaml'), 'nats: {url: nats://host}');
+      expect(natsIsElsewhere({}, [], folder)).toBe(true);
+      expect(natsIsElsewhere({ LLMQ_CONFIG: 'none.yaml' }, [], folder)).toBe(false);
+    });
   });
 });

@@ -19,7 +19,7 @@ await exitWith(async () => {
   const [script, ...rest] = withNatsServer ? args.slice(1) : args;
   if (script === undefined) throw new SetUpError('Usage: node scripts/run.js [--with-nats-server] <script>');
 
-  const env = await setUp({ build: true, natsServer: withNatsServer && !natsIsElsewhere(process.env) });
+  const env = await setUp({ build: true, natsServer: withNatsServer && !natsIsElsewhere(process.env, rest) });
   const compiled = script.endsWith('.ts') ? await compileBench(script) : inProject(script);
   return await runInForeground(process.execPath, [compiled, ...rest], { env });
 });

@@ -12,7 +12,7 @@ await exitWith(async () => {
   const { serviceEnvironment } = await import('./service-process.policy.js');
   const { setUp } = await import('./set-up.js');
 
-  const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env) });
+  const env = await setUp({ build: true, natsServer: !natsIsElsewhere(process.env, process.argv.slice(2)) });
   say('starting the service');
   const args = [inProject('dist', 'main.js'), ...process.argv.slice(2)];
   return await runInForeground(process.execPath, args, { env: serviceEnvironment(env) });

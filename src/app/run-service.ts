@@ -1,7 +1,16 @@
 import 'reflect-metadata';
+import { Command } from 'commander';
+import { configOption } from '../platform/config/config-option.js';
 import { printStartupError } from '../platform/errors/startup-error.js';
 import { keepHeapsSmall } from '../platform/heap.js';
+import { VERSION } from '../platform/version.js';
 import { startService } from './start-service.js';
+
+new Command('llm-message-queue')
+  .description('Starts the service. Everything else is in the configuration.')
+  .version(VERSION)
+  .addOption(configOption())
+  .parse();
 
 keepHeapsSmall();
 

@@ -121,7 +121,7 @@ async function startDemoIfNeeded(
   stack.push('the demo endpoint', () => demo.close());
   logger.warn(
     { url: demo.url },
-    'no endpoint is configured: the demo endpoint answers, with made-up text. Set `endpoints` in config.yaml to use a model.',
+    `no endpoint is configured: the demo endpoint answers, with made-up text. Set \`endpoints\` in ${config.configFile} to use a model.`,
   );
   return demo.url;
 }

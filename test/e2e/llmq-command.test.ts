@@ -1,8 +1,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import pg from 'pg';
+import { VERSION } from '../../src/platform/version.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { runLlmq, type StartedCommand, startLlmq } from '../support/llmq-command.js';
@@ -51,6 +56,88 @@ it('is what `npm run llmq` starts', async () => {
   const command = resolve(import.meta.dirname, '../../scripts/llmq.js');
   const { stdout } = await promisify(execFile)(process.execPath, [command, '--help']);
   expect(stdout).toContain('Usage: llmq');
+});
+
+describe('llmq', () => {
+  it('tells what there is, its version, and what an option should have been', async () => {
+    const bare = await runLlmq(service.dataDir);
+    expect(bare).toMatchObject({ code: 0, errors: '', output: expect.stringMatching(/^Usage: llmq/) });
+    expect(await runLlmq(service.dataDir, '--version')).toMatchObject({
+      code: 0,
+      output: `${VERSION}\n`,
+      errors: '',
+    });
+    const wrong = await runLlmq(service.dataDir, 'events', 'export', '--form', '2030-01-01');
+    expect(wrong).toMatchObject({
+      code: 1,
+      output: '',
+      errors: expect.stringMatching(/--form.*Did you mean --from\?/s),
+    });
+  });
+
+  it('says nothing that nobody asked for when it is set up', async () => {
+    const command = resolve(import.meta.dirname, '../../scripts/llmq.js');
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [command, '--version']);
+    expect([stdout, stderr]).toEqual([`${VERSION}\n`, '']);
+  });
+});
+
+describe('llmq status', () => {
+  it('tells where the servers are and how to look, without secrets unless they are asked for', async () => {
+    const credentials = JSON.parse(await readFile(join(service.dataDir, 'credentials.json'), 'utf8'));
+    const secrets = [credentials, credentials.readers].flatMap(({ nats, postgres }) => [
+      nats.password,
+      postgres.password,
+    ]);
+    const plain = await runLlmq(service.dataDir, 'status');
+    expect(plain).toMatchObject({ code: 0, errors: '' });
+    expect(plain.output.match(/embedded, running/g)).toHaveLength(2);
+    for (const secret of secrets) expect(plain.output).not.toContain(secret);
+    const shown = (await runLlmq(service.dataDir, 'status', '--show-secrets')).output;
+    for (const secret of secrets) expect(shown).toContain(secret);
+  });
+
+  it('names files that log in', async () => {
+    await answered('for who looks');
+    const { output } = await runLlmq(service.dataDir, 'status');
+    const home = /XDG_CONFIG_HOME=(\S+) nats --context llmq/.exec(output)![1]!;
+    const { url, user, password } = JSON.parse(await readFile(join(home, 'nats/context/llmq.json'), 'utf8'));
+    const connection = await connect({ servers: url, user, pass: password });
+    expect(
+      (await (await jetstreamManager(connection)).streams.info('LLMQ_EVENTS')).state.messages,
+    ).toBeGreaterThan(0);
+    await connection.close();
+    const [, file, where, sql] = /PGPASSFILE=(\S+) psql '([^']+)' -c '([^']+)'/.exec(output)!;
+    const login = (await readFile(file!, 'utf8')).trim().split(':');
+    const at = Object.fromEntries(where!.split(' ').map((part) => part.split('=')));
+    expect(login.slice(0, 4)).toEqual([at.host, at.port, at.dbname, at.user]);
+    const client = new pg.Client({
+      ...{ host: at.host, port: Number(at.port), database: at.dbname, user: at.user },
+      password: login[4],
+    });
+    await client.connect();
+    await eventually(async () => expect((await client.query(sql!)).rows.length).toBeGreaterThan(0));
+    await client.end();
+  });
+});
+
+describe('llmq config check', () => {
+  it('says whether a file can be used, and what is wrong with the names of its keys', async () => {
+    const file = join(service.dataDir, 'to-check.yaml');
+    const check = () => runLlmq(service.dataDir, 'config', 'check', file);
+    await writeFile(file, 'server: {prot: 1}\nredis: {addr: h}\n');
+    const wrong = await check();
+    expect(wrong).toMatchObject({ code: 1, errors: '' });
+    expect(wrong.output).toMatch(
+      /server\.prot .*line 1.*Did you mean port\?[\s\S]*redis .*line 2.*no Redis here/,
+    );
+    await writeFile(file, `database: {host: h, password_env: ELSEWHERE}\n`);
+    const named = await runLlmq(service.dataDir, 'config', 'check', '--config', file);
+    const good = await check();
+    expect(named).toEqual(good);
+    expect(good).toMatchObject({ code: 0, errors: '' });
+    expect(good.output).toMatch(/^\S+to-check\.yaml is good\.\n[\s\S]*ELSEWHERE is not set/);
+  });
 });
 
 describe('llmq events tail', () => {

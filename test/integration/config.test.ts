@@ -135,7 +135,69 @@ describe('loadConfig', () => {
     expect(load({}, '# nothing\n').server.port).toBe(8080);
   });
 
+  describe('reads the file', () => {
+    it('config.yaml of the folder, where nothing else is named', () => {
+      expect(load({}).configFile).toBe(join(folder, 'config.yaml'));
+      writeFileSync(join(folder, 'config.yaml'), 'server: {port: 1}');
+      expect(load({}).server.port).toBe(1);
+      expect(load({ LLMQ_CONFIG: '' }).server.port).toBe(1);
+      expect(load({}, 'server: {port: 2}').server.port).toBe(2);
+      expect(load({}, 'server: {port: 2}').configFile).toBe(join(folder, 'my.yaml'));
+    });
+  });
+
+  describe('takes the place of PostgreSQL', () => {
+    it('in parts, from the file and the environment', () => {
+      const yaml = 'database: {host: db.example, user: shop, password_env: SHOP_PW, sslmode: require}';
+      expect(load({ SHOP_PW: 'p/w', DATABASE_DBNAME: 'q' }, yaml).database.url).toBe(
+        'postgres://shop:p%2Fw@db.example/q?sslmode=require&uselibpqcompat=true',
+      );
+    });
+
+    it('as an address that parts complete', () => {
+      const { url } = load({ DATABASE_URL: 'postgres://shop@db.example/q', DATABASE_PASSWORD: 'pw' }).database;
+      expect(url).toBe('postgres://shop:pw@db.example/q');
+    });
+  });
+
   describe('refuses', () => {
+    it('an empty embedded database or NATS while a variable of another name names one', () => {
+      for (const name of ['DATABASE_POSTGRES_HOST', 'DB_HOST', 'DATABSE_URL', 'DATABASE_DSN']) {
+        const found = problems({ [name]: 'hunter2' });
+        expect(found).toEqual([expect.stringMatching(new RegExp(`${name} .*DATABASE_\\w+.* empty embedded PostgreSQL`))]);
+        expect(found.join()).not.toContain('hunter2');
+        expect(load({ [name]: 'h', DATABASE_HOST: 'h' }).database.url).toBe('postgres://h/');
+        expect(load({ [name]: '' }).database.url).toBe('');
+      }
+      expect(problems({ NATS_SERVERS: 'h' })).toEqual([expect.stringMatching(/NATS_SERVERS .*empty embedded NATS/)]);
+      expect(load({ NATS_SERVICE_HOST: '10.0.0.7', NATS_PORT_4222_TCP_ADDR: '10.0.0.7' }).nats.url).toBe('');
+    });
+
+    it('keys that were brought along, with ours beside them', () => {
+      const yaml = `
+database: {postgres: {host: h, password: hunter2}, redis: {addr: h}}
+loadbalancer: {algorithm: round_robin}
+queue: {levels: [{name: realtime, max_concurrent: 1}]}
+`;
+      const found = problems({}, yaml);
+      expect(found).toEqual([
+        expect.stringMatching(
+          /^database\.postgres .*line 2.* Write database\.host for database\.postgres\.host, database\.password for/,
+        ),
+        expect.stringMatching(/^database\.redis .* no Redis here/),
+        expect.stringMatching(/^queue\.levels .*can't be a list\. .*high: \{/),
+        expect.stringMatching(/^loadbalancer\.algorithm .* Write loadbalancer\.strategy for/),
+      ]);
+      expect(found.join()).not.toContain('hunter2');
+    });
+
+    it('a variable that is named and not set, unless the file is for another machine', () => {
+      const env = { DATABASE_HOST: 'h', DATABASE_PASSWORD_ENV: 'SHOP_PW' };
+      expect(problems(env)).toEqual([expect.stringMatching(/^database\.password_env names SHOP_PW/)]);
+      loadConfig(env, folder, (warning) => warnings.push(warning), { unsetVariables: 'warn' });
+      expect(warnings).toEqual([expect.stringMatching(/^database\.password_env names SHOP_PW/)]);
+    });
+
     it('all that is wrong at once, each with its key, its place, what is allowed and a suggestion', () => {
       const found = problems(
         { METRICS_ENABLED: 'yes' },
@@ -194,7 +256,7 @@ loadbalancer: {fallbacks: {a: [b, a]}}
     });
 
     it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
-      expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml.*LLMQ_CONFIG.*no such file/);
+      expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml can't be read: there is no such file.*LLMQ_CONFIG/);
       expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');
       expect(problems({}, 'server:\n  port: [1\n')[0]).toMatch(/line \d+.*not valid YAML/);
       expect(problems({}, 'server: {port: 1}\nqueue: {}\nserver: {}\n')[0]).toMatch(/line 3.*twice/);
@@ -260,6 +322,12 @@ loadbalancer: {fallbacks: {a: [b, a]}}
       ],
       ['a worker with nowhere to send to', { DEMO_ENABLED: 'false' }, /ENABLED=true/],
       ['a database of another kind', { DATABASE_URL: 'mysql://u:hunter2@h/d' }, /^database\.url/],
+      [
+        'a place in two ways that differ',
+        { DATABASE_URL: 'postgres://u:hunter2@h/d', DATABASE_PASSWORD: 'hunter2x' },
+        /^database\.password and the same part of database\.url are different/,
+      ],
+      ['a user without a host', { DATABASE_USER: 'hunter2' }, /database\.user would be ignored/],
       ['an address that is not of NATS', { NATS_URL: 'nats://h:1,http://u:hunter2@h' }, /^nats\.url/],
       ['replicas without a cluster', { NATS_REPLICAS: '3' }, /NATS_URL|nats\.url/],
       ['a first delay above the longest', { QUEUE_RETRY_BASE_DELAY_MS: '70000' }, /base_delay_ms \(70000\)/],
@@ -278,6 +346,8 @@ loadbalancer: {fallbacks: {a: [b, a]}}
       ['server: {port: 1, password: hunter2}'],
       ['nats: {password: [hunter2]}'],
       ['database: {url: [hunter2]}'],
+      ['database: {password: [hunter2]}'],
+      ['database: {password_env: hunter2}'],
       ['endpoints: [{name: a, base_url: "http://u:hunter2@", models: [m]}]'],
       ['endpoints: [{name: a, base_url: "http://h/v1", models: [m], api_key_env: hunter2}]'],
       ['security: {api_keys: [{name: a, role: admin, sha256: hunter2}]}'],
@@ -294,10 +364,24 @@ loadbalancer: {fallbacks: {a: [b, a]}}
       expect(warnings[0]).toMatch(/SERVER_PROT.*SERVER_PORT/);
     });
 
-    it('a config.yaml that nobody named', () => {
-      writeFileSync(join(folder, 'config.yaml'), 'server: {port: 1}');
-      expect(load({}).server.port).toBe(8080);
-      expect(warnings[0]).toContain('LLMQ_CONFIG=config.yaml');
+    it('a variable that begins like ours, or was brought along, and names no server', () => {
+      load({ LOADBALANCER_ALGORITHM: 'round_robin', SERVER_MODE: 'debug', QUEUE_LANES: '4', OPENAI_ORG: 'x' });
+      expect(warnings).toEqual([
+        expect.stringMatching(/LOADBALANCER_ALGORITHM .* Write LOADBALANCER_STRATEGY\./),
+        expect.stringMatching(/SERVER_MODE .* Leave it out/),
+        expect.stringMatching(/QUEUE_LANES .* docs\/configuration\.md/),
+      ]);
+    });
+
+    it('a variable of ours that holds the link of another service', () => {
+      expect(load({ SERVER_PORT: 'tcp://10.0.0.7:8080' }).server.port).toBe(8080);
+      expect(warnings).toEqual([expect.stringMatching(/^SERVER_PORT is ignored: .*Kubernetes/)]);
+    });
+
+    it('nothing that the configuration names', () => {
+      const endpoint = { ...ENDPOINT, api_key_env: 'SERVER_GPU_KEY' };
+      load({ SERVER_GPU_KEY: 'secret', ENDPOINTS: JSON.stringify([endpoint]), DATABASE_PW: 'x', DATABASE_HOST: 'h', DATABASE_PASSWORD_ENV: 'DATABASE_PW' });
+      expect(warnings).toEqual([]);
     });
 
     it('a base URL that does not end in /v1', () => {

@@ -124,7 +124,7 @@ function configOf(
     database: { url: postgres.url },
     ...overrides,
   });
-  return { ...config, dataDir: nats.dir };
+  return { ...config, dataDir: nats.dir, configFile: '/nowhere/config.yaml' };
 }
 
 export interface Answer {

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { devNull } from 'node:os';
 import { resolve } from 'node:path';
 
 export interface CommandRun {
@@ -52,5 +53,5 @@ export function startLlmq(dataDir: string, ...args: string[]): StartedCommand {
 /** Nothing that would lead it to other servers. */
 function envOf(dataDir: string): NodeJS.ProcessEnv {
   const { PATH, HOME, NATS_SERVER_BIN } = process.env;
-  return { PATH, HOME, NATS_SERVER_BIN, LLMQ_DATA_DIR: dataDir };
+  return { PATH, HOME, NATS_SERVER_BIN, LLMQ_DATA_DIR: dataDir, LLMQ_CONFIG: devNull };
 }

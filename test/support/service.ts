@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, writeFile } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
@@ -93,7 +94,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
 
 async function serviceEnv(dataDir: string, { env, config }: ServiceOptions): Promise<NodeJS.ProcessEnv> {
   const settings =
-    /^(SERVER|DATABASE|NATS|QUEUE|CONVERSATION|LOADBALANCER|ENDPOINTS|DEMO|PROJECTION|LOGGING|METRICS|SECURITY|LLMQ)_/;
+    /^(SERVER|DATABASE|DB|NATS|QUEUE|CONVERSATION|LOADBALANCER|ENDPOINTS|DEMO|PROJECTION|LOGGING|METRICS|SECURITY|LLMQ)_/;
   const kept = Object.entries(process.env).filter(
     ([name]) =>
       name === 'NATS_SERVER_BIN' || !(settings.test(name) || ['NODE_OPTIONS', 'NODE_ENV'].includes(name)),
@@ -107,7 +108,8 @@ async function serviceEnv(dataDir: string, { env, config }: ServiceOptions): Pro
     ...Object.fromEntries(kept),
     SERVER_PORT: '0',
     LLMQ_DATA_DIR: dataDir,
-    ...(config === undefined ? {} : { LLMQ_CONFIG: configPath }),
+    // Never the config.yaml of whoever works on the project.
+    LLMQ_CONFIG: config === undefined ? devNull : configPath,
     ...env,
   };
 }

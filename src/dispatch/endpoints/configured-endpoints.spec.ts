@@ -7,7 +7,10 @@ const DEMO_URL = 'http://127.0.0.1:1/v1';
 const keyed = { name: 'own', base_url: 'http://127.0.0.1:2/v1', models: ['a', 'b'], api_key_env: 'OWN_KEY' };
 
 function config(settings: object, roles: Role[] = ['worker']): ServiceConfig {
-  return { ...configSchema.parse(settings), roles: new Set(roles), dataDir: '/nowhere' };
+  return {
+    ...configSchema.parse(settings),
+    ...{ roles: new Set(roles), dataDir: '/nowhere', configFile: '/nowhere/config.yaml' },
+  };
 }
 
 function made(

@@ -1,8 +1,11 @@
 import 'reflect-metadata';
 import { Command } from 'commander';
+import { configOption } from '../../platform/config/config-option.js';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
 import { redactSecrets } from '../../platform/logging/redact.js';
+import { VERSION } from '../../platform/version.js';
 import { addBackup } from './backup.command.js';
+import { addConfig } from './config-check.command.js';
 import { withEventOptions } from './event-options.js';
 import { type ExportOptions, exportEvents, tailEvents } from './events-export.command.js';
 import { type SalvageOptions, salvageEvents } from './events-salvage.command.js';
@@ -28,7 +31,10 @@ async function withStores<T>(use: (stores: Stores) => Promise<T>): Promise<T> {
   }
 }
 
-const program = new Command('llmq').description('Reads, checks and replays what happened in the queue.');
+const program = new Command('llmq')
+  .description('Reads, checks and replays what happened in the queue.')
+  .version(VERSION)
+  .addOption(configOption());
 const events = program.command('events').description('the log of events, read from its servers');
 
 withEventOptions(events.command('export').description('writes events as NDJSON'))
@@ -64,6 +70,7 @@ events
 
 addReplay(program, stopping.signal);
 addBackup(program, stopping.signal);
+addConfig(program);
 
 try {
   await program.parseAsync();

@@ -22,7 +22,7 @@ function readText(path: string): string {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new ConfigError([
-      `the file ${path}, named by LLMQ_CONFIG, can't be read: ${READ_ERRORS[code] ?? code}. Correct LLMQ_CONFIG, or unset it to run on the defaults.`,
+      `the configuration file ${path} can't be read: ${READ_ERRORS[code] ?? code}. Name another with --config or LLMQ_CONFIG, or none to run on the defaults.`,
     ]);
   }
   try {

@@ -219,7 +219,29 @@ export const configSchema = z.strictObject({
       url: z
         .string()
         .default('')
-        .describe('postgres://user:password@host:port/database; empty starts the embedded PostgreSQL'),
+        .describe(
+          'postgres://user:password@host:port/database; where this and database.host are empty, the embedded PostgreSQL starts',
+        ),
+      host: z
+        .string()
+        .default('')
+        .describe('host of PostgreSQL, or the folder of its socket; instead of database.url'),
+      port: port.min(1).nullable().default(null).describe('port of PostgreSQL; null: 5432'),
+      user: z.string().default('').describe('user of PostgreSQL'),
+      password: z.string().default('').describe('password of that user'),
+      password_env: z
+        .string()
+        .regex(/^([A-Z_][A-Z0-9_]*)?$/)
+        .default('')
+        .describe('the environment variable that holds the password, instead of database.password'),
+      dbname: z.string().default('').describe('name of the database; empty: that of the user'),
+      sslmode: z
+        .enum(['disable', 'require', 'verify-full'])
+        .nullable()
+        .default(null)
+        .describe(
+          'require encrypts and takes any certificate, verify-full checks certificate and host; null: not encrypted, unless the URL says it',
+        ),
       pool_size: count.default(10).describe('database connections of one process'),
       schema: z
         .string()

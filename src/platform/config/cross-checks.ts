@@ -7,6 +7,8 @@ import { ROLES, type ServiceConfig } from './service-config.js';
 /** A problem stops the start; a warning does not. */
 export interface Findings {
   readonly problems: string[];
+  /** Variables that the configuration names and that are not set; they stop the start as well. */
+  readonly unset: string[];
   readonly warnings: string[];
 }
 
@@ -35,11 +37,11 @@ const uniqueNames: Check = ({ endpoints, security }) => [
   }),
 ];
 
-const keysBeyondLoopback: Check = ({ server, security }) =>
+const keysBeyondLoopback: Check = ({ server, security, configFile }) =>
   isLoopback(server.host) || security.api_keys.length > 0
     ? []
     : [
-        `server.host is ${server.host}, which other machines can reach, and security.api_keys is empty. Make a key with \`npm run keys:create\` and put its entry under security.api_keys (or into SECURITY_API_KEYS), or set SERVER_HOST=127.0.0.1.`,
+        `server.host is ${server.host}, which other machines can reach, and security.api_keys is empty. Make a key with \`npm run keys:create\` and put its entry under security.api_keys in ${configFile} (or into SECURITY_API_KEYS), or set SERVER_HOST=127.0.0.1.`,
       ];
 
 const pagesNeedKeys: Check = ({ server, security }) =>
@@ -57,6 +59,13 @@ const endpointKeysAreThere: Check = ({ endpoints, roles }, env) =>
           `endpoints[${index}].api_key_env names ${name}, but the environment variable ${name} is not set. Set it to the endpoint's key, or remove api_key_env where the endpoint needs none.`,
         ],
   );
+
+const databasePasswordIsThere: Check = ({ database: { password_env: name } }, env) =>
+  name === '' || env[name]
+    ? []
+    : [
+        `database.password_env names ${name}, but the environment variable ${name} is not set. Set it to the password, or leave database.password_env empty where PostgreSQL needs none.`,
+      ];
 
 const plainBaseUrls: Check = ({ endpoints }) =>
   endpoints.flatMap(({ name, base_url }, index) => {
@@ -251,7 +260,6 @@ const PROBLEMS: readonly Check[] = [
   uniqueNames,
   keysBeyondLoopback,
   pagesNeedKeys,
-  endpointKeysAreThere,
   plainBaseUrls,
   someEndpoint,
   databaseUrl,
@@ -268,6 +276,7 @@ const PROBLEMS: readonly Check[] = [
   headersCanBeSent,
   fallbacksLeadElsewhere,
 ];
+const UNSET: readonly Check[] = [endpointKeysAreThere, databasePasswordIsThere];
 const WARNINGS: readonly Check[] = [
   baseUrlEnding,
   splitRolesShareServers,
@@ -280,6 +289,7 @@ const WARNINGS: readonly Check[] = [
 export function crossChecks(config: ServiceConfig, env: NodeJS.ProcessEnv): Findings {
   return {
     problems: PROBLEMS.flatMap((check) => check(config, env)),
+    unset: UNSET.flatMap((check) => check(config, env)),
     warnings: WARNINGS.flatMap((check) => check(config, env)),
   };
 }

@@ -1,11 +1,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from './config.error.js';
-import { closest } from './did-you-mean.js';
 import { bare, SETTINGS, type Setting } from './settings.js';
-
-/** The variables of ours that are not keys of the file. */
-const OWN_VARIABLES = ['LLMQ_CONFIG', 'LLMQ_DATA_DIR', 'LLMQ_ROLES'] as const;
+import { isLink } from './strange-variables.policy.js';
 
 /** An override, or what is wrong with it. */
 export interface EnvOverride {
@@ -20,7 +17,7 @@ function parseList(setting: Setting, text: string): unknown {
     return parse(text);
   } catch {
     throw new ConfigError([
-      `${setting.env} is neither JSON nor YAML (its value is not shown, it may hold secrets). Write it as JSON, or use the file named by LLMQ_CONFIG.`,
+      `${setting.env} is neither JSON nor YAML (its value is not shown, it may hold secrets). Write it as JSON, or use the configuration file.`,
     ]);
   }
 }
@@ -41,28 +38,15 @@ function parseValue(setting: Setting, text: string): unknown {
 
 /**
  * The keys that the environment sets. An empty variable counts as not set: that is what container tools make of a
- * variable that they pass on without having it.
+ * variable that they pass on without having it. Neither is a link that they set for a service beside this one a number.
  *
  * @throws {ConfigError} for a list or map that is neither JSON nor YAML
  */
 export function envOverrides(env: NodeJS.ProcessEnv): EnvOverride[] {
   return SETTINGS.flatMap((setting) => {
     const text = env[setting.env];
-    return text === undefined || text === '' ? [] : [{ setting, value: parseValue(setting, text) }];
-  });
-}
-
-/**
- * Variables that look like a slip in one of ours. The environment is shared with every other program, so a near miss
- * is told and not refused.
- */
-export function envNearMisses(env: NodeJS.ProcessEnv): string[] {
-  const known = new Set([...SETTINGS.map((setting) => setting.env), ...OWN_VARIABLES]);
-  return Object.keys(env).flatMap((name) => {
-    if (known.has(name) || !name.includes('_')) return [];
-    const meant = closest(name, known);
-    return meant === null
-      ? []
-      : [`the environment variable ${name} is not one of this service's; ${meant} is.`];
+    const isSet =
+      text !== undefined && text !== '' && !(bare(setting.schema) instanceof z.ZodNumber && isLink(text));
+    return !isSet ? [] : [{ setting, value: parseValue(setting, text) }];
   });
 }

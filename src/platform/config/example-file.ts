@@ -6,7 +6,7 @@ import { fieldsOf, isSection } from './settings.js';
 
 const HEADER = `# Every key with its default: leave out what you don't change. Written by npm run config:reference.
 #
-# Copy it, and name the copy:  LLMQ_CONFIG=config.yaml npm start
+# A copy named config.yaml is read by a start in its folder; any other:  npm start -- --config FILE
 # An environment variable of a key's path goes before the file: SERVER_PORT for server.port.
 `;
 

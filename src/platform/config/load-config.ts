@@ -1,27 +1,51 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError } from './config.error.js';
-import { type ConfigFile, readConfigFile } from './config-file.js';
+import type { Config } from './config.schema.js';
+import { readConfigFile } from './config-file.js';
 import { crossChecks } from './cross-checks.js';
-import { suggestion } from './did-you-mean.js';
-import { envNearMisses, envOverrides } from './env-overrides.js';
+import { databaseUrl } from './database-url.policy.js';
+import { suggestion } from './did-you-mean.policy.js';
+import { envOverrides } from './env-overrides.js';
 import { rawConfig } from './raw-config.js';
 import { ROLES, type Role, type ServiceConfig } from './service-config.js';
+import { SETTINGS } from './settings.js';
+import { strangeVariables } from './strange-variables.policy.js';
 import { validateConfig } from './validate-config.js';
+
+/** Ours that are no keys of the file: of the service, its scripts, and the commands that its documents show. */
+const OWN_VARIABLES = [
+  'LLMQ_CONFIG',
+  'LLMQ_DATA_DIR',
+  'LLMQ_ROLES',
+  'LLMQ_CACHE_DIR',
+  'LLMQ_NATS_DOWNLOAD_BASE',
+  'LLMQ_KEY',
+  'LLMQ_URL',
+  'NATS_SERVER_BIN',
+];
+
+/** `OPENAI_` begins the names of other programs as well. */
+const SECTIONS = [
+  'LLMQ',
+  ...new Set(
+    SETTINGS.flatMap(({ path: [first, ...more] }) => (more.length > 0 ? [first!.toUpperCase()] : [])),
+  ),
+].filter((section) => section !== 'OPENAI');
 
 function toStderr(warning: string): void {
   process.stderr.write(`warning: ${warning}\n`);
 }
 
-/** Only the file that LLMQ_CONFIG names is read, so that two instances started in one folder can't share one by accident. */
-function openFile(env: NodeJS.ProcessEnv, cwd: string): ConfigFile | null {
-  const name = env['LLMQ_CONFIG'];
-  return name === undefined || name === '' ? null : readConfigFile(resolve(cwd, name));
-}
-
-function unreadFile(env: NodeJS.ProcessEnv, cwd: string): string[] {
-  const ignored = !env['LLMQ_CONFIG'] && existsSync(resolve(cwd, 'config.yaml'));
-  return ignored ? ['config.yaml is here but is not read; set LLMQ_CONFIG=config.yaml to use it.'] : [];
+/** Which file is read: the one that LLMQ_CONFIG (or `--config`, which takes its place) names, else `config.yaml` here. */
+export function configFileOf(
+  env: NodeJS.ProcessEnv,
+  cwd: string = process.cwd(),
+): { readonly path: string; readonly isRead: boolean } {
+  const named = env['LLMQ_CONFIG'];
+  if (named !== undefined && named !== '') return { path: resolve(cwd, named), isRead: true };
+  const path = resolve(cwd, 'config.yaml');
+  return { path, isRead: existsSync(path) };
 }
 
 function isRole(name: string): name is Role {
@@ -52,6 +76,22 @@ function deepFreeze<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
+/** The variables that the configuration itself names. */
+function namedVariables({ endpoints, security, queue, database }: Config): Set<string> {
+  return new Set(
+    [
+      ...endpoints.map(({ api_key_env }) => api_key_env ?? ''),
+      ...security.endpoint_keys.map(({ env }) => env),
+      ...[queue.dead_letters.webhook_secret_env, database.password_env],
+    ].filter((name) => name !== ''),
+  );
+}
+
+export interface LoadOptions {
+  /** `warn` is for a look at a file that another machine will start with. Default `refuse`. */
+  readonly unsetVariables?: 'refuse' | 'warn';
+}
+
 /**
  * Raw (file, then environment over it), validated, checked across keys, compiled, frozen.
  *
@@ -62,20 +102,38 @@ export function loadConfig(
   env: NodeJS.ProcessEnv,
   cwd: string = process.cwd(),
   warn: (warning: string) => void = toStderr,
+  { unsetVariables = 'refuse' }: LoadOptions = {},
 ): ServiceConfig {
-  const raw = rawConfig(openFile(env, cwd), envOverrides(env));
+  const file = configFileOf(env, cwd);
+  const raw = rawConfig(file.isRead ? readConfigFile(file.path) : null, envOverrides(env));
   const roles = parseRoles(env['LLMQ_ROLES']);
   const validated = validateConfig(raw);
   if ('problems' in validated || 'problems' in roles) {
     throw new ConfigError([validated, roles].flatMap((stage) => ('problems' in stage ? stage.problems : [])));
   }
+  const database = databaseUrl(validated.config.database, env);
   const config: ServiceConfig = deepFreeze({
     ...validated.config,
+    database: { ...validated.config.database, url: database.url },
     roles: roles.roles,
     dataDir: resolve(cwd, env['LLMQ_DATA_DIR'] || '.llmq'),
+    configFile: file.path,
   });
-  const { problems, warnings } = crossChecks(config, env);
-  if (problems.length > 0) throw new ConfigError(problems);
-  for (const warning of [...unreadFile(env, cwd), ...envNearMisses(env), ...warnings]) warn(warning);
+  const strange = strangeVariables(env, {
+    known: [...SETTINGS.map((setting) => setting.env), ...OWN_VARIABLES],
+    sections: SECTIONS,
+    named: namedVariables(validated.config),
+    embedded: (['database', 'nats'] as const).flatMap((section) =>
+      config[section].url === '' ? [section.toUpperCase()] : [],
+    ),
+  });
+  const { problems, unset, warnings } = crossChecks(config, env);
+  const refused = [
+    ...[...database.problems, ...strange.problems, ...problems],
+    ...(unsetVariables === 'refuse' ? unset : []),
+  ];
+  if (refused.length > 0) throw new ConfigError(refused);
+  const told = [...strange.warnings, ...warnings, ...(unsetVariables === 'warn' ? unset : [])];
+  for (const warning of told) warn(warning);
   return config;
 }

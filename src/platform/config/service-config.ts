@@ -9,6 +9,8 @@ export interface ServiceConfig extends DeepReadonly<Config> {
   readonly roles: ReadonlySet<Role>;
   /** Absolute. Holds the embedded servers' data and logs. */
   readonly dataDir: string;
+  /** Absolute: the file that was read, or where one would be read from. Messages name it. */
+  readonly configFile: string;
 }
 
 /** Nest's token for `ServiceConfig`. */

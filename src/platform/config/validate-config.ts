@@ -1,15 +1,16 @@
 import type { z } from 'zod';
 import { redactSecrets } from '../logging/redact.js';
 import { allowedValues } from './allowed-values.js';
+import { broughtKey, broughtList } from './brought-names.policy.js';
 import { type Config, configSchema } from './config.schema.js';
-import { suggestion } from './did-you-mean.js';
+import { suggestion } from './did-you-mean.policy.js';
 import type { RawConfig } from './raw-config.js';
 import { fieldsOf, pathText, schemaAt } from './settings.js';
 
 type Path = readonly PropertyKey[];
 
 /** Keys whose value may be, or may have been mistaken for, a secret. */
-const SECRET = /(^|\.)(password|sha256|api_key_env|url)$/;
+const SECRET = /(^|\.)(password|password_env|sha256|api_key_env|url)$/;
 
 function shown(path: Path, value: unknown): string {
   if (SECRET.test(pathText(path))) return 'what it is now (not shown, it may hold a secret)';
@@ -35,8 +36,21 @@ function fix(raw: RawConfig, path: Path): string {
   return variable === null ? 'Correct it in the file.' : `Correct or unset ${variable}.`;
 }
 
+/** Deeper than any key that is known; an alias of YAML can lead a value into itself. */
+const DEEPEST = 8;
+
+/** The paths of the values at and below a path. */
+function leaves(path: Path, value: unknown): string[] {
+  const ends = typeof value !== 'object' || value === null || Array.isArray(value) || path.length >= DEEPEST;
+  if (ends) return [pathText(path)];
+  return Object.entries(value).flatMap(([key, inner]) => leaves([...path, key], inner));
+}
+
 function unknownKey(raw: RawConfig, section: Path, key: string): string {
   const path = [...section, key];
+  const brought = broughtKey(leaves(path, valueAt(raw.content, path)));
+  if (brought !== null)
+    return `${pathText(path)}${origin(raw, path)} is not a key of this service. ${brought}`;
   const known = Object.keys(fieldsOf(schemaAt(section)!));
   const place = section.length === 0 ? 'the top level' : pathText(section);
   return `${pathText(path)}${origin(raw, path)} is not a key of this service.${suggestion(key, known)} The keys of ${place} are: ${known.join(', ')}.`;
@@ -47,6 +61,8 @@ function wrongValue(raw: RawConfig, issue: z.core.$ZodIssue): string {
   const allowed = schema === null ? issue.message : allowedValues(schema);
   const value = valueAt(raw.content, issue.path);
   const key = issue.path.length === 0 ? 'the configuration' : pathText(issue.path);
+  const brought = Array.isArray(value) ? broughtList(key) : null;
+  if (brought !== null) return `${key}${origin(raw, issue.path)} can't be a list. ${brought}`;
   if (value === undefined) return `${key}${origin(raw, issue.path)} is missing; it takes ${allowed}. Add it.`;
   return `${key} can't be ${shown(issue.path, value)}${origin(raw, issue.path)}; it takes ${allowed}. ${fix(raw, issue.path)}`;
 }

@@ -2,6 +2,8 @@ import { Command, Option } from 'commander';
 import { CALLER_ROLES, type CallerRole } from '../../domain/caller-role.policy.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { configSchema } from '../config/config.schema.js';
+import { configOption } from '../config/config-option.js';
+import { configFileOf } from '../config/load-config.js';
 import { newApiKey } from './api-key.js';
 
 const program = new Command('keys:create')
@@ -18,6 +20,7 @@ const program = new Command('keys:create')
   .option('--tenant <tenant>', 'the key sees this tenant only', 'default')
   .addOption(new Option('--max-priority <priority>', 'the highest that it may ask for').choices(LANES))
   .option('--expires <time>', 'from then on it is refused, as 2027-01-31T00:00:00Z; never, if absent')
+  .addOption(configOption())
   .parse();
 
 interface Asked {
@@ -54,7 +57,7 @@ process.stdout.write(`API key (shown this once, keep it like a password):
 
   ${key}
 
-Add this to config.yaml and restart the service:
+Add this to ${configFileOf(process.env).path} and restart the service:
 
 security:
   api_keys:

@@ -4,6 +4,7 @@ import { connectNats } from '../../broker/connect-nats.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../platform/clock.js';
+import { configOption } from '../../platform/config/config-option.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
@@ -66,6 +67,7 @@ const choices = new Command('npm run projections:rebuild --')
     'also from a log that has lost records; what only the tables know of them is gone then',
     false,
   )
+  .addOption(configOption())
   .parse()
   .opts<RebuildChoices>();
 

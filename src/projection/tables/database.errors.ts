@@ -19,7 +19,7 @@ export class DatabaseError extends Error {
 }
 
 const FIX =
-  'Check DATABASE_URL (database.url), or leave it empty to let the service start its own PostgreSQL.';
+  'Check DATABASE_URL or DATABASE_HOST (database.url, database.host), or leave both empty to let the service start its own PostgreSQL.';
 
 /** Where the URL points to, without the user's name and password. */
 export function databaseAddress(url: string): string {
@@ -27,7 +27,7 @@ export function databaseAddress(url: string): string {
     const { hostname, port, pathname } = new URL(url);
     return `${hostname || 'localhost'}:${port || '5432'}${pathname}`;
   } catch {
-    return 'the address in DATABASE_URL';
+    return 'the address in database.url';
   }
 }
 
@@ -49,13 +49,13 @@ export function connectError(error: unknown, url: string): DatabaseError {
     case '28000':
       return new DatabaseError(
         'database_login_refused',
-        `PostgreSQL at ${at} refuses the login: ${because}. Correct the user and the password in DATABASE_URL (database.url).`,
+        `PostgreSQL at ${at} refuses the login: ${because}. Correct the user and the password (in database.url, or database.user and database.password).`,
         options,
       );
     case '3D000':
       return new DatabaseError(
         'database_missing',
-        `PostgreSQL at ${at} has no such database: ${because}. Create it, or name another in DATABASE_URL (database.url).`,
+        `PostgreSQL at ${at} has no such database: ${because}. Create it, or name another (in database.url, or database.dbname).`,
         options,
       );
     default:
@@ -73,7 +73,7 @@ export function migrationError(error: unknown, url: string, schema: string): Dat
   if (codeOf(error) === '42501') {
     return new DatabaseError(
       'database_permission',
-      `The database user may not set up the schema ${schema} at ${databaseAddress(url)}: ${because}. Give the user of DATABASE_URL the right to create schemas in this database, or create the schema ${schema} with this user as its owner.`,
+      `The database user may not set up the schema ${schema} at ${databaseAddress(url)}: ${because}. Give that user the right to create schemas in this database, or create the schema ${schema} with this user as its owner.`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { closest, editDistance } from './did-you-mean.js';
+import { closest, editDistance } from './did-you-mean.policy.js';
 
 const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '_'), maxLength: 8 });
 
