@@ -155,7 +155,10 @@ describe('loadConfig', () => {
     });
 
     it('as an address that parts complete', () => {
-      const { url } = load({ DATABASE_URL: 'postgres://shop@db.example/q', DATABASE_PASSWORD: 'pw' }).database;
+      const { url } = load({
+        DATABASE_URL: 'postgres://shop@db.example/q',
+        DATABASE_PASSWORD: 'pw',
+      }).database;
       expect(url).toBe('postgres://shop:pw@db.example/q');
     });
   });
@@ -164,12 +167,18 @@ describe('loadConfig', () => {
     it('an empty embedded database or NATS while a variable of another name names one', () => {
       for (const name of ['DATABASE_POSTGRES_HOST', 'DB_HOST', 'DATABSE_URL', 'DATABASE_DSN']) {
         const found = problems({ [name]: 'hunter2' });
-        expect(found).toEqual([expect.stringMatching(new RegExp(`${name} .*DATABASE_\\w+.* empty embedded PostgreSQL`))]);
+        expect(found).toEqual([
+          expect.stringMatching(
+            new RegExp(`${name} .* empty embedded PostgreSQL\\. Set DATABASE_URL or DATABASE_HOST`),
+          ),
+        ]);
         expect(found.join()).not.toContain('hunter2');
         expect(load({ [name]: 'h', DATABASE_HOST: 'h' }).database.url).toBe('postgres://h/');
         expect(load({ [name]: '' }).database.url).toBe('');
       }
-      expect(problems({ NATS_SERVERS: 'h' })).toEqual([expect.stringMatching(/NATS_SERVERS .*empty embedded NATS/)]);
+      expect(problems({ NATS_SERVERS: 'h' })).toEqual([
+        expect.stringMatching(/NATS_SERVERS .*empty embedded NATS/),
+      ]);
       expect(load({ NATS_SERVICE_HOST: '10.0.0.7', NATS_PORT_4222_TCP_ADDR: '10.0.0.7' }).nats.url).toBe('');
     });
 
@@ -256,12 +265,39 @@ loadbalancer: {fallbacks: {a: [b, a]}}
     });
 
     it('a file that is missing, a folder, not YAML, not UTF-8, or that has a key twice, by line', () => {
-      expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(/none\.yaml can't be read: there is no such file.*LLMQ_CONFIG/);
+      expect(problems({ LLMQ_CONFIG: 'none.yaml' })[0]).toMatch(
+        /none\.yaml can't be read: there is no such file.*LLMQ_CONFIG/,
+      );
       expect(problems({ LLMQ_CONFIG: '.' })[0]).toContain('directory');
       expect(problems({}, 'server:\n  port: [1\n')[0]).toMatch(/line \d+.*not valid YAML/);
       expect(problems({}, 'server: {port: 1}\nqueue: {}\nserver: {}\n')[0]).toMatch(/line 3.*twice/);
       expect(problems({}, Buffer.from([0x73, 0xff]))[0]).toContain('UTF-8');
       expect(problems({}, 'server: *nowhere\n')[0]).toMatch(/alias|YAML/);
+      expect(problems({}, 'servers: &a {b: *a}\n')[0]).toMatch(/^servers .* is not a key/);
+    });
+
+    it('priority rules that say nothing, or what can not be so', () => {
+      const yaml = `
+queue:
+  preprocessor:
+    rules:
+      - {id: vip, metadata: {vip: true}, priority: realtime}
+      - {id: vip, min_tokens: 0, priority: low}
+      - {id: all, priority: low}
+      - {id: both, keywords: [a], pattern: a, priority: low}
+      - {id: crossed, min_tokens: 2, max_tokens: 1, priority: low}
+      - {id: broken, pattern: '(', priority: low}
+`;
+      expect(problems({}, yaml)).toEqual([
+        expect.stringMatching(/^queue\.preprocessor\.rules: two of them have the id vip/),
+        expect.stringMatching(/^queue\.preprocessor\.rules\[2\] \(all\) would match every message/),
+        expect.stringMatching(/\(both\) has keywords and a pattern/),
+        expect.stringMatching(/\(crossed\) has min_tokens above max_tokens/),
+        expect.stringMatching(/\(broken\) has a pattern that can't be used/),
+      ]);
+      expect(
+        problems({}, 'queue: {preprocessor: {rules: [{id: x, metadata: {a: [1]}, priority: low}]}}')[0],
+      ).toMatch(/^queue\.preprocessor\.rules\[0\]\.metadata/);
     });
 
     it('a file that is a list or a text', () => {
@@ -365,7 +401,12 @@ loadbalancer: {fallbacks: {a: [b, a]}}
     });
 
     it('a variable that begins like ours, or was brought along, and names no server', () => {
-      load({ LOADBALANCER_ALGORITHM: 'round_robin', SERVER_MODE: 'debug', QUEUE_LANES: '4', OPENAI_ORG: 'x' });
+      load({
+        LOADBALANCER_ALGORITHM: 'round_robin',
+        SERVER_MODE: 'debug',
+        QUEUE_LANES: '4',
+        OPENAI_ORG: 'x',
+      });
       expect(warnings).toEqual([
         expect.stringMatching(/LOADBALANCER_ALGORITHM .* Write LOADBALANCER_STRATEGY\./),
         expect.stringMatching(/SERVER_MODE .* Leave it out/),
@@ -380,7 +421,13 @@ loadbalancer: {fallbacks: {a: [b, a]}}
 
     it('nothing that the configuration names', () => {
       const endpoint = { ...ENDPOINT, api_key_env: 'SERVER_GPU_KEY' };
-      load({ SERVER_GPU_KEY: 'secret', ENDPOINTS: JSON.stringify([endpoint]), DATABASE_PW: 'x', DATABASE_HOST: 'h', DATABASE_PASSWORD_ENV: 'DATABASE_PW' });
+      load({
+        SERVER_GPU_KEY: 'secret',
+        ENDPOINTS: JSON.stringify([endpoint]),
+        DATABASE_PW: 'x',
+        DATABASE_HOST: 'h',
+        DATABASE_PASSWORD_ENV: 'DATABASE_PW',
+      });
       expect(warnings).toEqual([]);
     });
 

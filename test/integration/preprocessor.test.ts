@@ -96,6 +96,34 @@ describe('rules and user defaults', () => {
     expect(await priorityOf(first, 'x', { metadata: { user_priority: 'low' } })).toBe('low metadata');
   });
 
+  it('look at metadata and length, and move messages up and down', async () => {
+    const vip = { id: 'vip', metadata: { vip: true }, priority: 'realtime', weight: 9 };
+    const added = await admin('POST', 'rules', vip);
+    expect(added).toMatchObject({
+      status: 201,
+      json: { ...vip, kind: 'any', keywords: [], min_tokens: null },
+    });
+    const long = await admin('POST', 'rules', { id: 'long', min_tokens: 50, priority: 'low', weight: 5 });
+    expect(long).toMatchObject({ status: 201, json: { kind: 'any', metadata: {}, min_tokens: 50 } });
+    expect(await priorityOf(first, 'hello', { metadata: { vip: true } })).toBe('realtime rule:vip');
+    expect(await priorityOf(first, 'hello', { metadata: { vip: 'true' } })).toBe('normal default');
+    expect(await priorityOf(first, `urgent ${'word '.repeat(80)}`)).toBe('low rule:long');
+    const changed = await admin('PATCH', 'rules/vip', {
+      max_tokens: 1,
+      metadata: { vip: true, plan: 'gold' },
+    });
+    expect(changed.json).toMatchObject({ max_tokens: 1, priority: 'realtime' });
+    expect(await priorityOf(first, 'hello', { metadata: { vip: true } })).toBe('normal default');
+    expect((await admin('PATCH', 'rules/vip', { max_tokens: null })).json).toMatchObject({
+      max_tokens: null,
+    });
+    const both = { vip: true, plan: 'gold', more: [1] };
+    expect(await priorityOf(first, 'hello there', { metadata: both })).toBe('realtime rule:vip');
+    const trial = { content: 'hello', metadata: both };
+    expect((await admin('POST', 'rules/test', trial)).json.matched_rules).toMatchObject([{ id: 'vip' }]);
+    for (const id of ['vip', 'long']) expect((await admin('DELETE', `rules/${id}`)).status).toBe(204);
+  });
+
   it('are tried on a text without storing anything', async () => {
     const before = await first.log.lastSequence();
     const trial = {
@@ -121,6 +149,21 @@ describe('rules and user defaults', () => {
     ['an empty keyword', { keywords: ['a', ' '], priority: 'high' }, 'keywords'],
     ['too many keywords', { keywords: Array(51).fill('a'), priority: 'high' }, 'keywords'],
     ['both kinds', { keywords: ['a'], pattern: 'a', priority: 'high', kind: 'pattern' }, 'keywords'],
+    ['any text without a condition', { kind: 'any', priority: 'high' }, 'metadata'],
+    ['conditions that are none', { metadata: {}, priority: 'high' }, 'keywords'],
+    ['a condition that is a list', { metadata: { a: [1] }, priority: 'high' }, 'metadata'],
+    [
+      'too many conditions',
+      { metadata: Object.fromEntries([...'abcdefghijk'].map((key) => [key, 1])), priority: 'high' },
+      'metadata',
+    ],
+    ['a length that is none', { min_tokens: -1, priority: 'high' }, 'min_tokens'],
+    ['lengths that cross', { min_tokens: 2, max_tokens: 1, priority: 'high' }, 'min_tokens'],
+    [
+      'words in a rule for any text',
+      { kind: 'any', min_tokens: 1, keywords: ['a'], priority: 'high' },
+      'keywords',
+    ],
     ['no priority', { keywords: ['a'] }, 'priority'],
     ['a priority that is none', { keywords: ['a'], priority: 'top' }, 'priority'],
     ['no weight at all', { keywords: ['a'], priority: 'high', weight: 0 }, 'weight'],

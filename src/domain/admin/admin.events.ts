@@ -3,14 +3,22 @@ import type { CloudEvent } from '../cloud-event.events.js';
 import { laneSchema } from '../message/message.events.js';
 import { endpointTuningSchema, registeredEndpointSchema } from './endpoint.events.js';
 
-/** How a rule looks for its words: as given, or as a regular expression in RE2's syntax, which can't backtrack. */
+/**
+ * How a rule looks for its words: as given, or as a regular expression in RE2's syntax, which can't backtrack; `any` text
+ * will do. Besides, all that it asks of metadata and length must be so.
+ */
 export const priorityRuleSchema = z.object({
   id: z.string(),
-  kind: z.enum(['keywords', 'pattern']),
+  kind: z.enum(['keywords', 'pattern', 'any']),
   /** For `keywords`: any of them, without regard to case. */
   keywords: z.array(z.string()),
   /** For `pattern`. */
   pattern: z.string().nullable(),
+  /** What entries of the message's metadata must be. */
+  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** Of all text of the message. */
+  min_tokens: z.number().int().nonnegative().optional(),
+  max_tokens: z.number().int().nonnegative().optional(),
   priority: laneSchema,
   /** Of several rules that match, the priority with the largest sum of weights is taken. */
   weight: z.number().positive(),

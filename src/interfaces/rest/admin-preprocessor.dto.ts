@@ -1,16 +1,19 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
-import { MAX_PATTERN_LENGTH } from '../../submission/preprocessor/compiled-rule.js';
+import { MAX_PATTERN_LENGTH } from '../../platform/patterns/re2-pattern.js';
 import type { Trial } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule, UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { AnalysisDto } from './message.dto.js';
 import { MayObey, Obeys } from './obeys.js';
 
-export const RULE_KINDS = ['keywords', 'pattern'] as const;
+export const RULE_KINDS = ['keywords', 'pattern', 'any'] as const;
 export const MAX_KEYWORDS = 50;
 export const MAX_KEYWORD_LENGTH = 100;
 export const MAX_WEIGHT = 1_000;
+const MAX_CONDITIONS = 10;
+/** No text of a message has more. */
+const MOST_TOKENS = 100_000_000;
 const MAX_DESCRIPTION_LENGTH = 500;
 const MAX_TRIAL_LENGTH = 1024 * 1024;
 const RULE_ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -38,6 +41,25 @@ const pattern: rules.Rule = (value) =>
   typeof value === 'string' && value.length >= 1 && value.length <= MAX_PATTERN_LENGTH
     ? null
     : `must be a string of 1 to ${MAX_PATTERN_LENGTH} characters`;
+
+const conditions: rules.Rule = (value) => {
+  if (!rules.isObject(value)) return 'must be an object';
+  const entries = Object.entries(value);
+  if (entries.length > MAX_CONDITIONS) return `must have at most ${MAX_CONDITIONS} entries`;
+  for (const [key, wanted] of entries) {
+    const problem = rules.identifier(key);
+    if (problem !== null) return `has the key ${JSON.stringify(key.slice(0, 40))}, and a key ${problem}`;
+    if (!isCondition(wanted)) {
+      return `must hold texts of at most ${rules.MAX_IDENTIFIER_LENGTH} characters, numbers, true or false; ${JSON.stringify(key.slice(0, 40))} is none of them`;
+    }
+  }
+  return null;
+};
+
+function isCondition(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= rules.MAX_IDENTIFIER_LENGTH;
+  return typeof value === 'boolean' || Number.isFinite(value);
+}
 
 const weight: rules.Rule = (value) =>
   typeof value === 'number' && value > 0 && value <= MAX_WEIGHT
@@ -75,6 +97,31 @@ export class ChangeRuleDto {
   })
   @MayObey(pattern)
   pattern?: string | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { oneOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] },
+    description: 'What entries of the message\'s metadata must be. The type counts: `true` is not `"true"`',
+    example: { vip: true },
+  })
+  @MayObey(conditions)
+  metadata?: Record<string, string | number | boolean> | null;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    description: 'The least tokens of all text of the message',
+  })
+  @MayObey(rules.wholeNumber(0, MOST_TOKENS))
+  min_tokens?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    description: 'The most tokens of all text of the message',
+  })
+  @MayObey(rules.wholeNumber(0, MOST_TOKENS))
+  max_tokens?: number | null;
 
   @ApiPropertyOptional({ enum: LANES })
   @MayObey(rules.priority)
@@ -140,10 +187,14 @@ export class RuleDto {
   @ApiProperty({ enum: RULE_KINDS }) kind!: string;
   @ApiProperty({ type: [String] }) keywords!: string[];
   @ApiProperty({ type: String, nullable: true }) pattern!: string | null;
+  @ApiProperty({ type: 'object', additionalProperties: true }) metadata!: Record<string, unknown>;
+  @ApiProperty({ type: 'integer', nullable: true }) min_tokens!: number | null;
+  @ApiProperty({ type: 'integer', nullable: true }) max_tokens!: number | null;
   @ApiProperty({ enum: LANES }) priority!: string;
   @ApiProperty() weight!: number;
   @ApiProperty() description!: string;
-  @ApiProperty({ description: 'Delivered with the service, and unchanged' }) builtin!: boolean;
+  @ApiProperty({ description: 'Delivered with the service or its configuration file, and unchanged' })
+  builtin!: boolean;
   @ApiProperty({ type: String, nullable: true }) updated_by!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) updated_at!: string | null;
 }
@@ -178,7 +229,7 @@ export class TrialDto {
 
 export function ruleJson({ rule, changed }: StoredRule): Record<string, unknown> {
   return {
-    ...rule,
+    ...{ metadata: {}, min_tokens: null, max_tokens: null, ...rule },
     builtin: changed === null,
     updated_by: changed?.by ?? null,
     updated_at: changed?.at ?? null,

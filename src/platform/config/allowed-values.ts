@@ -55,6 +55,7 @@ function map(schema: z.ZodRecord): string {
   const section = sectionIn(value);
   if (section !== null)
     return `a map from names to entries with ${Object.keys(fieldsOf(section)).join(', ')}`;
+  if (value instanceof z.ZodUnion) return 'a map from names to texts, numbers, true or false';
   return `a map from names to ${value instanceof z.ZodArray ? 'lists of texts' : 'texts'}`;
 }
 
@@ -65,7 +66,11 @@ function allowedWithoutNull(schema: z.ZodType): string {
   const json = z.toJSONSchema(inner) as JsonSchema;
   if (json.type === 'boolean') return 'true or false';
   if (json.type === 'array') return list(inner, json);
-  if (json.type === 'number') return `a number from ${json.minimum} to ${json.maximum}`;
+  if (json.type === 'number') {
+    const least =
+      json.minimum === undefined ? `above ${json.exclusiveMinimum}, at most` : `from ${json.minimum} to`;
+    return `a number ${least} ${json.maximum}`;
+  }
   return json.type === 'integer' ? wholeNumber(json) : text(json);
 }
 

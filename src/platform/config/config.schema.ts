@@ -180,6 +180,35 @@ const endpointKey = z.strictObject({
     .describe('where it may be sent, as https://api.example.com'),
 });
 
+/** What it looks at is said by what is there: words, a pattern, metadata, length. */
+const priorityRule = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .describe('a name of your own, unique; that of a default rule takes its place'),
+  keywords: z
+    .array(z.string().min(1).max(100))
+    .max(50)
+    .default([])
+    .describe('whole words, upper or lower case; one of them is enough'),
+  pattern: z.string().min(1).max(256).optional().describe("a regular expression in RE2's syntax"),
+  metadata: z
+    .record(z.string().min(1).max(256), z.union([z.string().max(256), z.number(), z.boolean()]))
+    .default({})
+    .describe("what entries of the message's metadata must be, as {vip: true}"),
+  min_tokens: z.number().int().min(0).optional().describe('the least tokens of all text of the message'),
+  max_tokens: z.number().int().min(0).optional().describe('the most tokens of all text of the message'),
+  priority: z.enum(['realtime', 'high', 'normal', 'low']).describe('the lane of messages for which all of it is so'),
+  weight: z
+    .number()
+    .positive()
+    .max(1_000)
+    .default(1)
+    .describe('of several rules that match, the priority with the largest sum counts'),
+  description: z.string().max(500).default('').describe('a note of your own'),
+});
+export type PriorityRuleConfig = z.infer<typeof priorityRule>;
+
 const hosts = z.array(z.string().min(1)).default([]);
 
 /**
@@ -293,6 +322,11 @@ export const configSchema = z.strictObject({
             .boolean()
             .default(true)
             .describe('start with rules for urgent words in English and Chinese'),
+          rules: z
+            .array(priorityRule)
+            .max(50)
+            .default([])
+            .describe('priority rules that every tenant begins with; its admins change theirs over HTTP'),
           high_score: score
             .default(0.8)
             .describe('a text with at least this urgency becomes `high`; null: never'),

@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import { MAX_REQUEST_JSON_BYTES } from '../../domain/message/large-parts.policy.js';
 import { egressRuleProblem } from '../security/egress.policy.js';
 import type { DeepReadonly, ModelConfig } from './config.schema.js';
+import { problemOfRule } from './priority-rule-check.js';
 import { ROLES, type ServiceConfig } from './service-config.js';
 
 /** A problem stops the start; a warning does not. */
@@ -256,8 +257,19 @@ const fallbacksAreServed: Check = ({ loadbalancer, endpoints }) => {
   });
 };
 
+const priorityRules: Check = ({ queue: { preprocessor } }) => [
+  ...repeated(preprocessor.rules.map(({ id }) => id)).map(
+    (id) => `queue.preprocessor.rules: two of them have the id ${id}. Give each its own.`,
+  ),
+  ...preprocessor.rules.flatMap((rule, index) => {
+    const problem = problemOfRule(rule);
+    return problem === null ? [] : [`queue.preprocessor.rules[${index}] (${rule.id}) ${problem}.`];
+  }),
+];
+
 const PROBLEMS: readonly Check[] = [
   uniqueNames,
+  priorityRules,
   keysBeyondLoopback,
   pagesNeedKeys,
   plainBaseUrls,

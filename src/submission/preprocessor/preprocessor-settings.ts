@@ -5,6 +5,7 @@ import { AdminFollower } from '../../log/admin/admin-follower.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { type CompiledRule, compileRule } from './compiled-rule.js';
+import { ruleOfFile } from './configured-rules.policy.js';
 import { DEFAULT_RULES } from './default-rules.policy.js';
 import { evolveSettings, initialSettings, type TenantSettings } from './tenant-settings.state.js';
 
@@ -25,7 +26,8 @@ export class PreprocessorSettings {
     @Inject(SERVICE_CONFIG) { queue }: Pick<ServiceConfig, 'queue'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.initial = initialSettings(queue.preprocessor.default_rules ? DEFAULT_RULES : []);
+    const { default_rules: withDefaults, rules } = queue.preprocessor;
+    this.initial = initialSettings([...(withDefaults ? DEFAULT_RULES : []), ...rules.map(ruleOfFile)]);
     follower.on('llmq.admin.priority-rule-set.v1', (event) => this.apply(event));
     follower.on('llmq.admin.priority-rule-removed.v1', (event) => this.apply(event));
     follower.on('llmq.admin.user-priority-set.v1', (event) => this.apply(event));

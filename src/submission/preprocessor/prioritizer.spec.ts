@@ -7,8 +7,9 @@ import { AdminFollower } from '../../log/admin/admin-follower.js';
 import { InMemoryEventLog } from '../../log/in-memory/in-memory-event-log.js';
 import { systemSources } from '../../platform/clock.js';
 import { configSchema } from '../../platform/config/config.schema.js';
+import { InvalidPatternError } from '../../platform/patterns/re2-pattern.js';
 import { analysedText, analysisOf, loadLibraries } from './analysis.js';
-import { compileRule, InvalidPatternError } from './compiled-rule.js';
+import { compileRule, ruleText } from './compiled-rule.js';
 import { PreprocessorSettings } from './preprocessor-settings.js';
 import { Prioritizer } from './prioritizer.js';
 
@@ -19,9 +20,17 @@ const analyser = {
 const config = configSchema.parse({
   queue: {
     default_priority: 'normal',
-    preprocessor: { default_rules: true, realtime_score: null, high_score: 0.8 },
+    preprocessor: {
+      ...{ default_rules: true, realtime_score: null, high_score: 0.8 },
+      rules: [
+        { id: 'vip', metadata: { vip: true }, priority: 'realtime', weight: 10 },
+        { id: 'long', min_tokens: 200, priority: 'low', weight: 5 },
+        { id: 'can-wait-zh', keywords: ['慢慢来', '不急'], priority: 'low', weight: 3 },
+      ],
+    },
   },
 });
+const NOTHING = { metadata: {}, tokens: 0 };
 const quiet = pino({ level: 'silent' });
 const followers: AdminFollower[] = [];
 afterEach(async () => {
@@ -63,6 +72,36 @@ describe('the preprocessor', () => {
     expect(await decided('This is not urgent.')).toBe('low rule:can-wait-en');
     expect(await decided('不急，有空再看')).toBe('low rule:can-wait-zh');
     expect(await decided('The insurgents of 1848')).toBe('normal default');
+  });
+
+  it('takes rules of the file for all tenants, which move messages up and down by metadata and length', async () => {
+    const { prioritizer, set } = await preprocessor();
+    const decided = async (content: string, metadata = {}, tenant = 'any') => {
+      const { priority, reason } = await prioritizer.prioritize(submission(content, tenant, metadata));
+      return `${priority} ${reason}`;
+    };
+    const long = 'word '.repeat(300);
+    expect(await decided('hello', { vip: true })).toBe('realtime rule:vip');
+    expect(await decided('hello', { vip: 'true' })).toBe('normal default');
+    expect(await decided(`urgent ${long}`)).toBe('low rule:long');
+    expect(await decided(long, { vip: true })).toBe('realtime rule:vip');
+    expect(await decided('慢慢来')).toBe('low rule:can-wait-zh');
+    await set(
+      rule({ id: 'vip', kind: 'any', keywords: [], metadata: { vip: true }, max_tokens: 9, priority: 'low' }),
+    );
+    expect(await decided('hello', { vip: true }, 'default')).toBe('low rule:vip');
+    expect(await decided('hello '.repeat(20), { vip: true }, 'default')).toBe('normal default');
+    expect(await decided('hello', { vip: true })).toBe('realtime rule:vip');
+  });
+
+  it('asks for words and conditions together', async () => {
+    const { prioritizer, set } = await preprocessor();
+    await set(rule({ metadata: { plan: 'gold' }, priority: 'high' }));
+    const of = async (content: string, metadata: Record<string, unknown>) =>
+      (await prioritizer.prioritize(submission(content, 'default', metadata))).priority;
+    expect(await of('a banana', { plan: 'gold' })).toBe('high');
+    expect(await of('a banana', { plan: 'free' })).toBe('normal');
+    expect(await of('an apple', { plan: 'gold' })).toBe('normal');
   });
 
   it('applies rules and user defaults to their own tenant, from when they are made until they are removed', async () => {
@@ -113,9 +152,9 @@ describe('the preprocessor', () => {
 
   it('does not go back in a pattern, and refuses those that are wrong or too large', () => {
     const pattern = (text: string) => compileRule(rule({ kind: 'pattern', keywords: [], pattern: text }));
-    expect(pattern('(?i)\\bprod-\\d+').matches({ asWritten: 'PROD-12', normalised: '' })).toBe(true);
+    expect(pattern('(?i)\\bprod-\\d+').matches(ruleText('PROD-12', NOTHING))).toBe(true);
     const started = process.cpuUsage();
-    pattern('(a+)+$').matches({ asWritten: `${'a'.repeat(4_000)}!`, normalised: '' });
+    pattern('(a+)+$').matches(ruleText(`${'a'.repeat(4_000)}!`, NOTHING));
     expect(process.cpuUsage(started).user).toBeLessThan(2_000_000);
     for (const wrong of ['(', '(?=a)', '\\1', 'a**', '((a{100}){100}){10}', '\\pL{999}']) {
       expect(() => pattern(wrong)).toThrow(InvalidPatternError);

@@ -66,7 +66,7 @@ export class Prioritizer {
     const rules =
       draft === null ? stored : [...stored.filter(({ rule }) => rule.id !== draft.id), compileRule(draft)];
     const analysis = await this.analyser.analyse(submission.request);
-    const matched = matching(rules, submission.request);
+    const matched = matching(rules, submission, analysis);
     return { analysis, matched, prioritization: this.decide(submission, analysis, matched) };
   }
 
@@ -75,14 +75,14 @@ export class Prioritizer {
     analysis: Analysis,
     matched?: readonly PriorityRule[],
   ): Prioritization {
-    const { tenant, request, userId } = submission;
+    const { tenant, userId } = submission;
     return prioritize({
       explicit: submission.requestedPriority,
       conversation: submission.conversationPriority ?? null,
       override: laneIn(submission.metadata['user_priority']),
       mostUrgent: submission.mostUrgent ?? 'realtime',
       userDefault: this.settings.of(tenant).users.get(userId)?.priority ?? null,
-      matchRules: () => weighRules(matched ?? matching(this.settings.rulesOf(tenant), request)),
+      matchRules: () => weighRules(matched ?? matching(this.settings.rulesOf(tenant), submission, analysis)),
       analysis,
       thresholds: this.thresholds,
       fallback: this.fallback,
@@ -94,7 +94,11 @@ function laneIn(value: unknown): Lane | null {
   return LANES.find((lane) => lane === value) ?? null;
 }
 
-function matching(rules: readonly CompiledRule[], request: ModelRequest): PriorityRule[] {
-  const text = ruleText(excerptOf(askedText(request).asked).text);
+function matching(
+  rules: readonly CompiledRule[],
+  { request, metadata }: PriorityRequest,
+  { tokens }: Analysis,
+): PriorityRule[] {
+  const text = ruleText(excerptOf(askedText(request).asked).text, { metadata, tokens });
   return rules.filter((rule) => rule.matches(text)).map(({ rule }) => rule);
 }

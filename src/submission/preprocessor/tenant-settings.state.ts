@@ -9,7 +9,7 @@ export interface Authorship {
 
 export interface StoredRule {
   readonly rule: PriorityRule;
-  /** Null for a default rule as it was delivered. */
+  /** Null for a default rule as it was delivered, or one of the configuration file. */
   readonly changed: Authorship | null;
 }
 
@@ -25,6 +25,7 @@ export interface TenantSettings {
   readonly users: ReadonlyMap<string, UserPriority>;
 }
 
+/** @param defaultRules of two with one id, the later one counts */
 export function initialSettings(defaultRules: readonly PriorityRule[]): TenantSettings {
   return {
     rules: new Map(defaultRules.map((rule) => [rule.id, { rule, changed: null }])),
