@@ -6,11 +6,13 @@ import { natsDurability } from '../broker/nats-durability.js';
 import { DEMO_MODELS } from '../demo-model/demo-models.js';
 import { startDemoModel } from '../demo-model/demo-server.js';
 import { serveApiDocs } from '../interfaces/http/api-docs.js';
+import { compressAnswers } from '../interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
 import { loadConfig } from '../platform/config/load-config.js';
 import type { ServiceConfig } from '../platform/config/service-config.js';
 import { type EmbeddedServers, startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
-import { createLogger } from '../platform/logging/logger.js';
+import { LogFile } from '../platform/logging/log-file.js';
+import { createLogger, standardError } from '../platform/logging/logger.js';
 import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
 import { openFilesLimit } from '../platform/open-files.js';
 import { warningOfOpenFiles } from '../platform/open-files.policy.js';
@@ -33,11 +35,11 @@ export interface RunningService {
  * Starts one process of the service: what it rests on first (embedded servers, connections, the demo endpoint), then
  * its modules, then the port. A start that fails stops again what was started.
  *
- * @throws {ConfigError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
+ * @throws {ConfigError | LogFileError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
  */
 export async function startService(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(env);
-  const logger = createLogger(config);
+  const { logger, closeLog } = await openLogger(config);
   const warning = warningOfOpenFiles(openFilesLimit());
   if (warning !== null) logger.warn(warning);
   const stack = new StopStack(logger);
@@ -56,13 +58,23 @@ export async function startService(env: NodeJS.ProcessEnv): Promise<RunningServi
         logger.info({ reason }, 'stopping');
         const failed = await stack.stopAll();
         logger.info('stopped');
+        await closeLog();
         return failed.length === 0 ? 0 : 1;
       },
     };
   } catch (error) {
     await stack.stopAll();
+    await closeLog();
     throw error;
   }
+}
+
+/** @throws {LogFileError} */
+async function openLogger(config: ServiceConfig): Promise<{ logger: Logger; closeLog: () => Promise<void> }> {
+  const { file: path, max_file_bytes: maxBytes, max_files: maxFiles } = config.logging;
+  if (path === '') return { logger: createLogger(config), closeLog: async () => {} };
+  const file = await LogFile.open({ path, maxBytes, maxFiles }, standardError());
+  return { logger: createLogger(config, file), closeLog: () => file.close() };
 }
 
 async function startFoundation(
@@ -138,6 +150,7 @@ async function startApp(
     { logger: new NestPinoLogger(logger), abortOnError: false, forceCloseConnections: true },
   );
   stack.push('the service', () => app.close());
+  await compressAnswers(app);
   if (config.roles.has('api')) serveApiDocs(app, VERSION);
   await app.listen(config.server.port, config.server.host);
   return app;

@@ -9,6 +9,7 @@ import { ConversationUpkeepModule } from '../../src/conversations/conversation-u
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { DemoEndpointModule } from '../../src/dispatch/endpoints/demo-endpoint.module.js';
 import { serveApiDocs } from '../../src/interfaces/http/api-docs.js';
+import { compressAnswers } from '../../src/interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
 import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
 import { RestModule } from '../../src/interfaces/rest/rest.module.js';
@@ -90,6 +91,7 @@ export async function startGateway(
     new FastifyAdapter(fastifyOptions(config)),
     { logger: ['error'], abortOnError: false },
   );
+  await compressAnswers(app);
   serveApiDocs(app, '0.0.0');
   await app.listen(0, '127.0.0.1');
   const log = app.get<EventLog>(EVENT_LOG);

@@ -198,7 +198,9 @@ const priorityRule = z.strictObject({
     .describe("what entries of the message's metadata must be, as {vip: true}"),
   min_tokens: z.number().int().min(0).optional().describe('the least tokens of all text of the message'),
   max_tokens: z.number().int().min(0).optional().describe('the most tokens of all text of the message'),
-  priority: z.enum(['realtime', 'high', 'normal', 'low']).describe('the lane of messages for which all of it is so'),
+  priority: z
+    .enum(['realtime', 'high', 'normal', 'low'])
+    .describe('the lane of messages for which all of it is so'),
   weight: z
     .number()
     .positive()
@@ -582,6 +584,19 @@ export const configSchema = z.strictObject({
         .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'])
         .default('info')
         .describe('the least severe level that is logged'),
+      format: z
+        .enum(['auto', 'json', 'text'])
+        .default('auto')
+        .describe('one JSON object a line, or plain lines; auto: plain lines at a terminal'),
+      file: z
+        .string()
+        .default('')
+        .describe('a file that gets the logs; empty: standard error. Each process needs its own'),
+      max_file_bytes: bytes
+        .min(64 * 1024)
+        .default(50 * 1024 * 1024)
+        .describe('size at which the file becomes `<file>.1`, and that one `<file>.2`'),
+      max_files: count.max(1_000).default(5).describe('how many of those are kept'),
     })
     .prefault({}),
   metrics: z

@@ -1,10 +1,10 @@
 import { QueryFailedError } from 'typeorm';
-import { createLogger } from './logger.js';
+import { createLogger, writeLine } from './logger.js';
 import { NestPinoLogger } from './nest-pino-logger.js';
 
-function capture(level: 'info' | 'debug' = 'info', isTTY = false) {
+function capture(level: 'info' | 'debug' = 'info', isTTY = false, format: 'auto' | 'json' | 'text' = 'auto') {
   const lines: string[] = [];
-  const logger = createLogger({ logging: { level } }, { isTTY, write: (line) => lines.push(line) });
+  const logger = createLogger({ logging: { level, format } }, { isTTY, write: (line) => lines.push(line) });
   return { logger, lines, parsed: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
@@ -54,6 +54,27 @@ describe('createLogger', () => {
       expect(lines.join('')).not.toContain('hunter2');
     },
   );
+
+  it('writes in the form that is wanted, wherever it writes to', () => {
+    const text = capture('info', false, 'text');
+    text.logger.info({ lane: 'low' }, 'ready');
+    expect(text.lines[0]).toMatch(/^\S+ INFO {2}ready {2}lane=low\n$/);
+    const json = capture('info', true, 'json');
+    json.logger.info('ready');
+    expect(json.parsed()[0]).toMatchObject({ msg: 'ready' });
+  });
+
+  it('passes on lines of other loggers in the same form', () => {
+    const text = capture('info', false, 'text');
+    const json = capture();
+    json.logger.warn({ lane: 'low' }, 'of a thread');
+    writeLine(text.logger, json.lines[0]!);
+    writeLine(text.logger.child({ more: 1 }), json.lines[0]!);
+    expect(text.lines).toHaveLength(2);
+    expect(text.lines[1]).toMatch(/ WARN {2}of a thread {2}lane=low\n$/);
+    writeLine(json.logger, json.lines[0]!);
+    expect(json.lines[1]).toBe(json.lines[0]);
+  });
 
   it('writes plain lines where a person is reading, with the stack of an error under its line', () => {
     const { logger, lines } = capture('info', true);

@@ -1,4 +1,4 @@
-import { destination as fileDescriptor, type Logger, pino, stdTimeFunctions } from 'pino';
+import { destination as fileDescriptor, type Logger, pino, stdTimeFunctions, symbols } from 'pino';
 import type { ServiceConfig } from '../config/service-config.js';
 import { loggedError } from './logged-error.js';
 import { redactSecrets } from './redact.js';
@@ -23,6 +23,10 @@ const SECRET_FIELDS = [
   'pass',
 ];
 
+type LoggingConfig = {
+  readonly logging: Pick<ServiceConfig['logging'], 'level' | 'format'>;
+};
+
 function below(path: string, field: string): string {
   return field.startsWith('[') ? `${path}${field}` : `${path}.${field}`;
 }
@@ -31,7 +35,7 @@ function below(path: string, field: string): string {
  * Standard error gets the logs, so that standard output stays for what scripts read (the ready line).
  * Writes are synchronous: the lines before a crash are those that one wants to read.
  */
-function standardError(): LogTarget {
+export function standardError(): LogTarget {
   return process.stderr.isTTY ? process.stderr : fileDescriptor({ dest: STDERR, sync: true });
 }
 
@@ -39,14 +43,18 @@ function readable(target: LogTarget): LogTarget {
   return { write: (line) => target.write(readableLine(line)) };
 }
 
-/** One JSON object a line, or plain lines where a person watches. Credentials are taken out of either. */
+/**
+ * One JSON object a line, or plain lines: as `logging.format` says, else plain ones where a person watches. Credentials
+ * are taken out of either.
+ */
 export function createLogger(
-  config: Pick<ServiceConfig, 'logging'>,
+  { logging: { level, format } }: LoggingConfig,
   target: LogTarget = standardError(),
 ): Logger {
+  const isPlain = format === 'auto' ? target.isTTY === true : format === 'text';
   return pino(
     {
-      level: config.logging.level,
+      level,
       base: { pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -57,8 +65,13 @@ export function createLogger(
       },
       hooks: { streamWrite: redactSecrets },
     },
-    target.isTTY === true ? readable(target) : target,
+    isPlain ? readable(target) : target,
   );
+}
+
+/** Writes a line that another logger made in JSON, such as one of a thread, to where this one writes. */
+export function writeLine(logger: Logger, json: string): void {
+  (logger as unknown as Record<symbol, LogTarget>)[symbols.streamSym]!.write(json);
 }
 
 interface LogLine {

@@ -22,7 +22,14 @@ const port = parentPort!;
 const { config, logLevel } = workerData as ThreadStart;
 const tell = (message: FromThread) => port.postMessage(message);
 
-const logger = createLogger(config);
+// A file has one writer, which is the main thread.
+const logger =
+  config.logging.file === ''
+    ? createLogger(config)
+    : createLogger(
+        { logging: { ...config.logging, format: 'json' } },
+        { write: (line) => tell({ kind: 'logged', line }) },
+      );
 logger.level = logLevel;
 const nats = await connectNats(config, logger, { name: 'llm-message-queue projector' });
 const log = await openEventLog(nats, config, logger);

@@ -6,6 +6,7 @@ import { assertNever } from '../../domain/assert-never.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { THREAD_LIMITS } from '../../platform/heap.js';
+import { writeLine } from '../../platform/logging/logger.js';
 import { threadEnvironment } from '../../platform/thread-environment.js';
 import { threadFile } from '../../platform/thread-file.js';
 import type { ReadDemand } from './batching-delay.js';
@@ -34,7 +35,9 @@ export type ToThread =
 export type FromThread =
   | { readonly kind: 'health'; readonly health: ProjectorHealth }
   | { readonly kind: 'applied'; readonly sequence: number; readonly run: string }
-  | { readonly kind: 'stopped'; readonly stop: ProjectionStop };
+  | { readonly kind: 'stopped'; readonly stop: ProjectionStop }
+  /** In JSON, for the process's logger. */
+  | { readonly kind: 'logged'; readonly line: string };
 
 export interface ThreadedProjectorParts {
   readonly config: ServiceConfig;
@@ -122,6 +125,9 @@ export class ThreadedProjector implements ProcessProjector {
         break;
       case 'stopped':
         this.parts.onStopped(message.stop);
+        break;
+      case 'logged':
+        writeLine(this.parts.logger, message.line);
         break;
       default:
         assertNever(message);
