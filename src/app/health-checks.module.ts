@@ -3,6 +3,7 @@ import type { NatsDurability } from '../broker/nats-durability.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { LogRoom } from '../log/room/log-room.js';
 import type { Role } from '../platform/config/service-config.js';
+import { guideTo } from '../platform/guide.js';
 import { EVENT_LOG } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
@@ -56,13 +57,16 @@ function logCheck(log: EventLog, room: LogRoom, durability: NatsDurability): Hea
   };
 }
 
+const STOPPED = `The projection has stopped there and skips nothing: see ${guideTo('projectionStops')}.`;
+
 /** The process's own projector: standing by for another's is as good as working. */
 function projectorCheck(projector: ProcessProjector): HealthCheck {
   return {
     name: 'projector',
     check: async () => {
       const { running, active, error } = projector.health;
-      return { ok: running && error === null, detail: error ?? (active ? 'active' : 'standing by') };
+      if (error === null) return { ok: running, detail: active ? 'active' : 'standing by' };
+      return { ok: false, detail: running ? error : `${error} ${STOPPED}` };
     },
   };
 }

@@ -1,3 +1,5 @@
+import { streamSequenceOf } from './log-position.js';
+
 /** Too many bytes wait to be stored. Nothing of this append was stored; the caller should slow down. */
 export class LogOverloadedError extends Error {
   readonly code = 'log_overloaded';
@@ -54,7 +56,9 @@ export class MalformedEventError extends Error {
     readonly sequence: number | null = null,
   ) {
     super(
-      sequence === null ? `Malformed event: ${detail}` : `Malformed event at sequence ${sequence}: ${detail}`,
+      sequence === null
+        ? `Malformed event: ${detail}`
+        : `Malformed event at sequence ${sequence} (record ${streamSequenceOf(sequence)} of the stream): ${detail}`,
     );
   }
 }

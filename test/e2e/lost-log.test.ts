@@ -78,7 +78,9 @@ describe('an older log beside newer tables', () => {
     expect(first.status).toBe(503);
     expect(first.json.parts.projection).toEqual({
       ok: false,
-      detail: expect.stringMatching(/the log ends at sequence \d+, .* has lost sequences \d+ to \d+/),
+      detail: expect.stringMatching(
+        /the log ends at sequence \d+, .* has lost sequences \d+ to \d+.*operations\.md#when-the-log-has-lost-records/,
+      ),
     });
     const late = await post('accepted meanwhile');
     expect(late.status).toBe(202);
@@ -87,6 +89,10 @@ describe('an older log beside newer tables', () => {
     });
     expect((await call('GET', `api/v1/messages/${kept}`)).status).toBe(200);
     await eventually(async () => expect(await metric('llmq_projection_stopped')).toBe(1));
+    expect((await call('GET', 'health/ready')).json.parts.projector).toEqual({
+      ok: false,
+      detail: expect.stringMatching(/has lost sequences \d+ to .*operations\.md#when-the-projection-stops/),
+    });
     expect(await metric('llmq_projection_lag')).toBeGreaterThan(0);
     expect(await metric('llmq_log_lost_records')).toBeGreaterThan(0);
     const verified = await runLlmq(dataDir, 'events', 'verify', '--json');

@@ -99,7 +99,11 @@ describe('a start on the data folder of an earlier version', () => {
   });
 
   it('finds the priority rules, the priorities of users, and that a lane is paused', async () => {
-    expect((await get('/admin/preprocessor/rules')).data).toEqual(before.rules);
+    // They asked nothing of metadata and length then.
+    const asked = { metadata: {}, min_tokens: null, max_tokens: null };
+    expect((await get('/admin/preprocessor/rules')).data).toEqual(
+      before.rules.map((rule: object) => ({ ...asked, ...rule })),
+    );
     expect((await get('/admin/preprocessor/user-priorities')).data).toEqual(before.userPriorities);
     const sent = async (body: object) => (await call('POST', '/messages', { user_id: 'u', ...body })).json;
     expect(await sent({ content: 'One more banana.' })).toMatchObject({

@@ -1,3 +1,4 @@
+import { devNull } from 'node:os';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { DataSource } from 'typeorm';
 import type { EventLog } from '../../src/log/event-log.port.js';
@@ -31,6 +32,7 @@ beforeAll(async () => {
   ({ log, connection, close: closeLog } = await openLog(nats));
   live = await openSchema(postgres.url, 'live');
   const config = loadConfig({
+    LLMQ_CONFIG: devNull,
     NATS_URL: nats.url,
     NATS_USER: nats.user,
     NATS_PASSWORD: nats.password,

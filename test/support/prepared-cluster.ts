@@ -29,10 +29,11 @@ async function preparedIn(run: string): Promise<string> {
   if (await clusterExists(dataFolderAt(prepared).postgres)) return prepared;
   const draft = `${prepared}-${randomUUID()}`;
   const folder = await openDataFolder(draft);
-  const { postgres } = await loadOrCreateCredentials(folder.credentials);
+  const { postgres: login, readers } = await loadOrCreateCredentials(folder.credentials);
   const runAs = await postgresSystemUser(folder.postgres);
   const binaries = await findPostgresBinaries(runAs);
-  await createCluster({ dir: folder.postgres, binaries, runAs }, postgres, false);
+  const cluster = { dir: folder.postgres, binaries, runAs };
+  await createCluster(cluster, { login, reader: readers.postgres }, false);
   await rename(draft, prepared).catch(() => rm(draft, { recursive: true, force: true }));
   return prepared;
 }

@@ -18,6 +18,8 @@ export interface TestNats {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** Who may only read. */
+  readonly reader: { readonly user: string; readonly password: string };
   /** @throws {Error} while the server is down */
   readonly pid: number;
   /** The data folder; `logs/nats.log` in it is the server's log. */
@@ -40,13 +42,13 @@ export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}
   const start = (port: number | null) =>
     startEmbeddedNats({
       ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },
-      binary,
+      ...{ reader: credentials.readers.nats, binary },
     });
   let server: EmbeddedNats = await start(null);
   const { url, user, password } = server;
   const port = Number(new URL(url).port);
   return {
-    ...{ url, port, user, password, dir },
+    ...{ url, port, user, password, dir, reader: credentials.readers.nats },
     get pid() {
       if (server.pid === null) throw new Error('The test NATS server is down.');
       return server.pid;

@@ -18,6 +18,8 @@ export interface TestPostgresOptions {
 export interface TestPostgres {
   /** With user, password and the database `llmq`. Stays the same over `kill` and `restart`. */
   readonly url: string;
+  /** The same for who may only read. */
+  readonly readerUrl: string;
   /** The postmaster's. @throws {Error} while the server is down */
   readonly pid: number;
   /** The data folder; `logs/postgres.log` in it is the server's log. */
@@ -39,18 +41,21 @@ export async function startTestPostgres({ fsync = false }: TestPostgresOptions =
   const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
   if (!fsync) await giveCluster(dir);
   const folder = await openDataFolder(dir);
-  const credentials = await loadOrCreateCredentials(folder.credentials);
+  const { postgres: login, readers } = await loadOrCreateCredentials(folder.credentials);
   const start = (port: number | null) =>
     startEmbeddedPostgres({
-      ...{ folder, login: credentials.postgres, logger: silentLogger, port },
+      ...{ folder, login, reader: readers.postgres, logger: silentLogger, port },
       settings: { shared_buffers: '32MB', ...(fsync ? {} : FAST) },
       syncNewCluster: fsync,
       keepAlive: false,
     });
   let server: EmbeddedPostgres = await start(null);
   const { url } = server;
+  const readerUrl = Object.assign(new URL(url), {
+    ...{ username: readers.postgres.user, password: readers.postgres.password },
+  }).href;
   return {
-    ...{ url, dir },
+    ...{ url, readerUrl, dir },
     get pid() {
       if (server.pid === null) throw new Error('The test PostgreSQL server is down.');
       return server.pid;

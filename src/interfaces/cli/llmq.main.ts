@@ -11,6 +11,7 @@ import { type ExportOptions, exportEvents, tailEvents } from './events-export.co
 import { type SalvageOptions, salvageEvents } from './events-salvage.command.js';
 import { type VerifyCommandOptions, verifyEvents } from './events-verify.command.js';
 import { addReplay } from './replay.command.js';
+import { addStatus } from './status.command.js';
 import { openStores, type Stores } from './stores.js';
 
 /** `npm run llmq -- <command>`: what an operator or an auditor does with the log. */
@@ -71,8 +72,15 @@ events
 addReplay(program, stopping.signal);
 addBackup(program, stopping.signal);
 addConfig(program);
+addStatus(program);
+
+// Of the command that was misspelled, or lacked something.
+for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
+  command.showHelpAfterError('(--help behind a command tells its options)');
 
 try {
+  // Who gives no command asks what there is.
+  if (process.argv.length <= 2) program.help();
   await program.parseAsync();
 } catch (error) {
   const text = error instanceof Error && !('code' in error) ? error.message : startupErrorText(error, false);

@@ -18,6 +18,7 @@ import { ServiceClient } from '../../operations/replay/service-client.js';
 import { systemSources } from '../../platform/clock.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { instant, wholeNumber } from './event-options.js';
+import { serviceUrl } from './service-url.js';
 import { table } from './table.policy.js';
 
 interface ReplayOptions {
@@ -106,10 +107,10 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
 
 /** @throws {ConfigError} and {Error} where the configuration leaves the port to the system */
 function configuredUrl(): string {
-  const { host, port } = loadConfig(process.env).server;
-  if (port === 0) throw new Error('The service takes any free port (server.port is 0); name it with --url.');
-  const reached = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+  const url = serviceUrl(loadConfig(process.env));
+  if (url === null)
+    throw new Error('The service takes any free port (server.port is 0); name it with --url.');
+  return url;
 }
 
 function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string, Price>): string {

@@ -71,6 +71,11 @@ function waitAskedFor({ status, headers }: Response): number | null {
   return Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, Number.isNaN(seconds) ? 0 : seconds * 1_000));
 }
 
+const KEY_HINTS: Readonly<Record<number, string>> = {
+  401: '. Give a key with --api-key (or LLMQ_KEY)',
+  403: '. Give a key that may do it with --api-key (or LLMQ_KEY)',
+};
+
 async function refusal(what: string, answer: Response | Error): Promise<ServiceRefusalError> {
   if (answer instanceof Error) {
     const cause = (answer.cause as Error | undefined)?.message ?? answer.message;
@@ -79,7 +84,8 @@ async function refusal(what: string, answer: Response | Error): Promise<ServiceR
     );
   }
   const problem: ServiceJson = await answer.json().catch(() => ({}));
+  const hint = KEY_HINTS[answer.status] ?? '';
   return new ServiceRefusalError(
-    `${what} was refused with ${answer.status}: ${problem.detail ?? 'no reason given'}`,
+    `${what} was refused with ${answer.status}: ${problem.detail ?? 'no reason given'}${hint}`,
   );
 }

@@ -8,6 +8,7 @@ import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
 import { isLoopbackPortFree, startOnFreePort } from './loopback-port.js';
+import { READER_PERMISSIONS } from './nats-reader.policy.js';
 import { diskSpaceAt, type NatsStore } from './nats-store.js';
 import { writePrivateFile } from './private-file.js';
 import { ServerLog } from './server-log.js';
@@ -30,6 +31,8 @@ export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server
 export interface EmbeddedNatsOptions {
   readonly folder: DataFolder;
   readonly login: Login;
+  /** Who may only read; absent for nobody. */
+  readonly reader?: Login;
   readonly logger: Logger;
   /** The path of `nats-server`, 2.14.7 or newer. */
   readonly binary: string;
@@ -101,7 +104,7 @@ async function refuseTakenPort(port: number | null): Promise<void> {
 
 function natsProgram(
   port: number,
-  { folder, login, binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
+  { folder, login, reader, binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
 ): ServerProgram {
   const configPath = natsConfigFile(folder);
   return {
@@ -117,7 +120,7 @@ function natsProgram(
       const files = { storeDir: folder.nats, pidFile: natsPidFile(folder) };
       await writePrivateFile(
         configPath,
-        natsServerConfig({ port, login, ...files, maxFileStore, syncAlways }),
+        natsServerConfig({ port, login, reader, ...files, maxFileStore, syncAlways }),
       );
       return { command: binary, args: ['--config', configPath], cwd: folder.nats, env: programEnvironment() };
     },
@@ -127,6 +130,7 @@ function natsProgram(
 interface NatsServerSettings {
   readonly port: number;
   readonly login: Login;
+  readonly reader: Login | undefined;
   readonly storeDir: string;
   readonly pidFile: string;
   /** In bytes. Without it the server would take three quarters of what was free when it started, for as long as it runs. */
@@ -143,7 +147,12 @@ function natsServerConfig(settings: NatsServerSettings): string {
     port: settings.port,
     pid_file: settings.pidFile,
     max_payload: MAX_PAYLOAD_BYTES,
-    authorization: settings.login,
+    authorization: {
+      users: [
+        settings.login,
+        ...(settings.reader === undefined ? [] : [{ ...settings.reader, permissions: READER_PERMISSIONS }]),
+      ],
+    },
     jetstream: {
       store_dir: settings.storeDir,
       max_file_store: settings.maxFileStore,

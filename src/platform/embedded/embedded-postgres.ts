@@ -15,7 +15,7 @@ import {
   controlFileIsLost,
   createCluster,
   DATABASE,
-  ensurePassword,
+  ensurePasswords,
   type PostgresCluster,
 } from './postgres-cluster.js';
 import { type PostgresSettings, postgresAccessRules, postgresConfig } from './postgres-config.js';
@@ -39,6 +39,8 @@ export const POSTGRES_END_STEPS: readonly EndStep[] = [
 export interface EmbeddedPostgresOptions {
   readonly folder: DataFolder;
   readonly login: Login;
+  /** Who may only read. */
+  readonly reader: Login;
   readonly logger: Logger;
   /** A port that must be used; null takes the one of last time, or a free one. */
   readonly port: number | null;
@@ -93,11 +95,11 @@ const databaseUrl = (port: number, { user, password }: Login) =>
 async function prepareCluster(cluster: PostgresCluster, options: EmbeddedPostgresOptions): Promise<void> {
   if (!(await clusterExists(cluster.dir))) {
     options.logger.info(`Setting up the embedded PostgreSQL in ${cluster.dir}.`);
-    return createCluster(cluster, options.login, options.syncNewCluster);
+    return createCluster(cluster, options, options.syncNewCluster);
   }
   await refuseForeignCluster(cluster.dir);
   await refuseDamagedCluster(cluster.dir);
-  await ensurePassword(cluster, options.login);
+  await ensurePasswords(cluster, options);
 }
 
 async function refuseDamagedCluster(dir: string): Promise<void> {
@@ -122,7 +124,7 @@ async function refuseForeignCluster(dir: string): Promise<void> {
 function postgresProgram(
   port: number,
   cluster: PostgresCluster,
-  { login, settings }: EmbeddedPostgresOptions,
+  { login, reader, settings }: EmbeddedPostgresOptions,
 ): ServerProgram {
   return {
     name: 'postgres',
@@ -137,7 +139,7 @@ function postgresProgram(
       const owner = cluster.runAs ?? undefined;
       const write = (file: string, text: string) => writePrivateFile(join(cluster.dir, file), text, owner);
       await write('postgresql.conf', postgresConfig(port, settings));
-      await write('pg_hba.conf', postgresAccessRules(login.user));
+      await write('pg_hba.conf', postgresAccessRules([login.user, reader.user]));
       const { dataDir, ...access } = await clusterAccess(cluster);
       const env = programEnvironment({ LC_ALL: 'C', PGDATA: dataDir });
       return { command: cluster.binaries.postgres, args: ['-D', dataDir], env, ...access };

@@ -91,10 +91,15 @@ async function startLocked(
   };
 }
 
-async function startNats(folder: DataFolder, { nats }: Credentials, options: EmbeddedServersOptions) {
+async function startNats(
+  folder: DataFolder,
+  { nats, readers }: Credentials,
+  options: EmbeddedServersOptions,
+) {
   return startEmbeddedNats({
     folder,
     login: nats,
+    reader: readers.nats,
     logger: options.logger,
     binary: await natsServerPath(options.logger),
     port: options.natsPort ?? null,
@@ -104,9 +109,13 @@ async function startNats(folder: DataFolder, { nats }: Credentials, options: Emb
   });
 }
 
-function startPostgres(folder: DataFolder, { postgres }: Credentials, { logger }: EmbeddedServersOptions) {
+function startPostgres(
+  folder: DataFolder,
+  { postgres, readers }: Credentials,
+  { logger }: EmbeddedServersOptions,
+) {
   return startEmbeddedPostgres({
-    ...{ folder, login: postgres, logger },
+    ...{ folder, login: postgres, reader: readers.postgres, logger },
     ...{ port: null, settings: {}, syncNewCluster: true, keepAlive: true },
   });
 }

@@ -58,18 +58,42 @@ export async function clusterExists(dir: string): Promise<boolean> {
   return (await stat(join(dir, 'PG_VERSION')).catch(() => null)) !== null;
 }
 
-const passwordMark = (dir: string) => join(dir, 'llmq-password.sha256');
+/** Who may connect: the service, and people who only look. */
+export interface ClusterLogins {
+  readonly login: Login;
+  readonly reader: Login;
+}
+
+const passwordMark = (dir: string, whose: keyof ClusterLogins) =>
+  join(dir, whose === 'login' ? 'llmq-password.sha256' : 'llmq-reader.sha256');
 const markOf = ({ password }: Login) => createHash('sha256').update(password).digest('hex');
-const writePasswordMark = ({ dir, runAs }: PostgresCluster, login: Login) =>
-  writePrivateFile(passwordMark(dir), markOf(login), runAs ?? undefined);
+
+async function writePasswordMarks({ dir, runAs }: PostgresCluster, logins: ClusterLogins): Promise<void> {
+  for (const whose of ['login', 'reader'] as const)
+    await writePrivateFile(passwordMark(dir, whose), markOf(logins[whose]), runAs ?? undefined);
+}
+
+/** Whether it is there or not. What it may read it is granted where the views are made. */
+function readerStatements({ user, password }: Login): string[] {
+  return [
+    `DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${user}') THEN CREATE ROLE ${user}; END IF; END$$`,
+    `ALTER ROLE ${user} LOGIN PASSWORD '${password}'`,
+    `ALTER ROLE ${user} SET default_transaction_read_only = on`,
+  ];
+}
 
 /**
- * Makes the cluster, the login and its database without a server that anybody could connect to meanwhile. Everything
+ * Makes the cluster, the logins and the database without a server that anybody could connect to meanwhile. Everything
  * happens under another name, so that a crash at any point leaves nothing that looks finished.
  *
  * @throws {EmbeddedServerError} `postgres_start_failed`
  */
-export async function createCluster(cluster: PostgresCluster, login: Login, sync: boolean): Promise<void> {
+export async function createCluster(
+  cluster: PostgresCluster,
+  logins: ClusterLogins,
+  sync: boolean,
+): Promise<void> {
+  const { login, reader } = logins;
   // A name of its own: the initdb of a start that was killed may still be writing into another one.
   const draft = { ...cluster, dir: `${cluster.dir}.new-${randomUUID()}` };
   await removeDrafts(cluster.dir);
@@ -87,8 +111,9 @@ export async function createCluster(cluster: PostgresCluster, login: Login, sync
   await runSql(draft, [
     `CREATE ROLE ${login.user} LOGIN CREATEDB PASSWORD '${login.password}'`,
     `CREATE DATABASE ${DATABASE} OWNER ${login.user}`,
+    ...readerStatements(reader),
   ]);
-  await writePasswordMark(draft, login);
+  await writePasswordMarks(draft, logins);
   await rm(cluster.dir, { recursive: true, force: true });
   await rename(draft.dir, cluster.dir);
 }
@@ -112,14 +137,21 @@ async function removeDrafts(clusterDir: string): Promise<void> {
 }
 
 /**
- * Gives the login its password anew where the cluster has another one, because the credentials file was lost and made
- * anew. The server must not run. (A hash is safe to keep: the passwords are random and long.)
+ * Gives the logins their passwords anew where the cluster has others, because the credentials file was lost and made
+ * anew, or none, because it was made before there were readers. The server must not run. (A hash is safe to keep: the
+ * passwords are random and long.)
  */
-export async function ensurePassword(cluster: PostgresCluster, login: Login): Promise<void> {
-  const set = await readFile(passwordMark(cluster.dir), 'utf8').catch(() => '');
-  if (set === markOf(login)) return;
-  await runSql(cluster, [`ALTER ROLE ${login.user} PASSWORD '${login.password}'`]);
-  await writePasswordMark(cluster, login);
+export async function ensurePasswords(cluster: PostgresCluster, logins: ClusterLogins): Promise<void> {
+  const { login, reader } = logins;
+  const isSet = async (whose: keyof ClusterLogins) =>
+    (await readFile(passwordMark(cluster.dir, whose), 'utf8').catch(() => '')) === markOf(logins[whose]);
+  const statements = [
+    ...((await isSet('login')) ? [] : [`ALTER ROLE ${login.user} PASSWORD '${login.password}'`]),
+    ...((await isSet('reader')) ? [] : readerStatements(reader)),
+  ];
+  if (statements.length === 0) return;
+  await runSql(cluster, statements);
+  await writePasswordMarks(cluster, logins);
 }
 
 /** Through a server without network that ends with its input. The statements never appear in a process list. */

@@ -33,9 +33,10 @@ export function postgresConfig(port: number, overrides: PostgresSettings): strin
   return `# Written by llm-message-queue at every start: changes are lost.\n${lines.join('\n')}\n`;
 }
 
-/** Who may connect: the service's own login, from this machine, with its password. Nobody else, not even the superuser. */
-export function postgresAccessRules(user: string): string {
-  return `# Written by llm-message-queue at every start: changes are lost.\nhost all ${user} 127.0.0.1/32 scram-sha-256\n`;
+/** Who may connect: these logins, from this machine, with their passwords. Nobody else, not even the superuser. */
+export function postgresAccessRules(users: readonly string[]): string {
+  const rules = users.map((user) => `host all ${user} 127.0.0.1/32 scram-sha-256\n`);
+  return `# Written by llm-message-queue at every start: changes are lost.\n${rules.join('')}`;
 }
 
 function quote(value: string | number | boolean): string {

@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander';
 import { CALLER_ROLES, type CallerRole } from '../../domain/caller-role.policy.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { allowedValues } from '../config/allowed-values.js';
 import { configSchema } from '../config/config.schema.js';
 import { configOption } from '../config/config-option.js';
 import { configFileOf } from '../config/load-config.js';
+import { schemaAt } from '../config/settings.js';
 import { newApiKey } from './api-key.js';
 
 const program = new Command('keys:create')
@@ -40,12 +42,15 @@ const { key, config } = newApiKey({
 
 const checked = configSchema.safeParse({ security: { api_keys: [config] } });
 if (!checked.success) {
-  const reasons = checked.error.issues.map(({ path, message }) => `--${optionOf(path.at(-1))}: ${message}`);
-  program.error(`No key was made. ${reasons.join('; ')}`);
+  const reasons = checked.error.issues.map(({ path }) => {
+    const schema = schemaAt(path);
+    return `--${optionOf(path.at(-1))} takes ${schema === null ? 'another value' : allowedValues(schema)}`;
+  });
+  program.error(`No key was made: ${[...new Set(reasons)].join('; ')}.`);
 }
 
 function optionOf(field: PropertyKey | undefined): string {
-  return field === 'expires_at' ? 'expires' : String(field);
+  return field === 'expires_at' ? 'expires' : String(field).replaceAll('_', '-');
 }
 
 function optional(field: 'max_priority' | 'expires_at'): string {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
+import { guideTo } from '../../platform/guide.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { damageText } from '../agreement/log-damage.words.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
@@ -38,7 +39,13 @@ export class ProjectionHealth {
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     const damage = await this.agreement.look();
-    if (damage.length > 0) return { ok: false, detail: damage.map(damageText).join('; ') };
+    if (damage.length > 0) {
+      const lost = damage.map(damageText).join('; ');
+      return {
+        ok: false,
+        detail: `${lost}. The projection has stopped there: see ${guideTo('lostRecords')}`,
+      };
+    }
     const { sequence, last } = await this.positions();
     const now = this.sources.steadyMs();
     if (sequence !== this.applied || sequence >= last) this.progressAt = now;
@@ -48,7 +55,7 @@ export class ProjectionHealth {
     if (stalledMs < STALLED_AFTER_MS) return { ok: true, detail: behind(lag) };
     return {
       ok: false,
-      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector makes progress. If one runs, its log says why`,
+      detail: `${behind(lag)}, and none applied for ${Math.round(stalledMs / 1_000)} s: no process with the role projector makes progress. If one runs, its log and its /health/ready say why: see ${guideTo('projectionStops')}`,
     };
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import type { DataSource } from 'typeorm';
+import { renewAnalystViews } from '../tables/analyst-views.js';
 import { readCheckpoint } from '../tables/checkpoint.js';
 
 /** A rebuild fills `next` beside the live schema; the swap leaves the live one behind as `old`, to be dropped. */
@@ -114,6 +115,7 @@ export async function swapSchemas(
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
+  await renewAnalystViews(async (sql, values) => (await client.query(sql, values)).rows, live);
   await sleep(BEFORE_DROP_MS);
   await dropSchema(client, old);
 }

@@ -110,7 +110,9 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
   await dropSchema(control, schemas.old);
   if (!resume) await dropSchema(control, schemas.next);
   const resuming = await schemaExists(control, schemas.next);
-  const dataSource = await openDatabase({ ...database, schema: schemas.next, poolSize: 2 });
+  const dataSource = await openDatabase({
+    ...{ ...database, schema: schemas.next, poolSize: 2, analystViews: false },
+  });
   const copying = new CopySession(database.url);
   let following: Client | undefined;
   try {

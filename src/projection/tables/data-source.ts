@@ -38,6 +38,8 @@ export interface DatabaseOptions {
   /** The schema that holds the projection's tables; made when missing. */
   readonly schema: string;
   readonly poolSize: number;
+  /** See `MigrateOptions`. */
+  readonly analystViews?: boolean;
 }
 
 /** Where a data source of `createDataSource` is connected to. */

@@ -2,7 +2,15 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { dropAnalystViews, ensureAnalystViews, type Query } from './analyst-views.js';
 import { migrationError } from './database.errors.js';
+
+export interface MigrateOptions {
+  readonly url: string;
+  readonly schema: string;
+  /** Whether people are to read these tables through views; not those that a rebuild is still filling. Default true. */
+  readonly analystViews?: boolean;
+}
 
 /**
  * Makes the schema when it is missing and runs what migrations it has not seen, in one transaction: a process killed in
@@ -13,9 +21,10 @@ import { migrationError } from './database.errors.js';
  */
 export async function migrate(
   dataSource: DataSource,
-  { url, schema }: { readonly url: string; readonly schema: string },
+  { url, schema, analystViews = true }: MigrateOptions,
 ): Promise<void> {
   const runner = dataSource.createQueryRunner();
+  const query: Query = (sql, values) => runner.query(sql, values);
   try {
     await runner.startTransaction();
     await runner.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
@@ -23,7 +32,13 @@ export async function migrate(
     ]);
     await createSchema(runner, schema);
     await runner.query(`SET LOCAL search_path TO "${schema}"`);
-    await new MigrationExecutor(dataSource, runner).executePendingMigrations();
+    const executor = new MigrationExecutor(dataSource, runner);
+    if ((await executor.getPendingMigrations()).length > 0) {
+      // PostgreSQL changes no column that a view is made of.
+      await dropAnalystViews(query, schema);
+      await executor.executePendingMigrations();
+    }
+    if (analystViews) await ensureAnalystViews(query, schema);
     await runner.commitTransaction();
   } catch (error) {
     await runner.rollbackTransaction().catch(() => {});
