@@ -1,6 +1,7 @@
 import { CHOICE_STRATEGIES } from '../domain/choice-strategies.policy.js';
 import { CONVERSATION_STATES, DOUBLE_TEXTING } from '../domain/conversation/conversation.events.js';
 import { LANES } from '../domain/message/message.events.js';
+import { isQueueField } from '../domain/message/queue-fields.policy.js';
 import { isUuid } from '../domain/uuid.policy.js';
 
 /**
@@ -106,6 +107,15 @@ export const parameters: Rule = (value) => {
   if (!isObject(value)) return 'must be an object';
   for (const key in value) {
     if (RESERVED.includes(key)) return `must not hold ${key}`;
+    if (isQueueField(key, value[key])) return `must not hold ${key}, which is a field of the message`;
+  }
+  return handedOn(value);
+};
+
+/** What goes to a model, whatever it is called. */
+export const handedOn: Rule = (value) => {
+  if (!isObject(value)) return 'must be an object';
+  for (const key in value) {
     const problem = identifier(key);
     if (problem !== null) return `has the key ${JSON.stringify(key.slice(0, 40))}, and a key ${problem}`;
   }

@@ -291,6 +291,17 @@ describe('a message with a deadline', () => {
 });
 
 describe('what reaches the model', () => {
+  it('is what a client of OpenAI’s API hands to it, metadata included', async () => {
+    const theirs = { store: true, metadata: { customer: 'c7' }, priority: 3, safety_identifier: 'hashed' };
+    const response = await fetch(`${service.baseUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${red.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'all of it' }], ...theirs }),
+    });
+    expect(response.status).toBe(200);
+    expect(model.seen.get('all of it').body).toMatchObject(theirs);
+  });
+
   it('is what is meant for it, and nothing of the queue or of its user', async () => {
     const ours = {
       ...{ user_id: 'secret-user', priority: 'high', max_retries: 1, timeout_ms: 9_000, ttl: '5m' },
@@ -300,13 +311,7 @@ describe('what reaches the model', () => {
     const { json } = await call('POST', messages, { content, ...ours, parameters: { temperature: 0.5 } });
     await ended(json.id);
     const chat = { model: 'm', messages: [{ role: 'user', content: 'over OpenAI' }], temperature: 0.5 };
-    const named = {
-      service_tier: 'priority',
-      metadata: { secret: '1' },
-      priority: 3,
-      max_retries: 1,
-      ttl: 9,
-    };
+    const named = { service_tier: 'priority', metadata: { user_priority: 'high' }, ttl: 9 };
     const response = await fetch(`${service.baseUrl}/v1/chat/completions`, {
       method: 'POST',
       headers: {

@@ -315,7 +315,7 @@ describe('what is asked', () => {
     const headers = { 'X-Team': 'blue', 'api-key': 'azure-secret-1', 'Content-Length': '3' };
     const raw = await start((response) => sendEvents(response, sse(say('ok', 'stop'))), { headers });
     await raw.ask(
-      asking({ routing: { fallbacks: ['b'] }, metadata: { a: 1 }, priority: 'high', user: 'ann' }),
+      asking({ routing: { fallbacks: ['b'] }, service_tier: 'flex', priority: 'high', user: 'ann' }),
     );
     expect(raw.calls[0]!.headers).toMatchObject({
       'x-team': 'blue',

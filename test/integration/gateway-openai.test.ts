@@ -392,3 +392,68 @@ describe('models', () => {
     });
   });
 });
+
+describe('what is not served', () => {
+  const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: unknown) =>
+    request(method, gateway.baseUrl + path, body, headers);
+
+  it.each([
+    ['POST', '/v1/responses', /Chat completions serve the same purpose.*POST \/v1\/chat\/completions/],
+    ['GET', '/v1/files', /\/api\/v1\/messages\/batch.*GET \/v1\/models, GET \/v1\/models\/\{model\}, POST/],
+    ['POST', '/chat/completions', /ends in \/v1, and asks for \/v1\/chat\/completions/],
+    ['GET', '/models', /ends in \/v1/],
+    ['POST', '/v1/v1/embeddings', /ends in \/v1/],
+    ['POST', '/api/v1/chat/completions', /ends in \/v1/],
+  ])('is told in OpenAI’s form, with what is served: %s %s', async (method, path, message) => {
+    const refused = await ask(method, path, {}, method === 'POST' ? question : undefined);
+    expect(refused).toMatchObject({
+      status: 404,
+      json: { error: { type: 'invalid_request_error', param: null, code: 'not_found' } },
+    });
+    expect(refused.json.error.message).toMatch(message);
+  });
+
+  it('is a method of a route that has others', async () => {
+    const refused = await ask('GET', '/v1/chat/completions');
+    expect(refused).toMatchObject({
+      status: 405,
+      json: { error: { type: 'invalid_request_error', param: null, code: 'method_not_allowed' } },
+    });
+    expect(refused.json.error.message).toContain('with POST');
+    expect(refused.headers.get('allow')).toBe('POST');
+  });
+
+  it('is a body of another type, and the type is told', async () => {
+    for (const [path, told] of [
+      ['/v1/chat/completions', (json: { error: { message: string } }) => json.error.message],
+      ['/api/v1/messages', (json: { detail: string }) => json.detail],
+    ] as const) {
+      const refused = await ask('POST', path, { 'content-type': 'text/plain; charset=x' }, 'Hi');
+      expect(refused.status).toBe(415);
+      expect(told(refused.json)).toContain(
+        '`content-type: application/json`. It came with "text/plain; charset=x".',
+      );
+    }
+  });
+});
+
+describe('fields of a call', () => {
+  it('that are the queue’s by REST’s names are refused by name', async () => {
+    const refused = await post({ ...question, max_retries: 2 });
+    expect(refused).toMatchObject({ status: 400, json: { error: { param: 'max_retries' } } });
+    expect(refused.json.error.message).toContain('x-llmq-max-retries');
+    const body = { user_id: 'u', content: 'x', parameters: { delay: '5m' } };
+    const overRest = await request('POST', `${gateway.baseUrl}/api/v1/messages`, body);
+    expect(overRest).toMatchObject({ status: 422, json: { field: 'parameters' } });
+    expect(overRest.json.detail).toContain('delay');
+  });
+
+  it('go to the model with the message, store and metadata among them', async () => {
+    const fields = { store: true, metadata: { a: 'b' }, prompt_cache_key: 'k', guided_choice: ['x'] };
+    const { answer, message } = await begin(() => post({ ...question, ...fields }));
+    expect(message.data.request.parameters).toEqual(fields);
+    expect(message.data.metadata).toEqual({ a: 'b' });
+    await gateway.worker.complete(message, { content: 'x' });
+    expect((await answer).status).toBe(200);
+  });
+});

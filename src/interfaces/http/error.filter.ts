@@ -12,6 +12,7 @@ import { loggedUrl } from '../../platform/logging/logged-url.policy.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { openAiStatus, shouldRetryHeader, toOpenAiError } from '../openai/openai-error.js';
+import { pathBelowOtherBase, unservedPath } from '../openai/unserved-path.policy.js';
 import { PROBLEM_TYPE, toProblem } from '../rest/problem.js';
 import { pathOf } from './address.js';
 import { type Failure, failureHeaders, failureOf, methodNotAllowed } from './failure.js';
@@ -32,30 +33,32 @@ export class ErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const failure = this.otherMethod(error, request) ?? failureOf(error);
-    // A refusal's maker has told of it already.
-    if (failure.code === 'internal' && !(error instanceof RefusedError)) {
-      this.logger.error(
-        { err: error, method: request.method, path: loggedUrl(request.url) },
-        'request failed',
-      );
+    const failure = this.unserved(error, request) ?? failureOf(error, request);
+    if (failure.code === 'internal') {
+      const { id: requestId, method } = request;
+      // A refusal's maker has told of the error itself already.
+      const told = error instanceof RefusedError ? {} : { err: error };
+      this.logger.error({ ...told, requestId, method, path: loggedUrl(request.url) }, 'request failed');
     }
     // Headers that are out can't be taken back; the connection's end tells the client that something broke.
     if (reply.raw.headersSent) return void reply.raw.destroy();
     sendFailure(reply, failure, request.url);
   }
 
-  /** Fastify knows no route for the request; null where none has its path either. */
-  private otherMethod(error: unknown, { method, url }: FastifyRequest): Failure | null {
+  /** Fastify knows no route for the request; null where there is nothing more to tell. */
+  private unserved(error: unknown, { method, url }: FastifyRequest): Failure | null {
     if (!(error instanceof NotFoundException)) return null;
     const allowed = this.routes.allowedAt(url);
-    return allowed.length === 0 ? null : methodNotAllowed(method, allowed);
+    // Otherwise the route itself has found nothing.
+    if (allowed.length > 0) return allowed.includes(method) ? null : methodNotAllowed(method, allowed);
+    const message = unservedPath(pathOf(url), this.routes.below('/v1/'));
+    return message === null ? null : { code: 'not_found', message };
   }
 }
 
 function isOpenAiPath(url: string): boolean {
   const path = pathOf(url);
-  return path.startsWith('/v1/') || path === '/v1';
+  return path.startsWith('/v1/') || path === '/v1' || pathBelowOtherBase(path) !== null;
 }
 
 export function sendFailure(reply: FastifyReply, failure: Failure, url: string): void {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import { assertNever } from '../../domain/assert-never.js';
 import { type FieldProblem, type Refusal, retryAfterSeconds } from '../../submission/refusal.js';
@@ -17,8 +18,9 @@ type HttpRefusal =
 export type Failure = Refusal | HttpRefusal;
 export type FailureCode = Failure['code'];
 
-export function failureOf(error: unknown): Failure {
-  return error instanceof HttpException ? fromFramework(error) : refusalOf(error);
+/** @param request for what is told of a refused body */
+export function failureOf(error: unknown, request?: { readonly headers: IncomingHttpHeaders }): Failure {
+  return error instanceof HttpException ? fromFramework(error, request?.headers) : refusalOf(error);
 }
 
 /** Complete: the compiler refuses a table that lacks a code. */
@@ -95,10 +97,14 @@ export function methodNotAllowed(method: string, allow: readonly string[]): Fail
 }
 
 /** A body without the header is what curl sends by itself, with the type of a form. */
-const NOT_JSON = 'The body must be JSON. Send it with the header `content-type: application/json`.';
+function notJson(type: string | undefined): string {
+  const sent =
+    type === undefined ? 'It came without one.' : `It came with ${JSON.stringify(type.slice(0, 100))}.`;
+  return `The body must be JSON. Send it with the header \`content-type: application/json\`. ${sent}`;
+}
 
 /** Fastify's own refusals (routes, bodies, media types), and Nest's. */
-function fromFramework(error: HttpException): Failure {
+function fromFramework(error: HttpException, headers: IncomingHttpHeaders = {}): Failure {
   const { message } = error;
   if (error instanceof UnsupportedEncodingError) return { code: 'unsupported_encoding', message };
   const status = error.getStatus();
@@ -116,7 +122,7 @@ function fromFramework(error: HttpException): Failure {
     case 414:
       return { code: 'uri_too_long', message };
     case 415:
-      return { code: 'unsupported_media_type', message: NOT_JSON };
+      return { code: 'unsupported_media_type', message: notJson(headers['content-type']) };
     case 503:
       return { code: 'service_stopping', message: 'The service is stopping.' };
     default:

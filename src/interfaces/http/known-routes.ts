@@ -16,6 +16,16 @@ export class KnownRoutes {
     });
   }
 
+  /** As people write them: `GET /v1/models/{model}`. Routes for any path below another one are left out. */
+  below(path: string): string[] {
+    return this.routes
+      .filter(
+        ({ method, pattern }) => method !== 'HEAD' && pattern.startsWith(path) && !pattern.endsWith('*'),
+      )
+      .map(({ method, pattern }) => `${method} ${pattern.replace(/:(\w+)/g, '{$1}')}`)
+      .sort();
+  }
+
   allowedAt(url: string): string[] {
     return allowedMethods(this.routes, url);
   }

@@ -1,10 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
-import type { CallKind, ChatMessage, ModelRequest } from '../../domain/message/message.events.js';
+import {
+  type CallKind,
+  type ChatMessage,
+  LANES,
+  type ModelRequest,
+} from '../../domain/message/message.events.js';
 import { unkeptProblems } from '../../submission/kept-as-sent.js';
 import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
 import * as rules from '../../submission/submission-rules.policy.js';
+import { addMisplaced } from './misplaced-fields.js';
 import { checkQueueFields, type OpenAiSettings, type QueueBody, queueFields } from './queue-fields.js';
 import { boolean, FieldCheck, streamOptions } from './request-fields.js';
 
@@ -20,7 +26,7 @@ export interface OpenAiRequest {
   readonly cancelOnDisconnect: boolean;
 }
 
-/** What the queue reads of a body; all else is the model's, and is handed on as it is. */
+/** What the queue reads of a body; all else is the model's, and is handed on as it is. `metadata` and `user` are both's. */
 interface Body extends QueueBody, Record<string, unknown> {
   readonly model?: unknown;
   readonly messages?: unknown;
@@ -49,25 +55,24 @@ export function openAiRequestOf(
 ): OpenAiRequest {
   if (!rules.isObject(body)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
   const fields: Body = body;
-  const { model, stream, stream_options } = fields;
-  const parameters = parametersOf(kind, fields);
+  const { model, messages, stream, stream_options, metadata } = fields;
+  const own = parametersOf(kind, fields);
   const check = new FieldCheck();
   check.wanted('model', model, rules.identifier);
   checkAsked(check, kind, fields);
   checkStream(check, kind, fields);
-  check.wanted('body', parameters, rules.parameters);
+  check.wanted('body', own, rules.handedOn);
+  addMisplaced(own, check.problems);
   checkQueueFields(check, fields, headers);
   if (kind !== 'chat') check.ifThere(CONVERSATION, headers[CONVERSATION], onlyForChats);
-  check.problems.push(
-    ...unkeptProblems(fields, (field) => (Object.hasOwn(parameters, field) ? 'numbers' : 'none')),
-  );
+  check.problems.push(...unkeptProblems(fields, (field) => (Object.hasOwn(own, field) ? 'numbers' : 'none')));
   if (check.problems.length > 0) throw invalidFields(check.problems);
   const { submission, routing, cancelOnDisconnect } = queueFields(fields, headers, caller, settings);
   const streamed = stream === true;
   const request: ModelRequest = {
-    ...(kind === 'chat' ? { messages: fields.messages as ChatMessage[] } : { kind }),
+    ...(kind === 'chat' ? { messages: messages as ChatMessage[] } : { kind }),
     model: model as string,
-    parameters,
+    parameters: withMetadata(own, metadata),
     ...routing,
   };
   return {
@@ -85,6 +90,14 @@ function parametersOf(kind: CallKind, body: Body): Record<string, unknown> {
   if (kind !== 'chat') return asked;
   const { messages, ...parameters } = asked;
   return parameters;
+}
+
+/** The endpoint gets the client's metadata too, but for what chooses the lane here. */
+function withMetadata(parameters: Record<string, unknown>, metadata: unknown): Record<string, unknown> {
+  if (!rules.isObject(metadata)) return parameters;
+  const { user_priority: lane, ...others } = metadata;
+  const theirs = (LANES as readonly unknown[]).includes(lane) ? others : metadata;
+  return Object.keys(theirs).length === 0 ? parameters : { metadata: theirs, ...parameters };
 }
 
 function checkAsked(check: FieldCheck, kind: CallKind, fields: Body): void {

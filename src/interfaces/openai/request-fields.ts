@@ -21,6 +21,12 @@ export const boolean: rules.Rule = (value) => (typeof value === 'boolean' ? null
 
 export const streamOptions: rules.Rule = (value) => {
   if (!rules.isObject(value)) return 'must be an object';
-  const usage = value['include_usage'];
+  const { include_usage: usage, include_obfuscation: obfuscated, ...others } = value;
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined)
+    return `must not hold ${unknown.slice(0, 40)}: streams are made here, without it`;
+  if (obfuscated !== undefined && obfuscated !== false) {
+    return 'must not ask for include_obfuscation: streams are made here, without it';
+  }
   return usage === undefined || typeof usage === 'boolean' ? null : 'must hold a boolean include_usage';
 };

@@ -29,10 +29,14 @@ describe('the body of a chat', () => {
     expect(chatRequest({ ...base, messages, parameters }, 'm')).toMatchObject({ messages, ...parameters });
   });
 
+  it('hands on what may be kept by the endpoint, and a priority that is its own', () => {
+    const parameters = { store: true, metadata: { a: 'b' }, priority: 3, content: 'x', webhook: 'y' };
+    expect(chatRequest({ ...base, messages: [], parameters }, 'm')).toMatchObject(parameters);
+  });
+
   it("leaves out the queue's own fields, and is not led to another model or mode by parameters", () => {
     const parameters = {
       priority: 'high',
-      metadata: { secret: 1 },
       service_tier: 'flex',
       user_id: 'u',
       conversation_id: 'c',

@@ -1,38 +1,11 @@
 import type { ModelRequest } from '../../../domain/message/message.events.js';
+import { isQueueField } from '../../../domain/message/queue-fields.policy.js';
 
 /**
- * What belongs to the queue or to the way it calls, and never reaches an endpoint: strict providers refuse fields that
- * they don't know, and `metadata` or user ids may be private to the queue's users.
+ * How an endpoint is asked is the queue's business. Its own fields are refused where a request comes in; requests from
+ * before that was so may still hold them.
  */
-const NOT_FOR_ENDPOINTS: ReadonlySet<string> = new Set([
-  'content',
-  'messages',
-  'model',
-  'stream',
-  'stream_options',
-  'priority',
-  'service_tier',
-  'metadata',
-  'store',
-  'user_id',
-  'conversation_id',
-  'max_retries',
-  'timeout_ms',
-  'retry_backoff',
-  'delay',
-  'scheduled_at',
-  'ttl',
-  'deadline',
-  'double_texting',
-  'replay_of',
-  'user_priority',
-  'idempotency_key',
-  'routing',
-  'kind',
-  'fallbacks',
-  'failover',
-  'webhook',
-]);
+const ASKED_BY_THE_QUEUE: ReadonlySet<string> = new Set(['stream', 'stream_options', 'service_tier']);
 
 /** How an endpoint is asked. */
 export interface Asking {
@@ -70,7 +43,8 @@ export function requestBody(request: ModelRequest, model: string, asking: Asking
   const { parameters } = request;
   const body: Body = {};
   for (const name of Object.keys(parameters)) {
-    if (!NOT_FOR_ENDPOINTS.has(name)) body[name] = parameters[name];
+    const value = parameters[name];
+    if (!ASKED_BY_THE_QUEUE.has(name) && !isQueueField(name, value)) body[name] = value;
   }
   body['model'] = model;
   Object.assign(body, askedOf(request, asking));
