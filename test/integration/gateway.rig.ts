@@ -125,6 +125,8 @@ function configOf(
     nats: { url: nats.url, user: nats.user, password: nats.password },
     database: { url: postgres.url },
     ...overrides,
+    // However loaded the machine is, a stream that fails has its own status, unless a test is about that.
+    openai: { stream_headers_after_ms: 60_000, ...(overrides['openai'] as object | undefined) },
   });
   return { ...config, dataDir: nats.dir, configFile: '/nowhere/config.yaml' };
 }

@@ -2,10 +2,13 @@ import type { ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpException } from '@nestjs/common';
 import type { FastifyError, FastifyServerOptions } from 'fastify';
+import { systemSources } from '../../platform/clock.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { PROBLEM_TYPE } from '../rest/problem.js';
 import { sendFailure } from './error.filter.js';
 import { failureOf } from './failure.js';
+import { REQUEST_ID } from './request-id.hook.js';
+import { requestIdOf } from './request-id.policy.js';
 
 /** JSON writes one byte of content as six at most: a control character becomes `\u0001`. */
 const JSON_GROWTH = 6;
@@ -16,6 +19,8 @@ const ENVELOPE_BYTES = 256 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Longer than the idle time-outs of common load balancers (60 s), so that they never write into a closing connection. */
 const KEEP_ALIVE_MS = 72_000;
+
+const { newId } = systemSources;
 
 /**
  * For `new FastifyAdapter(fastifyOptions(config))`. Bodies, headers and the time to send them have limits. The time to
@@ -30,6 +35,7 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
     bodyLimit: bodyLimitOf(config.queue.max_content_bytes),
     requestTimeout: requestTimeoutMs,
     connectionTimeout: 0,
+    genReqId: ({ headers }) => requestIdOf(headers[REQUEST_ID], newId),
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -45,6 +51,7 @@ export function fastifyOptions(config: ServiceConfig): FastifyServerOptions & {
     clientErrorHandler: answerClientError,
     // The router refuses an address that it can't decode before any hook or filter; tell it in the same form.
     frameworkErrors: (error, request, reply) => {
+      reply.header(REQUEST_ID, request.id);
       sendFailure(reply, failureOf(frameworkException(error)), request.url);
     },
   };
@@ -71,7 +78,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     code,
   });
   socket.end(
-    `HTTP/1.1 ${status} ${title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${body.length}\r\n${REQUEST_ID}: ${newId()}\r\nconnection: close\r\n\r\n${body}`,
   );
 }
 

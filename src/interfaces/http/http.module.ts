@@ -1,8 +1,10 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { CallerProof } from '../../platform/security/caller-proof.js';
+import { LOGGER } from '../../platform/tokens.js';
 import { admitBeforeBody } from './admission.hook.js';
 import { letOriginsIn } from './cors.hook.js';
 import { ErrorFilter } from './error.filter.js';
@@ -10,6 +12,7 @@ import { acceptJsonOnly } from './json-body.js';
 import { KnownRoutes } from './known-routes.js';
 import { refuseSecondHost } from './one-host.hook.js';
 import { guardPages } from './page-headers.js';
+import { tellRequestIds } from './request-id.hook.js';
 
 /**
  * What holds for every request of a process, whatever its roles: who is admitted, which bodies are read, and how
@@ -24,16 +27,19 @@ export class HttpModule implements OnModuleInit {
     private readonly host: HttpAdapterHost,
     private readonly proof: CallerProof,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** Nest has its routes and parsers set by now, and Fastify is not ready yet: hooks still reach every route. */
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    letOriginsIn(fastify, this.config.server.cors_origins);
+    tellRequestIds(fastify, this.logger);
+    const { server } = this.config;
+    letOriginsIn(fastify, server.cors_origins);
     refuseSecondHost(fastify);
     admitBeforeBody(fastify, this.proof);
     guardPages(fastify);
-    acceptJsonOnly(fastify, this.config.server.max_body_fields);
-    fastify.server.maxConnections = this.config.server.max_connections;
+    acceptJsonOnly(fastify, server.max_body_fields);
+    fastify.server.maxConnections = server.max_connections;
   }
 }

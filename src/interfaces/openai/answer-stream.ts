@@ -12,7 +12,12 @@ export type StreamEnd = TerminalEvent | 'left' | 'diverged';
 export interface AnswerStreamOptions {
   readonly frame: StreamedFrame;
   readonly includeUsage: boolean;
+  /** The headers wait for the first piece this long: until then a failure has a status of its own. */
+  readonly headersAfterMs: number;
+  /** A stream that is silent for this long tells why. */
   readonly heartbeatMs: number;
+  /** What it tells then. Never rejects. */
+  readonly news: () => Promise<string>;
   /** Called with the first piece of the answer. */
   readonly onBegun: () => void;
   /** Called when the pieces stop coming before their time; the answer then comes in one piece at its end. */
@@ -29,6 +34,10 @@ export class AnswerStream {
   /** Whoever speaks now, where that is not the model that was asked for. */
   private model: string | undefined;
   private begun = false;
+  /** Nothing was sent since the last heartbeat. */
+  private silent = true;
+  /** The one timer of a stream: first for its headers, then for its heartbeats. */
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly out: EventStream,
@@ -44,14 +53,25 @@ export class AnswerStream {
     const divergence = new Promise<'diverged'>((resolve) => {
       this.diverged = resolve;
     });
-    const heartbeat = setInterval(() => this.out.comment('waiting'), this.options.heartbeatMs);
+    this.timer = setTimeout(() => void this.beat(), this.options.headersAfterMs);
     try {
       this.sendPieces(chunks, signal).catch(this.options.onPiecesLost);
       const end = (await Promise.race([ended, divergence])) ?? 'left';
       return typeof end === 'object' && end.type === 'llmq.message.completed.v1' ? this.complete(end) : end;
     } finally {
-      clearInterval(heartbeat);
+      clearTimeout(this.timer);
+      this.timer = undefined;
     }
+  }
+
+  private async beat(): Promise<void> {
+    this.out.begin();
+    this.timer = setTimeout(() => void this.beat(), this.options.heartbeatMs);
+    const { silent } = this;
+    this.silent = true;
+    if (!silent) return;
+    const news = await this.options.news();
+    if (this.timer !== undefined) this.out.comment(news);
   }
 
   private async sendPieces(chunks: AsyncIterable<AnswerChunk>, signal: AbortSignal): Promise<void> {
@@ -94,6 +114,7 @@ export class AnswerStream {
   }
 
   private chunk(content: ChunkContent, seq?: number): void {
+    this.silent = false;
     const { piece, finishReason, more, extra } = content;
     const usage = this.options.includeUsage ? null : undefined;
     // Field by field: one that is added to copied ones costs as much as the rest of a piece.

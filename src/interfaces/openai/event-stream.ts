@@ -6,8 +6,8 @@ import { jsonLine } from '../../platform/json/json-line.js';
 const MAX_LAG_BYTES = 1024 * 1024;
 
 /**
- * Server-sent events on a response of ours (WHATWG HTML, 9.2). The headers go out with the first thing written, so that
- * until then a failure can still be told by a status.
+ * Server-sent events on a response of ours (WHATWG HTML, 9.2). The headers go out with the first thing written, or when
+ * they are told to. Until then a failure can still be told by a status.
  */
 export class EventStream {
   constructor(
@@ -17,6 +17,13 @@ export class EventStream {
 
   get begun(): boolean {
     return this.response.headersSent;
+  }
+
+  /** Sends the headers now, where they are not out yet. */
+  begin(): void {
+    if (this.closed || this.begun) return;
+    this.writeHead();
+    this.response.flushHeaders();
   }
 
   data(json: object, id?: number): void {
@@ -47,16 +54,22 @@ export class EventStream {
   }
 
   private write(text: string): void {
-    if (this.response.destroyed || this.response.writableEnded) return;
-    if (!this.response.headersSent) {
-      this.response.writeHead(200, {
-        ...this.headers,
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        // nginx would collect the events into blocks otherwise.
-        'x-accel-buffering': 'no',
-      });
-    }
+    if (this.closed) return;
+    if (!this.begun) this.writeHead();
     this.response.write(text);
+  }
+
+  private get closed(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
+  }
+
+  private writeHead(): void {
+    this.response.writeHead(200, {
+      ...this.headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      // nginx would collect the events into blocks otherwise.
+      'x-accel-buffering': 'no',
+    });
   }
 }

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { WaitNews } from '../../operations/queues/wait-news.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
@@ -18,6 +20,7 @@ import { EventStream } from './event-stream.js';
 import { type EndpointWords, type FailedAnswer, failedAnswer, ours } from './failed-answer.policy.js';
 import { openAiErrorType } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
+import { waitingComment } from './waiting-comment.policy.js';
 
 export interface OpenAiOrder extends Omit<Order, 'submission'> {
   readonly request: OpenAiRequest;
@@ -26,8 +29,8 @@ export interface OpenAiOrder extends Omit<Order, 'submission'> {
 /** How a request was answered. `left`: its client went away before. */
 type Outcome = 'answered' | 'left';
 
-/** Under the idle time-outs of common proxies (30 s and more). */
-const HEARTBEAT_MS = 15_000;
+/** A stream that waits says so in time, whether there are news or not. */
+const NEWS_WITHIN_MS = 1_000;
 
 /**
  * A call under `/v1` is a message like any other, whose client stays connected: it is durable before anything else
@@ -45,6 +48,7 @@ export class OpenAiCalls {
     private readonly answerWait: AnswerWait,
     private readonly cancelMessage: CancelMessage,
     private readonly firstTries: FirstTries,
+    private readonly waitNews: WaitNews,
     @Inject(ANSWER_LISTENER) private readonly answers: AnswerListener,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -89,18 +93,29 @@ export class OpenAiCalls {
     const stream = new AnswerStream(out, {
       frame: answerFrame(kind, accepted, submission.request.model ?? '') as StreamedFrame,
       includeUsage,
-      heartbeatMs: HEARTBEAT_MS,
+      headersAfterMs: this.config.openai.stream_headers_after_ms,
+      heartbeatMs: this.config.openai.heartbeat_ms,
+      news: () => this.news(messageId),
       onBegun: () => waiting.begun(),
       onPiecesLost: (error) => this.logger.warn({ err: error, messageId }, 'lost the pieces of an answer'),
     });
     await this.attended(order, messageId, waiting, async () => {
-      const end = await stream.run(chunks, this.answerWait.ended(completion), signal);
+      const end = await stream.run(chunks, this.answerWait.ended(completion), signal).catch((error) => {
+        if (!out.begun) throw error;
+        this.logger.error({ err: error, messageId, requestId: reply.request.id }, 'a stream broke off');
+        return 'broken' as const;
+      });
       const failed = this.streamFailure(end, messageId, waiting);
       if (out.begun) reply.hijack();
       if (failed !== null && out.begun) out.fail(errorBody(messageId, failed));
       else if (failed !== null) refuse(reply, messageId, failed);
       return end === 'left' && failed === null ? 'left' : 'answered';
     });
+  }
+
+  private async news(messageId: string): Promise<string> {
+    const none = sleep(NEWS_WITHIN_MS, null, { ref: false });
+    return waitingComment(await Promise.race([this.waitNews.of(messageId), none]));
   }
 
   private async submit<L>(
@@ -161,9 +176,10 @@ export class OpenAiCalls {
   }
 
   /** The error to send at the end of a stream; null if the answer is whole, or the client is gone. */
-  private streamFailure(end: StreamEnd, messageId: string, waiting: Waiting): FailedAnswer | null {
+  private streamFailure(end: StreamEnd | 'broken', messageId: string, waiting: Waiting): FailedAnswer | null {
     if (end === 'left') return notAnswered(messageId, waiting);
     if (end === 'diverged') return interrupted(messageId);
+    if (end === 'broken') return broken(messageId);
     return end.type === 'llmq.message.completed.v1' ? null : failedAnswer(end, this.words);
   }
 }
@@ -183,6 +199,11 @@ function notAnswered(messageId: string, waiting: Waiting): FailedAnswer | null {
 function interrupted(messageId: string): FailedAnswer {
   const message = `The endpoint failed in the middle of its answer, and the next attempt answers otherwise. Read the whole answer at /api/v1/messages/${messageId}.`;
   return ours(502, 'stream_interrupted', message);
+}
+
+function broken(messageId: string): FailedAnswer {
+  const message = `The stream broke off inside of the service. The message goes on; read it at /api/v1/messages/${messageId}.`;
+  return ours(500, 'internal', message);
 }
 
 function refuse(reply: FastifyReply, messageId: string, failed: FailedAnswer): void {

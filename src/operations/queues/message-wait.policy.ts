@@ -14,6 +14,12 @@ export interface MessageWait {
 
 export const NO_WAIT: MessageWait = { position: null, etaSeconds: null, waitingFor: null };
 
+/** How a message waits, and what it does where it does not wait. */
+export interface WaitState {
+  readonly status: MessageStatus;
+  readonly wait: Pick<MessageWait, 'position' | 'waitingFor'>;
+}
+
 /** Its place in its lane, from the tables: the same fields as the projection's `PlaceInLane`. */
 export interface Place {
   readonly ahead: number;

@@ -483,6 +483,14 @@ export const configSchema = z.strictObject({
         .enum(['show', 'hide'])
         .default('show')
         .describe("whether clients are told an endpoint's own words when it fails"),
+      stream_headers_after_ms: milliseconds
+        .default(2_000)
+        .describe(
+          'time after which a stream that waits sends its headers; what fails before has a status of its own, what fails later is told in the stream',
+        ),
+      heartbeat_ms: milliseconds
+        .default(5_000)
+        .describe('silence after which a stream sends a comment that tells what its message waits for'),
     })
     .prefault({}),
   prices: z

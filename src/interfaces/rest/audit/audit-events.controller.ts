@@ -14,6 +14,7 @@ import { ProjectionBehindError } from '../../../projection/read/projection-behin
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
 import { type Waiting, WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
+import { tellRequestIdRaw } from '../../http/request-id.hook.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
@@ -66,6 +67,7 @@ export class AuditEventsController {
     after: number,
     { signal }: Waiting,
   ): Promise<void> {
+    tellRequestIdRaw(reply);
     const lines = new LineStream(reply.raw);
     let upTo = after;
     for await (const batch of eventFeed(this.source, filter, { after, follow: false, signal })) {
