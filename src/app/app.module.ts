@@ -15,6 +15,7 @@ import type { Role } from '../platform/config/service-config.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HealthChecksModule } from './health-checks.module.js';
+import { HomeModule } from './home/home.module.js';
 import { PlatformModule, type PlatformParts } from './platform.module.js';
 import { ServiceMetricsModule } from './service-metrics.module.js';
 
@@ -42,6 +43,7 @@ export class AppModule {
         HealthChecksModule.of(parts.durability, parts.config.roles),
         HttpModule,
         HealthModule,
+        HomeModule,
         ServiceMetricsModule.of(parts.config.roles),
         ...[...parts.config.roles].flatMap((role) => [...MODULES_OF_ROLE[role]]),
       ],

@@ -52,7 +52,7 @@ export async function startService(env: NodeJS.ProcessEnv): Promise<RunningServi
     return {
       baseUrl,
       greeting: config.roles.has('api')
-        ? greeting(baseUrl, config.security.api_keys.length > 0, model)
+        ? greeting(baseUrl, config, model)
         : `llm-message-queue ready at ${baseUrl}\n`,
       stop: async (reason) => {
         logger.info({ reason }, 'stopping');
@@ -151,7 +151,7 @@ async function startApp(
   );
   stack.push('the service', () => app.close());
   await compressAnswers(app);
-  if (config.roles.has('api')) serveApiDocs(app, VERSION);
+  if (config.roles.has('api') && config.server.docs !== 'off') serveApiDocs(app, VERSION);
   await app.listen(config.server.port, config.server.host);
   return app;
 }
@@ -164,10 +164,10 @@ function reachableAt(url: string, host: string): string {
 /**
  * What a person sees once the service is ready. The first line is a contract with scripts that wait for it.
  *
- * @param keyed whether callers need a key, so that the commands can be copied as they are
+ * The commands can be copied as they are, with a key where callers need one.
  */
-function greeting(baseUrl: string, keyed: boolean, model: string): string {
-  const auth = keyed ? ` -H "Authorization: Bearer $LLMQ_KEY"` : '';
+function greeting(baseUrl: string, { security, server }: ServiceConfig, model: string): string {
+  const auth = security.api_keys.length > 0 ? ` -H "Authorization: Bearer $LLMQ_KEY"` : '';
   const json = `-H 'content-type: application/json'`;
   const chat = `{"model":"${model}","stream":true,"messages":[{"role":"user","content":"Tell me a story"}]}`;
   return [
@@ -176,6 +176,8 @@ function greeting(baseUrl: string, keyed: boolean, model: string): string {
     `  curl -s${auth} ${json} -d '{"user_id":"user123","content":"What is a queue?","priority":"high"}' ${baseUrl}/api/v1/messages`,
     `  curl -s${auth} '${baseUrl}/api/v1/messages?user_id=user123'`,
     `  curl -sN${auth} ${json} -d '${chat}' ${baseUrl}/v1/chat/completions`,
+    `OpenAI SDKs: base URL ${baseUrl}/v1 (docs/using-an-sdk.md, examples/)`,
+    ...(server.docs === 'off' ? [] : [`API: ${baseUrl}/api/docs`]),
     '',
   ].join('\n');
 }

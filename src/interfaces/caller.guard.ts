@@ -80,8 +80,10 @@ export function isRead(method: string): boolean {
 
 /** Health needs no key: load balancers and process managers have none. */
 export function isHealth(url: string): boolean {
-  return url.startsWith('/health/');
+  return url.startsWith('/health/') || WHOLE_HEALTH.test(url);
 }
+
+const WHOLE_HEALTH = /^\/(api\/v1\/)?health(\?|$)/;
 
 /** Makes a caller of an HTTP request, of a WebSocket's handshake, or of a NATS message. */
 @Injectable()

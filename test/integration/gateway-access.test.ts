@@ -50,22 +50,32 @@ async function raw(
   return { status: response.statusCode, headers: response.headers, json: JSON.parse(await text(response)) };
 }
 
+/** Of an address as it is written, dots included. */
+async function rawStatus(url: string, path: string): Promise<number> {
+  const sent = httpRequest(url, { path, method: 'GET' });
+  sent.end();
+  const [response] = await once(sent, 'response');
+  response.resume();
+  return response.statusCode;
+}
+
 describe('with API keys', () => {
   const keyed = { security: { api_keys: [red.config, blue.config] } };
 
-  it('serves nobody without a key, on any route but health', async () => {
-    const { baseUrl, log } = await start(keyed);
+  it('serves nobody without a key, on any route but health and the page at /', async () => {
+    const { baseUrl, log } = await start({ ...keyed, server: { docs: 'keys' } });
     const before = await log.lastSequence();
     const routes = [
       ...['GET /api/v1/messages', 'POST /api/v1/messages', 'GET /v1/models', 'POST /v1/chat/completions'],
+      ...['GET /api/docs', 'GET /api/docs-json', 'GET /api/docs/swagger-ui-bundle.js', 'GET /nothing'],
       ...[
-        'GET /api/docs',
-        'GET /api/docs-json',
-        'GET /api/docs/swagger-ui-bundle.js',
-        'GET /nothing',
-        'GET /',
+        'GET /healthy',
+        'GET //v1/models',
+        'GET /metrics',
+        'GET /api/v1/config',
+        'POST /',
+        'POST /api/docs',
       ],
-      ...['GET /healthy', 'GET //v1/models'],
     ];
     for (const route of routes) {
       const [method, path] = route.split(' ') as [string, string];
@@ -83,6 +93,19 @@ describe('with API keys', () => {
       }
     }
     expect(await log.lastSequence()).toBe(before);
+  });
+
+  it('opens its documentation to browsers, which send no key, and nothing behind it', async () => {
+    const { baseUrl } = await start(keyed);
+    for (const path of ['/api/docs', '/api/docs/swagger-ui-bundle.js', '/api/docs-json', '/api/docs-yaml']) {
+      const response = await fetch(baseUrl + path, { headers: { 'sec-fetch-site': 'none' } });
+      expect([path, response.status]).toEqual([path, 200]);
+      expectPageHeaders(response.headers);
+      await response.body?.cancel();
+    }
+    for (const path of ['/api/docs/../v1/models', '/api/docs/%2e%2e/v1/models', '/api/docsx', '/v1/models']) {
+      expect([401, 403, 404]).toContain(await rawStatus(baseUrl, path));
+    }
   });
 
   it('is not fooled by an address that only begins like health', async () => {
@@ -182,13 +205,18 @@ describe('a key’s role', () => {
 
   it('admin: of its tenant alone; operator: of what all share', async () => {
     const ofTenants = ['GET /api/v1/admin/dead-letters', 'GET /api/v1/admin/preprocessor/rules'];
-    const ofAll = ['GET /api/v1/endpoints', 'POST /api/v1/admin/queues/low/resume', 'POST /api/v1/endpoints'];
+    const ofAll = [
+      'GET /api/v1/config',
+      'GET /api/v1/endpoints',
+      'POST /api/v1/admin/queues/low/resume',
+      'POST /api/v1/endpoints',
+    ];
     const routes = [...ofTenants, ...ofAll].map((route) => [route] as const);
     const told = async (key: { key: string }) => Object.values(await statuses(key, routes));
-    expect(await told(reader)).toEqual([403, 403, 403, 403, 403]);
-    expect(await told(red)).toEqual([403, 403, 403, 403, 403]);
-    expect(await told(blue)).toEqual([200, 200, 403, 403, 403]);
-    expect(await told(root)).toEqual([200, 200, 200, 200, 400]);
+    expect(await told(reader)).toEqual([403, 403, 403, 403, 403, 403]);
+    expect(await told(red)).toEqual([403, 403, 403, 403, 403, 403]);
+    expect(await told(blue)).toEqual([200, 200, 403, 403, 403, 403]);
+    expect(await told(root)).toEqual([200, 200, 200, 200, 200, 400]);
   });
 
   it('operator: in the tenant that it names, and nobody else in another’s', async () => {
@@ -401,6 +429,7 @@ describe('the documentation', () => {
         '/api/v1/admin/queues/{priority}/pause',
         '/api/v1/admin/queues/{priority}/resume',
         '/api/v1/audit/events',
+        '/api/v1/config',
         '/api/v1/conversations',
         '/api/v1/conversations/{id}',
         '/api/v1/conversations/{id}/events',

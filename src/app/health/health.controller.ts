@@ -2,7 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
-import { ReadinessProbe } from './readiness.js';
+import { type HealthState, type Readiness, ReadinessProbe } from './readiness.js';
 
 @ApiTags('health')
 @Controller('health')
@@ -31,6 +31,10 @@ export class HealthController {
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
     const status = ready ? 'ready' : 'not_ready';
     const outsider = 'code' in this.proof.prove(request.headers as Evidence);
-    return outsider ? { status } : { status, parts };
+    return outsider ? { status } : { status, parts: statesOf(parts) };
   }
+}
+
+function statesOf(parts: Readiness['parts']): Record<string, HealthState> {
+  return Object.fromEntries(Object.entries(parts).map(([name, { ok, detail }]) => [name, { ok, detail }]));
 }

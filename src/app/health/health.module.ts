@@ -2,10 +2,15 @@ import { Module } from '@nestjs/common';
 import { HttpModule } from '../../interfaces/http/http.module.js';
 import { HealthController } from './health.controller.js';
 import { ReadinessProbe } from './readiness.js';
+import { ServiceHealthController } from './service-health.controller.js';
 
 /**
- * `/health/live` and `/health/ready`, for every role, and with them the rules of `HttpModule`.
+ * `/health`, `/health/live` and `/health/ready`, for every role, and with them the rules of `HttpModule`.
  * Leaves out the checks themselves: `HEALTH_CHECKS` comes from a global module, since each role has its own.
  */
-@Module({ imports: [HttpModule], controllers: [HealthController], providers: [ReadinessProbe] })
+@Module({
+  imports: [HttpModule],
+  controllers: [HealthController, ServiceHealthController],
+  providers: [ReadinessProbe],
+})
 export class HealthModule {}

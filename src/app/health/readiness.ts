@@ -1,9 +1,16 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { SOURCES, type Sources } from '../../platform/clock.js';
 
 export interface HealthState {
   readonly ok: boolean;
   /** For people: what is wrong, or worth knowing, such as how durable a write is. */
   readonly detail?: string;
+}
+
+/** What a part said when it was asked. */
+export interface AskedState extends HealthState {
+  /** How long it took to answer; absent where nobody was asked. */
+  readonly tookMs?: number;
 }
 
 /** One part of the service without which it is not usable. */
@@ -20,7 +27,9 @@ const CHECK_TIMEOUT_MS = 2_000;
 
 export interface Readiness {
   readonly ready: boolean;
-  readonly parts: Readonly<Record<string, HealthState>>;
+  /** ISO 8601: when the parts were asked. */
+  readonly at: string;
+  readonly parts: Readonly<Record<string, AskedState>>;
 }
 
 /** Whether the service is usable, as its parts say themselves. Probes that come together share one round of questions. */
@@ -29,7 +38,10 @@ export class ReadinessProbe implements OnModuleDestroy {
   private round: Promise<Readiness> | null = null;
   private stopping = false;
 
-  constructor(@Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[]) {}
+  constructor(
+    @Inject(HEALTH_CHECKS) private readonly checks: readonly HealthCheck[],
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'steadyMs'>,
+  ) {}
 
   /** Never rejects. */
   probe(): Promise<Readiness> {
@@ -45,12 +57,18 @@ export class ReadinessProbe implements OnModuleDestroy {
   }
 
   private async ask(): Promise<Readiness> {
+    const at = new Date(this.sources.nowMs()).toISOString();
+    const { steadyMs } = this.sources;
+    const startedMs = steadyMs();
     const states = await Promise.all(
-      this.checks.map(async (check) => [check.name, await inTime(check)] as const),
+      this.checks.map(async (check) => {
+        const state = await inTime(check);
+        return [check.name, { ...state, tookMs: Math.round(steadyMs() - startedMs) }] as const;
+      }),
     );
-    const parts = Object.fromEntries(states);
+    const parts: Record<string, AskedState> = Object.fromEntries(states);
     if (this.stopping) parts['service'] = { ok: false, detail: 'stopping' };
-    return { ready: Object.values(parts).every((state) => state.ok), parts };
+    return { ready: Object.values(parts).every((state) => state.ok), at, parts };
   }
 }
 

@@ -34,10 +34,11 @@ export class HttpModule implements OnModuleInit {
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     tellRequestIds(fastify, this.logger);
-    const { server } = this.config;
+    const { server, security } = this.config;
     letOriginsIn(fastify, server.cors_origins);
     refuseSecondHost(fastify);
-    admitBeforeBody(fastify, this.proof);
+    // Without keys it is known who asks: this machine's own programs.
+    admitBeforeBody(fastify, this.proof, server.docs === 'public' && security.api_keys.length > 0);
     guardPages(fastify);
     acceptJsonOnly(fastify, server.max_body_fields);
     fastify.server.maxConnections = server.max_connections;

@@ -15,6 +15,7 @@ import { AdminPreprocessorRulesController } from './admin-preprocessor-rules.con
 import { AdminPreprocessorUsersController } from './admin-preprocessor-users.controller.js';
 import { AuditEventsController } from './audit/audit-events.controller.js';
 import { TimelineController } from './audit/timeline.controller.js';
+import { ConfigController } from './config/config.controller.js';
 import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
 import { UserConversationsController } from './conversations/user-conversations.controller.js';
@@ -53,6 +54,7 @@ import { UsageController } from './usage/usage.controller.js';
     MessagesController,
     TimelineController,
     AuditEventsController,
+    ConfigController,
     QueuesController,
     QueuesAdminController,
     UsageController,

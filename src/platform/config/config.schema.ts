@@ -230,6 +230,12 @@ export const configSchema = z.strictObject({
         .array(z.string().regex(/^https?:\/\/[^/?#@\s]+$/))
         .default([])
         .describe('origins of web pages that may call the service with a key, as https://app.example.com'),
+      docs: z
+        .enum(['public', 'keys', 'off'])
+        .default('public')
+        .describe(
+          'who may read /api/docs where API keys are configured: everybody, since browsers send no key with an address and the page tells nothing of your data; holders of a key; or nobody, keys or not',
+        ),
       request_timeout_ms: milliseconds
         .default(30_000)
         .describe('time for a client to send its whole request'),
