@@ -75,11 +75,14 @@ describe('parameters', () => {
     expect(rules.parameters({ temperature: 0.2, stop: ['\n'], vendor_option: { a: 1 }, n: 1 })).toBeNull();
   });
 
-  it('may have a priority that is the model’s', () => expect(rules.parameters({ priority: 3 })).toBeNull());
+  it.each([{ priority: 3 }, { metadata: { a: 'b' } }, { store: true }])(
+    'may hold %j for the model',
+    (value) => expect(rules.parameters(value)).toBeNull(),
+  );
 
   it.each([
     ...[{ model: 'x' }, { messages: [] }, { stream: true }, { x: nested(64) }, [], 3],
-    ...[{ priority: 'high' }, { ttl: 5 }, { max_retries: 1 }, { metadata: {} }],
+    ...[{ priority: 'high' }, { ttl: 5 }, { max_retries: 1 }],
   ])('are refused in case %#', (value) => expect(rules.parameters(value)).toEqual(expect.any(String)));
 });
 

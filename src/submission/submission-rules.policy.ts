@@ -100,7 +100,7 @@ export const metadata: Rule = (value) => {
 };
 
 /** These are fields of the message itself, or ours to decide; as parameters they would contradict it. */
-const RESERVED = ['model', 'messages', 'stream', 'stream_options', 'service_tier', 'metadata'];
+const RESERVED = ['model', 'messages', 'stream', 'stream_options', 'service_tier'];
 
 /** Parameters go to the model's endpoint as they are; which of them it knows is its own business. */
 export const parameters: Rule = (value) => {

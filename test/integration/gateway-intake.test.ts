@@ -317,7 +317,9 @@ describe('a name that every object has', () => {
     const { data } = await received(
       question({ tools: [{ properties }], metadata: { valueOf: 1 }, hasOwnProperty: 2 }),
     );
-    expect(data.request.parameters).toEqual({ tools: [{ properties }], hasOwnProperty: 2 });
+    expect(data.request.parameters).toEqual({
+      ...{ tools: [{ properties }], hasOwnProperty: 2, metadata: { valueOf: 1 } },
+    });
     expect(data.metadata).toEqual({ valueOf: 1 });
   });
 

@@ -70,6 +70,10 @@ describe('the fields of a request', () => {
     for (const { reason } of problems) expect(reason).toMatch(/header (x-llmq-|Idempotency-Key)|over REST/);
   });
 
+  it('of a chat have no meaning in other calls', () => {
+    expect(problemsOf('embeddings', ASKED.chat)).toMatchObject([{ field: 'messages' }]);
+  });
+
   it('of a stream are refused where nothing follows from them', () => {
     expect(
       problemsOf('chat', { stream_options: { include_usage: true, include_obfuscation: false } }),

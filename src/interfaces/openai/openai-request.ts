@@ -64,7 +64,10 @@ export function openAiRequestOf(
   check.wanted('body', own, rules.handedOn);
   addMisplaced(own, check.problems);
   checkQueueFields(check, fields, headers);
-  if (kind !== 'chat') check.ifThere(CONVERSATION, headers[CONVERSATION], onlyForChats);
+  if (kind !== 'chat') {
+    check.ifThere('messages', messages, onlyForChats);
+    check.ifThere(CONVERSATION, headers[CONVERSATION], onlyForChats);
+  }
   check.problems.push(...unkeptProblems(fields, (field) => (Object.hasOwn(own, field) ? 'numbers' : 'none')));
   if (check.problems.length > 0) throw invalidFields(check.problems);
   const { submission, routing, cancelOnDisconnect } = queueFields(fields, headers, caller, settings);

@@ -54,6 +54,12 @@ it('repeats a completion and embeddings', () => {
   expect(asked('embeddings', { input: ['x'] })).toMatchObject({ input: ['x'], parameters: {} });
 });
 
+it('leaves out what an older version took for a parameter, and hands on what is the model’s', () => {
+  const theirs = { store: true, metadata: { a: 'b' }, priority: 3 };
+  const parameters = { ...theirs, ttl: 5, max_retries: 1, user_id: 'ann' };
+  expect(replayBody({ ...past, request: { ...past.request, parameters } }, {})['parameters']).toEqual(theirs);
+});
+
 it('tells costs where prices and tokens are known', () => {
   const prices = new Map([priceOf('q=0.5/2')]);
   expect(costOf(outcome, prices)).toBeCloseTo(0.0045);

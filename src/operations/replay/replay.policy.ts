@@ -1,4 +1,5 @@
 import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
+import { isQueueField } from '../../domain/message/queue-fields.policy.js';
 
 /** A past message, as the service's API returns it. */
 export interface PastMessage {
@@ -51,8 +52,14 @@ export function askedAgain(past: PastMessage, { model, priority }: ReplayChanges
   };
 }
 
-/** Completions and embeddings keep what they are about among their parameters. */
-function askedBy({ kind, content, messages, parameters }: ModelRequest): Record<string, unknown> {
+/**
+ * Completions and embeddings keep what they are about among their parameters. Fields of the queue that an older version
+ * took in among them reached no model, and are refused by now.
+ */
+function askedBy({ kind, content, messages, parameters: kept }: ModelRequest): Record<string, unknown> {
+  const parameters = Object.fromEntries(
+    Object.entries(kept).filter(([name, value]) => !isQueueField(name, value)),
+  );
   const { prompt, input, ...rest } = parameters;
   if (kind === 'completion')
     return { prompt, parameters: { ...rest, ...(input === undefined ? {} : { input }) } };
