@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { positionsSql } from '../../src/projection/read/lane-positions.js';
 import {
   countsSql,
   heldSql,
@@ -188,6 +189,7 @@ it('reads its figures through indexes', async () => {
   await gateway.dataSource.query('ANALYZE llmq.messages');
   for (const text of [
     await plan(placeSql('llmq'), [randomUUID(), 'm', ['realtime'], 10]),
+    await plan(positionsSql('llmq'), [[randomUUID(), randomUUID()], 'm', 10_000]),
     await plan(oldestSql('llmq'), [['low']]),
     await plan(countsSql('llmq'), []),
     await plan(heldSql('llmq'), []),
