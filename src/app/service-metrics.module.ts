@@ -67,7 +67,11 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
 
   private observeLanes(): void {
     const waiting = this.gauge('llmq.lane.waiting', 'Messages in the lane that no worker has taken');
-    const held = this.gauge('llmq.lane.held', 'Messages of the lane that workers hold');
+    const delivered = this.gauge(
+      'llmq.lane.delivered',
+      'Messages of the lane that workers have and did not settle',
+    );
+    const held = this.gauge('llmq.lane.held', 'Deprecated: the old name of llmq_lane_delivered');
     const running = this.gauge('llmq.lane.running', 'Calls of the lane under way in all processes');
     const capacity = this.gauge('llmq.lane.capacity', 'The most calls of the lane at once in all processes');
     const drain = this.gauge('llmq.lane.drain_rate', 'Messages per second that recently left the lane');
@@ -76,7 +80,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       async (result) => {
         for (const [lane, lag] of await this.lag.read()) {
           result.observe(waiting, lag.waiting, { lane });
-          result.observe(held, lag.held, { lane });
+          for (const gauge of [delivered, held]) result.observe(gauge, lag.delivered, { lane });
           if (lag.drainRate !== null) result.observe(drain, lag.drainRate, { lane });
         }
         for (const lane of LANES) {
@@ -85,7 +89,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
           result.observe(paused, this.pauses.isPaused(lane) ? 1 : 0, { lane });
         }
       },
-      [waiting, held, running, capacity, drain, paused],
+      [waiting, delivered, held, running, capacity, drain, paused],
     );
   }
 

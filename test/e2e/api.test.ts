@@ -117,13 +117,13 @@ describe('the service with its demo endpoint', () => {
       for (const { json } of now) await answered(json.id);
     }
     for (const { json } of later) await call('DELETE', `${messages}/${json.id}`);
-    await call('POST', `${service.baseUrl}/api/v1/admin/queues/low/pause`);
+    await call('POST', `${service.baseUrl}/api/v1/admin/lanes/low/pause`);
     // The limit goes by a reading of the lane about a second old, and by what was put in since.
     await sleep(3_000);
     const waiting = await Promise.all(Array.from({ length: MAX_LOW + 2 }, () => low({})));
     expect(waiting.filter(({ status }) => status === 202)).toHaveLength(MAX_LOW);
     expect(waiting.filter(({ json }) => json.code === 'queue_full')).toHaveLength(2);
-    await call('POST', `${service.baseUrl}/api/v1/admin/queues/low/resume`);
+    await call('POST', `${service.baseUrl}/api/v1/admin/lanes/low/resume`);
     for (const { json } of waiting) if (json.id !== undefined) await answered(json.id);
   });
 

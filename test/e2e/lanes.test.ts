@@ -53,7 +53,7 @@ const lane = async (priority: string): Promise<Json> =>
 async function processed(): Promise<Record<string, number>> {
   // Longer than statistics are kept.
   await sleep(2_100);
-  const { by_priority: lanes } = await call('GET', 'queues/stats?time_range=1h');
+  const { by_lane: lanes } = await call('GET', 'queues/stats?time_range=1h');
   return Object.fromEntries(lanes.map((one: Json) => [one.priority, one.processed]));
 }
 
@@ -79,8 +79,8 @@ it('serves realtime at once, however much waits below, and keeps the share of th
 }, 120_000);
 
 it('stops taking from a paused lane within a second, over a restart too, until it is resumed', async () => {
-  await call('POST', 'admin/queues/high/pause', { reason: 'repair' });
-  await call('POST', 'admin/queues/low/pause');
+  await call('POST', 'admin/lanes/high/pause', { reason: 'repair' });
+  await call('POST', 'admin/lanes/low/pause');
   await sleep(1_000);
   const paused = await processed();
   const first = await call('POST', 'messages', message('low'));
@@ -97,7 +97,7 @@ it('stops taking from a paused lane within a second, over a restart too, until i
   expect(position).toBeGreaterThan(10_000);
 
   const held = await processed();
-  await call('POST', 'admin/queues/low/resume');
+  await call('POST', 'admin/lanes/low/resume');
   await eventually(async () => expect((await lane('low')).running).toBeGreaterThan(0));
   const resumed = await processed();
   expect(resumed['low']!).toBeGreaterThan(held['low']!);

@@ -349,7 +349,7 @@ describe('retries', () => {
     await eventually(async () => {
       const headers = { authorization: `Bearer ${red.key}` };
       const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
-      const gauges = [...text.matchAll(/^llmq_(?:lane_held|worker_running)(?:\{[^}]*\})? (\d+)/gm)];
+      const gauges = [...text.matchAll(/^llmq_(?:lane_delivered|worker_running)(?:\{[^}]*\})? (\d+)/gm)];
       expect(gauges.map(([, value]) => value)).toEqual(Array(5).fill('0'));
     });
     const at = Date.now();

@@ -112,7 +112,8 @@ describe('a start on the data folder of an earlier version', () => {
     expect(await sent({ user_id: 'vip', content: 'Hello.' })).toMatchObject({
       ...{ priority: 'realtime', priority_reason: 'user_default' },
     });
-    expect((await call('POST', '/admin/queues/low/pause', { reason: 'again' })).json).toEqual(before.pause);
+    const paused = await call('POST', '/admin/queues/low/pause', { reason: 'again' });
+    expect(paused.json).toEqual({ ...before.pause, lane: 'low' });
     for (const name of ['waiting_1', 'waiting_2', 'turn_waiting'])
       expect(await get(`/messages/${idOf(name)}`)).toMatchObject({
         ...{ status: 'pending', attempts: 0, waiting_for: 'paused' },

@@ -108,7 +108,7 @@ async function serveAllBut(paused: string): Promise<void> {
 it('a paused lane is left alone by two worker processes, over the restart of both, until it is resumed', async () => {
   const ids = await submit('low', BACKLOG);
   await eventually(() => expect(called('low')).toBeGreaterThan(30));
-  expect((await call('POST', 'admin/queues/low/pause', { reason: 'repair' })).paused).toBe(true);
+  expect((await call('POST', 'admin/lanes/low/pause', { reason: 'repair' })).paused).toBe(true);
   await sleep(HEARD_WITHIN_MS);
   expect(called('low')).toBeLessThan(BACKLOG);
   await serveAllBut('low');
@@ -122,7 +122,7 @@ it('a paused lane is left alone by two worker processes, over the restart of bot
   await serveAllBut('low');
   const before = called('low');
 
-  expect((await call('POST', 'admin/queues/low/resume')).paused).toBe(false);
+  expect((await call('POST', 'admin/lanes/low/resume')).paused).toBe(false);
   await completed(ids);
   expect(called('low')).toBeGreaterThan(before);
   const last = await workersOf(ids.slice(-40));

@@ -20,6 +20,7 @@ import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { openDatabase } from '../../src/projection/tables/data-source.js';
+import { holdToDescription } from '../support/described-fetch.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
@@ -95,8 +96,10 @@ export async function startGateway(
   serveApiDocs(app, '0.0.0');
   await app.listen(0, '127.0.0.1');
   const log = app.get<EventLog>(EVENT_LOG);
+  const baseUrl = await app.getUrl();
+  holdToDescription(baseUrl);
   return {
-    ...{ log, dataSource, baseUrl: await app.getUrl() },
+    ...{ log, dataSource, baseUrl },
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
     projected: async () => {
       const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });

@@ -82,7 +82,7 @@ describe('a lane with a limit', () => {
 
 describe('what waits', () => {
   const get = (path: string) => request('GET', `${gateway.baseUrl}/api/v1/${path}`);
-  const admin = (what: string) => request('POST', `${gateway.baseUrl}/api/v1/admin/queues/${what}`);
+  const admin = (what: string) => request('POST', `${gateway.baseUrl}/api/v1/admin/lanes/${what}`);
   const laneOf = async (priority: string) => {
     const { json } = await get('queues/status');
     return json.data.find((lane: { priority: string }) => lane.priority === priority);
@@ -140,9 +140,7 @@ describe('what waits', () => {
     const { status, json } = await get('queues/stats?time_range=6h');
     expect(status).toBe(200);
     expect(json).toMatchObject({ time_range: '6h', processed: 2, failed: 1, error_rate: 0.5 });
-    const lanes = Object.fromEntries(
-      json.by_priority.map((one: { priority: string }) => [one.priority, one]),
-    );
+    const lanes = Object.fromEntries(json.by_lane.map((one: { lane: string }) => [one.lane, one]));
     expect(lanes.high).toMatchObject({
       processed: 1,
       failed: 0,

@@ -5,6 +5,7 @@ import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import { holdToDescription } from './described-fetch.js';
 import { endEmbeddedServers, runningServers } from './embedded-processes.js';
 import { giveCluster } from './prepared-cluster.js';
 import { reapWithThisProcess } from './reaper.js';
@@ -83,6 +84,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
   };
   try {
     const baseUrl = await service.ready(options.readyWithinMs ?? 120_000);
+    if (options.entry === undefined) holdToDescription(baseUrl);
     return running(child, service, { baseUrl, dataDir, cleanUp });
   } catch (error) {
     child.kill('SIGKILL');

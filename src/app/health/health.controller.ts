@@ -1,7 +1,8 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
+import { LivenessDto, ReadinessDto } from './health.dto.js';
 import { type HealthState, type Readiness, ReadinessProbe } from './readiness.js';
 
 @ApiTags('health')
@@ -13,16 +14,20 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @ApiOperation({ summary: 'The process runs; needs no key' })
+  @ApiOperation({ operationId: 'getLiveness', summary: 'The process runs; needs no key' })
+  @ApiOkResponse({ type: LivenessDto })
   live(): object {
     return { status: 'ok' };
   }
 
   @Get('ready')
   @ApiOperation({
+    operationId: 'getReadiness',
     summary: '200 only when every part is usable, else 503; needs no key',
     description: 'Only callers with a key are told which part is not, and why.',
   })
+  @ApiOkResponse({ type: ReadinessDto })
+  @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'Not ready' })
   async ready(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,13 +1,20 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.js';
+import { OPENAI_SCHEMAS } from '../openai/openai.schemas.js';
+import { API_TAGS } from './api-tags.js';
+import { describedFailure, endpointsOwnFailure } from './described-failure.js';
+import { failuresOf, isModelCall } from './route-failures.policy.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Parameter = NonNullable<Operation['parameters']>[number] & { name: string; in: string; schema?: Schema };
 interface Schema {
-  nullable?: boolean;
+  type?: string | string[];
   enum?: unknown[];
   format?: string;
 }
+
+/** Paths that clients of before use, and those that came in their place. */
+const OLD_PATHS = [['/api/v1/admin/queues/', '/api/v1/admin/lanes/']] as const;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Whose ids are UUIDs, and told to be malformed if they are none. */
@@ -26,25 +33,8 @@ const IDEMPOTENCY_KEY = {
     'of the answer tells how long, in seconds.',
 };
 
-const nullableText = { type: 'string', nullable: true };
-const OPENAI_ERROR = {
-  type: 'object',
-  required: ['error'],
-  properties: {
-    error: {
-      type: 'object',
-      required: ['message', 'type', 'param', 'code'],
-      properties: {
-        message: { type: 'string' },
-        type: { type: 'string', example: 'invalid_request_error' },
-        param: { ...nullableText, description: 'The field that is wrong' },
-        code: { ...nullableText, description: "The endpoint's own where it failed, else ours" },
-        llmq_code: { type: 'string', description: "The queue's code, beside an endpoint's" },
-        message_id: { type: 'string', format: 'uuid', description: 'The message that failed' },
-      },
-    },
-  },
-};
+/** A key in either header; none where no keys are configured. */
+const SECURITY: Operation['security'] = [{ bearer: [] }, { api_key: [] }, {}];
 
 /** What holds for many routes at once, and what decorators can't say, put into the description that was made of them. */
 export function completed(document: OpenAPIObject): OpenAPIObject {
@@ -54,30 +44,89 @@ export function completed(document: OpenAPIObject): OpenAPIObject {
       if (operation === undefined) continue;
       if (method === 'post') operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
       for (const parameter of operation.parameters ?? []) correct(parameter as Parameter, path);
-      if (path.startsWith('/v1/')) operation.responses = { ...operation.responses, default: openAiError() };
+      operation.responses = { ...failures(method, path, operation), ...operation.responses };
+      markIfOld(operation, path);
+      operation.security = path.startsWith('/health/') ? [] : SECURITY;
     }
   }
-  const schemas = { ...document.components?.schemas, OpenAiError: OPENAI_ERROR };
-  for (const schema of Object.values(schemas)) for (const inner of schemasIn(schema)) takeNull(inner);
-  return { ...document, components: { ...document.components, schemas } } as OpenAPIObject;
+  const schemas = { ...document.components?.schemas, ...OPENAI_SCHEMAS };
+  const whole = {
+    ...document,
+    paths: inOrderOfTags(document.paths),
+    components: { ...document.components, schemas },
+  };
+  for (const schema of schemasIn(whole)) countInWholes(schema);
+  return withPlainNames(whole as unknown as OpenAPIObject);
+}
+
+/** An old path is served by the route of the new one, which has the name. */
+function markIfOld(operation: Operation, path: string): void {
+  const moved = OLD_PATHS.find(([old]) => path.startsWith(old));
+  if (moved === undefined) return;
+  const [old, current] = moved;
+  operation.deprecated = true;
+  operation.operationId = `${operation.operationId}AtOldPath`;
+  operation.summary = `The old path of \`${path.replace(old, current)}\``;
+  delete operation.description;
 }
 
 function correct(parameter: Parameter, path: string): void {
   // A query has no null: what is nullable in a class's field is left out there.
-  if (parameter.in === 'query' && parameter.schema !== undefined) delete parameter.schema.nullable;
+  if (parameter.in === 'query' && parameter.schema !== undefined) withoutNull(parameter.schema);
   if (parameter.in === 'path' && parameter.name === 'id' && UUID_IN_PATH.test(path)) {
     parameter.schema = { ...parameter.schema, format: 'uuid' };
   }
 }
 
-function openAiError() {
-  const schema = { $ref: '#/components/schemas/OpenAiError' };
-  return { description: "Refused or failed, in OpenAI's form", content: { 'application/json': { schema } } };
+function withoutNull(schema: Schema): void {
+  const types = [schema.type ?? []].flat().filter((type) => type !== 'null');
+  if (types.length > 0) schema.type = types.length === 1 ? types[0] : types;
+  if (schema.enum !== undefined) schema.enum = schema.enum.filter((value) => value !== null);
 }
 
-/** In OpenAPI 3.0 an enum must name null itself. */
-function takeNull(schema: Schema): void {
-  if (schema.nullable === true && schema.enum?.includes(null) === false) schema.enum = [...schema.enum, null];
+function failures(
+  method: (typeof METHODS)[number],
+  path: string,
+  { parameters = [] }: Operation,
+): Operation['responses'] {
+  const hasQuery = parameters.some((parameter) => (parameter as Parameter).in === 'query');
+  const told = failuresOf({ method, path, hasQuery }).map((status) => [
+    status,
+    describedFailure(status, path),
+  ]);
+  const others = isModelCall({ method, path }) ? { default: endpointsOwnFailure() } : {};
+  return { ...Object.fromEntries(told), ...others };
+}
+
+/** In the order in which people need them; routes of one tag keep theirs. */
+function inOrderOfTags(paths: OpenAPIObject['paths']): OpenAPIObject['paths'] {
+  const names = API_TAGS.map(({ name }): string => name);
+  const placeOf = (item: OpenAPIObject['paths'][string]) => {
+    const tag = METHODS.map((method) => item[method]?.tags?.[0]).find((first) => first !== undefined);
+    const place = names.indexOf(tag ?? '');
+    return place === -1 ? names.length : place;
+  };
+  return Object.fromEntries(
+    Object.entries(paths).sort(([, one], [, other]) => placeOf(one) - placeOf(other)),
+  );
+}
+
+/** A class says `number` of every number. Most are whole; a field that may have fractions says `format: 'double'`. */
+function countInWholes(schema: Schema): void {
+  if (schema.format !== undefined) return;
+  if (schema.type === 'number') schema.type = 'integer';
+  else if (Array.isArray(schema.type)) {
+    schema.type = schema.type.map((type) => (type === 'number' ? 'integer' : type));
+  }
+}
+
+/** Generated clients have classes of these names: `Message` in place of `MessageDto`. */
+function withPlainNames(document: OpenAPIObject): OpenAPIObject {
+  const text = JSON.stringify(document).replaceAll(/"(#\/components\/schemas\/\w+)Dto"/g, '"$1"');
+  const named: OpenAPIObject = JSON.parse(text);
+  const schemas = Object.entries(named.components?.schemas ?? {});
+  const plain = schemas.map(([name, schema]) => [name.replace(/Dto$/, ''), schema]);
+  return { ...named, components: { ...named.components, schemas: Object.fromEntries(plain) } };
 }
 
 function* schemasIn(value: unknown): Generator<Schema> {

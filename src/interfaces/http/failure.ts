@@ -74,6 +74,12 @@ export function httpStatus(failure: Failure): number {
   return STATUSES[failure.code] ?? assertNever(failure.code as never);
 }
 
+/** The codes that a status stands for, by the order of their names. `bad_request` may have any status of 4xx. */
+export function codesOf(status: number, statusOf: (failure: Failure) => number = httpStatus): FailureCode[] {
+  const codes = Object.keys(STATUSES) as (keyof typeof STATUSES)[];
+  return codes.filter((code) => statusOf({ code } as Failure) === status).sort();
+}
+
 export function problemsOf(failure: Failure): readonly FieldProblem[] {
   return 'problems' in failure ? failure.problems : [];
 }

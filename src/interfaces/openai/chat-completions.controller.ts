@@ -1,12 +1,12 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
+import { CallAnswers, CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
+import { schemaRef } from './openai.schemas.js';
 import { OpenAiCalls } from './openai-calls.js';
 
 @ApiTags('openai')
-@ApiBearerAuth()
 @Controller('v1/chat/completions')
 export class ChatCompletionsController {
   constructor(
@@ -17,6 +17,7 @@ export class ChatCompletionsController {
   @Post()
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'createChatCompletion',
     summary: 'A chat completion, for OpenAI SDKs',
     description:
       'Durable like every message: the connection waits for the answer, and a client that goes away loses nothing. ' +
@@ -25,7 +26,11 @@ export class ChatCompletionsController {
   })
   @QueueHeaders()
   @ApiHeader({ name: 'x-llmq-conversation-id', required: false })
-  @CallBody('messages', { messages: { type: 'array', items: { type: 'object' } }, ...STREAMED })
+  @CallBody('messages', {
+    messages: { type: 'array', items: schemaRef('ChatMessage'), minItems: 1 },
+    ...STREAMED,
+  })
+  @CallAnswers('ChatCompletion', 'ChatCompletionChunk')
   async complete(
     @Body() body: unknown,
     @Req() request: FastifyRequest,

@@ -1,12 +1,12 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
+import { CallAnswers, CallBody, callOrder, QueueHeaders, STREAMED } from './call-order.js';
+import { schemaRef } from './openai.schemas.js';
 import { OpenAiCalls } from './openai-calls.js';
 
 @ApiTags('openai')
-@ApiBearerAuth()
 @Controller('v1/completions')
 export class CompletionsController {
   constructor(
@@ -17,15 +17,14 @@ export class CompletionsController {
   @Post()
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'createCompletion',
     summary: 'A text goes on, for OpenAI SDKs',
     description:
       'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
   })
   @QueueHeaders()
-  @CallBody('prompt', {
-    prompt: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
-    ...STREAMED,
-  })
+  @CallBody('prompt', { prompt: schemaRef('TextOrTokens'), ...STREAMED })
+  @CallAnswers('TextCompletion', 'TextCompletion')
   async complete(
     @Body() body: unknown,
     @Req() request: FastifyRequest,

@@ -1,12 +1,12 @@
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { CallBody, callOrder, QueueHeaders } from './call-order.js';
+import { CallAnswers, CallBody, callOrder, QueueHeaders } from './call-order.js';
+import { schemaRef } from './openai.schemas.js';
 import { OpenAiCalls } from './openai-calls.js';
 
 @ApiTags('openai')
-@ApiBearerAuth()
 @Controller('v1/embeddings')
 export class EmbeddingsController {
   constructor(
@@ -17,15 +17,17 @@ export class EmbeddingsController {
   @Post()
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'createEmbeddings',
     summary: 'Embeddings of one text or of many, for OpenAI SDKs',
     description:
       'As durable as a chat completion, and served in the same lanes. It is no turn of a conversation.',
   })
   @QueueHeaders()
   @CallBody('input', {
-    input: { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] },
+    input: schemaRef('TextOrTokens'),
     encoding_format: { type: 'string', enum: ['float', 'base64'] },
   })
+  @CallAnswers('EmbeddingList')
   async embed(
     @Body() body: unknown,
     @Req() request: FastifyRequest,

@@ -1,11 +1,11 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiBearerAuth, ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { unknownModel } from '../../submission/refusal.js';
+import { schemaRef } from './openai.schemas.js';
 
 @ApiTags('openai')
-@ApiBearerAuth()
 @Controller('v1/models')
 export class ModelsController {
   /** Models have no date of birth here; the protocol wants one, in seconds. */
@@ -19,13 +19,15 @@ export class ModelsController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'The models that can be asked for' })
+  @ApiOperation({ operationId: 'listModels', summary: 'The models that can be asked for' })
+  @ApiOkResponse({ schema: schemaRef('ModelList') })
   list(): object {
     return { object: 'list', data: this.endpoints.models().map(({ id }) => this.model(id)) };
   }
 
   @Get(':model')
-  @ApiOperation({ summary: 'One model' })
+  @ApiOperation({ operationId: 'getModel', summary: 'One model' })
+  @ApiOkResponse({ schema: schemaRef('Model') })
   find(@Param('model') id: string): object {
     if (this.endpoints.serves(id)) return this.model(id);
     throw unknownModel(id);

@@ -47,7 +47,7 @@ export class AdminPreprocessorRulesController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'List the priority rules' })
+  @ApiOperation({ operationId: 'listPriorityRules', summary: 'List the priority rules' })
   @ApiOkResponse({ type: RuleListDto })
   list(@CallerOf() caller: Caller): Record<string, unknown> {
     return { data: [...this.rules(caller).values()].map(ruleJson) };
@@ -55,6 +55,7 @@ export class AdminPreprocessorRulesController {
 
   @Post()
   @ApiOperation({
+    operationId: 'addPriorityRule',
     summary: 'Add a priority rule',
     description: 'It applies to messages accepted from now on. All processes have it within a second.',
   })
@@ -72,14 +73,14 @@ export class AdminPreprocessorRulesController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Read a priority rule' })
+  @ApiOperation({ operationId: 'getPriorityRule', summary: 'Read a priority rule' })
   @ApiOkResponse({ type: RuleDto })
   find(@Param('id') id: string, @CallerOf() caller: Caller): Record<string, unknown> {
     return ruleJson(this.known(caller, id));
   }
 
   @Put(':id')
-  @ApiOperation({ summary: 'Replace a priority rule' })
+  @ApiOperation({ operationId: 'replacePriorityRule', summary: 'Replace a priority rule' })
   @ApiBody({ type: ChangeRuleDto })
   @ApiOkResponse({ type: RuleDto })
   async replace(
@@ -92,7 +93,7 @@ export class AdminPreprocessorRulesController {
   }
 
   @Patch(':id')
-  @ApiOperation({ summary: 'Change parts of a priority rule' })
+  @ApiOperation({ operationId: 'changePriorityRule', summary: 'Change parts of a priority rule' })
   @ApiBody({ type: ChangeRuleDto })
   @ApiOkResponse({ type: RuleDto })
   async change(
@@ -105,7 +106,7 @@ export class AdminPreprocessorRulesController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Remove a priority rule' })
+  @ApiOperation({ operationId: 'removePriorityRule', summary: 'Remove a priority rule' })
   @ApiNoContentResponse()
   async remove(@Param('id') id: string, @CallerOf() admin: Caller): Promise<void> {
     this.known(admin, id);
@@ -115,6 +116,7 @@ export class AdminPreprocessorRulesController {
   @Post('test')
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'tryPriorityRules',
     summary: 'Try the rules on a text',
     description:
       'Shows the analysis, all rules that match, and the priority that a message would get. Stores nothing.',

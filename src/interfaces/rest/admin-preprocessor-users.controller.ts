@@ -29,14 +29,17 @@ export class AdminPreprocessorUsersController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: "List users' default priorities" })
+  @ApiOperation({ operationId: 'listUserPriorities', summary: "List users' default priorities" })
   @ApiOkResponse({ type: UserPriorityListDto })
   list(@CallerOf() caller: Caller): Record<string, unknown> {
     return { data: [...this.users(caller).values()].map(userPriorityJson) };
   }
 
   @Put(':user_id')
-  @ApiOperation({ summary: "Set a user's default priority, for messages that ask for none" })
+  @ApiOperation({
+    operationId: 'setUserPriority',
+    summary: "Set a user's default priority, for messages that ask for none",
+  })
   @ApiBody({ type: SetUserPriorityDto })
   @ApiOkResponse({ type: UserPriorityDto })
   async set(
@@ -58,7 +61,7 @@ export class AdminPreprocessorUsersController {
 
   @Delete(':user_id')
   @HttpCode(204)
-  @ApiOperation({ summary: "Remove a user's default priority" })
+  @ApiOperation({ operationId: 'removeUserPriority', summary: "Remove a user's default priority" })
   @ApiNoContentResponse()
   async remove(@Param('user_id') userId: string, @CallerOf() admin: Caller): Promise<void> {
     if (!this.users(admin).has(userId)) {

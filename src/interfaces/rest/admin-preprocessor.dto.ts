@@ -5,7 +5,7 @@ import type { Trial } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule, UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { AnalysisDto } from './message.dto.js';
-import { MayObey, Obeys } from './obeys.js';
+import { MayObey, Obeys, Wants } from './obeys.js';
 
 export const RULE_KINDS = ['keywords', 'pattern', 'any'] as const;
 export const MAX_KEYWORDS = 50;
@@ -129,6 +129,7 @@ export class ChangeRuleDto {
 
   @ApiPropertyOptional({
     type: Number,
+    format: 'double',
     maximum: MAX_WEIGHT,
     description: 'The priority with the largest sum of weights wins; 1 when absent',
   })
@@ -140,6 +141,7 @@ export class ChangeRuleDto {
   description?: string | null;
 }
 
+@Wants('priority')
 export class NewRuleDto extends ChangeRuleDto {
   @ApiPropertyOptional({ type: String, description: 'An id of your choice; generated when absent' })
   @MayObey(ruleId)
@@ -191,7 +193,7 @@ export class RuleDto {
   @ApiProperty({ type: 'integer', nullable: true }) min_tokens!: number | null;
   @ApiProperty({ type: 'integer', nullable: true }) max_tokens!: number | null;
   @ApiProperty({ enum: LANES }) priority!: string;
-  @ApiProperty() weight!: number;
+  @ApiProperty({ format: 'double' }) weight!: number;
   @ApiProperty() description!: string;
   @ApiProperty({ description: 'Delivered with the service or its configuration file, and unchanged' })
   builtin!: boolean;
@@ -217,7 +219,7 @@ export class UserPriorityListDto {
 class MatchedRuleDto {
   @ApiProperty() id!: string;
   @ApiProperty({ enum: LANES }) priority!: string;
-  @ApiProperty() weight!: number;
+  @ApiProperty({ format: 'double' }) weight!: number;
 }
 
 export class TrialDto {

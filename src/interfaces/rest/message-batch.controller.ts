@@ -28,6 +28,7 @@ export class MessageBatchController {
   @Post()
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'submitMessageBatch',
     summary: 'Submit up to 1,000 messages at once',
     description:
       'Each message has its own result. The accepted ones are durable when the answer ' +

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES } from '../../domain/message/message.events.js';
 import type { Rule } from '../../submission/submission-rules.policy.js';
 import { Obeys } from './obeys.js';
+import { FieldProblemDto } from './rest-api.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 
 export const MAX_BATCH = 1_000;
@@ -24,6 +25,8 @@ class BatchItemProblemDto {
   @ApiProperty({ description: 'Stable, for programs' }) code!: string;
   @ApiProperty() detail!: string;
   @ApiPropertyOptional({ description: 'The first field that is wrong' }) field?: string;
+  @ApiPropertyOptional({ type: [FieldProblemDto] }) errors?: FieldProblemDto[];
+  @ApiPropertyOptional({ description: 'How many there are beyond those' }) more_errors?: number;
   @ApiPropertyOptional({ description: 'What the header `Retry-After` would have said' })
   retry_after_seconds?: number;
 }

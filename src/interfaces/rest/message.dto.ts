@@ -2,44 +2,50 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { CALL_KINDS, LANES } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
 import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
+import { schemaRef } from '../openai/openai.schemas.js';
 
 /** What REST answers, for its documentation only: `message.json` makes the answers. */
 
-class UsageDto {
-  @ApiProperty() prompt_tokens!: number;
-  @ApiProperty() completion_tokens!: number;
-  @ApiPropertyOptional({
-    type: 'object',
-    additionalProperties: true,
-    description: 'What the endpoint tells of it, such as `cached_tokens`',
-  })
-  prompt_tokens_details?: object;
-  @ApiPropertyOptional({
-    type: 'object',
-    additionalProperties: true,
-    description: 'What the endpoint tells of it, such as `reasoning_tokens`',
-  })
-  completion_tokens_details?: object;
-  @ApiPropertyOptional({ description: 'True if the service counted, since the endpoint told no usage' })
-  estimated?: boolean;
-}
+/** Open: an endpoint may tell more of it than anybody knows here. */
+const DETAILS = { type: 'object', additionalProperties: true, nullable: true } as const;
+const USAGE = {
+  type: 'object' as const,
+  required: ['prompt_tokens', 'completion_tokens'],
+  additionalProperties: true,
+  nullable: true,
+  properties: {
+    prompt_tokens: { type: 'integer' as const },
+    completion_tokens: { type: 'integer' as const },
+    total_tokens: { type: 'integer' as const },
+    prompt_tokens_details: { ...DETAILS, description: 'What the endpoint tells, such as `cached_tokens`' },
+    completion_tokens_details: {
+      ...DETAILS,
+      description: 'What the endpoint tells, such as `reasoning_tokens`',
+    },
+    estimated: {
+      type: 'boolean' as const,
+      description: 'True if the service counted, since the endpoint told no usage',
+    },
+  },
+};
+const TOOL_CALLS = { type: 'array', items: schemaRef('ToolCall'), nullable: true } as const;
+const ASKED = { oneOf: [{ type: 'string' }, { type: 'array', items: {} }] };
 
 class ChoiceDto {
   @ApiProperty() index!: number;
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
-  @ApiPropertyOptional({ type: 'array', items: { type: 'object' } }) tool_calls?: object[];
+  @ApiPropertyOptional(TOOL_CALLS) tool_calls?: object[] | null;
   @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
 }
 
 class ResultDto {
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
+  @ApiPropertyOptional({ ...TOOL_CALLS, description: 'The calls of tools, if the model made any' })
+  tool_calls?: object[] | null;
   @ApiPropertyOptional({
-    type: 'array',
-    items: { type: 'object' },
-    description: 'The calls of tools, if the model made any',
+    ...{ type: 'array', items: { type: 'object', additionalProperties: true } },
+    description: 'The embeddings',
   })
-  tool_calls?: object[];
-  @ApiPropertyOptional({ type: 'array', items: { type: 'object' }, description: 'The embeddings' })
   data?: object[];
   @ApiProperty({ type: String, nullable: true }) finish_reason!: string | null;
   @ApiPropertyOptional({
@@ -49,7 +55,7 @@ class ResultDto {
   choices?: ChoiceDto[];
   @ApiProperty({ description: 'The model that the endpoint says it used' }) model!: string;
   @ApiProperty() endpoint!: string;
-  @ApiProperty({ type: UsageDto, nullable: true }) usage!: UsageDto | null;
+  @ApiProperty(USAGE) usage!: object | null;
   @ApiProperty({
     type: String,
     nullable: true,
@@ -70,8 +76,8 @@ export class AnalysisDto {
   @ApiProperty() words!: number;
   @ApiProperty({ type: String, nullable: true, description: 'ISO 639-1' }) language!: string | null;
   @ApiProperty() question!: boolean;
-  @ApiProperty({ description: 'From -1 to 1' }) sentiment!: number;
-  @ApiProperty({ description: 'Urgency, from 0 to 1' }) score!: number;
+  @ApiProperty({ format: 'double', minimum: -1, maximum: 1 }) sentiment!: number;
+  @ApiProperty({ format: 'double', minimum: 0, maximum: 1, description: 'Urgency' }) score!: number;
 }
 
 class MessageErrorDto {
@@ -102,8 +108,7 @@ export class AcceptedMessageDto {
 export class MessageDto extends AcceptedMessageDto {
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
   @ApiPropertyOptional({
-    type: 'array',
-    items: { type: 'object' },
+    ...{ type: 'array', items: schemaRef('ChatMessage') },
     description: 'If a chat was submitted',
   })
   messages?: object[];
@@ -123,8 +128,8 @@ export class MessageDto extends AcceptedMessageDto {
     description: 'There for all but chats: a completion of `prompt`, or embeddings of `input`',
   })
   kind?: string;
-  @ApiPropertyOptional({ oneOf: [{ type: 'string' }, { type: 'array', items: {} }] }) prompt?: unknown;
-  @ApiPropertyOptional({ oneOf: [{ type: 'string' }, { type: 'array', items: {} }] }) input?: unknown;
+  @ApiPropertyOptional(ASKED) prompt?: unknown;
+  @ApiPropertyOptional(ASKED) input?: unknown;
   @ApiProperty({
     type: String,
     format: 'uuid',

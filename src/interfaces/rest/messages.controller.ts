@@ -65,6 +65,7 @@ export class MessagesController {
   @Post()
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'submitMessage',
     summary: 'Submit a message',
     description: 'The 202 is sent once the message is durable.',
   })
@@ -92,6 +93,7 @@ export class MessagesController {
 
   @Get(':id')
   @ApiOperation({
+    operationId: 'getMessage',
     summary: 'Read a message',
     description: 'With `wait`, answers when the message has ended, or with its state when the time is over.',
   })
@@ -125,6 +127,7 @@ export class MessagesController {
 
   @Delete(':id')
   @ApiOperation({
+    operationId: 'deleteMessage',
     summary: 'Cancel a message',
     description:
       'In every state except an ended one. A running call is aborted. The message can still be read.',
@@ -140,7 +143,11 @@ export class MessagesController {
 
   @Post(':id/cancel')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Cancel a message', description: 'The same as `DELETE`.' })
+  @ApiOperation({
+    operationId: 'cancelMessage',
+    summary: 'Cancel a message',
+    description: 'The same as `DELETE`.',
+  })
   @ApiOkResponse({ type: MessageDto })
   @ApiConflictResponse({ type: ProblemDto, description: '`already_terminal`: it has already ended' })
   async cancel(
@@ -151,7 +158,7 @@ export class MessagesController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'List messages, the newest first' })
+  @ApiOperation({ operationId: 'listMessages', summary: 'List messages, the newest first' })
   @ApiOkResponse({ type: MessagePageDto })
   async list(
     @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,

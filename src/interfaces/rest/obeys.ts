@@ -30,6 +30,18 @@ export function MayObey(rule: Rule, keeps: Keeps = 'none'): PropertyDecorator {
   };
 }
 
+const DESCRIBED = 'swagger/apiModelProperties';
+
+/** For a class that must have fields which the class that it extends may leave out: its description says so. */
+export function Wants(...fields: readonly string[]): ClassDecorator {
+  return ({ prototype }) => {
+    for (const field of fields) {
+      const optional = Reflect.getMetadata(DESCRIBED, prototype, field);
+      ApiProperty({ ...optional, required: true, nullable: false })(prototype, field);
+    }
+  };
+}
+
 /** The rules of a DTO's fields, by their names, with those of the class that it extends. */
 export function rulesOf(dto: { readonly prototype: object }): ReadonlyMap<string, FieldRule> {
   return Reflect.getMetadata(RULES, dto.prototype) ?? new Map();

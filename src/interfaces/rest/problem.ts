@@ -2,7 +2,8 @@ import { type Failure, httpStatus, moreProblemsOf, problemsOf } from '../http/fa
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-const TITLES: Readonly<Record<number, string>> = {
+/** What a status says, for people. */
+export const TITLES: Readonly<Record<number, string>> = {
   400: 'The request is malformed',
   401: 'An API key is needed',
   403: 'Not allowed',

@@ -1,7 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
 import {
-  ApiBearerAuth,
-  ApiDefaultResponse,
   ApiExtraModels,
   ApiProperty,
   ApiPropertyOptional,
@@ -10,13 +8,13 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 
-class FieldProblemDto {
+export class FieldProblemDto {
   @ApiProperty() field!: string;
   @ApiProperty() reason!: string;
 }
 
 export class ProblemDto {
-  @ApiProperty() type!: string;
+  @ApiProperty({ format: 'uri', example: 'urn:llm-message-queue:problem:not_found' }) type!: string;
   @ApiProperty() title!: string;
   @ApiProperty() status!: number;
   @ApiProperty() detail!: string;
@@ -44,11 +42,16 @@ export const ApiLaneFull = () =>
     },
   });
 
-/** Documents what all routes of a REST controller have in common. */
-export const RestApi = (tag: string) =>
-  applyDecorators(
-    ApiTags(tag),
-    ApiBearerAuth(),
-    ApiExtraModels(ProblemDto),
-    ApiDefaultResponse({ content: PROBLEM, description: 'Refused or failed' }),
-  );
+/** Documents what opening a conversation is told when its user has as many as there may be. */
+export const ApiConversationsFull = () =>
+  ApiTooManyRequestsResponse({
+    content: PROBLEM,
+    description:
+      '`too_many_conversations`: the user has as many open ones as `conversation.max_per_user` allows',
+  });
+
+/**
+ * Documents what all routes of a REST controller have in common. How its routes may be refused and fail is not for
+ * decorators to say: the description takes it from what the routes are.
+ */
+export const RestApi = (tag: string) => applyDecorators(ApiTags(tag), ApiExtraModels(ProblemDto));

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { DOUBLE_TEXTING, type DoubleTexting } from '../../domain/conversation/conversation.events.js';
 import {
@@ -8,6 +8,7 @@ import {
   type Lane,
 } from '../../domain/message/message.events.js';
 import * as rules from '../../submission/submission-rules.policy.js';
+import { schemaRef } from '../openai/openai.schemas.js';
 import { durationMs } from './duration.policy.js';
 import { instant } from './list-messages.dto.js';
 import { MayObey, Obeys } from './obeys.js';
@@ -17,7 +18,7 @@ const duration: rules.Rule = (value) =>
     ? 'must be a number of seconds, or a duration such as "90s", "5m" or "12h"'
     : null;
 
-const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const }] };
+const DURATION = { oneOf: [{ type: 'string' as const }, { type: 'number' as const, format: 'double' }] };
 
 /** The body of `POST /api/v1/messages`. Exactly one of `content`, `messages`, `prompt` and `input` is there. */
 export class SubmitMessageDto {
@@ -42,7 +43,9 @@ export class SubmitMessageDto {
   @ApiPropertyOptional({
     description: "In place of `content`: a chat in OpenAI's form",
     type: 'array',
-    items: { type: 'object', properties: { role: { type: 'string' } }, required: ['role'] },
+    items: schemaRef('ChatMessage'),
+    minItems: 1,
+    maxItems: rules.MAX_MESSAGES,
   })
   @MayObey(rules.chatMessages)
   messages?: ChatMessage[] | null;
@@ -170,7 +173,10 @@ export class SubmitMessageDto {
 
   @ApiPropertyOptional({
     type: 'object',
-    properties: { strategy: { type: 'string', enum: [...CHOICE_STRATEGIES] }, session: { type: 'string' } },
+    properties: {
+      strategy: { type: 'string', enum: [...CHOICE_STRATEGIES], nullable: true },
+      session: { type: 'string', nullable: true },
+    },
     description: 'How to choose among endpoints: by which strategy, and what is to stay at one endpoint',
   })
   @MayObey(rules.routing)
@@ -184,4 +190,10 @@ export class SubmitMessageDto {
   })
   @MayObey(rules.parameters, 'numbers')
   parameters?: Record<string, unknown> | null;
+}
+
+/** The body of `POST /api/v1/conversations/{id}/messages`, whose user is the conversation's where it names none. */
+export class SubmitTurnDto extends OmitType(SubmitMessageDto, ['user_id', 'prompt', 'input']) {
+  @ApiPropertyOptional({ minLength: 1, maxLength: rules.MAX_IDENTIFIER_LENGTH, example: 'user123' })
+  user_id?: string;
 }

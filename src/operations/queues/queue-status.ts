@@ -76,5 +76,5 @@ export class QueueStatus {
 
 /** Messages that a worker holds but has not started are waiting too. */
 export function waitingOf(lag: LaneLag | undefined, running: number): number | null {
-  return lag === undefined ? null : Math.max(0, lag.waiting + lag.held - running);
+  return lag === undefined ? null : Math.max(0, lag.waiting + lag.delivered - running);
 }

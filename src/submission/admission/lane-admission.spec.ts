@@ -9,7 +9,7 @@ const LIMIT = 10;
 
 interface Truth {
   waiting: number;
-  held: number;
+  delivered: number;
   running: number;
   startable: number;
   drainRate: number | null;
@@ -48,8 +48,8 @@ function process(truth: Truth, { limit = LIMIT, paused = false } = {}) {
     /** False where the broker was not asked, or has counted already. */
     count: () => {
       if (answer === null || counted !== null) return false;
-      const { waiting, held, drainRate } = truth;
-      counted = new Map([['low' as Lane, { waiting, held, drainRate, routes: new Map() }]]);
+      const { waiting, delivered, drainRate } = truth;
+      counted = new Map([['low' as Lane, { waiting, delivered, drainRate, routes: new Map() }]]);
       return true;
     },
     /** False where there is no answer yet. */
@@ -78,7 +78,7 @@ function process(truth: Truth, { limit = LIMIT, paused = false } = {}) {
 }
 
 const lane = (more: Partial<Truth> = {}): Truth => ({
-  ...{ waiting: 0, held: 0, running: 0, startable: 0, drainRate: null },
+  ...{ waiting: 0, delivered: 0, running: 0, startable: 0, drainRate: null },
   ...more,
 });
 const accepted = (of: readonly unknown[]) => of.filter((full) => full === null).length;
@@ -94,8 +94,8 @@ describe('LaneAdmission', () => {
     expect(all[29]).toMatchObject({ code: 'queue_full', lane: 'low', limit: LIMIT });
   });
 
-  it('counts what is held ready as waiting, and what runs as not', () => {
-    const { submit } = process(lane({ waiting: 5, held: 7, running: 3 }));
+  it('counts what was delivered as waiting, and what runs as not', () => {
+    const { submit } = process(lane({ waiting: 5, delivered: 7, running: 3 }));
     expect(accepted(times(5, submit))).toBe(1);
   });
 

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { drainSeconds, roomIn, UNKNOWN_RETRY_AFTER_S } from './lane-limit.policy.js';
 
 describe('roomIn', () => {
-  const view = { limit: 10, waiting: 0, held: 0, running: 0, since: 0 };
+  const view = { limit: 10, waiting: 0, delivered: 0, running: 0, since: 0 };
 
   it('counts what workers hold ready as waiting, and what runs as not', () => {
     expect(roomIn({ ...view, waiting: 4 })).toBe(6);
-    expect(roomIn({ ...view, waiting: 4, held: 7, running: 3 })).toBe(2);
+    expect(roomIn({ ...view, waiting: 4, delivered: 7, running: 3 })).toBe(2);
   });
 
   it('counts what was put in since as waiting, but for what free slots take', () => {

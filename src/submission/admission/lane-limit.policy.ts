@@ -4,8 +4,8 @@ export interface LaneView {
   readonly limit: number;
   /** Messages that no worker had taken when the broker was asked. */
   readonly waiting: number;
-  /** Messages that workers held then, ready or running. */
-  readonly held: number;
+  /** Messages that had been delivered to workers then, ready or running. */
+  readonly delivered: number;
   /** Messages that run, or run as soon as a worker has them, by what the workers last told. */
   readonly running: number;
   /** Messages that this process has put into the lane since the broker was asked, or is putting there now. */
@@ -20,8 +20,8 @@ export interface LaneView {
  * lane holds at most `limit` messages that wait, and with more of them what the others put in within the age of the
  * reading, about a second at most, may come on top.
  */
-export function roomIn({ limit, waiting, held, running, since }: LaneView): number {
-  return limit - (waiting + held - running + since);
+export function roomIn({ limit, waiting, delivered, running, since }: LaneView): number {
+  return limit - (waiting + delivered - running + since);
 }
 
 /** While a lane does not drain, or its rate is not known yet. */

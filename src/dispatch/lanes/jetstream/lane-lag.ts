@@ -17,8 +17,8 @@ import { routeOfConsumer, unroutedConsumerName } from './route-consumers.js';
 export interface Lag {
   /** Messages that no worker has taken yet. */
   readonly waiting: number;
-  /** Messages that workers hold, ready or running, and those handed back with a delay. */
-  readonly held: number;
+  /** Messages that were delivered to workers and are not settled: ready or running, and those handed back with a delay. */
+  readonly delivered: number;
   /** Messages per second that recently left; null until there are two readings. */
   readonly drainRate: number | null;
 }
@@ -40,7 +40,7 @@ interface Counted {
   /** Ever stored there. */
   stored: number;
   /** Of the consumer; null where no worker has made it. */
-  left: { readonly waiting: number; readonly held: number } | null;
+  left: { readonly waiting: number; readonly delivered: number } | null;
 }
 
 /**
@@ -101,14 +101,14 @@ export class LaneLagReader {
     const lags = new Map<string, Lag>();
     let settledInAll = 0;
     for (const [route, { stored, left }] of routes) {
-      const { waiting, held } = left ?? { waiting: stored, held: 0 };
-      const settled = Math.max(0, stored - waiting - held);
+      const { waiting, delivered } = left ?? { waiting: stored, delivered: 0 };
+      const settled = Math.max(0, stored - waiting - delivered);
       settledInAll += settled;
-      lags.set(route, { waiting, held, drainRate: this.drainRateOf(`${lane} ${route}`, settled, atMs) });
+      lags.set(route, { waiting, delivered, drainRate: this.drainRateOf(`${lane} ${route}`, settled, atMs) });
     }
     return {
       waiting: sumOf(lags, (lag) => lag.waiting),
-      held: sumOf(lags, (lag) => lag.held),
+      delivered: sumOf(lags, (lag) => lag.delivered),
       drainRate: this.drainRateOf(lane, settledInAll, atMs),
       routes: lags,
     };
@@ -134,13 +134,13 @@ async function count(manager: JetStreamManager): Promise<Record<Lane, Map<string
     return known;
   };
   // The consumers first: what is stored in between must not count as settled.
-  for await (const { name, num_pending: waiting, num_ack_pending: held } of manager.consumers.list(
+  for await (const { name, num_pending: waiting, num_ack_pending: delivered } of manager.consumers.list(
     EVENTS_STREAM,
   )) {
     const routed = routeOfConsumer(name);
     const lane = LANES.find((each) => unroutedConsumerName(each) === name);
-    if (routed !== null) countedIn(routed.lane, routed.route).left = { waiting, held };
-    else if (lane !== undefined) countedIn(lane, UNROUTED).left = { waiting, held };
+    if (routed !== null) countedIn(routed.lane, routed.route).left = { waiting, delivered };
+    else if (lane !== undefined) countedIn(lane, UNROUTED).left = { waiting, delivered };
   }
   const { state } = await manager.streams.info(EVENTS_STREAM, { subjects_filter: EVERY_ROUTE_SUBJECT });
   for (const [subject, messages] of Object.entries(state.subjects ?? {})) {

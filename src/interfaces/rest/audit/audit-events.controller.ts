@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Inject, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
 import type { EventLog } from '../../../log/event-log.port.js';
@@ -17,7 +17,7 @@ import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { tellRequestIdRaw } from '../../http/request-id.hook.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { AuditEventsDto, eventFilterOf } from './audit-events.dto.js';
+import { AuditEventsDto, EndOfEventsDto, eventFilterOf, StoredEventDto } from './audit-events.dto.js';
 
 /** A caller is told its tenant's events only, and no admin those about what all tenants share. */
 @RestApi('audit')
@@ -42,12 +42,22 @@ export class AuditEventsController {
 
   @Get('events')
   @ApiOperation({
+    operationId: 'streamEvents',
     summary: "The log's events as a stream, up to its present end",
     description:
       'NDJSON: a line `{"sequence", "event"}` for each event, and at the end `{"end": {"after"}}`, which tells where to continue. Without that line the stream was interrupted: continue after the last sequence. For admins.',
   })
-  @ApiProduces('application/x-ndjson')
-  @ApiOkResponse({ schema: { type: 'string' } })
+  @ApiExtraModels(StoredEventDto, EndOfEventsDto)
+  @ApiOkResponse({
+    description: 'Lines of JSON; the schema is that of each line',
+    content: {
+      'application/x-ndjson': {
+        schema: {
+          anyOf: [{ $ref: getSchemaPath(StoredEventDto) }, { $ref: getSchemaPath(EndOfEventsDto) }],
+        },
+      },
+    },
+  })
   async events(
     @Query(new ValidRequest(AuditEventsDto)) query: AuditEventsDto,
     @CallerOf() caller: Caller,

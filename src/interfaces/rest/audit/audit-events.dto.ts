@@ -1,4 +1,4 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { covers } from '../../../domain/caller-role.policy.js';
 import { LOG_EVENT_TYPES } from '../../../domain/log-event.events.js';
@@ -51,6 +51,36 @@ export class AuditEventsDto {
   @ApiPropertyOptional({ type: Number, minimum: 0, description: 'Only events after this sequence' })
   @MayObey(sequenceText)
   after?: string;
+}
+
+class EventDto {
+  @ApiProperty({ enum: ['1.0'] }) specversion!: string;
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ example: '/llm-message-queue' }) source!: string;
+  @ApiProperty({ example: 'llmq.message.completed.v1' }) type!: string;
+  @ApiProperty({ description: 'The message, conversation or thing that it is about' }) subject!: string;
+  @ApiProperty({ format: 'date-time' }) time!: string;
+  @ApiProperty({ example: 'application/json' }) datacontenttype!: string;
+  @ApiProperty() tenant!: string;
+  @ApiPropertyOptional({ enum: LANES, description: "The message's" }) lane?: Lane;
+  @ApiPropertyOptional({ description: 'W3C Trace Context' }) traceparent?: string;
+  @ApiProperty({ type: 'object', additionalProperties: true, description: 'See docs/asyncapi.yaml' })
+  data!: object;
+}
+
+/** A line of `GET /api/v1/audit/events`. */
+export class StoredEventDto {
+  @ApiProperty({ description: 'Its place in the log' }) sequence!: number;
+  @ApiProperty({ type: EventDto, description: 'A CloudEvent 1.0' }) event!: EventDto;
+}
+
+class ReadUpToDto {
+  @ApiProperty({ description: 'The `after` with which to go on' }) after!: number;
+}
+
+/** Its last line. */
+export class EndOfEventsDto {
+  @ApiProperty({ type: ReadUpToDto }) end!: ReadUpToDto;
 }
 
 /** About what all tenants share: an admin of one of them is not told, even if it was its own tenant's key. */

@@ -20,7 +20,10 @@ export class TimelineController {
   ) {}
 
   @Get('messages/:id/events')
-  @ApiOperation({ summary: 'What happened to a message, in the order of the log and in words' })
+  @ApiOperation({
+    operationId: 'getMessageTimeline',
+    summary: 'What happened to a message, in the order of the log and in words',
+  })
   @ApiOkResponse({ type: TimelineDto })
   async ofMessage(
     @Param('id', messageIdPipe) id: string,
@@ -36,7 +39,10 @@ export class TimelineController {
   }
 
   @Get('conversations/:id/events')
-  @ApiOperation({ summary: "What happened to a conversation's messages, in the order of the log" })
+  @ApiOperation({
+    operationId: 'getConversationTimeline',
+    summary: "What happened to a conversation's messages, in the order of the log",
+  })
   @ApiOkResponse({ type: TimelineDto })
   async ofConversation(
     @Param('id') id: string,

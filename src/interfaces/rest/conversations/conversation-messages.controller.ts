@@ -15,7 +15,7 @@ import { AcceptedMessageDto, MessagePageDto } from '../message.dto.js';
 import { acceptedJson, pageJson } from '../message.json.js';
 import { ApiLaneFull, RestApi } from '../rest-api.js';
 import { submissionOf } from '../submission-of.js';
-import { SubmitMessageDto } from '../submit-message.dto.js';
+import { SubmitMessageDto, SubmitTurnDto } from '../submit-message.dto.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ListTurnsDto } from './list-conversations.dto.js';
 
@@ -33,11 +33,12 @@ export class ConversationMessagesController {
   @Post()
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'submitTurn',
     summary: 'Send a message to a conversation',
     description:
       'Like POST /api/v1/messages. User, priority and model come from the conversation when absent.',
   })
-  @ApiBody({ type: SubmitMessageDto })
+  @ApiBody({ type: SubmitTurnDto })
   @ApiLaneFull()
   @ApiAcceptedResponse({ type: AcceptedMessageDto })
   async submit(
@@ -61,6 +62,7 @@ export class ConversationMessagesController {
 
   @Get()
   @ApiOperation({
+    operationId: 'listTurns',
     summary: "Read a conversation's messages, the newest first, or in the order of acceptance",
   })
   @ApiOkResponse({ type: MessagePageDto })

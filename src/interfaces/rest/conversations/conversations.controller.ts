@@ -29,7 +29,7 @@ import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { RestApi } from '../rest-api.js';
+import { ApiConversationsFull, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
   ChangeConversationDto,
@@ -56,9 +56,13 @@ export class ConversationsController {
 
   @Post()
   @HttpCode(201)
-  @ApiOperation({ summary: 'Create a conversation' })
+  @ApiOperation({ operationId: 'createConversation', summary: 'Create a conversation' })
   @ApiBody({ type: CreateConversationDto })
-  @ApiCreatedResponse({ type: ConversationDto })
+  @ApiCreatedResponse({
+    type: ConversationDto,
+    headers: { Location: { description: 'The path at which it can be read', schema: { type: 'string' } } },
+  })
+  @ApiConversationsFull()
   async create(
     @Body(new ValidRequest(CreateConversationDto)) body: CreateConversationDto,
     @Req() request: FastifyRequest,
@@ -72,7 +76,7 @@ export class ConversationsController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'List conversations, the newest first' })
+  @ApiOperation({ operationId: 'listConversations', summary: 'List conversations, the newest first' })
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
     @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
@@ -83,7 +87,7 @@ export class ConversationsController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Read a conversation' })
+  @ApiOperation({ operationId: 'getConversation', summary: 'Read a conversation' })
   @ApiOkResponse({ type: ConversationDto })
   async find(
     @Param('id', conversationIdPipe) id: string,
@@ -94,10 +98,12 @@ export class ConversationsController {
 
   @Patch(':id')
   @ApiOperation({
+    operationId: 'changeConversation',
     summary: 'Change a conversation',
     description: 'Absent fields stay as they are; null removes a value.',
   })
   @ApiBody({ type: ChangeConversationDto })
+  @ApiConversationsFull()
   @ApiOkResponse({ type: ConversationDto })
   async change(
     @Param('id', conversationIdPipe) id: string,
@@ -108,8 +114,13 @@ export class ConversationsController {
   }
 
   @Put(':id')
-  @ApiOperation({ summary: 'Change a conversation', description: 'The same as PATCH.' })
+  @ApiOperation({
+    operationId: 'putConversation',
+    summary: 'Change a conversation',
+    description: 'The same as PATCH.',
+  })
   @ApiBody({ type: ChangeConversationDto })
+  @ApiConversationsFull()
   @ApiOkResponse({ type: ConversationDto })
   put(
     @Param('id', conversationIdPipe) id: string,
@@ -121,11 +132,13 @@ export class ConversationsController {
 
   @Put(':id/state')
   @ApiOperation({
+    operationId: 'changeConversationState',
     summary: "Change a conversation's state",
     description:
       'An archived conversation stays archived; a completed one can become active again. A change that is not allowed is a 409.',
   })
   @ApiBody({ type: MoveConversationDto })
+  @ApiConversationsFull()
   @ApiOkResponse({ type: ConversationDto })
   async move(
     @Param('id', conversationIdPipe) id: string,
@@ -139,6 +152,7 @@ export class ConversationsController {
   @Delete(':id')
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'eraseConversation',
     summary: 'Erase a conversation with all its messages',
     description:
       'Messages that wait or run are cancelled. After the answer its content can not be read any more; its records in ' +

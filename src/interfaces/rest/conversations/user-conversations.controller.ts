@@ -17,7 +17,10 @@ export class UserConversationsController {
   constructor(@Inject(ConversationReader) private readonly reader: ConversationReader) {}
 
   @Get()
-  @ApiOperation({ summary: "List a user's conversations, the newest first" })
+  @ApiOperation({
+    operationId: 'listUserConversations',
+    summary: "List a user's conversations, the newest first",
+  })
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
     @Param('user_id') userId: string,

@@ -86,12 +86,27 @@ export function filterOf(tenant: string, dto: DeadLetterFilterDto): DeadLetterFi
   };
 }
 
+class RemoteErrorDto {
+  @ApiProperty({ type: Number, nullable: true }) status!: number | null;
+  @ApiProperty({ type: String, nullable: true }) code!: string | null;
+  @ApiProperty({ type: String, nullable: true }) type!: string | null;
+  @ApiProperty({ type: String, nullable: true }) param!: string | null;
+  @ApiPropertyOptional({ type: String, nullable: true }) message?: string | null;
+}
+
 class AttemptErrorDto {
   @ApiProperty({ description: 'Stable, for programs' }) code!: string;
   @ApiProperty() message!: string;
   @ApiProperty() retryable!: boolean;
   @ApiProperty({ type: Number, nullable: true, description: "The endpoint's HTTP status" })
   status!: number | null;
+  @ApiPropertyOptional({ type: RemoteErrorDto, nullable: true, description: 'What the endpoint said itself' })
+  remote?: RemoteErrorDto | null;
+  @ApiPropertyOptional({
+    ...{ type: Number, format: 'double', nullable: true },
+    description: 'What the endpoint asked to wait before the next request',
+  })
+  retry_after_ms?: number | null;
 }
 
 export class DeadLetterDto {
@@ -153,6 +168,9 @@ export function deadLetterPageJson(page: Page<DeadLetter>): Record<string, unkno
 }
 
 export function attemptJson(attempt: AttemptView): Record<string, unknown> {
-  const { startedAt, endedAt, outcome, error, ...same } = attempt;
-  return { ...same, started_at: startedAt, ended_at: endedAt, outcome, error };
+  const { attempt: number, delivery, worker, endpoint, model, startedAt, endedAt, outcome, error } = attempt;
+  return {
+    ...{ attempt: number, delivery, worker, endpoint, model },
+    ...{ started_at: startedAt, ended_at: endedAt, outcome, error },
+  };
 }

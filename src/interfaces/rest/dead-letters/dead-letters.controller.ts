@@ -37,7 +37,10 @@ export class DeadLettersController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'List the messages that failed for good, the newest failure first' })
+  @ApiOperation({
+    operationId: 'listDeadLetters',
+    summary: 'List the messages that failed for good, the newest failure first',
+  })
   @ApiOkResponse({ type: DeadLetterPageDto })
   async list(
     @Query(new ValidRequest(ListDeadLettersDto)) query: ListDeadLettersDto,
@@ -49,7 +52,10 @@ export class DeadLettersController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Read a dead letter, with the error of every attempt' })
+  @ApiOperation({
+    operationId: 'getDeadLetter',
+    summary: 'Read a dead letter, with the error of every attempt',
+  })
   @ApiOkResponse({ type: DeadLetterDetailDto })
   async find(
     @Param('id', messageIdPipe) id: string,
@@ -66,6 +72,7 @@ export class DeadLettersController {
   @Post('requeue')
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'requeueDeadLetters',
     summary: 'Put the dead letters that a filter matches back into their lanes',
     description:
       'They have all their retries again, and come in the order in which they failed. At most 10,000 in one request; `more` says ' +
@@ -91,7 +98,10 @@ export class DeadLettersController {
 
   @Post(':id/requeue')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Put a dead letter back into its lane, with all its retries again' })
+  @ApiOperation({
+    operationId: 'requeueDeadLetter',
+    summary: 'Put a dead letter back into its lane, with all its retries again',
+  })
   @ApiBody({ type: RequeueOneDto, required: false })
   @ApiOkResponse({ type: RequeuedDto })
   async requeue(
@@ -110,7 +120,10 @@ export class DeadLettersController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Take a dead letter off the list; the message stays readable' })
+  @ApiOperation({
+    operationId: 'discardDeadLetter',
+    summary: 'Take a dead letter off the list; the message stays readable',
+  })
   @ApiNoContentResponse()
   async discard(@Param('id', messageIdPipe) id: string, @CallerOf() caller: Caller): Promise<void> {
     if (!(await this.deadLetters.discard(caller, id, DEFAULT_REASON))) throw notFound(id);

@@ -33,7 +33,10 @@ class ModelStatsDto extends CallFiguresDto {
     | string
     | null;
   @ApiProperty({ description: 'Until it is called again after a refusal' }) cools_for_ms!: number;
-  @ApiProperty({ description: 'The part of its usual calls that it gets while it comes back, 0 to 1' })
+  @ApiProperty({
+    format: 'double',
+    description: 'The part of its usual calls that it gets while it comes back, 0 to 1',
+  })
   share!: number;
 }
 

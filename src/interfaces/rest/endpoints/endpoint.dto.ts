@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { MayObey, Obeys } from '../obeys.js';
+import { MayObey, Obeys, Wants } from '../obeys.js';
 import * as rules from './endpoint-rules.policy.js';
 
 const MAX_REASON_LENGTH = 500;
@@ -35,6 +35,7 @@ export class ChangeEndpointDto {
 
   @ApiPropertyOptional({
     type: Number,
+    format: 'double',
     maximum: rules.MAX_WEIGHT,
     description: 'Its part of the calls beside others of the same model; 1 when absent',
   })
@@ -104,6 +105,7 @@ export class ChangeEndpointDto {
   api_key_env?: string | null;
 }
 
+@Wants('base_url', 'models')
 export class NewEndpointDto extends ChangeEndpointDto {
   @ApiProperty({ description: '1 to 64 letters, digits, dots, `-` and `_`', example: 'gpu-2' })
   @Obeys(rules.endpointName)
@@ -127,9 +129,9 @@ class DrainedDto {
 }
 
 class ModelPriceDto {
-  @ApiProperty() input!: number;
-  @ApiProperty() output!: number;
-  @ApiProperty({ type: Number, nullable: true }) cached!: number | null;
+  @ApiProperty({ format: 'double' }) input!: number;
+  @ApiProperty({ format: 'double' }) output!: number;
+  @ApiProperty({ type: Number, format: 'double', nullable: true }) cached!: number | null;
 }
 
 class EndpointModelDto {
@@ -149,7 +151,7 @@ export class EndpointDto {
   @ApiProperty() base_url!: string;
   @ApiProperty({ type: [EndpointModelDto] }) models!: EndpointModelDto[];
   @ApiProperty() max_concurrency!: number;
-  @ApiProperty() weight!: number;
+  @ApiProperty({ format: 'double' }) weight!: number;
   @ApiProperty({ enum: rules.GROUPS }) group!: string;
   @ApiProperty({ type: Number, nullable: true }) rpm!: number | null;
   @ApiProperty({ type: Number, nullable: true }) tpm!: number | null;
@@ -168,7 +170,7 @@ export class EndpointDto {
   @ApiProperty({ type: [String], description: 'What PATCH may change' }) changeable!: string[];
   @ApiProperty({
     type: 'object',
-    additionalProperties: { type: 'number' },
+    additionalProperties: { type: 'number', format: 'double' },
     description: 'The most that the configuration file lets each be set to',
   })
   at_most!: Record<string, number>;

@@ -31,7 +31,10 @@ export class EndpointsController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'List the endpoints: those of the configuration, and those that were registered' })
+  @ApiOperation({
+    operationId: 'listEndpoints',
+    summary: 'List the endpoints: those of the configuration, and those that were registered',
+  })
   @ApiOkResponse({ type: EndpointListDto })
   list(): Record<string, unknown> {
     return { data: this.directory.list().map(endpointJson) };
@@ -39,6 +42,7 @@ export class EndpointsController {
 
   @Post()
   @ApiOperation({
+    operationId: 'registerEndpoint',
     summary: 'Register an endpoint',
     description:
       'All processes know it within a second, and after every restart. Its key stays in the environment of the workers: give the name of the variable.',
@@ -53,7 +57,7 @@ export class EndpointsController {
   }
 
   @Get(':name')
-  @ApiOperation({ summary: 'Read an endpoint' })
+  @ApiOperation({ operationId: 'getEndpoint', summary: 'Read an endpoint' })
   @ApiOkResponse({ type: EndpointDto })
   find(@Param('name') name: string): Record<string, unknown> {
     return endpointJson(this.changes.known(name));
@@ -61,6 +65,7 @@ export class EndpointsController {
 
   @Get(':name/stats')
   @ApiOperation({
+    operationId: 'getEndpointStats',
     summary: 'How an endpoint does: its state, calls, latencies and tokens, over all workers',
     description:
       'At most some seconds old. Counts begin with the start of each worker; those of workers that ended count for as long as the process runs that answers.',
@@ -72,6 +77,7 @@ export class EndpointsController {
 
   @Patch(':name')
   @ApiOperation({
+    operationId: 'changeEndpoint',
     summary: 'Change parts of an endpoint',
     description:
       'Calls under way end as they began. Of an endpoint that the configuration names only `changeable` can be changed, up to `at_most`; null goes back to what the configuration says.',
@@ -89,6 +95,7 @@ export class EndpointsController {
   @Delete(':name')
   @HttpCode(204)
   @ApiOperation({
+    operationId: 'removeEndpoint',
     summary: 'Remove an endpoint that was registered',
     description: 'It gets no new calls from now on. Those under way end as they would have.',
   })
@@ -100,6 +107,7 @@ export class EndpointsController {
   @Post(':name/drain')
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'drainEndpoint',
     summary: 'Drain an endpoint: it gets no new calls until it is undrained',
     description: 'Calls under way end. Messages that only it can serve wait. It lasts over restarts.',
   })
@@ -115,7 +123,7 @@ export class EndpointsController {
 
   @Post(':name/undrain')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give a drained endpoint calls again' })
+  @ApiOperation({ operationId: 'undrainEndpoint', summary: 'Give a drained endpoint calls again' })
   @ApiBody({ type: DrainDto, required: false })
   @ApiOkResponse({ type: EndpointDto })
   async undrain(

@@ -33,6 +33,7 @@ export class ResourcesController {
 
   @Get()
   @ApiOperation({
+    operationId: 'getResources',
     summary: 'Capacity, use and free places by model and by capability, over all workers',
     description:
       'At most some seconds old. Models share the places of their endpoints, so what several models have is not to be added up; `total` counts each endpoint once.',

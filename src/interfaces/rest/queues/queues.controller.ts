@@ -22,14 +22,17 @@ export class QueuesController {
   ) {}
 
   @Get('status')
-  @ApiOperation({ summary: 'The state of the lanes now, over all tenants' })
+  @ApiOperation({ operationId: 'getQueueStatus', summary: 'The state of the lanes now, over all tenants' })
   @ApiOkResponse({ type: QueueStatusDto })
   async lanes(): Promise<Record<string, unknown>> {
     return statusJson(await this.status.lanes(), this.status.workerCount);
   }
 
   @Get('stats')
-  @ApiOperation({ summary: "What became of the caller's messages in the last hours or days" })
+  @ApiOperation({
+    operationId: 'getQueueStats',
+    summary: "What became of the caller's messages in the last hours or days",
+  })
   @ApiOkResponse({ type: QueueStatsDto })
   async inSpan(
     @Query(new ValidRequest(QueueStatsQueryDto)) query: QueueStatsQueryDto,

@@ -31,22 +31,31 @@ export class PauseDto {
   reason?: string;
 }
 
-const nullableNumber = { type: Number, nullable: true } as const;
+const nullableCount = { type: Number, nullable: true } as const;
+const nullableNumber = { ...nullableCount, format: 'double' } as const;
 const nullableTime = { type: String, format: 'date-time', nullable: true } as const;
 const nullableText = { type: String, nullable: true } as const;
 
-export class LanePauseDto {
-  @ApiProperty({ enum: LANES }) priority!: string;
+/** What names a lane. Before, it was called by the word for what a message asks for. */
+class OfLaneDto {
+  @ApiProperty({ enum: LANES }) lane!: Lane;
+  @ApiProperty({ enum: LANES, deprecated: true, description: 'The old name of `lane`' }) priority!: Lane;
+}
+
+function ofLane(lane: Lane): OfLaneDto {
+  return { lane, priority: lane };
+}
+
+export class LanePauseDto extends OfLaneDto {
   @ApiProperty() paused!: boolean;
   @ApiProperty(nullableTime) paused_since!: string | null;
   @ApiProperty(nullableText) paused_by!: string | null;
   @ApiProperty(nullableText) paused_reason!: string | null;
 }
 
-export class LaneStatusDto {
-  @ApiProperty({ enum: LANES }) priority!: string;
+export class LaneStatusDto extends OfLaneDto {
   @ApiProperty({
-    ...nullableNumber,
+    ...nullableCount,
     description: 'Messages in the lane, including those that workers buffer',
   })
   waiting!: number | null;
@@ -60,7 +69,8 @@ export class LaneStatusDto {
   @ApiProperty({ ...nullableNumber, description: 'How long the oldest message has been in the lane' })
   oldest_age_seconds!: number | null;
   @ApiProperty({ description: 'The most calls at once, over all workers' }) capacity!: number;
-  @ApiProperty({ description: 'Messages per second that ended, over the last minute' }) throughput!: number;
+  @ApiProperty({ format: 'double', description: 'Messages per second that ended, over the last minute' })
+  throughput!: number;
   @ApiProperty({ ...nullableNumber, description: 'Of the messages that ended in the last minute' })
   average_wait_ms!: number | null;
   @ApiProperty(nullableNumber) p95_wait_ms!: number | null;
@@ -88,8 +98,9 @@ class FiguresDto {
   processing_ms!: SpreadDto;
 }
 
-class PriorityFiguresDto extends FiguresDto {
-  @ApiProperty({ enum: LANES }) priority!: string;
+class LaneFiguresDto extends FiguresDto {
+  @ApiProperty({ enum: LANES }) lane!: Lane;
+  @ApiProperty({ enum: LANES, deprecated: true, description: 'The old name of `lane`' }) priority!: Lane;
   @ApiProperty({ ...nullableNumber, description: 'Of all processed, from 0 to 1' }) share!: number | null;
 }
 
@@ -97,7 +108,9 @@ export class QueueStatsDto extends FiguresDto {
   @ApiProperty({ enum: TIME_RANGES }) time_range!: string;
   @ApiProperty({ format: 'date-time' }) from!: string;
   @ApiProperty({ format: 'date-time' }) to!: string;
-  @ApiProperty({ type: [PriorityFiguresDto] }) by_priority!: PriorityFiguresDto[];
+  @ApiProperty({ type: [LaneFiguresDto] }) by_lane!: LaneFiguresDto[];
+  @ApiProperty({ type: [LaneFiguresDto], deprecated: true, description: 'The old name of `by_lane`' })
+  by_priority!: LaneFiguresDto[];
 }
 
 export function statusJson(lanes: readonly LaneStatus[], workers: number): Record<string, unknown> {
@@ -106,7 +119,7 @@ export function statusJson(lanes: readonly LaneStatus[], workers: number): Recor
 
 function laneJson(status: LaneStatus): Record<string, unknown> {
   return {
-    priority: status.lane,
+    ...ofLane(status.lane),
     waiting: status.waiting,
     running: status.running,
     held: status.held,
@@ -123,7 +136,7 @@ function laneJson(status: LaneStatus): Record<string, unknown> {
 
 export function pauseJson(lane: Lane, pause: Pause | null): Record<string, unknown> {
   return {
-    priority: lane,
+    ...ofLane(lane),
     paused: pause !== null,
     paused_since: pause?.since ?? null,
     paused_by: pause?.by ?? null,
@@ -145,14 +158,15 @@ export function statsJson(range: TimeRange, { from, to, figures }: StatsInSpan):
   const of = (priority: Lane | null) => figures.find((one) => one.priority === priority) ?? NOTHING;
   const all = of(null);
   const processed = all.completed + all.failed;
+  const lanes = LANES.map((lane) => {
+    const one = of(lane);
+    const share = processed === 0 ? null : rounded((one.completed + one.failed) / processed, 4);
+    return { ...ofLane(lane), share, ...figuresJson(one) };
+  });
   return {
     ...{ time_range: range, from, to },
     ...figuresJson(all),
-    by_priority: LANES.map((lane) => {
-      const one = of(lane);
-      const share = processed === 0 ? null : rounded((one.completed + one.failed) / processed, 4);
-      return { priority: lane, share, ...figuresJson(one) };
-    }),
+    ...{ by_lane: lanes, by_priority: lanes },
   };
 }
 

@@ -20,6 +20,7 @@ export class UsageController {
 
   @Get()
   @ApiOperation({
+    operationId: 'getUsage',
     summary: "What the tenant's completed messages used and cost",
     description:
       'By the hour in which they were completed, at the price of that moment, with the summaries of conversations. Failed calls are not in it.',
