@@ -20,7 +20,8 @@ interface Route {
 
 /** Told by Node's parser of HTTP, before there is a route: the request's head did not come in time, or is too large. */
 const WITHOUT_ROUTE: readonly number[] = [408, 431];
-const API = /^\/(api\/v1|v1)(\/|$)/;
+/** Metrics are in the text of Prometheus, at this path too. */
+const API = /^\/(api\/v1(?!\/metrics$)|v1)(\/|$)/;
 
 /**
  * Holds answers against the service's OpenAPI description: the status, the content type, and the body with every field

@@ -12,14 +12,23 @@ function described(paths: object, schemas: object = {}) {
 }
 
 it('tells which ids are UUIDs', () => {
-  const paths = [
-    ...['/api/v1/messages/{id}', '/api/v1/messages/{id}/cancel', '/api/v1/messages/{id}/events'],
-    ...['/api/v1/conversations/{id}/messages', '/api/v1/admin/dead-letters/{id}/requeue'],
-    ...['/api/v1/conversations/{id}/events', '/api/v1/admin/preprocessor/rules/{id}'],
+  const uuids = [
+    'messages/{id}',
+    'messages/{id}/cancel',
+    'messages/{id}/events',
+    'admin/dead-letters/{id}/requeue',
   ];
+  const paths = [...uuids, 'admin/preprocessor/rules/{id}'].map((path) => `/api/v1/${path}`);
   const document = described(Object.fromEntries(paths.map((path) => [path, { get: operation(id()) }])));
   const formats = paths.map((path) => document.paths[path].get.parameters[0].schema.format);
-  expect(formats).toEqual([...Array(5).fill('uuid'), undefined, undefined]);
+  expect(formats).toEqual([...uuids.map(() => 'uuid'), undefined]);
+});
+
+it('names what is served at two paths once each', () => {
+  const health = () => ({ get: { ...operation(), operationId: 'getHealth' } });
+  const { paths } = described({ '/health': health(), '/api/v1/health': health() });
+  expect(paths['/health'].get.operationId).toBe('getHealth');
+  expect(paths['/api/v1/health'].get).toMatchObject({ operationId: 'getHealthAtOtherPath', security: [] });
 });
 
 it('leaves null out of queries, which have none', () => {

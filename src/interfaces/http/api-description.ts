@@ -3,7 +3,7 @@ import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.
 import { OPENAI_SCHEMAS } from '../openai/openai.schemas.js';
 import { API_TAGS } from './api-tags.js';
 import { describedFailure, endpointsOwnFailure } from './described-failure.js';
-import { failuresOf, isModelCall } from './route-failures.policy.js';
+import { failuresOf, isHealthPath, isModelCall } from './route-failures.policy.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Parameter = NonNullable<Operation['parameters']>[number] & { name: string; in: string; schema?: Schema };
@@ -18,8 +18,7 @@ const OLD_PATHS = [['/api/v1/admin/queues/', '/api/v1/admin/lanes/']] as const;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Whose ids are UUIDs, and told to be malformed if they are none. */
-const UUID_IN_PATH =
-  /^\/api\/v1\/(messages|conversations|admin\/dead-letters)\/\{id\}(?!\/events$)|^\/api\/v1\/messages\/\{id\}\/events$/;
+const UUID_IN_PATH = /^\/api\/v1\/(messages|admin\/dead-letters)\/\{id\}/;
 
 /** The key is read by a hook in front of the routes, so that no controller could forget it; none of them declares it. */
 const IDEMPOTENCY_KEY = {
@@ -38,6 +37,7 @@ const SECURITY: Operation['security'] = [{ bearer: [] }, { api_key: [] }, {}];
 
 /** What holds for many routes at once, and what decorators can't say, put into the description that was made of them. */
 export function completed(document: OpenAPIObject): OpenAPIObject {
+  const names = new Set<string>();
   for (const [path, item] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
@@ -46,7 +46,9 @@ export function completed(document: OpenAPIObject): OpenAPIObject {
       for (const parameter of operation.parameters ?? []) correct(parameter as Parameter, path);
       operation.responses = { ...failures(method, path, operation), ...operation.responses };
       markIfOld(operation, path);
-      operation.security = path.startsWith('/health/') ? [] : SECURITY;
+      if (names.has(operation.operationId ?? '')) operation.operationId += 'AtOtherPath';
+      names.add(operation.operationId ?? '');
+      operation.security = isHealthPath(path) ? [] : SECURITY;
     }
   }
   const schemas = { ...document.components?.schemas, ...OPENAI_SCHEMAS };

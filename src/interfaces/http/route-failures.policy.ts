@@ -17,7 +17,7 @@ export interface DescribedRoute {
  * - Health asks for no key, and tells in a form of its own that the service is not ready.
  */
 export function failuresOf({ method, path, hasQuery }: DescribedRoute): number[] {
-  if (path.startsWith('/health/')) return [400, 405, 500];
+  if (isHealthPath(path)) return [400, 405, 500];
   const writes = method !== 'get';
   const named = path.includes('{');
   const found = [
@@ -29,6 +29,11 @@ export function failuresOf({ method, path, hasQuery }: DescribedRoute): number[]
     [isModelCall({ method, path }), 429, 502, 504],
   ] as const;
   return found.flatMap(([may, ...statuses]) => (may ? statuses : [])).sort((one, other) => one - other);
+}
+
+/** Served to everybody, and in the same form in every state of the service. */
+export function isHealthPath(path: string): boolean {
+  return /^\/(api\/v1\/)?health(\/|$)/.test(path);
 }
 
 /** Under `/v1` failures are told in OpenAI's form. */
