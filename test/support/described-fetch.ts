@@ -12,7 +12,9 @@ let answers: DescribedAnswers | null = null;
  * Answers pass through as they come: nothing is read that the test does not read.
  */
 export function holdToDescription(baseUrl: string): void {
-  if (origins.size === 0) globalThis.fetch = describedFetch(globalThis.fetch);
+  // Here, and not with the first answer: it may take seconds, which no test has to spare.
+  answers ??= new DescribedAnswers(apiDescription());
+  if (origins.size === 0) globalThis.fetch = describedFetch(globalThis.fetch, answers);
   origins.add(new URL(baseUrl).origin);
 }
 
@@ -26,7 +28,10 @@ globalThis.afterEach?.(() => {
   if (wrong.length > 0) throw new Error(`Not as the API is described:\n${wrong.splice(0).join('\n')}`);
 });
 
-function describedFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+function describedFetch(
+  fetch: typeof globalThis.fetch,
+  described: DescribedAnswers,
+): typeof globalThis.fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const request = typeof input === 'object' && 'url' in input ? input : null;
@@ -34,15 +39,20 @@ function describedFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch
     if (!origins.has(new URL(url).origin)) return response;
     const method = (init?.method ?? request?.method ?? 'get').toLowerCase();
     if (method === 'options') return response;
-    const check = begin(method, url, response);
+    const check = begin(described, method, url, response);
     return check === null || response.body === null ? response : passing(response, check);
   };
 }
 
-function begin(method: string, url: string, { status, headers }: Response): BodyCheck | null {
-  answers ??= new DescribedAnswers(apiDescription());
+function begin(
+  described: DescribedAnswers,
+  method: string,
+  url: string,
+  response: Response,
+): BodyCheck | null {
+  const { status, headers } = response;
   try {
-    return answers.begin({ method, url, status, contentType: headers.get('content-type') });
+    return described.begin({ method, url, status, contentType: headers.get('content-type') });
   } catch (error) {
     wrong.push((error as Error).message);
     return null;

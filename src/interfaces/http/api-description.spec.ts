@@ -80,6 +80,18 @@ it("tells failures in the form of each protocol, and the endpoint's own where th
   expect(components.schemas.OpenAiError.properties.error.required).toContain('message');
 });
 
+it('tells problems in their own type, whatever the decorator said', () => {
+  const schema = { $ref: '#/components/schemas/ProblemDto' };
+  const conflict = { description: 'It has ended', content: { 'application/json': { schema } } };
+  const { paths } = described({
+    '/api/v1/messages/{id}': { delete: { parameters: [], responses: { 409: conflict } } },
+  });
+  expect(paths['/api/v1/messages/{id}'].delete.responses[409]).toEqual({
+    description: 'It has ended',
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  });
+});
+
 it('has the key of each POST, and asks for no key where health is told', () => {
   const { paths } = described({
     '/api/v1/messages': { post: operation(), get: operation() },

@@ -2,7 +2,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.js';
 import { OPENAI_SCHEMAS } from '../openai/openai.schemas.js';
 import { API_TAGS } from './api-tags.js';
-import { describedFailure, endpointsOwnFailure } from './described-failure.js';
+import { describedFailure, endpointsOwnFailure, PROBLEM } from './described-failure.js';
 import { failuresOf, isHealthPath, isModelCall } from './route-failures.policy.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
@@ -44,7 +44,7 @@ export function completed(document: OpenAPIObject): OpenAPIObject {
       if (operation === undefined) continue;
       if (method === 'post') operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
       for (const parameter of operation.parameters ?? []) correct(parameter as Parameter, path);
-      operation.responses = { ...failures(method, path, operation), ...operation.responses };
+      operation.responses = { ...failures(method, path, operation), ...inProblemsType(operation.responses) };
       markIfOld(operation, path);
       if (names.has(operation.operationId ?? '')) operation.operationId += 'AtOtherPath';
       names.add(operation.operationId ?? '');
@@ -98,6 +98,17 @@ function failures(
   ]);
   const others = isModelCall({ method, path }) ? { default: endpointsOwnFailure() } : {};
   return { ...Object.fromEntries(told), ...others };
+}
+
+/** A decorator that names the class of problems says `application/json` of it. */
+function inProblemsType(responses: Operation['responses']): Operation['responses'] {
+  const told = Object.entries(responses).map(([status, response]) => {
+    const { content } = response as { content?: Record<string, { schema?: unknown }> };
+    const schema = content?.['application/json']?.schema;
+    const isProblem = JSON.stringify(schema ?? null).endsWith('/ProblemDto"}');
+    return [status, isProblem ? { ...response, content: { [PROBLEM]: { schema } } } : response];
+  });
+  return Object.fromEntries(told);
 }
 
 /** In the order in which people need them; routes of one tag keep theirs. */

@@ -3,7 +3,7 @@ import { TITLES } from '../rest/problem.js';
 import { codesOf } from './failure.js';
 import { isInOpenAiForm } from './route-failures.policy.js';
 
-const PROBLEM = 'application/problem+json';
+export const PROBLEM = 'application/problem+json';
 const seconds = { type: 'integer', minimum: 0 } as const;
 const RETRY_AFTER = {
   'Retry-After': { description: 'Seconds after which the same request may be served', schema: seconds },
