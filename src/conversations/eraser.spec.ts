@@ -5,7 +5,7 @@ import type { EventLog } from '../log/event-log.port.js';
 import { Eraser } from './eraser.js';
 
 /** Erasures that are queued, and a log that can be told not to erase. */
-function erasing(queues: Record<string, QueuedErasure[]>) {
+function erasing(queues: Record<string, QueuedErasure[]>, kind: 'conversation' | 'erasure' = 'conversation') {
   const appended: LogEvent[] = [];
   const erased: number[] = [];
   const state = { broken: new Set<number>() };
@@ -22,8 +22,13 @@ function erasing(queues: Record<string, QueuedErasure[]>) {
     } as unknown as EventLog,
     {
       unfinished: async () =>
-        Object.keys(queues).map((conversationId) => ({ conversationId, tenant: 't', strays: [] })),
-      queued: async (conversationId) => queues[conversationId]!,
+        Object.keys(queues).map((id) => ({
+          id,
+          tenant: 't',
+          ofConversation: kind === 'conversation',
+          strays: [],
+        })),
+      queued: async (id) => queues[id]!,
     },
     { clear: async () => undefined },
     { waitFor: async () => true },
@@ -50,6 +55,15 @@ describe('Eraser', () => {
     state.broken.clear();
     await eraser.sweep();
     expect(told().slice(1)).toEqual([['erasure-finished', 'c', { up_to_sequence: 11, events: 3 }]]);
+  });
+
+  it('tells of an erasure of messages in its own events', async () => {
+    const { eraser, told } = erasing({ e: queued(5, 7) }, 'erasure');
+    await eraser.sweep();
+    expect(told()).toEqual([
+      ['begun', 'e', { sequences: [[4, 7]] }],
+      ['finished', 'e', { up_to_sequence: 7, events: 2 }],
+    ]);
   });
 
   it('names what has come since, and goes on with the other erasures when one fails', async () => {

@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { conversationEvent } from '../domain/conversation/conversation.events.js';
 import { eraseConversation } from '../domain/conversation/erase-conversation.decision.js';
 import { erasingOrder, type QueuedErasure } from '../domain/conversation/erasing-order.policy.js';
+import { type ErasureEventData, erasureEvent } from '../domain/erasure/erasure.events.js';
+import type { LogEvent } from '../domain/log-event.events.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { recordRanges, streamSequenceOf } from '../log/log-position.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
@@ -22,7 +24,7 @@ const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
  */
 @Injectable()
 export class Eraser {
-  /** By conversation, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
+  /** By erasure, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
   private readonly announced = new Map<string, Set<number>>();
 
   constructor(
@@ -48,19 +50,20 @@ export class Eraser {
     if (failures.length > 0) throw failures[0];
   }
 
-  private async goOn({ conversationId, tenant, strays }: UnfinishedErasure): Promise<void> {
+  private async goOn(erasure: UnfinishedErasure): Promise<void> {
+    const { id, tenant, strays } = erasure;
     const { log, reader } = this;
     // Messages that slipped in are named by an erasure of their own before anything of them is taken away.
     if (strays.length > 0) {
       const messageIds = strays.map(({ id }) => id);
       const wanted = { messageIds, by: BY, reason: 'came in during the erasure' };
-      for (const event of eraseConversation(this.context(conversationId, tenant), wanted)) {
+      for (const event of eraseConversation(this.context(id, tenant), wanted)) {
         if (!(await this.appended(event))) return;
       }
     }
-    const queued = await reader.queued(conversationId);
+    const queued = await reader.queued(id);
     if (queued.length === 0) return;
-    await this.announce(conversationId, tenant, queued);
+    await this.announce(erasure, queued);
     // Before the log's records, which are what this is found by when it has to be done again.
     await this.remains.clear(messagesIn(queued));
     const { first, last } = erasingOrder(queued, streamSequenceOf);
@@ -68,32 +71,44 @@ export class Eraser {
     await log.erase(last);
     const up_to_sequence = queued[queued.length - 1]!.sequence;
     const data = { up_to_sequence, events: queued.length };
-    const context = this.context(conversationId, tenant);
-    const finished = conversationEvent(context, 'llmq.conversation.erasure-finished.v1', data);
-    if (await this.appended(finished)) this.announced.delete(conversationId);
+    if (await this.appended(this.finished(erasure, data))) this.announced.delete(id);
   }
 
   /** Before anything is gone, so that nothing is ever missing of which the log does not tell why. */
-  private async announce(
-    conversationId: string,
-    tenant: string,
-    queued: readonly QueuedErasure[],
-  ): Promise<void> {
-    const announced = this.announced.get(conversationId) ?? new Set<number>();
-    this.announced.set(conversationId, announced);
+  private async announce(erasure: UnfinishedErasure, queued: readonly QueuedErasure[]): Promise<void> {
+    const announced = this.announced.get(erasure.id) ?? new Set<number>();
+    this.announced.set(erasure.id, announced);
     const unnamed = queued.flatMap(({ sequence }) => (announced.has(sequence) ? [] : [sequence]));
     for (let from = 0; from < unnamed.length; from += EVENTS_ANNOUNCED_AT_ONCE) {
       const part = unnamed.slice(from, from + EVENTS_ANNOUNCED_AT_ONCE);
-      const context = this.context(conversationId, tenant);
-      const data = { sequences: recordRanges(part) };
-      await this.log.append([conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)]);
+      await this.log.append([this.begun(erasure, { sequences: recordRanges(part) })]);
       for (const sequence of part) announced.add(sequence);
     }
   }
 
+  private begun(
+    { id, tenant, ofConversation }: UnfinishedErasure,
+    data: ErasureEventData['llmq.erasure.begun.v1'],
+  ): LogEvent {
+    const context = this.context(id, tenant);
+    return ofConversation
+      ? conversationEvent(context, 'llmq.conversation.erasure-begun.v1', data)
+      : erasureEvent(context, 'llmq.erasure.begun.v1', data);
+  }
+
+  private finished(
+    { id, tenant, ofConversation }: UnfinishedErasure,
+    data: ErasureEventData['llmq.erasure.finished.v1'],
+  ): LogEvent {
+    const context = this.context(id, tenant);
+    return ofConversation
+      ? conversationEvent(context, 'llmq.conversation.erasure-finished.v1', data)
+      : erasureEvent(context, 'llmq.erasure.finished.v1', data);
+  }
+
   /** True once the projection has it: what is read next is then not what was read before. */
-  private async appended(event: ReturnType<typeof conversationEvent>): Promise<boolean> {
-    const { firstSequence } = await this.log.append([event as Parameters<EventLog['append']>[0][number]]);
+  private async appended(event: LogEvent): Promise<boolean> {
+    const { firstSequence } = await this.log.append([event]);
     return this.position.waitFor(firstSequence, POSITION_TIMEOUT_MS);
   }
 

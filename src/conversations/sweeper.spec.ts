@@ -26,9 +26,10 @@ describe('Sweeper', () => {
     sweeper = new Sweeper(
       { sweep: counted } as never,
       { sweep: async () => {} } as never,
+      { sweep: async () => {} } as never,
       { health: { active: true } } as never,
       position,
-      { conversation } as unknown as ServiceConfig,
+      { conversation, retention: { content: null, messages: null } } as unknown as ServiceConfig,
       pino({ level: 'silent' }),
     );
     sweeper.onApplicationBootstrap();

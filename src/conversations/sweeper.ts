@@ -1,23 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { settingDurationMs } from '../domain/duration.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { LOGGER } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionPosition } from '../projection/read/projection-position.js';
 import { Eraser } from './eraser.js';
 import { LifeCycle } from './life-cycle.js';
+import { Retention } from './retention.js';
 
 /** What lies idle is found so much of its allowed time later at most, and no later than the other. */
 const IDLE_SHARE = 0.01;
 const LOOK_ANYWAY_MS = 10_000;
 
 /**
- * Finishes erasures and moves idle conversations on, over and over, in the process whose projector is active. Two
+ * Finishes erasures, erases what is past its retention, and moves idle conversations on, over and over, in the process whose projector is active. Two
  * processes that do so at once would do no harm.
  *
  * Where the projection stands still since a sweep began, the sweep found all that there was, and only time can make more
- * conversations idle: the next look may wait.
+ * conversations idle or messages old: the next look may wait.
  */
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
@@ -29,6 +31,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     @Inject(Eraser) private readonly eraser: Eraser,
+    @Inject(Retention) private readonly retention: Retention,
     @Inject(LifeCycle) private readonly lifeCycle: LifeCycle,
     @Inject(PROJECTOR) private readonly projector: ProcessProjector,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'applied'>,
@@ -36,7 +39,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     const { conversation_ttl_ms: ttlMs, max_idle_time_ms: maxIdleTimeMs } = config.conversation;
-    this.lookAnywayMs = Math.min(LOOK_ANYWAY_MS, IDLE_SHARE * Math.min(ttlMs, maxIdleTimeMs));
+    const { content, messages } = config.retention;
+    const ages = [content, messages].flatMap((age) => (age === null ? [] : settingDurationMs(age)));
+    this.lookAnywayMs = Math.min(LOOK_ANYWAY_MS, IDLE_SHARE * Math.min(ttlMs, maxIdleTimeMs, ...ages));
   }
 
   onApplicationBootstrap(): void {
@@ -66,7 +71,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private async sweep(signal: AbortSignal): Promise<void> {
     const begun = { applied: this.position.applied, at: performance.now() };
     this.swept = begun;
-    for (const one of [this.eraser, this.lifeCycle]) {
+    for (const one of [this.eraser, this.retention, this.lifeCycle]) {
       if (signal.aborted || !this.projector.health.active) break;
       await one.sweep().catch((err: unknown) => {
         this.swept = null;

@@ -4,16 +4,18 @@ import {
   type ConversationEventType,
   conversationEventSchemas,
 } from './conversation/conversation.events.js';
+import { type ErasureEvent, type ErasureEventType, erasureEventSchemas } from './erasure/erasure.events.js';
 import { type MessageEvent, type MessageEventType, messageEventSchemas } from './message/message.events.js';
 
 /** Every event that the log can hold: the union lies with the events, so that the log imports none of its users. */
-export type LogEvent = MessageEvent | ConversationEvent | AdminEvent;
-export type LogEventType = MessageEventType | ConversationEventType | AdminEventType;
+export type LogEvent = MessageEvent | ConversationEvent | ErasureEvent | AdminEvent;
+export type LogEventType = MessageEventType | ConversationEventType | ErasureEventType | AdminEventType;
 
 /** The schema of every type's data. */
 export const logEventSchemas = {
   ...messageEventSchemas,
   ...conversationEventSchemas,
+  ...erasureEventSchemas,
   ...adminEventSchemas,
 } as const;
 
@@ -27,6 +29,10 @@ export function isMessageEventType(type: LogEventType): type is MessageEventType
 
 export function isConversationEvent(event: LogEvent): event is ConversationEvent {
   return event.type.startsWith('llmq.conversation.');
+}
+
+export function isErasureEvent(event: LogEvent): event is ErasureEvent {
+  return event.type.startsWith('llmq.erasure.');
 }
 
 export function isAdminEvent(event: LogEvent): event is AdminEvent {

@@ -1,4 +1,5 @@
 import type { ConversationEvent } from '../domain/conversation/conversation.events.js';
+import type { ErasureEvent } from '../domain/erasure/erasure.events.js';
 import { streamSequenceOf } from './log-position.js';
 import { RecordList } from './record-ranges.policy.js';
 
@@ -10,15 +11,20 @@ interface Announced {
 
 /** The records that erasures announced to delete, and those that they reported as deleted. */
 export class AnnouncedErasures {
-  /** By conversation. */
+  /** By conversation, or erasure of messages. */
   private readonly announced = new Map<string, Announced[]>();
   /** Up to where erasures of an earlier version deleted, which did not name their records. */
   private unnamedUpTo = 0;
 
-  event(event: ConversationEvent): void {
-    if (event.type === 'llmq.conversation.erasure-begun.v1') this.begun(event.subject, event.data.sequences);
-    else if (event.type === 'llmq.conversation.erasure-finished.v1') {
-      this.ended(event.subject, streamSequenceOf(event.data.up_to_sequence));
+  event(event: ConversationEvent | ErasureEvent): void {
+    switch (event.type) {
+      case 'llmq.conversation.erasure-begun.v1':
+      case 'llmq.erasure.begun.v1':
+        this.begun(event.subject, event.data.sequences);
+        return;
+      case 'llmq.conversation.erasure-finished.v1':
+      case 'llmq.erasure.finished.v1':
+        this.ended(event.subject, streamSequenceOf(event.data.up_to_sequence));
     }
   }
 

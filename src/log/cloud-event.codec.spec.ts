@@ -141,6 +141,10 @@ const data: { [T in MessageEventType]: fc.Arbitrary<unknown> } = {
   'llmq.message.dead-letter-discarded.v1': fc.record({ by: text, reason: text }),
   'llmq.message.cancelled.v1': fc.record({ by: text, reason: text }),
   'llmq.message.expired.v1': fc.record({ reason: text }),
+  'llmq.message.content-erased.v1': fc.record({
+    ...{ by: text, reason: text },
+    events: fc.array(fc.record({ sequence: fc.integer({ min: 1 }), event: fc.dictionary(text, text) })),
+  }),
 };
 
 const events = fc.constantFrom(...MESSAGE_EVENT_TYPES).chain((type) =>

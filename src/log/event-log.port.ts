@@ -101,7 +101,9 @@ export type EventKind =
   | 'admin'
   | 'admin.log-loss-accepted'
   | 'conversation.erasure-begun'
-  | 'conversation.erasure-finished';
+  | 'conversation.erasure-finished'
+  | 'erasure.begun'
+  | 'erasure.finished';
 
 export interface ReadOptions {
   /** Nothing but events of this kind, found by an index of the broker's and not by looking through the log. */

@@ -1,4 +1,4 @@
-import { isAdminEvent, isConversationEvent } from '../domain/log-event.events.js';
+import { isAdminEvent, isConversationEvent, isErasureEvent } from '../domain/log-event.events.js';
 import { AnnouncedErasures } from './announced-erasures.js';
 import type { EventKind, EventLog, StoredEvent } from './event-log.port.js';
 import { streamSequenceOf } from './log-position.js';
@@ -7,6 +7,8 @@ import { inFirstOnly, type Ordered, RecordList, type RecordRange } from './recor
 const KINDS = [
   'conversation.erasure-begun',
   'conversation.erasure-finished',
+  'erasure.begun',
+  'erasure.finished',
   'admin.log-loss-accepted',
 ] as const satisfies readonly EventKind[];
 
@@ -65,7 +67,7 @@ export class ExplainedGaps {
 
   private take({ event }: StoredEvent): void {
     this.explained = null;
-    if (isConversationEvent(event)) this.erasures.event(event);
+    if (isConversationEvent(event) || isErasureEvent(event)) this.erasures.event(event);
     if (!isAdminEvent(event) || event.type !== 'llmq.admin.log-loss-accepted.v1') return;
     this.acceptances += 1;
     for (const [first, last] of event.data.sequences) {

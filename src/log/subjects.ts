@@ -1,6 +1,7 @@
 import {
   isAdminEvent,
   isConversationEvent,
+  isErasureEvent,
   type LogEvent,
   type LogEventType,
 } from '../domain/log-event.events.js';
@@ -54,6 +55,9 @@ export function subjectOf(event: LogEvent): string {
   if (isAdminEvent(event)) return `llmq.events.admin.${eventName(event.type)}.0`;
   if (isConversationEvent(event)) {
     return `llmq.events.conversation.${eventName(event.type)}.${shardOf(event.tenant)}`;
+  }
+  if (isErasureEvent(event)) {
+    return `llmq.events.erasure.${eventName(event.type)}.${shardOf(event.tenant)}`;
   }
   const route = event.type === 'llmq.message.prioritized.v1' ? `.${routeOf(event.data.model)}` : '';
   return `llmq.events.${event.lane}.${eventName(event.type)}${route}.${shardOf(event.tenant)}`;

@@ -64,5 +64,8 @@ export class CancelMessage {
 }
 
 function alreadyTerminal({ id, status }: MessageView): RefusedError {
-  return refused('already_terminal', `The message ${id} has ended already: it is ${status}.`);
+  return refused(
+    'already_terminal',
+    `The message ${id} has ended already: it is ${status}. POST /api/v1/messages/${id}/erase takes it away.`,
+  );
 }

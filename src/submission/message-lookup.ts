@@ -74,6 +74,11 @@ export class MessageLookup {
     return view === null || terminalSequence === null ? null : { view, terminalSequence };
   }
 
+  /** Whether it was erased, or its content was. */
+  isErased(id: string): Promise<boolean> {
+    return this.reader.isErased(id);
+  }
+
   /** The fold's state after all that the log holds now. */
   async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
     await this.reach(await this.log.lastSequence(), signal);

@@ -28,6 +28,7 @@ type PlainCode =
   | 'conversation_full'
   | 'turn_open'
   | 'already_terminal'
+  | 'not_ended'
   | 'deadline_passed'
   | 'too_many_conversations'
   | 'invalid_idempotency_key'

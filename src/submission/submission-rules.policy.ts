@@ -1,5 +1,6 @@
 import { CHOICE_STRATEGIES } from '../domain/choice-strategies.policy.js';
 import { CONVERSATION_STATES, DOUBLE_TEXTING } from '../domain/conversation/conversation.events.js';
+import { isGivenId } from '../domain/conversation/given-id.policy.js';
 import { LANES } from '../domain/message/message.events.js';
 import { isQueueField } from '../domain/message/queue-fields.policy.js';
 import { isUuid } from '../domain/uuid.policy.js';
@@ -31,6 +32,16 @@ export const identifier: Rule = (value) => {
   if (value.length > MAX_IDENTIFIER_LENGTH) return `must have at most ${MAX_IDENTIFIER_LENGTH} characters`;
   return UNPRINTABLE.test(value) ? 'must not contain control characters, NUL or lone surrogates' : null;
 };
+
+/** One that the service gave out, or one of the client's own. */
+export const conversationId: Rule = (value) =>
+  isUuid(value) || isGivenId(value)
+    ? null
+    : 'must be the id of a conversation, or one of your own: 1 to 128 of A-Z, a-z, 0-9, ".", "_", ":" and "-"';
+
+/** For a conversation that is to be made. */
+export const givenConversationId: Rule = (value) =>
+  isUuid(value) ? 'must not be a UUID: those are given out by the service' : conversationId(value);
 
 export const messageId: Rule = (value) => (isUuid(value) ? null : 'must be the id of a message, a UUID');
 

@@ -10,11 +10,13 @@ import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { LaneAdmission } from './admission/lane-admission.js';
 import { CancelMessage } from './cancel-message.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
+import { ConversationLimit } from './conversations/conversation-limit.js';
 import { ConversationLookup } from './conversations/conversation-lookup.js';
 import { Conversations } from './conversations/conversations.js';
 import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
 import { OnlyOpenTurn } from './conversations/only-open-turn.js';
+import { EraseMessage } from './erase-message.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { FirstTries } from './idempotency/nats/first-tries.js';
 import { ReservationStore } from './idempotency/nats/reservation-store.js';
@@ -27,7 +29,10 @@ import { AnswerWait } from './waiting/answer-wait.js';
 import { SubmitAndListen } from './waiting/submit-and-listen.js';
 import { WaitingRequests } from './waiting/waiting-requests.js';
 
-const COMMANDS = [SubmitMessage, SubmitAndListen, CancelMessage, Conversations, EraseConversation];
+const COMMANDS = [
+  ...[SubmitMessage, SubmitAndListen, CancelMessage, EraseMessage],
+  ...[Conversations, EraseConversation],
+];
 const READS = [MessageLookup, AnswerWait, WaitingRequests];
 const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
 
@@ -51,7 +56,7 @@ const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
   providers: [
     ...[...COMMANDS, ...READS, ...SERVICES],
     ...[Analyser, LaneAdmission, ReservationStore],
-    ...[ConversationAdmission, ConversationLookup, DoubleTextingPolicy, OnlyOpenTurn],
+    ...[ConversationAdmission, ConversationLimit, ConversationLookup, DoubleTextingPolicy, OnlyOpenTurn],
   ],
   exports: [...COMMANDS, ...READS, ...SERVICES],
 })

@@ -1,4 +1,4 @@
-import type { DoubleTexting } from '../domain/conversation/conversation.events.js';
+import type { ConversationEventOf, DoubleTexting } from '../domain/conversation/conversation.events.js';
 import type {
   BackoffChoice,
   Lane,
@@ -8,12 +8,19 @@ import type {
 } from '../domain/message/message.events.js';
 import type { TimingRequest } from '../domain/message/schedule.decision.js';
 
+export type ConversationCreation = ConversationEventOf<'llmq.conversation.created.v1'>;
+
 /** What a client asks for, checked against the rules of its fields. */
 export interface Submission {
   readonly userId: string;
   /** The client named no user, so `userId` is a default. In a conversation, the conversation's user replaces it. */
   readonly userUnnamed?: boolean;
+  /** As the client names it, until it is let in there. */
   readonly conversationId: string | null;
+  /** The id that clients know its conversation by, where they gave it one; absent until it is let in there. */
+  readonly conversationGivenId?: string | null;
+  /** Makes its conversation, of which it is among the first messages. */
+  readonly conversationCreation?: ConversationCreation;
   /** The conversation's own when absent. */
   readonly doubleTexting?: DoubleTexting;
   readonly request: ModelRequest;

@@ -29,7 +29,12 @@ import { MessageLookup } from './message-lookup.js';
 import { Prioritizer } from './preprocessor/prioritizer.js';
 import { invalidFields, mayBeDone, RefusedError, unknownModel } from './refusal.js';
 import { refusedBy } from './refusal-of.js';
-import { type AcceptedMessage, isSubmission, type Submission } from './submission.js';
+import {
+  type AcceptedMessage,
+  type ConversationCreation,
+  isSubmission,
+  type Submission,
+} from './submission.js';
 import { refuseTooLarge, refuseTooLargeForLog } from './submission-size.js';
 
 export interface SubmitOptions {
@@ -51,6 +56,8 @@ interface Prepared {
   readonly lane: Lane | null;
   /** Null outside of a conversation. */
   readonly turn: NewTurn | null;
+  /** Of its conversation; absent where that is there already. */
+  readonly creation: ConversationCreation | undefined;
   readonly events: readonly MessageEvent[];
   /** What is too large for the log; null where all of it fits. */
   readonly object: PartObject | null;
@@ -98,7 +105,7 @@ export class SubmitMessage {
    * each), and each append whole or not at all: when the log fails in between, some are accepted and some are not.
    *
    * Results are `unknown_model`, `content_too_large`, `unknown_conversation`, `conversation_closed`,
-   * `conversation_full`, `turn_open`, `queue_full`, `invalid_fields` for times that can't be kept, and what
+   * `conversation_full`, `too_many_conversations`, `turn_open`, `queue_full`, `invalid_fields` for times that can't be kept, and what
    * `EventLog.append` fails with. Only after a `log_unavailable` can the message exist all the same.
    *
    * @throws {RefusedError} `idempotency_in_progress`
@@ -122,7 +129,10 @@ export class SubmitMessage {
       results[item.index] = this.told(error);
       this.leave(item, false);
     }
-    const admitted = await this.withParts(turns?.admitted ?? placed, results);
+    const admitted = await this.withParts(
+      await this.inConversations(turns?.admitted ?? placed, results),
+      results,
+    );
     const notStored = await appendMessages(this.log, admitted, options.execution?.dedupeKey);
     for (const { index, error } of notStored) results[index] = this.told(error);
     for (const item of admitted) this.leave(item, mayBeStored(results[item.index]));
@@ -187,6 +197,22 @@ export class SubmitMessage {
     const full = lane === null ? null : this.admission.admit(lane);
     if (full !== null) results[index] = new RefusedError(full);
     return full === null;
+  }
+
+  /** Those whose conversation is there, too: one that its first message makes comes before that. */
+  private async inConversations(
+    items: readonly Prepared[],
+    results: SubmitResult[],
+  ): Promise<readonly Prepared[]> {
+    const creations = new Set(items.flatMap(({ creation }) => creation ?? []));
+    const error = creations.size === 0 ? null : await this.conversations.make([...creations]);
+    if (error === null) return items;
+    return items.filter((item) => {
+      if (item.creation === undefined) return true;
+      results[item.index] = this.told(error);
+      this.leave(item, false);
+      return false;
+    });
   }
 
   /** Those whose large parts are stored, too: that comes first, since an accepted message is durable as a whole. */
@@ -271,6 +297,7 @@ export class SubmitMessage {
       index,
       lane: when.dueAt === null ? priority : null,
       turn: conversationId === null ? null : { messageId, conversationId, mode },
+      creation: submission.conversationCreation,
       accepted: {
         id: messageId,
         priority,
@@ -316,6 +343,9 @@ export class SubmitMessage {
       stream: submission.stream,
       user_id: submission.userId,
       conversation_id: submission.conversationId,
+      ...(submission.conversationGivenId == null
+        ? {}
+        : { conversation_given_id: submission.conversationGivenId }),
       requested_priority: submission.requestedPriority,
       metadata: submission.metadata,
       ...(submission.replayOf === undefined ? {} : { replay_of: submission.replayOf }),

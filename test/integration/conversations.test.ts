@@ -88,7 +88,7 @@ describe('conversations over REST', () => {
     ] as const) {
       expect(await call('POST', '/conversations', body)).toMatchObject({ status, json: { field } });
     }
-    expect(await call('GET', '/conversations/abc')).toMatchObject({
+    expect(await call('GET', '/conversations/a%20b')).toMatchObject({
       status: 400,
       json: { code: 'malformed_id' },
     });
@@ -167,7 +167,7 @@ describe('conversations over REST', () => {
     const batch = await call('POST', '/messages/batch', {
       messages: [
         { user_id: 'dora', content: 'x', conversation_id: id },
-        { user_id: 'dora', content: 'x', conversation_id: 'free-form' },
+        { user_id: 'dora', content: 'x', conversation_id: '01900000-0000-7000-8000-000000000000' },
         { user_id: 'dora', content: 'x' },
       ],
     });

@@ -442,6 +442,7 @@ describe('the documentation', () => {
         '/api/v1/messages/batch',
         '/api/v1/messages/{id}',
         '/api/v1/messages/{id}/cancel',
+        '/api/v1/messages/{id}/erase',
         '/api/v1/messages/{id}/events',
         '/api/v1/queues/stats',
         '/api/v1/queues/status',

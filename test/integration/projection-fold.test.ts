@@ -304,6 +304,9 @@ describe('a turn that is requeued', () => {
     expect(moved).toContain(first);
     const ready = await new HeldTurns(dataSource).readyAmong([first]);
     expect(ready).toMatchObject([{ messageId: second, behind: first }]);
+    // Erased before anybody was told that it ended.
+    await dataSource.query(`DELETE FROM "${databaseOf(dataSource).schema}".messages WHERE id = '${first}'`);
+    expect(await new HeldTurns(dataSource).readyAmong([first])).toEqual(ready);
   });
 });
 

@@ -8,7 +8,7 @@ import {
 } from './conversation.events.js';
 import { type ConversationState, type ConversationStateName, mayMove } from './conversation.state.js';
 
-export type ConversationChanges = Partial<Omit<ConversationFields, 'user_id'>>;
+export type ConversationChanges = Partial<Omit<ConversationFields, 'user_id' | 'given_id'>>;
 
 export interface WantedChange {
   readonly changes: ConversationChanges;

@@ -21,7 +21,12 @@ const fields = {
 
 /** The data of every event of a conversation's life, by CloudEvents type. The subject is the conversation's id. */
 export const conversationEventSchemas = {
-  'llmq.conversation.created.v1': z.object({ user_id: z.string(), ...fields }),
+  'llmq.conversation.created.v1': z.object({
+    user_id: z.string(),
+    ...fields,
+    /** The id that its client gave it; its messages and readers know it by that. */
+    given_id: z.string().nullish(),
+  }),
   /** Only what changed. */
   'llmq.conversation.updated.v1': z.object({ changes: z.object(fields).partial(), by: z.string() }),
   'llmq.conversation.state-changed.v1': z.object({

@@ -1,16 +1,42 @@
+import type { ErasureEvent } from '../erasure/erasure.events.js';
 import type { RequestRow } from '../message/message.projection.js';
 import { addUsage, takenBack, type UsageRow, usageOfSummary } from '../message/usage.projection.js';
 import type { ConversationEvent, ConversationEventType } from './conversation.events.js';
-import { type ConversationState, evolveConversation, receiveTurn } from './conversation.state.js';
+import {
+  type ConversationState,
+  type ErasedTurns,
+  eraseTurns,
+  evolveConversation,
+  receiveTurn,
+} from './conversation.state.js';
 
 export interface SequencedConversationEvent {
   readonly sequence: number;
   readonly event: ConversationEvent;
 }
 
+/** An event of a conversation's own, or of an erasure of messages. */
+export interface SequencedGroupEvent {
+  readonly sequence: number;
+  readonly event: ConversationEvent | ErasureEvent;
+}
+
+/** Messages that are taken out of the tables. */
+export interface ErasedMessages {
+  /** The erasure's. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly messageIds: readonly string[];
+  /** By conversation. */
+  readonly turns: ReadonlyMap<string, ErasedTurns>;
+  readonly sequence: number;
+}
+
 /** An event that lies in the log although what it belongs to is erased: its record is to be erased too. */
 export interface LeftoverEvent {
+  /** Of the conversation, or the erasure, with which it was erased. */
   readonly conversationId: string;
+  readonly tenant: string;
   /** Null for an event of the conversation's own. */
   readonly messageId: string | null;
   readonly sequence: number;
@@ -20,14 +46,16 @@ export interface LeftoverEvent {
 export interface ConversationRows {
   readonly conversations: ReadonlyMap<string, ConversationState>;
   /** In the timeline of their conversation. */
-  readonly events: readonly SequencedConversationEvent[];
+  readonly events: readonly SequencedGroupEvent[];
+  /** At most one, the last of these events. */
+  readonly erased: ErasedMessages | null;
   readonly leftovers: readonly LeftoverEvent[];
   /** Of summaries, to be added to what is stored, under `usageKey`. */
   readonly usage: ReadonlyMap<string, UsageRow>;
 }
 
 const NO_ROWS: ConversationRows = {
-  ...{ conversations: new Map(), events: [], leftovers: [], usage: new Map() },
+  ...{ conversations: new Map(), events: [], erased: null, leftovers: [], usage: new Map() },
 };
 
 /** An erasure's events stay in the log for ever: they say who, when and where, and nothing of what was erased. */
@@ -51,8 +79,9 @@ export function projectConversations(
   known: ReadonlyMap<string, ConversationState>,
   events: readonly SequencedConversationEvent[],
   requests: readonly RequestRow[],
+  erased: ErasedMessages | null = null,
 ): ConversationRows {
-  if (events.length === 0 && known.size === 0) return NO_ROWS;
+  if (events.length === 0 && known.size === 0 && erased === null) return NO_ROWS;
   const changed = new Map<string, ConversationState>();
   const kept: SequencedConversationEvent[] = [];
   const leftovers: LeftoverEvent[] = [];
@@ -62,14 +91,14 @@ export function projectConversations(
     if ('messageId' in step) {
       const id = step.event.data.conversation_id;
       const before = id === null ? null : stateOf(id);
-      const after = before && receiveTurn(before, step.event, step.sequence);
+      const after = before && receiveTurn(before, step.event, placeOf(step));
       if (after !== null && after !== before) changed.set(after.id, after);
       continue;
     }
     const { event, sequence } = step;
     const before = stateOf(event.subject);
     if (before?.state === 'erased' && !outlivesErasure(event)) {
-      leftovers.push({ conversationId: event.subject, messageId: null, sequence });
+      leftovers.push({ conversationId: event.subject, tenant: event.tenant, messageId: null, sequence });
       continue;
     }
     kept.push(step);
@@ -78,7 +107,13 @@ export function projectConversations(
     changed.set(after.id, after);
     for (const row of usageIn(before, event)) addUsage(usage, row);
   }
-  return { conversations: changed, events: kept, leftovers, usage };
+  for (const [id, turns] of erased?.turns ?? []) {
+    const before = stateOf(id);
+    const after =
+      before?.tenant === erased?.tenant ? before && eraseTurns(before, turns, erased!.sequence) : null;
+    if (after !== null && after !== before) changed.set(id, after);
+  }
+  return { conversations: changed, events: kept, erased, leftovers, usage };
 }
 
 /** What an event that counts adds to the sums; an erasure takes back what the summaries before it have added. */
@@ -88,13 +123,17 @@ function usageIn(before: ConversationState | null, event: ConversationEvent): re
   return [usageOfSummary(before?.userId ?? null, event)].filter((row) => row !== null);
 }
 
+function placeOf({ sequence, countedAt = sequence }: RequestRow): number {
+  return countedAt;
+}
+
 function* inOrder(
   events: readonly SequencedConversationEvent[],
   requests: readonly RequestRow[],
 ): Generator<SequencedConversationEvent | RequestRow> {
   let next = 0;
   for (const request of requests) {
-    while (next < events.length && events[next]!.sequence < request.sequence) yield events[next++]!;
+    while (next < events.length && events[next]!.sequence < placeOf(request)) yield events[next++]!;
     yield request;
   }
   yield* events.slice(next);

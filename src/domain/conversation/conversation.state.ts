@@ -25,6 +25,8 @@ export interface ConversationSummary {
 export interface ConversationState {
   readonly id: string;
   readonly tenant: string;
+  /** The id that its client gave it; null for one that the service gave out, and once it is erased. */
+  readonly givenId: string | null;
   /** Null once it is erased. */
   readonly userId: string | null;
   readonly title: string | null;
@@ -105,13 +107,38 @@ export function receiveTurn(
 ): ConversationState {
   const counts = turn.tenant === state.tenant && state.state !== 'erased' && sequence > state.lastSequence;
   if (!counts) return state;
+  return { ...withActivity(state, turn.time), messageCount: state.messageCount + 1, lastSequence: sequence };
+}
+
+/** Messages of it that were erased: how many of them had been counted, and when the newest was received. */
+export interface ErasedTurns {
+  readonly counted: number;
+  /** ISO 8601, UTC. */
+  readonly lastMessageAt: string;
+}
+
+/** Counts them out. When it was used last stays, also where the log does not hold them any more. */
+export function eraseTurns(
+  state: ConversationState,
+  { counted, lastMessageAt }: ErasedTurns,
+  sequence: number,
+): ConversationState {
+  if (state.state === 'erased' || sequence <= state.lastSequence) return state;
+  const messageCount = state.messageCount - counted;
+  return { ...withActivity(state, lastMessageAt), messageCount, lastSequence: sequence };
+}
+
+function withActivity(state: ConversationState, time: string): ConversationState {
   return {
     ...state,
-    messageCount: state.messageCount + 1,
-    lastMessageAt: turn.time,
-    lastActivityAt: turn.time,
-    lastSequence: sequence,
+    lastMessageAt: later(state.lastMessageAt, time),
+    lastActivityAt: later(state.lastActivityAt, time),
   };
+}
+
+/** Not simply the last that was told: an erasure may take that out of the log, and then tells it again. */
+function later(one: string | null, other: string): string {
+  return one !== null && Date.parse(one) >= Date.parse(other) ? one : other;
 }
 
 function created(
@@ -119,7 +146,8 @@ function created(
   sequence: number,
 ): ConversationState {
   return {
-    ...{ id: event.subject, tenant: event.tenant, userId: event.data.user_id, ...settings(event.data) },
+    ...{ id: event.subject, tenant: event.tenant, givenId: event.data.given_id ?? null },
+    ...{ userId: event.data.user_id, ...settings(event.data) },
     ...{ state: 'active', messageCount: 0, createdAt: event.time, updatedAt: event.time },
     ...{ lastMessageAt: null, lastActivityAt: event.time, erasedAt: null, erasedBy: null },
     ...{ summary: null, summaryUsage: null },
@@ -133,8 +161,8 @@ function tombstone(
   sequence: number,
 ): ConversationState {
   return {
-    ...{ id: event.subject, tenant: event.tenant, userId: null, title: null, context: null, priority: null },
-    ...{ model: null, doubleTexting: 'enqueue', metadata: {}, state: 'erased' },
+    ...{ id: event.subject, tenant: event.tenant, givenId: null, userId: null, title: null, context: null },
+    ...{ priority: null, model: null, doubleTexting: 'enqueue', metadata: {}, state: 'erased' },
     ...{ summary: null, summaryUsage: null },
     ...{ messageCount: event.data.messages, createdAt: event.time, updatedAt: event.time },
     ...{ lastMessageAt: null, lastActivityAt: event.time, erasedAt: event.time, erasedBy: event.data.by },
@@ -150,12 +178,14 @@ type Change = Exclude<
 function changeOf(state: ConversationState, event: Change): Partial<ConversationState> | null {
   switch (event.type) {
     case 'llmq.conversation.updated.v1':
-      return { ...settings(event.data.changes), lastActivityAt: event.time };
+      return { ...settings(event.data.changes), lastActivityAt: later(state.lastActivityAt, event.time) };
     case 'llmq.conversation.state-changed.v1': {
       const { from, to } = event.data;
       if (state.state !== from || !mayMove(from, to)) return null;
       // Going to sleep is no sign of life: the time until it expires runs on.
-      return to === 'active' ? { state: to, lastActivityAt: event.time } : { state: to };
+      return to === 'active'
+        ? { state: to, lastActivityAt: later(state.lastActivityAt, event.time) }
+        : { state: to };
     }
     case 'llmq.conversation.summarized.v1': {
       const { up_to_sequence: upToSequence, summary: text, model } = event.data;

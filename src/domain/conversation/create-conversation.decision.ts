@@ -20,5 +20,6 @@ export function createConversation(
     model: wanted.model ?? null,
     double_texting: wanted.double_texting ?? 'enqueue',
     metadata: wanted.metadata ?? {},
+    ...(wanted.given_id == null ? {} : { given_id: wanted.given_id }),
   });
 }

@@ -41,6 +41,8 @@ export const modelRequestSchema = z.object({
   large: largePartsSchema.optional(),
   /** Absent for a chat. What else was asked is in `parameters` then: `prompt`, or `input`. */
   kind: z.enum(CALL_KINDS).optional(),
+  /** What was asked has been erased; what is here are the rest of its settings. */
+  erased: z.boolean().optional(),
   /** Where the client wants it to be answered. */
   routing: z
     .object({
@@ -214,6 +216,8 @@ export const messageEventSchemas = {
     stream: z.boolean(),
     user_id: z.string(),
     conversation_id: z.string().nullable(),
+    /** The id that clients know the conversation by, where they gave it one. */
+    conversation_given_id: z.string().nullish(),
     requested_priority: laneSchema.nullable(),
     metadata: z.record(z.string(), z.unknown()),
     timeout_ms: milliseconds,
@@ -357,6 +361,15 @@ export const messageEventSchemas = {
   'llmq.message.cancelled.v1': z.object({ by: z.string(), reason: z.string() }),
   /** `error` is why no endpoint took it until then, where one was asked. */
   'llmq.message.expired.v1': z.object({ reason: z.string(), error: attemptErrorSchema.nullish() }),
+  /**
+   * What is left of a message that has ended: its events as they were, without what was asked and answered. It stands for
+   * all of them, which are taken out of the log.
+   */
+  'llmq.message.content-erased.v1': z.object({
+    by: z.string(),
+    reason: z.string(),
+    events: z.array(z.object({ sequence, event: z.record(z.string(), z.unknown()) })),
+  }),
 } as const;
 
 export type MessageEventType = keyof typeof messageEventSchemas;
@@ -394,6 +407,7 @@ export type MessageRerouted = MessageEventOf<'llmq.message.rerouted.v1'>;
 export type MessageCompleted = MessageEventOf<'llmq.message.completed.v1'>;
 export type MessageDeadLettered = MessageEventOf<'llmq.message.dead-lettered.v1'>;
 export type MessageCancelled = MessageEventOf<'llmq.message.cancelled.v1'>;
+export type MessageContentErased = MessageEventOf<'llmq.message.content-erased.v1'>;
 export type MessageExpired = MessageEventOf<'llmq.message.expired.v1'>;
 
 export const TERMINAL_EVENT_TYPES = [

@@ -1,4 +1,5 @@
 import { type AnsweredChoice, choicesOf } from './answered-choices.policy.js';
+import { keptEvents } from './erase-content.decision.js';
 import type {
   Accounting,
   Analysis,
@@ -6,6 +7,7 @@ import type {
   HistoryNote,
   MessageAttemptFailed,
   MessageCompleted,
+  MessageContentErased,
   MessageDeferred,
   MessageDispatched,
   MessageEvent,
@@ -26,6 +28,8 @@ export interface RequestRow {
   readonly messageId: string;
   readonly sequence: number;
   readonly event: MessageReceived;
+  /** Where its conversation counts it, if that is not where it was received. */
+  readonly countedAt?: number;
   /** The first that was recorded, where it was among the same events. */
   analysis?: Analysis;
 }
@@ -151,6 +155,17 @@ export function project(
   for (const { event, sequence } of events) {
     const id = event.subject;
     const before = messages.get(id) ?? known.get(id) ?? null;
+    if (before === null && event.type === 'llmq.message.content-erased.v1') {
+      const left = whatIsLeft(event, sequence);
+      for (const [key, state] of left.messages) messages.set(key, state);
+      for (const request of left.requests) requests.set(id, request);
+      for (const [key, move] of left.turnMoves) turnMoves.set(key, move);
+      for (const [key, result] of left.results) results.set(key, result);
+      for (const [key, attempt] of left.attempts) attempts.set(key, attempt);
+      for (const [key, letter] of left.deadLetters) deadLetters.set(key, letter);
+      for (const row of left.usage.values()) addUsage(usage, row);
+      continue;
+    }
     const after = evolve(before, event, sequence);
     if (after !== before) messages.set(id, after);
     if (before === null && event.type === 'llmq.message.received.v1') {
@@ -170,6 +185,22 @@ export function project(
   }
   const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, usage, events };
   return { ...rows, requests: [...requests.values()] };
+}
+
+/** As its events would give them, and counted where the erasure of its content is. There is nothing left to requeue. */
+function whatIsLeft(event: MessageContentErased, sequence: number): ProjectedRows {
+  const { messages, requests, deadLetters, ...rows } = project(new Map(), keptEvents(event));
+  return {
+    ...rows,
+    messages: new Map([...messages].map(([id, state]) => [id, { ...state, lastSequence: sequence }])),
+    requests: requests.map((request) => ({ ...request, countedAt: sequence })),
+    deadLetters: new Map(
+      [...deadLetters].map(([id, { message, state }]) => [
+        id,
+        { message, sequence, state: state === 'open' ? 'discarded' : state },
+      ]),
+    ),
+  };
 }
 
 /** It comes right behind its request, so that nearly always both are in one batch and one row. */

@@ -85,6 +85,7 @@ const DATA: { [T in MessageEventType]: (attempt: number) => MessageEventData[T] 
   'llmq.message.dead-letter-discarded.v1': () => ({ by: 'admin', reason: 'again' }),
   'llmq.message.cancelled.v1': () => ({ by: 'user', reason: 'no longer wanted' }),
   'llmq.message.expired.v1': () => ({ reason: 'deadline' }),
+  'llmq.message.content-erased.v1': () => ({ by: 'service', reason: 'age', events: [] }),
 };
 
 function sample<T extends MessageEventType>(type: T, attempt = 1, now = NOW): MessageEvent {

@@ -1,8 +1,10 @@
 import { assertNever } from '../assert-never.js';
+import { keptEvents } from './erase-content.decision.js';
 import {
   type AttemptError,
   isTerminal,
   type Lane,
+  type MessageContentErased,
   type MessageDeferred,
   type MessageEvent,
   type MessageReceived,
@@ -76,6 +78,7 @@ export function isTerminalStatus(status: MessageStatus): boolean {
  */
 export function evolve(state: MessageState | null, event: MessageEvent, sequence: number): MessageState {
   if (event.type === 'llmq.message.received.v1') return state ?? received(event, sequence);
+  if (event.type === 'llmq.message.content-erased.v1') return state ?? whatIsLeft(event, sequence);
   if (state === null) throw new OrphanEventError(event, sequence);
   if (sequence <= state.lastSequence) return state;
   if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
@@ -144,7 +147,14 @@ function received(event: MessageReceived, sequence: number): MessageState {
   };
 }
 
-type LaterEvent = Exclude<MessageEvent, MessageReceived>;
+function whatIsLeft(event: MessageContentErased, sequence: number): MessageState {
+  let state: MessageState | null = null;
+  for (const kept of keptEvents(event)) state = evolve(state, kept.event, kept.sequence);
+  if (state === null) throw new OrphanEventError(event, sequence);
+  return { ...state, lastSequence: sequence };
+}
+
+type LaterEvent = Exclude<MessageEvent, MessageReceived | MessageContentErased>;
 
 function change(next: Draft, event: LaterEvent, sequence: number): void {
   switch (event.type) {

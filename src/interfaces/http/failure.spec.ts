@@ -33,6 +33,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   turn_open: [409, 409],
   wrong_state_change: [409, 409],
   already_terminal: [409, 409],
+  not_ended: [409, 409],
   deadline_passed: [409, 409],
   idempotency_in_progress: [409, 409],
   content_too_large: [413, 413],

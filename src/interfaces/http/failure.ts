@@ -44,6 +44,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   turn_open: 409,
   wrong_state_change: 409,
   already_terminal: 409,
+  not_ended: 409,
   deadline_passed: 409,
   idempotency_in_progress: 409,
   content_too_large: 413,

@@ -51,7 +51,7 @@ const onDisconnect: rules.Rule = (value) =>
 const HEADER_RULES: Readonly<Record<string, rules.Rule>> = {
   'x-llmq-priority': rules.priority,
   'x-llmq-user-id': user,
-  'x-llmq-conversation-id': rules.identifier,
+  'x-llmq-conversation-id': rules.conversationId,
   'x-llmq-max-retries': numeric(rules.wholeNumber(0, rules.MAX_RETRIES)),
   'x-llmq-timeout-ms': numeric(rules.wholeNumber(1, rules.MAX_TIMEOUT_MS)),
   'x-llmq-ttl': duration,

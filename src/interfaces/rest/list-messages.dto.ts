@@ -63,11 +63,16 @@ export class ListMessagesDto {
   cursor?: string;
 }
 
-export function filterOf(tenant: string, query: ListMessagesDto): MessageFilter {
+/** @param conversationId as its messages name it */
+export function filterOf(
+  tenant: string,
+  query: ListMessagesDto,
+  conversationId: string | undefined,
+): MessageFilter {
   return {
     tenant,
     userId: query.user_id,
-    conversationId: query.conversation_id,
+    conversationId,
     status: query.status,
     priority: query.priority,
     createdAfter: instantText(query.created_after),

@@ -105,7 +105,18 @@ export class AcceptedMessageDto {
   @ApiProperty({ ...laterTime, description: 'After it no model is called' }) deadline!: string | null;
 }
 
+export class ErasedMessageDto {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ example: 'erased' }) status!: string;
+  @ApiProperty({ description: 'How many were erased, with those that repeat it' }) messages!: number;
+}
+
 export class MessageDto extends AcceptedMessageDto {
+  @ApiPropertyOptional({
+    type: Boolean,
+    description: 'True where what was asked and answered has been erased (`retention.content`)',
+  })
+  content_erased?: boolean;
   @ApiProperty({ type: String, nullable: true }) content!: string | null;
   @ApiPropertyOptional({
     ...{ type: 'array', items: schemaRef('ChatMessage') },

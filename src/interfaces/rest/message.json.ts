@@ -1,3 +1,4 @@
+import { conversationKey } from '../../domain/conversation/given-id.policy.js';
 import { costText } from '../../domain/message/accounting.policy.js';
 import type { LargeParts } from '../../domain/message/message.events.js';
 import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
@@ -22,6 +23,7 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     conversation_id: view.conversationId,
     replay_of: view.replayOf,
     ...(view.kind === 'chat' ? {} : { kind: view.kind }),
+    ...(view.contentErased ? { content_erased: true } : {}),
     content: view.content,
     ...(view.messages === null ? {} : { messages: view.messages }),
     ...(view.large === null ? {} : { large_parts: largeJson(view.large) }),
@@ -97,7 +99,7 @@ export function acceptedJson(accepted: AcceptedMessage, submission: Submission):
     priority: accepted.priority,
     priority_reason: accepted.priorityReason,
     user_id: submission.userId,
-    conversation_id: submission.conversationId?.toLowerCase() ?? null,
+    conversation_id: submission.conversationId === null ? null : conversationKey(submission.conversationId),
     model: accepted.model,
     created_at: accepted.createdAt,
     scheduled_at: accepted.dueAt,

@@ -27,6 +27,8 @@ import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
+import { Conversations } from '../../submission/conversations/conversations.js';
+import { EraseMessage } from '../../submission/erase-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { refused } from '../../submission/refusal.js';
 import { traceparentOf } from '../../submission/submission-rules.policy.js';
@@ -37,7 +39,13 @@ import { executionOf } from '../http/idempotency.hook.js';
 import { waitDuration } from './duration.policy.js';
 import { messageIdPipe } from './id.pipe.js';
 import { FindMessageDto, filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
-import { AcceptedMessageDto, MessageDto, MessagePageDto, WaitingMessageDto } from './message.dto.js';
+import {
+  AcceptedMessageDto,
+  ErasedMessageDto,
+  MessageDto,
+  MessagePageDto,
+  WaitingMessageDto,
+} from './message.dto.js';
 import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
 import { ApiLaneFull, ProblemDto, RestApi } from './rest-api.js';
 import { submissionOf } from './submission-of.js';
@@ -55,8 +63,10 @@ export class MessagesController {
   constructor(
     private readonly submitMessage: SubmitMessage,
     private readonly cancelMessage: CancelMessage,
+    private readonly eraseMessage: EraseMessage,
     private readonly lookup: MessageLookup,
     private readonly answerWait: AnswerWait,
+    private readonly conversations: Conversations,
     @Inject(MessageReader) private readonly reader: MessageReader,
     @Inject(MessageWaits) private readonly waits: MessageWaits,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
@@ -157,6 +167,23 @@ export class MessagesController {
     return messageJson(await this.cancelMessage.cancel(caller, id, BY_CLIENT));
   }
 
+  @Post(':id/erase')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Erase a message that has ended',
+    description:
+      'With those that repeat it (`replay_of`). After the answer it can not be read any more; its records in the log ' +
+      'are overwritten in the background. What stays is that it was erased, by whom and when.',
+  })
+  @ApiAcceptedResponse({ type: ErasedMessageDto })
+  @ApiConflictResponse({ type: ProblemDto, description: '`not_ended`: it waits or runs; cancel it first' })
+  async erase(
+    @Param('id', messageIdPipe) id: string,
+    @CallerOf() caller: Caller,
+  ): Promise<Record<string, unknown>> {
+    return { id, status: 'erased', messages: await this.eraseMessage.erase(caller, id) };
+  }
+
   @Get()
   @ApiOperation({ operationId: 'listMessages', summary: 'List messages, the newest first' })
   @ApiOkResponse({ type: MessagePageDto })
@@ -164,7 +191,9 @@ export class MessagesController {
     @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    const filter = filterOf(caller.tenant, query);
+    const named = query.conversation_id;
+    const conversation = named == null ? undefined : await this.conversations.nameInLog(caller, named);
+    const filter = filterOf(caller.tenant, query, conversation);
     const limit = limitOf(query);
     return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
   }

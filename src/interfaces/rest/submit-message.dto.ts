@@ -64,8 +64,12 @@ export class SubmitMessageDto {
   @MayObey(rules.input)
   input?: string | unknown[] | null;
 
-  @ApiPropertyOptional({ type: String, maxLength: rules.MAX_IDENTIFIER_LENGTH })
-  @MayObey(rules.identifier)
+  @ApiPropertyOptional({
+    ...{ type: String, maxLength: 128 },
+    description:
+      'A conversation by its id. One of your own (A-Z, a-z, 0-9, ".", "_", ":", "-"; no UUID) is made on first use.',
+  })
+  @MayObey(rules.conversationId)
   conversation_id?: string | null;
 
   @ApiPropertyOptional({

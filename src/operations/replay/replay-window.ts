@@ -40,7 +40,7 @@ export interface ReplayRun {
 const PAGE = 200;
 const ENDED = ['completed', 'failed', 'cancelled', 'expired'];
 
-/** The ids of the window's messages, oldest first. Messages that repeat another one are left out. */
+/** The ids of the window's messages, oldest first. Messages that repeat another one are left out, and those whose content was erased. */
 export async function findWindow(
   client: ServiceClient,
   { from, to, filter }: ReplayWindow,
@@ -53,7 +53,9 @@ export async function findWindow(
       ...(cursor === null ? {} : { cursor }),
     });
     const page = await client.get(`/api/v1/messages?${query}`);
-    for (const message of page.data) if (isWanted(filter, message)) ids.push(message.id);
+    for (const message of page.data) {
+      if (message.content_erased !== true && isWanted(filter, message)) ids.push(message.id);
+    }
     cursor = page.next_cursor;
     if (cursor === null) return ids.reverse();
   }

@@ -1,8 +1,9 @@
 import type { AdminEvent } from '../../domain/admin/admin.events.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import type { ErasureEvent } from '../../domain/erasure/erasure.events.js';
 import type { Lane, MessageEvent } from '../../domain/message/message.events.js';
 
-type AnyEvent = MessageEvent | ConversationEvent | AdminEvent;
+type AnyEvent = MessageEvent | ConversationEvent | ErasureEvent | AdminEvent;
 
 /** Which events match; every field that is set must hold. */
 export interface EventFilter {
@@ -31,6 +32,7 @@ export function matches(filter: EventFilter, event: AnyEvent): 'yes' | 'no' | 'a
   if (!matchesItself(filter, event)) return 'no';
   if (filter.userId === undefined && filter.conversationId === undefined) return 'yes';
   if (isOfMessage(event)) return 'ask_owner';
+  if (isOfErasure(event)) return 'no';
   return isOfConversation(event) ? ofConversation(filter, event) : ofAdmin(filter, event);
 }
 
@@ -82,6 +84,11 @@ function ofAdmin({ userId, conversationId }: EventFilter, event: AdminEvent): 'y
 
 function isOfMessage(event: AnyEvent): event is MessageEvent {
   return event.type.startsWith('llmq.message.');
+}
+
+/** It is of no user, and of messages of many conversations. */
+function isOfErasure(event: AnyEvent): event is ErasureEvent {
+  return event.type.startsWith('llmq.erasure.');
 }
 
 function isOfConversation(event: AnyEvent): event is ConversationEvent {

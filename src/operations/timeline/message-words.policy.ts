@@ -45,6 +45,8 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
       return `Removed from the dead letters by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.cancelled.v1':
       return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.content-erased.v1':
+      return `Content erased by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.expired.v1':
       return `Expired: ${event.data.reason.replace(/\.$/, '')}.`;
     default:
@@ -62,7 +64,9 @@ const INTAKES: Readonly<Record<string, string>> = {
 function receivedWords({ data }: MessageReceived): string {
   return sentence([
     `Received over ${INTAKES[data.source] ?? data.source} from user ${data.user_id}`,
-    data.conversation_id === null ? null : `as a turn of conversation ${data.conversation_id}`,
+    data.conversation_id === null
+      ? null
+      : `as a turn of conversation ${data.conversation_given_id ?? data.conversation_id}`,
     data.requested_priority === null ? null : `asking for priority ${data.requested_priority}`,
     data.request.model === null ? null : `for model ${data.request.model}`,
     data.due_at == null ? null : `not to be run before ${data.due_at}`,

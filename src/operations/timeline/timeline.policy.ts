@@ -1,13 +1,16 @@
 import type { AdminEvent } from '../../domain/admin/admin.events.js';
 import { assertNever } from '../../domain/assert-never.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import type { ErasureEvent } from '../../domain/erasure/erasure.events.js';
+import { keptEvents } from '../../domain/message/erase-content.decision.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
 import { conversationWords } from './conversation-words.policy.js';
 import { mayReadReasons, type TimelineReader } from './lane-pauses.policy.js';
 import { messageWords } from './message-words.policy.js';
 import { NOT_WAITING, type Waiting, waitingAfter } from './waiting.policy.js';
+import { counted } from './words.policy.js';
 
-export type TimelineEvent = MessageEvent | ConversationEvent | AdminEvent;
+export type TimelineEvent = MessageEvent | ConversationEvent | ErasureEvent | AdminEvent;
 
 /** One event as the timeline tells it. */
 export interface TimelineEntry {
@@ -35,7 +38,7 @@ interface Story {
  */
 export function timelineOf(events: readonly Sequenced[], reader: TimelineReader): TimelineEntry[] {
   const stories = new Map<string, Story>();
-  return events.map(({ sequence, event }) => {
+  return events.flatMap(withKept).map(({ sequence, event }) => {
     if (isOfLane(event) && !mayReadReasons(reader, event.tenant)) {
       return { sequence, event, text: plainLaneWords(event), data: { lane: event.data.lane } };
     }
@@ -45,6 +48,13 @@ export function timelineOf(events: readonly Sequenced[], reader: TimelineReader)
     stories.set(event.subject, storyAfter(story, event));
     return { sequence, event, text, data: event.data };
   });
+}
+
+/** Behind those that it stands for; its own data need not repeat them. */
+function withKept(stored: Sequenced): readonly Sequenced[] {
+  const { sequence, event } = stored;
+  if (event.type !== 'llmq.message.content-erased.v1') return [stored];
+  return [...keptEvents(event), { sequence, event: { ...event, data: { ...event.data, events: [] } } }];
 }
 
 function isOfMessage(event: TimelineEvent): event is MessageEvent {
@@ -66,12 +76,34 @@ function because(reason: string): string {
   return reason === '' ? '.' : `: ${reason}.`;
 }
 
-function otherWords(event: ConversationEvent | AdminEvent): string {
-  return isOfConversation(event) ? conversationWords(event) : adminWords(event);
+function otherWords(event: ConversationEvent | ErasureEvent | AdminEvent): string {
+  if (isOfConversation(event)) return conversationWords(event);
+  return isOfErasure(event) ? erasureWords(event) : adminWords(event);
 }
 
-function isOfConversation(event: ConversationEvent | AdminEvent): event is ConversationEvent {
+function isOfConversation(event: TimelineEvent): event is ConversationEvent {
   return event.type.startsWith('llmq.conversation.');
+}
+
+function isOfErasure(event: TimelineEvent): event is ErasureEvent {
+  return event.type.startsWith('llmq.erasure.');
+}
+
+/** What happened to messages that were erased by themselves, in a sentence for people. */
+function erasureWords(event: ErasureEvent): string {
+  switch (event.type) {
+    case 'llmq.erasure.decided.v1': {
+      const { by, reason, part, messages } = event.data;
+      const what = part === 'content' ? 'Content of ' : '';
+      return `${what}${counted(messages.length, 'message')} erased by ${by}: ${reason}.`;
+    }
+    case 'llmq.erasure.begun.v1':
+      return 'Being erased from the log.';
+    case 'llmq.erasure.finished.v1':
+      return `Erased from the log too, with ${counted(event.data.events, 'event')}.`;
+    default:
+      return assertNever(event);
+  }
 }
 
 function storyAfter({ waiting, ended }: Story, event: MessageEvent): Story {
@@ -82,6 +114,7 @@ function storyAfter({ waiting, ended }: Story, event: MessageEvent): Story {
 const COUNTS_AFTER_THE_END: readonly string[] = [
   'llmq.message.requeued.v1',
   'llmq.message.dead-letter-discarded.v1',
+  'llmq.message.content-erased.v1',
 ];
 
 /** The first terminal event counts. Later events change nothing, except a requeue. */

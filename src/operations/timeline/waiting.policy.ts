@@ -63,6 +63,7 @@ function waitsNowFor(event: MessageEvent): string | null {
     case 'llmq.message.dead-letter-discarded.v1':
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
+    case 'llmq.message.content-erased.v1':
       return null;
     default:
       return assertNever(event);

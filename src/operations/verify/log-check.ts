@@ -1,9 +1,12 @@
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
+import type { ErasureEvent } from '../../domain/erasure/erasure.events.js';
 import {
   isAdminEvent,
   isConversationEvent,
+  isErasureEvent,
   isMessageEvent,
   type LogEvent,
+  type LogEventType,
 } from '../../domain/log-event.events.js';
 import { isTerminal, type MessageEvent } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
@@ -21,6 +24,8 @@ import type { Finding, Rule } from './findings.policy.js';
 import { type CheckedMessage, checkMessageEvent } from './message-check.policy.js';
 import type { ExpectedMessage } from './row-check.policy.js';
 import { checkSummary, checkTurn, type OpenTurns } from './turn-check.policy.js';
+
+const BEGINNINGS: readonly LogEventType[] = ['llmq.message.received.v1', 'llmq.message.content-erased.v1'];
 
 /** How many ended messages are remembered. Late events mostly come soon after the end. */
 const REMEMBERED_ENDED = 20_000;
@@ -59,6 +64,7 @@ export class LogCheck {
     this.events += 1;
     this.passRecord(sequence);
     if (isConversationEvent(event)) await this.conversationEvent(event, sequence);
+    if (isErasureEvent(event)) this.erasureEvent(event);
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
     this.acceptance(event, sequence);
   }
@@ -76,7 +82,9 @@ export class LogCheck {
 
   /** For events behind the part that is checked: an erasure that began meanwhile explains gaps, nothing else counts. */
   later(event: LogEvent): void {
-    if (event.type === 'llmq.conversation.erasure-begun.v1') this.erasures.event(event);
+    const begins =
+      event.type === 'llmq.conversation.erasure-begun.v1' || event.type === 'llmq.erasure.begun.v1';
+    if (begins) this.erasures.event(event);
   }
 
   /** @param lastSequence the log's last sequence; records between the last event and it are missing */
@@ -116,14 +124,19 @@ export class LogCheck {
       if (found.length > 0 && (await this.use.wasErased(event.subject))) return;
       for (const finding of found) this.use.found(finding);
     } else if (event.type === 'llmq.conversation.erased.v1') {
-      for (const id of event.data.message_ids ?? []) this.forget(event, id);
+      for (const id of event.data.message_ids ?? []) this.forget(id);
+      this.turns.delete(`${event.tenant} ${event.subject}`);
     } else this.erasures.event(event);
   }
 
-  private forget(erased: ConversationEvent, id: string): void {
+  private erasureEvent(event: ErasureEvent): void {
+    if (event.type === 'llmq.erasure.decided.v1') for (const { id } of event.data.messages) this.forget(id);
+    else this.erasures.event(event);
+  }
+
+  private forget(id: string): void {
     this.open.delete(id);
     this.ended.delete(id);
-    this.turns.delete(`${erased.tenant} ${erased.subject}`);
   }
 
   private passRecord(sequence: number): void {
@@ -151,13 +164,16 @@ export class LogCheck {
       const answer =
         event.type === 'llmq.message.completed.v1' ? { sequence, answer: event.data.answer } : null;
       this.use.settled({ state, answer, walkedTo: null });
+    } else if (before === null && isTerminalStatus(state.status)) {
+      // What is left of it: its end is told with its beginning.
+      this.use.settled({ state, answer: null, walkedTo: null });
     }
   }
 
   private async known(event: MessageEvent, sequence: number): Promise<CheckedMessage | null> {
     const known = this.open.get(event.subject) ?? this.ended.get(event.subject);
     if (known !== undefined) return known;
-    if (event.type === 'llmq.message.received.v1') return null;
+    if (BEGINNINGS.includes(event.type)) return null;
     let message: CheckedMessage | null = null;
     for (const earlier of await this.use.recall(event.subject, sequence)) {
       if (!isMessageEvent(earlier.event)) continue;

@@ -42,7 +42,9 @@ export function checkMessageEvent(
     detail,
   });
   if (before === null) {
-    if (event.type === 'llmq.message.received.v1') return { message: begun(event, sequence), findings: [] };
+    const begins =
+      event.type === 'llmq.message.received.v1' || event.type === 'llmq.message.content-erased.v1';
+    if (begins) return { message: begun(event, sequence), findings: [] };
     return { message: null, findings: [finding('orphan', `${event.type} of a message never received`)] };
   }
   if (before.eventIds.has(event.id)) {
@@ -107,6 +109,7 @@ function whileAlive(before: CheckedMessage, event: MessageEvent): Breach[] {
     case 'llmq.message.dead-letter-discarded.v1':
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
+    case 'llmq.message.content-erased.v1':
       return [];
     default:
       return assertNever(event);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CALLER_ROLES } from '../../domain/caller-role.policy.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
+import { SETTING_DURATION } from '../../domain/duration.policy.js';
 
 const port = z.number().int().min(0).max(65_535);
 // The longest that Node's timers wait; a longer one would fire at once.
@@ -9,6 +10,9 @@ const milliseconds = z.number().int().positive().max(2_147_483_647);
 const longMilliseconds = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const bytes = z.number().int().positive();
 const count = z.number().int().positive();
+
+/** Such as 12h or 30d. */
+const retentionAge = z.string().regex(SETTING_DURATION).nullable().default(null);
 
 const score = z.number().min(0).max(1).nullable();
 
@@ -582,6 +586,16 @@ export const configSchema = z.strictObject({
         .describe(
           'how often the service looks for idle, expired and erased conversations; when nothing happens, every 10 s',
         ),
+    })
+    .prefault({}),
+  retention: z
+    .strictObject({
+      content: retentionAge.describe(
+        'age at which ended messages lose what was asked and answered, counted from their end; null: never',
+      ),
+      messages: retentionAge.describe(
+        'age at which ended messages are erased as a whole, counted from their end; null: never',
+      ),
     })
     .prefault({}),
   projection: z

@@ -1,12 +1,19 @@
 import type { DataSource } from 'typeorm';
 import {
   type ConversationRows,
+  type ErasedMessages,
   type LeftoverEvent,
   projectConversations,
   type SequencedConversationEvent,
+  type SequencedGroupEvent,
 } from '../../domain/conversation/conversation.projection.js';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
-import { isConversationEvent, isMessageEvent } from '../../domain/log-event.events.js';
+import {
+  isConversationEvent,
+  isErasureEvent,
+  isMessageEvent,
+  type LogEventType,
+} from '../../domain/log-event.events.js';
 import { type ProjectedRows, project, type SequencedEvent } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { isUuid } from '../../domain/uuid.policy.js';
@@ -59,26 +66,51 @@ export class FoldMemory {
     const { kept, leftovers } = await this.withoutStrange(strange, ofMessages);
     const messages = project(known, kept);
     const ofConversations = events.filter(isOfConversation);
-    const rows = await this.foldConversations(ofConversations, messages);
     this.messages.put(messages.messages);
-    const erased = erasedBy(ofConversations);
-    this.messages.forget(erased);
-    const conversations = { ...rows, leftovers: [...leftovers, ...rows.leftovers] };
+    const rows = await this.foldConversations(ofConversations, messages, await this.erasedAtEnd(events));
+    this.messages.forget([...erasedBy(ofConversations), ...(rows.erased?.messageIds ?? [])]);
+    const conversations = {
+      ...rows,
+      events: [...rows.events, ...events.filter(isOfErasure)],
+      leftovers: [...leftovers, ...rows.leftovers],
+    };
     return { messages, conversations, erases: isErasure(events[events.length - 1]!) };
+  }
+
+  /** The messages that the last of these events erases. One that was requeued since it was decided on goes on. */
+  private async erasedAtEnd(events: readonly StoredEvent[]): Promise<ErasedMessages | null> {
+    const { event, sequence } = events[events.length - 1]!;
+    if (event.type !== 'llmq.erasure.decided.v1') return null;
+    const named = event.data.messages.filter(({ id }) => isIssued(id));
+    const states = await this.messages.get(named.map(({ id }) => id));
+    const erased = named.filter(({ id, last_sequence: last }) => (states.get(id)?.lastSequence ?? 0) <= last);
+    const counted = new Map<string, number>();
+    for (const { id } of erased) {
+      const conversation = states.get(id)?.conversationId;
+      if (conversation != null) counted.set(conversation, (counted.get(conversation) ?? 0) + 1);
+    }
+    const turns = event.data.turns.map(
+      ({ conversation_id: id, last_message_at: lastMessageAt }) =>
+        [id, { counted: counted.get(id) ?? 0, lastMessageAt }] as const,
+    );
+    const messageIds = erased.map(({ id }) => id);
+    return { id: event.subject, tenant: event.tenant, messageIds, turns: new Map(turns), sequence };
   }
 
   private async foldConversations(
     events: readonly SequencedConversationEvent[],
     { requests }: ProjectedRows,
+    erased: ErasedMessages | null,
   ): Promise<ConversationRows> {
     const ids = subjectsOf(events).subjects;
+    for (const id of erased?.turns.keys() ?? []) if (isIssued(id)) ids.add(id);
     for (const { event } of requests) {
       const id = event.data.conversation_id;
       if (id !== null && isIssued(id)) ids.add(id);
     }
     const known = ids.size === 0 ? new Map() : await this.conversations.get(ids);
     const kept = this.lossAccepted() ? withABeginning(known, events) : events;
-    const rows = projectConversations(known, kept, requests);
+    const rows = projectConversations(known, kept, requests, erased);
     this.conversations.put(rows.conversations);
     return rows;
   }
@@ -99,7 +131,7 @@ export class FoldMemory {
     const kept = events.filter(({ event, sequence }) => {
       const conversationId = erased.get(event.subject);
       if (conversationId === undefined) return !lost.has(event.subject);
-      leftovers.push({ conversationId, messageId: event.subject, sequence });
+      leftovers.push({ conversationId, tenant: event.tenant, messageId: event.subject, sequence });
       return false;
     });
     return { kept, leftovers };
@@ -119,10 +151,19 @@ export function* cutAtErasures(
   if (from < events.length) yield from === 0 ? events : events.slice(from);
 }
 
+const TAKE_ROWS_AWAY: readonly LogEventType[] = [
+  'llmq.conversation.erased.v1',
+  'llmq.conversation.erasure-finished.v1',
+  'llmq.erasure.decided.v1',
+  'llmq.erasure.finished.v1',
+];
+
 function isErasure({ event }: StoredEvent): boolean {
-  return (
-    event.type === 'llmq.conversation.erased.v1' || event.type === 'llmq.conversation.erasure-finished.v1'
-  );
+  return TAKE_ROWS_AWAY.includes(event.type);
+}
+
+function isOfErasure(stored: StoredEvent): stored is StoredEvent & SequencedGroupEvent {
+  return isErasureEvent(stored.event);
 }
 
 function erasedBy(events: readonly SequencedConversationEvent[]): string[] {
@@ -144,7 +185,7 @@ function isIssued(id: string): boolean {
   return isUuid(id) && id === id.toLowerCase();
 }
 
-/** What the events are of; `begun` are the messages of which the first event here is their reception. */
+/** What the events are of; `begun` are the messages of which the first event here is their beginning. */
 function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; begun: Set<string> } {
   const subjects = new Set<string>();
   const begun = new Set<string>();
@@ -157,10 +198,16 @@ function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; be
     if (!isIssued(id))
       throw new MalformedEventError(`its subject ${JSON.stringify(id)} is not a UUID`, sequence);
     subjects.add(id);
-    if (event.type === 'llmq.message.received.v1') begun.add(id);
+    if (MESSAGE_BEGINNINGS.includes(event.type)) begun.add(id);
   }
   return { subjects, begun };
 }
+
+/** What is left of an erased message begins it anew. */
+const MESSAGE_BEGINNINGS: readonly LogEventType[] = [
+  'llmq.message.received.v1',
+  'llmq.message.content-erased.v1',
+];
 
 const BEGINNINGS: readonly string[] = ['llmq.conversation.created.v1', 'llmq.conversation.erased.v1'];
 

@@ -88,7 +88,10 @@ export function eventWeight({ type, data }: LogEvent): number {
     return ENVELOPE + textLength(data.request) + textLength(data.metadata);
   }
   if (type === 'llmq.message.completed.v1') return ENVELOPE + textLength(data.answer);
-  return type.startsWith('llmq.conversation.') ? ENVELOPE + textLength(data) : ENVELOPE;
+  if (type === 'llmq.message.content-erased.v1') return ENVELOPE + textLength(data);
+  return type.startsWith('llmq.conversation.') || type.startsWith('llmq.erasure.')
+    ? ENVELOPE + textLength(data)
+    : ENVELOPE;
 }
 
 export function textLength(value: unknown): number {

@@ -17,7 +17,7 @@ export interface ReadyTurn {
 }
 
 /**
- * Held turns that may run now: the turn before them has ended, or was requeued and stands behind them. Reads the partial
+ * Held turns that may run now: the turn before them has ended, was erased since, or was requeued and stands behind them. Reads the partial
  * index of held messages, which is small.
  */
 export class HeldTurns {
@@ -36,11 +36,11 @@ export class HeldTurns {
   private async ready(which: string, parameters: unknown[]): Promise<readonly ReadyTurn[]> {
     const rows: ReadyRow[] = await this.dataSource.query(
       `SELECT held.id, held.held_behind AS behind, held.current_attempt AS attempt, held.received_sequence
-        FROM ${this.table('messages')} held JOIN ${this.table('messages')} first ON first.id = held.held_behind
+        FROM ${this.table('messages')} held LEFT JOIN ${this.table('messages')} first ON first.id = held.held_behind
         JOIN ${this.table('message_requests')} held_turn ON held_turn.message_id = held.id
-        JOIN ${this.table('message_requests')} first_turn ON first_turn.message_id = first.id
-        WHERE (${which}) AND held.terminal_sequence IS NULL
-          AND (first.terminal_sequence IS NOT NULL OR first_turn.turn_sequence > held_turn.turn_sequence)
+        LEFT JOIN ${this.table('message_requests')} first_turn ON first_turn.message_id = first.id
+        WHERE (${which}) AND held.held_behind IS NOT NULL AND held.terminal_sequence IS NULL
+          AND (first.id IS NULL OR first.terminal_sequence IS NOT NULL OR first_turn.turn_sequence > held_turn.turn_sequence)
         ORDER BY held.received_sequence`,
       parameters,
     );

@@ -174,7 +174,8 @@ function turnOf(row: MessageRow): Turn {
     userId: row.request.userId,
     status: row.status,
     ...{ content, messages },
-    answer: row.result?.answer ?? null,
+    // A model is sent nothing of a turn whose content is erased.
+    answer: row.request.request.erased === true ? null : (row.result?.answer ?? null),
     terminalSequence: row.terminalSequence,
     createdAt: row.createdAt,
   };

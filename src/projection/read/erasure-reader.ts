@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { QueuedErasure } from '../../domain/conversation/erasing-order.policy.js';
+import type { EndedMessage } from '../../domain/erasure/erase-messages.decision.js';
+import type { ErasedPart } from '../../domain/erasure/erasure.events.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
@@ -20,10 +22,44 @@ export interface ErasableMessage {
   readonly open: boolean;
 }
 
-/** An erased conversation of which the log, or the projection, still holds something. */
-export interface UnfinishedErasure {
-  readonly conversationId: string;
+/** A message, as far as its own erasure wants to know it. */
+export interface ErasableByItself extends EndedMessage {
+  readonly open: boolean;
+}
+
+/** A message that ended some time ago. */
+export interface OldMessage extends EndedMessage {
   readonly tenant: string;
+  readonly lane: Lane;
+  /** ISO 8601, UTC. */
+  readonly endedAt: string;
+}
+
+const ENDED_COLUMNS = `m.id, q.conversation_id AS "conversationId", m.created_at AS "createdAt",
+          m.last_sequence AS "lastSequence"`;
+
+interface EndedRow {
+  readonly id: string;
+  readonly conversationId: string | null;
+  readonly createdAt: Date;
+  readonly lastSequence: string | number;
+  readonly open?: boolean;
+  readonly tenant?: string;
+  readonly lane?: Lane;
+  readonly endedAt?: Date;
+}
+
+function endedMessage({ id, conversationId, createdAt, lastSequence }: EndedRow): EndedMessage {
+  const createdAtText = createdAt.toISOString();
+  return { id, conversationId, createdAt: createdAtText, lastSequence: Number(lastSequence) };
+}
+
+/** An erased conversation, or an erasure of messages, of which the log or the projection still holds something. */
+export interface UnfinishedErasure {
+  /** The conversation's, or the erasure's own. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly ofConversation: boolean;
   /** Messages that came in while the conversation was being erased, and are in no erasure yet. */
   readonly strays: readonly ErasableMessage[];
 }
@@ -54,37 +90,82 @@ export class ErasureReader {
 
   /** Those to go on with, at most `limit`. */
   async unfinished(limit: number): Promise<readonly UnfinishedErasure[]> {
-    const rows: { id: string; tenant: string }[] = await this.dataSource.query(
+    const rows: { id: string; tenant: string; ofConversation: boolean }[] = await this.dataSource.query(
       // A union for the same reason: asked each second, it must not read all conversations.
       `WITH wanted AS (
-          SELECT conversation_id AS id FROM ${this.at}.erasure_queue
+          SELECT conversation_id AS id, tenant FROM ${this.at}.erasure_queue
           UNION
-          SELECT c.id FROM ${this.at}.conversations c
+          SELECT c.id, c.tenant FROM ${this.at}.conversations c
           WHERE c.state = 'erased' AND c.last_activity_at > now() - interval '${STRAYS_WITHIN}' AND EXISTS (
             SELECT 1 FROM ${this.at}.message_requests q
             WHERE q.tenant = c.tenant AND q.conversation_id = c.id::text)
           UNION
-          SELECT c.id FROM ${this.at}.message_requests r
+          SELECT c.id, c.tenant FROM ${this.at}.message_requests r
           JOIN ${this.at}.erased_messages e ON e.message_id = ${REPLAY_OF}
           JOIN ${this.at}.conversations c ON c.id = e.conversation_id AND c.tenant = r.tenant
           WHERE r.replay_of IS NOT NULL AND r.created_at > now() - interval '${REPETITIONS_WITHIN}'
-        ) SELECT c.id, c.tenant FROM wanted JOIN ${this.at}.conversations c ON c.id = wanted.id
-        ORDER BY c.id LIMIT $1`,
+        ) SELECT w.id, coalesce(c.tenant, max(w.tenant)) AS tenant, c.id IS NOT NULL AS "ofConversation"
+        FROM wanted w LEFT JOIN ${this.at}.conversations c ON c.id = w.id
+        GROUP BY w.id, c.id ORDER BY w.id LIMIT $1`,
       [limit],
     );
     return Promise.all(
-      rows.map(async ({ id, tenant }) => ({
-        ...{ conversationId: id, tenant },
-        strays: await this.messagesOf(tenant, id),
+      rows.map(async ({ id, tenant, ofConversation }) => ({
+        ...{ id, tenant, ofConversation },
+        strays: ofConversation ? await this.messagesOf(tenant, id) : [],
       })),
     );
   }
 
-  async queued(conversationId: string): Promise<readonly QueuedErasure[]> {
+  /** A message of the tenant's, first, and those that repeat it: they hold the same content. Empty for an unknown one. */
+  async withRepetitions(tenant: string, id: string): Promise<readonly ErasableByItself[]> {
+    const rows: EndedRow[] = await this.dataSource.query(
+      `WITH wanted AS (
+          SELECT message_id, 0 AS place FROM ${this.at}.message_requests WHERE message_id = $2::text::uuid
+          UNION ALL
+          SELECT message_id, 1 FROM ${this.at}.message_requests WHERE replay_of = $2::text
+        ) SELECT ${ENDED_COLUMNS}, m.terminal_sequence IS NULL AS open
+        FROM wanted JOIN ${this.at}.messages m ON m.id = wanted.message_id AND m.tenant = $1
+        JOIN ${this.at}.message_requests q ON q.message_id = m.id ORDER BY wanted.place, m.received_sequence`,
+      [storableIdentifier(tenant), id],
+    );
+    return rows[0]?.id === id ? rows.map((row) => ({ ...endedMessage(row), open: row.open === true })) : [];
+  }
+
+  /**
+   * Messages that ended before a time, the oldest first; of an erasure of content only those that still have theirs.
+   *
+   * @param behind a message of an earlier answer, to go on behind it
+   */
+  async endedBefore(
+    time: string,
+    part: ErasedPart,
+    behind: OldMessage | null,
+    limit: number,
+  ): Promise<readonly OldMessage[]> {
+    const withContent = `AND NOT EXISTS (SELECT 1 FROM ${this.at}.message_events e
+            WHERE e.message_id = m.id AND e.type = 'llmq.message.content-erased.v1')`;
+    const rows: EndedRow[] = await this.dataSource.query(
+      `SELECT ${ENDED_COLUMNS}, m.tenant, m.priority AS lane, m.completed_at AS "endedAt"
+        FROM ${this.at}.messages m JOIN ${this.at}.message_requests q ON q.message_id = m.id
+        WHERE m.completed_at < $1 AND m.completed_at >= $2
+          AND ($3::uuid IS NULL OR (m.completed_at, m.id) > ($2, $3::uuid))
+          ${part === 'content' ? withContent : ''}
+        ORDER BY m.completed_at, m.id LIMIT $4`,
+      [time, behind?.endedAt ?? '-infinity', behind?.id ?? null, limit],
+    );
+    return rows.map((row) => ({
+      ...endedMessage(row),
+      ...{ tenant: row.tenant!, lane: row.lane!, endedAt: row.endedAt!.toISOString() },
+    }));
+  }
+
+  /** @param erasureId of the conversation, or of the erasure */
+  async queued(erasureId: string): Promise<readonly QueuedErasure[]> {
     const rows: { sequence: string | number; messageId: string | null }[] = await this.dataSource.query(
       `SELECT sequence, message_id AS "messageId" FROM ${this.at}.erasure_queue
         WHERE conversation_id = $1 ORDER BY sequence`,
-      [conversationId],
+      [erasureId],
     );
     return rows.map(({ sequence, messageId }) => ({ sequence: Number(sequence), messageId }));
   }

@@ -47,7 +47,7 @@ export class MessageReader {
     return state ?? null;
   }
 
-  /** Whether it was erased with its conversation. */
+  /** Whether it was erased, by itself or with its conversation, or its content was. */
   async isErased(id: string): Promise<boolean> {
     if (!isUuid(id)) return false;
     return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);

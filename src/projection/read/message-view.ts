@@ -7,7 +7,6 @@ type Seen =
   | 'id'
   | 'tenant'
   | 'userId'
-  | 'conversationId'
   | 'priority'
   | 'priorityReason'
   | 'status'
@@ -24,6 +23,8 @@ type Seen =
 
 /** A message as clients read it; each protocol puts it into its own JSON. Times are ISO 8601 in UTC. */
 export interface MessageView extends Pick<MessageState, Seen> {
+  /** As clients know it. */
+  readonly conversationId: string | null;
   /** The message that this one repeats; null for one of its own. */
   readonly replayOf: string | null;
   readonly kind: CallKind;
@@ -40,6 +41,8 @@ export interface MessageView extends Pick<MessageState, Seen> {
   readonly result: MessageResult | null;
   /** What of `content` or `messages` lies in the object store, an empty text in its place; null where nothing does. */
   readonly large: LargeParts | null;
+  /** What was asked and answered has been erased. */
+  readonly contentErased: boolean;
 }
 
 export interface MessageResult
@@ -60,7 +63,8 @@ export interface MessageRow extends StoredMessage {
 }
 
 export function messageView({ request: asked, result, ...message }: MessageRow): MessageView {
-  const { request, metadata, userId, conversationId, analysis, replayOf } = asked;
+  const { request, metadata, userId, analysis, replayOf } = asked;
+  const conversationId = asked.conversationGivenId ?? asked.conversationId;
   return {
     ...message,
     ...{ userId, conversationId, replayOf, metadata, analysis },
@@ -68,6 +72,7 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
     content: request.content ?? null,
     messages: request.messages ?? null,
     large: request.large ?? null,
+    contentErased: request.erased === true,
     ...(request.kind === 'completion' ? { prompt: request.parameters['prompt'] } : {}),
     ...(request.kind === 'embeddings' ? { input: request.parameters['input'] } : {}),
     result: result && messageResult(result),

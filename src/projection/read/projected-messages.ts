@@ -85,7 +85,8 @@ export class ProjectedMessages {
   async erasing(after: number): Promise<boolean> {
     const [row] = await this.dataSource.query(
       `SELECT EXISTS (SELECT 1 FROM "${this.schema}".erasure_queue)
-           OR EXISTS (SELECT 1 FROM "${this.schema}".conversation_events WHERE sequence > $1 AND type = ANY($2)) AS yes`,
+           OR EXISTS (SELECT 1 FROM "${this.schema}".conversation_events WHERE sequence > $1
+             AND (type = ANY($2) OR type LIKE 'llmq.erasure.%')) AS yes`,
       [after, OUTLIVE_ERASURE],
     );
     return row.yes;
@@ -109,7 +110,10 @@ export class ProjectedMessages {
     return Number(row.messages);
   }
 
-  /** Which messages the tables say were received up to a sequence, in the order of their ids, behind one of them. */
+  /**
+   * Which messages the tables say were received up to a sequence, in the order of their ids, behind one of them. Left out
+   * are those whose content was erased, and their reception with it.
+   */
   async receptions(
     afterId: string | null,
     upTo: number,
@@ -117,7 +121,10 @@ export class ProjectedMessages {
   ): Promise<{ id: string; sequence: number }[]> {
     const rows: { id: string; sequence: string | number }[] = await this.dataSource.query(
       `SELECT id, received_sequence AS sequence FROM "${this.schema}".messages
-        WHERE received_sequence <= $1 AND ($2::uuid IS NULL OR id > $2::uuid) ORDER BY id LIMIT $3`,
+        WHERE received_sequence <= $1 AND ($2::uuid IS NULL OR id > $2::uuid)
+          AND NOT EXISTS (SELECT 1 FROM "${this.schema}".message_events e
+            WHERE e.message_id = id AND e.type = 'llmq.message.content-erased.v1')
+        ORDER BY id LIMIT $3`,
       [upTo, afterId, limit],
     );
     return rows.map(({ id, sequence }) => ({ id, sequence: Number(sequence) }));

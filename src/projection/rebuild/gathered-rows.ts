@@ -1,6 +1,7 @@
 import type {
+  ErasedMessages,
   LeftoverEvent,
-  SequencedConversationEvent,
+  SequencedGroupEvent,
 } from '../../domain/conversation/conversation.projection.js';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import {
@@ -51,7 +52,8 @@ export class GatheredRows {
   private readonly deadLetters = new Map<string, DeadLetterRow>();
   private readonly usage = new Map<string, UsageRow>();
   private readonly conversations = new Map<string, ConversationState>();
-  private readonly conversationEvents: SequencedConversationEvent[] = [];
+  private readonly conversationEvents: SequencedGroupEvent[] = [];
+  private erased: ErasedMessages | null = null;
   private readonly leftovers: LeftoverEvent[] = [];
 
   get bytes(): number {
@@ -75,6 +77,8 @@ export class GatheredRows {
     }
     for (const row of conversations.usage.values()) addUsage(this.usage, row);
     this.leftovers.push(...conversations.leftovers);
+    // What erases ends its transaction.
+    this.erased = conversations.erased;
   }
 
   private addAppended({ requests, events, results }: ProjectedRows): void {
@@ -105,11 +109,17 @@ export class GatheredRows {
       attempts: this.withoutReceived(this.attempts, ({ messageId }) => messageId, copied.attempts),
     };
     const { analyses, turnMoves, results, deadLetters, usage } = this;
-    const { conversations, conversationEvents, leftovers } = this;
+    const { conversations, conversationEvents, erased, leftovers } = this;
     const changed = { analyses, turnMoves, results, deadLetters, usage };
     const rows: ProjectedRows = { ...known, ...changed, requests: [], events: [] };
     // The sums of both are together already.
-    const conversationRows = { conversations, events: conversationEvents, leftovers, usage: new Map() };
+    const conversationRows = {
+      conversations,
+      events: conversationEvents,
+      erased,
+      leftovers,
+      usage: new Map(),
+    };
     return {
       copies: Object.values({ ...this.copied, ...copied }) as unknown as CopyRows<never>[],
       statements: [...rowStatements(schema, rows), ...conversationStatements(schema, conversationRows)],

@@ -1,6 +1,6 @@
 import type {
   LeftoverEvent,
-  SequencedConversationEvent,
+  SequencedGroupEvent,
 } from '../../domain/conversation/conversation.projection.js';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import {
@@ -21,6 +21,7 @@ import {
 const conversationColumns = {
   id: column(uuid, (row) => row.id),
   tenant: column(identifier, (row) => row.tenant),
+  givenId: nullable(identifier, (row) => row.givenId),
   userId: nullable(identifier, (row) => row.userId),
   title: nullable(text, (row) => row.title),
   /** A JSON string: a prompt may hold what `text` refuses. */
@@ -62,10 +63,13 @@ const eventColumns = {
   sequence: column(sequence, (row) => row.sequence),
   type: column(word, (row) => row.event.type),
   time: column(time, (row) => row.event.time),
-} satisfies Columns<SequencedConversationEvent>;
+} satisfies Columns<SequencedGroupEvent>;
 
-/** Where a conversation's own events lie in the log; its messages' events are in `message_events`. */
-export const conversationEvents = new Table<SequencedConversationEvent, typeof eventColumns>(
+/**
+ * Where a conversation's own events lie in the log, or those of an erasure of messages under its id; messages' events are
+ * in `message_events`.
+ */
+export const conversationEvents = new Table<SequencedGroupEvent, typeof eventColumns>(
   'conversation_events',
   eventColumns,
   { key: ['conversationId', 'sequence'] },
@@ -76,9 +80,11 @@ const queueColumns = {
   sequence: column(sequence, (row) => row.sequence),
   /** Null for an event of the conversation's own. */
   messageId: nullable(uuid, (row) => row.messageId),
+  /** Null in rows from before there were erasures of messages alone. */
+  tenant: nullable(identifier, (row) => row.tenant),
 } satisfies Columns<LeftoverEvent>;
 
-/** An event that is still in the log although what it belongs to is erased. */
+/** An event that is still in the log although what it belongs to is erased: with its conversation, or by the erasure of this id. */
 export const erasureQueue = new Table<LeftoverEvent, typeof queueColumns>('erasure_queue', queueColumns, {
   key: ['conversationId', 'sequence'],
 });
@@ -93,7 +99,7 @@ const erasedColumns = {
   conversationId: column(uuid, (row) => row.conversationId),
 } satisfies Columns<ErasedMessage>;
 
-/** A message that was erased with its conversation: what the log says of it from then on is not taken up. */
+/** A message that was erased with its conversation, or by itself, under its own id: what the log says of it from then on is not taken up. */
 export const erasedMessages = new Table<ErasedMessage, typeof erasedColumns>(
   'erased_messages',
   erasedColumns,

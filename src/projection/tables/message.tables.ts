@@ -92,6 +92,8 @@ const requestColumns = {
   tenant: column(identifier, (row) => row.event.tenant),
   userId: column(identifier, (row) => row.event.data.user_id),
   conversationId: nullable(identifier, (row) => row.event.data.conversation_id),
+  /** By which clients know it, where they gave it an id. */
+  conversationGivenId: nullable(identifier, (row) => row.event.data.conversation_given_id),
   createdAt: column(time, (row) => row.event.time),
   request: column(json, (row) => row.event.data.request),
   metadata: column(json, (row) => row.event.data.metadata),

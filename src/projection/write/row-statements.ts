@@ -13,7 +13,7 @@ import {
 import { storableJson } from '../tables/storable-text.js';
 import type { ColumnType, ColumnValue, WrittenTable } from '../tables/table.js';
 import { storedApart, usageHours } from '../tables/usage.tables.js';
-import { erasureStatements } from './erasure-statements.js';
+import { erasureStatements, messagesErasedStatements } from './erasure-statements.js';
 import { BinaryArray } from './value-writer.js';
 
 /** Its parameters are whole columns. */
@@ -31,6 +31,7 @@ export function conversationStatements(schema: string, rows: ConversationRows): 
     ...statementsFor(schema, conversationEvents, rows.events),
     ...statementsFor(schema, erasureQueue, rows.leftovers),
     ...statementsFor(schema, usageHours, storedApart(rows.usage)),
+    ...messagesErasedStatements(schema, rows.erased),
     ...rows.events.flatMap((stored) => erasureStatements(schema, stored)),
   ];
 }

@@ -15,17 +15,19 @@ import {
   createConversation,
   type NewConversation,
 } from '../../domain/conversation/create-conversation.decision.js';
+import { isGivenId, shownId } from '../../domain/conversation/given-id.policy.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
 import type { Lane } from '../../domain/message/message.events.js';
 import { lessUrgent } from '../../domain/message/prioritize.decision.js';
+import { isUuid } from '../../domain/uuid.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
-import { refused, refusedField, unknownModel } from '../refusal.js';
+import { type RefusedError, refused, refusedField, unknownModel } from '../refusal.js';
+import { ConversationLimit } from './conversation-limit.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
 /** Makes and changes conversations. Each command resolves when it is durable, and readers see it. */
@@ -33,8 +35,8 @@ import { ConversationLookup } from './conversation-lookup.js';
 export class Conversations {
   constructor(
     private readonly lookup: ConversationLookup,
+    private readonly limit: ConversationLimit,
     private readonly endpoints: EndpointRegistry,
-    @Inject(ConversationReader) private readonly reader: ConversationReader,
     @Inject(EventIndex) private readonly index: EventIndex,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
@@ -42,8 +44,11 @@ export class Conversations {
   ) {}
 
   /**
+   * With an id of the client's own, the conversation as it is where it is there already.
+   *
    * @param execution of the request's `Idempotency-Key`; carried out again, it finds what was made before
-   * @throws {RefusedError} `unknown_model`, `content_too_large`, `too_many_conversations`
+   * @throws {RefusedError} `unknown_model`, `content_too_large`, `too_many_conversations`; `already_exists` for an id of
+   *   another user's conversation
    * @throws what `EventLog.append` throws
    */
   async create(
@@ -51,14 +56,47 @@ export class Conversations {
     wanted: NewConversation,
     execution: Execution | null,
   ): Promise<MadeConversation> {
+    if (wanted.given_id != null) return this.createGiven(caller, wanted, wanted.given_id);
     const id = execution?.idAt(0) ?? this.sources.newId();
     const there = execution?.again === true ? await this.made(caller, id) : null;
-    if (there !== null) return there;
+    return there ?? this.make(caller, id, wanted, execution?.dedupeKey);
+  }
+
+  /** Of several at once the log's first one counts, and is what all of them get. */
+  private async createGiven(
+    caller: Caller,
+    wanted: NewConversation,
+    givenId: string,
+  ): Promise<MadeConversation> {
+    const { id, conversation } = await this.lookup.locate(caller.tenant, givenId);
+    if (conversation !== null) return this.there(caller, wanted, conversation);
+    const made = await this.make(caller, id, wanted);
+    const [first] = await this.index.ofConversation(caller.tenant, id, 0, 1);
+    if (first === undefined || first >= made.sequence) return made;
+    return this.there(caller, wanted, await this.get(caller, id));
+  }
+
+  private async there(
+    { tenant }: Caller,
+    wanted: NewConversation,
+    conversation: ConversationState,
+  ): Promise<MadeConversation> {
+    if (conversation.userId !== wanted.user_id) throw taken(shownId(conversation));
+    const [sequence] = await this.index.ofConversation(tenant, conversation.id, 0, 1);
+    return { conversation, sequence: sequence ?? conversation.lastSequence, existed: true };
+  }
+
+  private async make(
+    caller: Caller,
+    id: string,
+    wanted: NewConversation,
+    dedupeKey?: string,
+  ): Promise<MadeConversation> {
     this.refuseSettings(wanted);
-    await this.refuseTooMany(caller, wanted.user_id);
+    await this.limit.refuseTooMany(caller.tenant, wanted.user_id);
     const event = createConversation(this.context(caller, id), within(caller, wanted));
-    const sequence = await this.append([event], execution?.dedupeKey);
-    return { conversation: evolveConversation(null, event, sequence), sequence };
+    const sequence = await this.append([event], dedupeKey);
+    return { conversation: evolveConversation(null, event, sequence), sequence, existed: false };
   }
 
   /**
@@ -73,7 +111,12 @@ export class Conversations {
     const conversation = await this.get(caller, id);
     const decider = { by: caller.name, reason: 'asked' };
     const allowed = { ...wanted, changes: within(caller, wanted.changes) };
-    const decision = changeConversation(this.context(caller, id), conversation, allowed, decider);
+    const decision = changeConversation(
+      this.context(caller, conversation.id),
+      conversation,
+      allowed,
+      decider,
+    );
     if (decision.kind === 'wrong_move') {
       const message = `The conversation ${id} is ${decision.from}, and can't become ${decision.to}.`;
       throw refusedField('wrong_state_change', 'state', `can't follow ${decision.from}`, message);
@@ -81,10 +124,10 @@ export class Conversations {
     if (decision.events.length === 0) return conversation;
     const { state, userId } = conversation;
     if (!takesMessages(state) && wanted.state === 'active' && userId !== null) {
-      await this.refuseTooMany(caller, userId);
+      await this.limit.refuseTooMany(caller.tenant, userId);
     }
     await this.append(decision.events);
-    return this.get(caller, id);
+    return this.get(caller, conversation.id);
   }
 
   /** @throws {RefusedError} `not_found`, also for another tenant's and for an erased one */
@@ -92,6 +135,19 @@ export class Conversations {
     const conversation = await this.lookup.find(tenant, id);
     if (conversation === null) throw refused('not_found', `There is no conversation ${id}.`);
     return conversation;
+  }
+
+  /** Null where there is none. */
+  find({ tenant }: Caller, id: string): Promise<ConversationState | null> {
+    return this.lookup.find(tenant, id);
+  }
+
+  /** What its messages and events name it by; what names none is left as it is, and finds nothing. */
+  async nameInLog({ tenant }: Caller, id: string): Promise<string> {
+    if (isUuid(id)) return id.toLowerCase();
+    if (!isGivenId(id)) return id;
+    const place = await this.lookup.locate(tenant, id);
+    return place.conversation === null ? id : place.id;
   }
 
   private async made({ tenant }: Caller, id: string): Promise<MadeConversation | null> {
@@ -118,16 +174,13 @@ export class Conversations {
     const reason = `has ${Buffer.byteLength(context)} bytes, and at most ${limit} are accepted`;
     throw refusedField('content_too_large', 'context', reason);
   }
+}
 
-  /** Those that come at once may all pass and go over it: the limit is there against runaways, not to be counted on. */
-  private async refuseTooMany({ tenant }: Caller, userId: string): Promise<void> {
-    const { max_per_user: most } = this.config.conversation;
-    if ((await this.reader.countOpen(tenant, userId, most)) < most) return;
-    throw refused(
-      'too_many_conversations',
-      `The user has ${most} open conversations (conversation.max_per_user). Complete, archive or erase some.`,
-    );
-  }
+function taken(givenId: string): RefusedError {
+  return refused(
+    'already_exists',
+    `The id ${givenId} is that of another user's conversation; choose another one.`,
+  );
 }
 
 /** A priority above what the key may ask for is lowered to that, as a message's is. */
@@ -136,9 +189,10 @@ function within<T extends { priority?: Lane | null }>({ mostUrgent }: Caller, wa
   return { ...wanted, priority: lessUrgent(wanted.priority, mostUrgent) };
 }
 
-/** A conversation as it was when it was made. */
+/** A conversation as it was when it was made, or as it is where it was there before. */
 export interface MadeConversation {
   readonly conversation: ConversationState;
+  readonly existed: boolean;
   /** The sequence of its creation in the log. */
   readonly sequence: number;
 }
@@ -147,5 +201,5 @@ export interface MadeConversation {
 export async function madeAt(log: EventLog, sequence: number): Promise<MadeConversation | null> {
   const stored = await log.get(sequence);
   if (stored?.event.type !== 'llmq.conversation.created.v1') return null;
-  return { conversation: evolveConversation(null, stored.event, sequence), sequence };
+  return { conversation: evolveConversation(null, stored.event, sequence), sequence, existed: false };
 }

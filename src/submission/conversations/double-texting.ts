@@ -94,7 +94,7 @@ export class DoubleTextingPolicy {
     open: ReadonlyMap<string, string>,
   ): Promise<TurnClaim> {
     const before = open.get(conversationId);
-    if (before !== undefined) throw turnOpen(conversationId, before);
+    if (before !== undefined) throw turnOpen(before);
     return this.onlyOpenTurn.claim(caller, conversationId, messageId);
   }
 

@@ -33,8 +33,8 @@ export class EraseConversation {
    * @throws {RefusedError} `not_found`
    * @throws what `EventLog.append` throws
    */
-  async erase(caller: Caller, id: string): Promise<number> {
-    await this.conversations.get(caller, id);
+  async erase(caller: Caller, named: string): Promise<number> {
+    const { id } = await this.conversations.get(caller, named);
     // What was accepted before this is to be cancelled, though the projection may not know it yet.
     await this.lookup.reach(await this.log.lastSequence());
     const messages = await this.reader.messagesOf(caller.tenant, id);

@@ -52,11 +52,11 @@ export class OnlyOpenTurn {
       const before = await this.claims.read('turn', conversationId);
       const rival = await this.rivalOf(before, messageId);
       const open = rival ?? (await this.firstOpen(tenant, conversationId));
-      if (open !== null && open !== messageId) throw turnOpen(conversationId, open);
+      if (open !== null && open !== messageId) throw turnOpen(open);
       const mine = { holder: messageId, until: this.sources.nowMs() + CLAIM_MS };
       const revision = await this.claims.write('turn', conversationId, mine, before?.revision ?? 0);
       if (revision !== null) return { giveBack: () => this.giveBack(conversationId, messageId, revision) };
-      if (tries === MOST_TRIES) throw turnOpen(conversationId, before?.claim.holder ?? 'of another request');
+      if (tries === MOST_TRIES) throw turnOpen(before?.claim.holder ?? 'of another request');
     }
   }
 
@@ -82,9 +82,9 @@ export class OnlyOpenTurn {
   }
 }
 
-export function turnOpen(conversationId: string, messageId: string): RefusedError {
+export function turnOpen(messageId: string): RefusedError {
   return refused(
     'turn_open',
-    `The conversation ${conversationId} accepts no message while its message ${messageId} runs or waits.`,
+    `The conversation accepts no message while its message ${messageId} runs or waits.`,
   );
 }

@@ -9,6 +9,7 @@ import { SOURCES, type Sources } from '../../platform/clock.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import { MessageLookup } from '../message-lookup.js';
+import { RefusedError, refused } from '../refusal.js';
 import { CompletionSignal } from './completion-signal.js';
 import { type Connection, WaitingRequests } from './waiting-requests.js';
 
@@ -92,6 +93,10 @@ export class AnswerWait {
 
   private async terminalEvent(messageId: string, sequence: number): Promise<TerminalEvent> {
     const event = (await this.log.get(sequence))?.event;
+    // What was asked for again under its key may have lost its answer meanwhile.
+    if (event === undefined && (await this.lookup.isErased(messageId))) {
+      throw refused('not_found', `The answer of message ${messageId} was erased.`);
+    }
     if (event === undefined || event.subject !== messageId || !isTerminal(event)) {
       throw new Error(`Sequence ${sequence} is not the end of message ${messageId}`);
     }
@@ -105,6 +110,7 @@ export class AnswerWait {
         return await look();
       } catch (error) {
         if (signal.aborted) return null;
+        if (error instanceof RefusedError) throw error;
         // Whatever is away tells so itself, once; those who wait may be thousands.
         this.logger.debug({ err: error }, 'could not read the end of a message; trying again');
         // Spread, since all who wait saw the same outage end.

@@ -12,6 +12,7 @@ import { EVENT_LOG } from '../../../platform/tokens.js';
 import { EventIndex } from '../../../projection/read/event-index.js';
 import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
+import { Conversations } from '../../../submission/conversations/conversations.js';
 import { type Waiting, WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { tellRequestIdRaw } from '../../http/request-id.hook.js';
@@ -32,6 +33,7 @@ export class AuditEventsController {
     @Inject(ProjectionPosition) position: ProjectionPosition,
     @Inject(SERVICE_CONFIG) { projection }: ServiceConfig,
     private readonly waiting: WaitingRequests,
+    private readonly conversations: Conversations,
   ) {
     const projectedUpTo = async (sequence: number) => {
       const reached = await position.waitFor(sequence, projection.read_wait_ms);
@@ -65,7 +67,9 @@ export class AuditEventsController {
   ): Promise<void> {
     const waiting = this.waiting.enter(reply.raw);
     try {
-      await this.stream(reply, eventFilterOf(caller, query), Number(query.after ?? 0), waiting);
+      const named = query.conversation_id;
+      const conversation = named == null ? undefined : await this.conversations.nameInLog(caller, named);
+      await this.stream(reply, eventFilterOf(caller, query, conversation), Number(query.after ?? 0), waiting);
     } finally {
       waiting.leave();
     }

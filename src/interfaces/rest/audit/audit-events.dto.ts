@@ -86,8 +86,16 @@ export class EndOfEventsDto {
 /** About what all tenants share: an admin of one of them is not told, even if it was its own tenant's key. */
 const OF_OPERATORS = /^llmq\.admin\.(lane|endpoint)-/;
 
-/** The events of the caller's tenant that a query asks for. */
-export function eventFilterOf({ tenant, role }: Caller, query: AuditEventsDto): EventFilter {
+/**
+ * The events of the caller's tenant that a query asks for.
+ *
+ * @param conversationId as events name it
+ */
+export function eventFilterOf(
+  { tenant, role }: Caller,
+  query: AuditEventsDto,
+  conversationId: string | undefined,
+): EventFilter {
   const named = query.type?.split(',').flatMap((name) => typesNamed(name, LOG_EVENT_TYPES));
   const told = covers(role, 'operator')
     ? named
@@ -98,7 +106,7 @@ export function eventFilterOf({ tenant, role }: Caller, query: AuditEventsDto): 
     to: instantText(query.to),
     types: told,
     userId: query.user_id,
-    conversationId: query.conversation_id,
+    conversationId,
     priority: query.priority,
     messageId: query.message_id?.toLowerCase(),
   };

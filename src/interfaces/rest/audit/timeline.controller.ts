@@ -2,6 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { Timelines } from '../../../operations/timeline/timelines.js';
+import { Conversations } from '../../../submission/conversations/conversations.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, refused } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
@@ -17,6 +18,7 @@ export class TimelineController {
   constructor(
     private readonly timelines: Timelines,
     private readonly lookup: MessageLookup,
+    private readonly conversations: Conversations,
   ) {}
 
   @Get('messages/:id/events')
@@ -51,7 +53,8 @@ export class TimelineController {
   ): Promise<Record<string, unknown>> {
     const problem = identifier(id);
     if (problem !== null) throw invalidFields([{ field: 'id', reason: problem }]);
-    const page = await this.timelines.ofConversation(caller, id, pageWish(query));
+    const named = await this.conversations.nameInLog(caller, id);
+    const page = await this.timelines.ofConversation(caller, named, pageWish(query));
     if (page === null) throw refused('not_found', `There is no conversation ${id}.`);
     return timelineJson(page);
   }

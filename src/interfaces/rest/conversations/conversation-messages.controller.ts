@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res }
 import { ApiAcceptedResponse, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
+import { conversationKey, isGivenId } from '../../../domain/conversation/given-id.policy.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { invalidFields } from '../../../submission/refusal.js';
@@ -36,7 +37,8 @@ export class ConversationMessagesController {
     operationId: 'submitTurn',
     summary: 'Send a message to a conversation',
     description:
-      'Like POST /api/v1/messages. User, priority and model come from the conversation when absent.',
+      'Like POST /api/v1/messages. User, priority and model come from the conversation when absent. ' +
+      'An id of your own that is new makes the conversation; the message then names its user.',
   })
   @ApiBody({ type: SubmitTurnDto })
   @ApiLaneFull()
@@ -50,8 +52,9 @@ export class ConversationMessagesController {
     const caller = callerOf(request);
     if (!isObject(body)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
     refuseOther(body['conversation_id'], id);
-    const { userId: user_id } = await this.conversations.get(caller, id);
-    const submission = submissionOf(validSubmission.transform({ user_id, ...body, conversation_id: id }));
+    const submission = submissionOf(
+      validSubmission.transform({ ...(await this.ofConversation(caller, id)), ...body, conversation_id: id }),
+    );
     const accepted = await this.submitMessage.submit(caller, submission, {
       traceparent: traceparentOf(request.headers['traceparent']),
       execution: executionOf(request),
@@ -71,14 +74,24 @@ export class ConversationMessagesController {
     @Query(new ValidRequest(ListTurnsDto)) query: ListTurnsDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    await this.conversations.get(caller, id);
+    const conversation = await this.conversations.get(caller, id);
     const order = query.order ?? 'newest_first';
     const { tenant } = caller;
-    return pageJson(await this.reader.messages(tenant, id, order, limitOf(query), query.cursor ?? null));
+    return pageJson(
+      await this.reader.messages(tenant, conversation.id, order, limitOf(query), query.cursor ?? null),
+    );
+  }
+
+  /** What the message gets that says nothing else. The first one of a conversation with an id of its client's makes it. */
+  private async ofConversation(caller: Caller, id: string): Promise<{ user_id?: string }> {
+    const there = isGivenId(id)
+      ? await this.conversations.find(caller, id)
+      : await this.conversations.get(caller, id);
+    return there?.userId == null ? {} : { user_id: there.userId };
   }
 }
 
 function refuseOther(conversationId: unknown, id: string): void {
-  if (conversationId == null || String(conversationId).toLowerCase() === id) return;
+  if (conversationId == null || conversationKey(String(conversationId)) === id) return;
   throw invalidFields([{ field: 'conversation_id', reason: 'must be the id in the path, or absent' }]);
 }

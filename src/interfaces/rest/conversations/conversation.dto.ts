@@ -11,6 +11,7 @@ import {
 } from '../../../domain/conversation/conversation.events.js';
 import type { ConversationState } from '../../../domain/conversation/conversation.state.js';
 import type { NewConversation } from '../../../domain/conversation/create-conversation.decision.js';
+import { shownId } from '../../../domain/conversation/given-id.policy.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import type { Page } from '../../../projection/read/page.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
@@ -51,6 +52,14 @@ export class CreateConversationDto extends ConversationSettingsDto {
   @ApiProperty({ minLength: 1, maxLength: rules.MAX_IDENTIFIER_LENGTH, example: 'user123' })
   @Obeys(rules.identifier)
   user_id!: string;
+
+  @ApiPropertyOptional({
+    ...{ type: String, maxLength: 128, example: 'support-4711' },
+    description:
+      'An id of your own: A-Z, a-z, 0-9, ".", "_", ":" and "-"; no UUID. The service gives one out when it is absent.',
+  })
+  @MayObey(rules.givenConversationId)
+  id?: string | null;
 }
 
 /** The body of `PUT` and `PATCH /api/v1/conversations/{id}`: what is absent stays as it is, null takes it away. */
@@ -77,7 +86,7 @@ export class ConversationSummaryDto {
 }
 
 export class ConversationDto {
-  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ description: 'A UUID, or the id that its client gave it' }) id!: string;
   @ApiProperty() user_id!: string;
   @ApiProperty({ type: String, nullable: true }) title!: string | null;
   @ApiProperty({ type: String, nullable: true, description: 'The system prompt' }) context!: string | null;
@@ -104,7 +113,7 @@ export class ConversationPageDto {
 }
 
 export class ErasedConversationDto {
-  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty() id!: string;
   @ApiProperty({ example: 'erased' }) state!: string;
   @ApiProperty({ description: 'The number of messages that were erased with it' }) messages!: number;
 }
@@ -112,7 +121,7 @@ export class ErasedConversationDto {
 /** A conversation as REST clients read it. */
 export function conversationJson(conversation: ConversationState): Record<string, unknown> {
   return {
-    id: conversation.id,
+    id: shownId(conversation),
     user_id: conversation.userId,
     title: conversation.title,
     context: conversation.context,
@@ -140,8 +149,8 @@ export function conversationPageJson(page: Page<ConversationState>): Record<stri
 
 type Settings = Omit<ChangeConversationDto, 'state'>;
 
-export function newConversationOf({ user_id, ...settings }: CreateConversationDto): NewConversation {
-  return { user_id, ...changesOf(settings) };
+export function newConversationOf({ user_id, id, ...settings }: CreateConversationDto): NewConversation {
+  return { user_id, ...(id == null ? {} : { given_id: id }), ...changesOf(settings) };
 }
 
 export function changeOf({ state, ...settings }: ChangeConversationDto): WantedChange {

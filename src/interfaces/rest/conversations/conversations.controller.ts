@@ -16,12 +16,14 @@ import {
 import {
   ApiAcceptedResponse,
   ApiBody,
+  ApiConflictResponse,
   ApiCreatedResponse,
   ApiOkResponse,
   ApiOperation,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
+import { shownId } from '../../../domain/conversation/given-id.policy.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { EraseConversation } from '../../../submission/conversations/erase-conversation.js';
@@ -29,7 +31,7 @@ import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf } from '../list-messages.dto.js';
-import { ApiConversationsFull, RestApi } from '../rest-api.js';
+import { ApiConversationsFull, ProblemDto, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
   ChangeConversationDto,
@@ -56,11 +58,21 @@ export class ConversationsController {
 
   @Post()
   @HttpCode(201)
-  @ApiOperation({ operationId: 'createConversation', summary: 'Create a conversation' })
+  @ApiOperation({
+    operationId: 'createConversation',
+    summary: 'Create a conversation',
+    description:
+      'With an `id` of your own it is created once: the same again is answered with 200 and the conversation as it is.',
+  })
   @ApiBody({ type: CreateConversationDto })
   @ApiCreatedResponse({
     type: ConversationDto,
     headers: { Location: { description: 'The path at which it can be read', schema: { type: 'string' } } },
+  })
+  @ApiOkResponse({ type: ConversationDto, description: 'It was there already' })
+  @ApiConflictResponse({
+    type: ProblemDto,
+    description: "`already_exists`: the id is that of another user's conversation",
   })
   @ApiConversationsFull()
   async create(
@@ -71,7 +83,8 @@ export class ConversationsController {
     const wanted = newConversationOf(body);
     const made = await this.conversations.create(callerOf(request), wanted, executionOf(request));
     keepPlaceOnly(request, made.sequence);
-    reply.header('location', `/api/v1/conversations/${made.conversation.id}`);
+    if (made.existed) reply.code(200);
+    reply.header('location', `/api/v1/conversations/${shownId(made.conversation)}`);
     return conversationJson(made.conversation);
   }
 

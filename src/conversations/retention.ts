@@ -1,0 +1,131 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { settingDurationMs } from '../domain/duration.policy.js';
+import { eraseMessages } from '../domain/erasure/erase-messages.decision.js';
+import type { ErasedPart } from '../domain/erasure/erasure.events.js';
+import { eraseContent } from '../domain/message/erase-content.decision.js';
+import type { MessageContentErased, MessageEvent } from '../domain/message/message.events.js';
+import type { EventLog } from '../log/event-log.port.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { ErasureReader, type OldMessage } from '../projection/read/erasure-reader.js';
+import { EventIndex } from '../projection/read/event-index.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
+
+/** Of one tenant, in one append. */
+const ERASED_AT_ONCE = 100;
+const LOOKED_AT = 500;
+/** Of one message; of a longer life the middle is left out. */
+const EVENTS_READ = 1_000;
+const READ_AT_ONCE = 16;
+const POSITION_TIMEOUT_MS = 10_000;
+/** Clocks differ: a message may come into the tables with an end that is older than what was looked at. */
+const FROM_THE_BEGINNING_MS = 3_600_000;
+const BY = 'service';
+
+/**
+ * Erases messages by their age, counted from their end (`retention.content`, `retention.messages`). It only decides, in
+ * bounded steps, and the eraser takes the records out; a message that goes on meanwhile is left as it is by the fold.
+ */
+@Injectable()
+export class Retention {
+  /** The last message whose content was looked at: those before it have lost theirs. */
+  private behind: OldMessage | null = null;
+  private begunAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore'>,
+    @Inject(EventIndex) private readonly index: Pick<EventIndex, 'ofMessage'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'retention'>,
+  ) {}
+
+  /** One step. @throws what the log and PostgreSQL throw; what was not erased is found again */
+  async sweep(): Promise<void> {
+    const { messages, content } = this.config.retention;
+    if (messages !== null) await this.sweepMessages(messages);
+    if (content !== null) await this.sweepContent(content);
+  }
+
+  private async sweepMessages(age: string): Promise<void> {
+    const old = await this.reader.endedBefore(this.ago(age), 'message', null, LOOKED_AT);
+    for (const group of groups(old)) await this.erase(group, 'message', []);
+  }
+
+  private async sweepContent(age: string): Promise<void> {
+    const now = this.sources.steadyMs();
+    if (now - this.begunAt > FROM_THE_BEGINNING_MS) {
+      this.behind = null;
+      this.begunAt = now;
+    }
+    const old = await this.reader.endedBefore(this.ago(age), 'content', this.behind, LOOKED_AT);
+    for (const group of groups(old)) await this.eraseContent(group);
+    this.behind = old.at(-1) ?? this.behind;
+  }
+
+  private async eraseContent(messages: readonly OldMessage[]): Promise<void> {
+    const erased: OldMessage[] = [];
+    const left: MessageContentErased[] = [];
+    for (let from = 0; from < messages.length; from += READ_AT_ONCE) {
+      const some = messages.slice(from, from + READ_AT_ONCE);
+      const events = await Promise.all(some.map((message) => this.withoutContent(message)));
+      for (const [at, event] of events.entries()) {
+        if (event === null) continue;
+        erased.push(some[at]!);
+        left.push(event);
+      }
+    }
+    if (left.length > 0) await this.erase(erased, 'content', left);
+  }
+
+  /** Null where its events are not all there: somebody else is erasing it. */
+  private async withoutContent({ id, tenant, lane }: OldMessage): Promise<MessageContentErased | null> {
+    const sequences = await this.index.ofMessage(id, 0, EVENTS_READ);
+    const stored = await Promise.all(sequences.map((sequence) => this.log.get(sequence)));
+    if (stored.includes(null)) return null;
+    const life = stored.map((one) => ({ sequence: one!.sequence, event: one!.event as MessageEvent }));
+    const context = { messageId: id, tenant, lane, ...this.now() };
+    return eraseContent(context, life, { by: BY, reason: 'retention.content' });
+  }
+
+  /** What is left of them goes into the same append: it is told together, or not at all. */
+  private async erase(
+    messages: readonly OldMessage[],
+    part: ErasedPart,
+    left: readonly MessageContentErased[],
+  ): Promise<void> {
+    const { newId } = this.sources;
+    const reason = part === 'content' ? 'retention.content' : 'retention.messages';
+    const context = { subject: newId(), tenant: messages[0]!.tenant, ...this.now() };
+    const decided = eraseMessages(context, { messages, part, by: BY, reason });
+    const { firstSequence } = await this.log.append([decided, ...left]);
+    // Two positions for each record; the next step is not to find the same messages once more.
+    await this.position.waitFor(firstSequence + 2 * left.length, POSITION_TIMEOUT_MS);
+  }
+
+  private now() {
+    return { now: new Date(this.sources.nowMs()).toISOString(), newId: this.sources.newId };
+  }
+
+  private ago(age: string): string {
+    return new Date(Math.max(0, this.sources.nowMs() - settingDurationMs(age))).toISOString();
+  }
+}
+
+/** In their order, each of one tenant. */
+function groups(messages: readonly OldMessage[]): OldMessage[][] {
+  const open = new Map<string, OldMessage[]>();
+  const all: OldMessage[][] = [];
+  for (const message of messages) {
+    const group = open.get(message.tenant);
+    if (group !== undefined && group.length < ERASED_AT_ONCE) group.push(message);
+    else {
+      const begun = [message];
+      open.set(message.tenant, begun);
+      all.push(begun);
+    }
+  }
+  return all;
+}

@@ -1,0 +1,54 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../domain/caller.js';
+import { eraseMessages } from '../domain/erasure/erase-messages.decision.js';
+import type { EventLog } from '../log/event-log.port.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { EVENT_LOG } from '../platform/tokens.js';
+import { type ErasableByItself, ErasureReader } from '../projection/read/erasure-reader.js';
+import { ProjectionPosition } from '../projection/read/projection-position.js';
+import { type RefusedError, refused } from './refusal.js';
+
+/**
+ * Takes a message away that has ended, with those that repeat it and hold the same content. From the event on nobody
+ * reads it, whatever crashes, and the eraser takes it out of the log.
+ */
+@Injectable()
+export class EraseMessage {
+  constructor(
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'withRepetitions'>,
+    @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
+    @Inject(EVENT_LOG) private readonly log: EventLog,
+    @Inject(SOURCES) private readonly sources: Sources,
+    @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+  ) {}
+
+  /**
+   * How many messages were erased. Resolves when it is durable and readers see it.
+   *
+   * @throws {RefusedError} `not_found`; `not_ended` while it, or one that repeats it, waits or runs
+   * @throws what `EventLog.append` throws
+   */
+  async erase({ tenant, name }: Caller, id: string): Promise<number> {
+    await this.reach(await this.log.lastSequence());
+    const messages = await this.reader.withRepetitions(tenant, id);
+    if (messages.length === 0) throw refused('not_found', `There is no message ${id}.`);
+    const open = messages.find((message) => message.open);
+    if (open !== undefined) throw notEnded(open, id);
+    const { nowMs, newId } = this.sources;
+    const context = { subject: newId(), tenant, newId, now: new Date(nowMs()).toISOString() };
+    const event = eraseMessages(context, { messages, part: 'message', by: name, reason: 'asked' });
+    const { firstSequence } = await this.log.append([event]);
+    await this.reach(firstSequence);
+    return messages.length;
+  }
+
+  private async reach(sequence: number): Promise<void> {
+    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  }
+}
+
+function notEnded({ id }: ErasableByItself, asked: string): RefusedError {
+  const which = id === asked ? `The message ${id}` : `The message ${id}, which repeats ${asked},`;
+  return refused('not_ended', `${which} has not ended. Cancel it first: DELETE /api/v1/messages/${id}.`);
+}
