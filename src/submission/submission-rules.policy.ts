@@ -156,7 +156,10 @@ function oneOf(values: readonly string[]): Rule {
 
 export const conversationState = oneOf(CONVERSATION_STATES);
 export const doubleTexting = oneOf(DOUBLE_TEXTING);
-export const pageOrder = oneOf(['newest_first', 'oldest_first']);
+/** Of a list, by time. */
+export const listOrder = oneOf(['asc', 'desc']);
+/** Of turns, which are not in the order of time. */
+export const pageOrder = oneOf(['asc', 'desc', 'newest_first', 'oldest_first']);
 
 /** Of a conversation. */
 export const title: Rule = (value) => {

@@ -226,6 +226,7 @@ it('stores any text, and is stopped by none', async () => {
   // The same text finds the row again, cut and replaced as it was when it was written.
   const page = await reader.list(
     { tenant: `t${strange}`, userId: `u${strange}${'x'.repeat(9_000)}` },
+    'newest_first',
     10,
     null,
   );

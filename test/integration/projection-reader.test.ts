@@ -45,7 +45,7 @@ async function pages(
 ): Promise<MessageView[]> {
   const all: MessageView[] = [];
   for (let cursor: string | null = null; ; ) {
-    const page = await reader.list(filter, limit, cursor);
+    const page = await reader.list(filter, 'newest_first', limit, cursor);
     expect(page.data.length).toBeLessThanOrEqual(limit);
     all.push(...page.data);
     if (page.nextCursor === null) return all;
@@ -134,7 +134,7 @@ it('filters by user, conversation, status, priority and time, and by all of them
 
 it('refuses cursors that it did not make', async () => {
   await project([...life(uuidv7()), ...life(uuidv7())]);
-  const { nextCursor } = await reader.list({ tenant: 'default' }, 1, null);
+  const { nextCursor } = await reader.list({ tenant: 'default' }, 'newest_first', 1, null);
   expect(nextCursor).toMatch(/^[A-Za-z0-9_-]+$/);
   for (const cursor of [
     '',
@@ -143,7 +143,9 @@ it('refuses cursors that it did not make', async () => {
     nextCursor!.slice(1),
     Buffer.from("0.'").toString('base64url'),
   ]) {
-    await expect(reader.list({ tenant: 'default' }, 1, cursor)).rejects.toBeInstanceOf(InvalidCursorError);
+    await expect(reader.list({ tenant: 'default' }, 'newest_first', 1, cursor)).rejects.toBeInstanceOf(
+      InvalidCursorError,
+    );
   }
 });
 
@@ -169,7 +171,7 @@ it('finds any page and any timeline by an index, at the end as at the start', as
     id: '00000000-0000-0000-0000-000000000000',
   };
   const list = (filter: Partial<MessageFilter>, cursor: string | null) =>
-    reader.list({ tenant: 'default', ...filter }, 20, cursor);
+    reader.list({ tenant: 'default', ...filter }, 'newest_first', 20, cursor);
   const filters = [
     {},
     { userId: 'user-3' },

@@ -130,7 +130,7 @@ it('swaps under a projector and readers at work: nothing is lost, and no message
     let reads = 0;
     for (; !over; reads += 1) {
       expect(await reader.find('default', first)).toMatchObject({ status: 'completed' });
-      const page = await reader.list({ tenant: 'default', status: 'completed' }, 5, null);
+      const page = await reader.list({ tenant: 'default', status: 'completed' }, 'newest_first', 5, null);
       expect(page.data.length).toBeGreaterThan(0);
       // Without a pause it would leave the rebuild little of the processor.
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -7,6 +7,7 @@ import {
   oldestSql,
   placeSql,
   spanSql,
+  totalsSql,
   waitsSql,
 } from '../../src/projection/read/queue-figures.js';
 import { eventually } from '../support/eventually.js';
@@ -127,7 +128,14 @@ describe('what waits', () => {
         oldest_age_seconds: expect.any(Number),
       });
       // Nobody took a message out of the broker's lanes, so that the one which ended by hand is in there still.
-      expect(await laneOf('high')).toMatchObject({ waiting: 4, average_wait_ms: 1, p95_wait_ms: 1 });
+      expect(await laneOf('high')).toMatchObject({
+        ...{ waiting: 4, average_wait_ms: 1, p95_wait_ms: 1 },
+        ...{ utilisation: null, today: { processed: 1, failed: 0 } },
+        limits: { max_size: null, max_concurrent: null, min_share: 0.2 },
+      });
+      expect((await laneOf('low')).limits.max_size).toBe(MAX_SIZE);
+      const { json } = await get('queues/status?priority=low');
+      expect(json.data).toMatchObject([{ priority: 'low' }]);
       expect((await laneOf('high')).throughput).toBeCloseTo(1 / 60, 2);
     });
   });
@@ -145,8 +153,13 @@ describe('what waits', () => {
       processed: 1,
       failed: 0,
       share: 0.5,
-      wait_ms: { average: 1, p95: 1 },
+      wait_ms: { average: 1, p95: 1, least: 1, most: 1 },
+      this_hour: { processed: 1, failed: 0 },
     });
+    expect(json.today).toEqual({ processed: 2, failed: 1 });
+    const ofHigh = (await get('queues/stats?time_range=6h&priority=high')).json;
+    expect(ofHigh).toMatchObject({ processed: 1, failed: 0, today: { processed: 1, failed: 0 } });
+    expect(ofHigh.by_priority).toEqual([lanes.high]);
     expect(lanes.high.processing_ms.p95).toBeGreaterThanOrEqual(0);
     expect(lanes.low).toMatchObject({ processed: 0, error_rate: null, share: 0, wait_ms: { average: null } });
     // One that ended before a range begins is in the longer ones only.
@@ -193,6 +206,8 @@ it('reads its figures through indexes', async () => {
     await plan(heldSql('llmq'), []),
     await plan(waitsSql('llmq'), [60_000]),
     await plan(spanSql('llmq'), ['default', 60_000]),
+    await plan(totalsSql('llmq'), ['default']),
+    await plan(totalsSql('llmq'), [null]),
   ]) {
     expect(text).not.toContain('Seq Scan');
     expect(text).toMatch(/messages_(waiting|held|apart|ended)/);

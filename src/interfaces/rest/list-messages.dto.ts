@@ -2,7 +2,8 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../domain/message/message.state.js';
 import type { MessageFilter } from '../../projection/read/message-page.js';
-import { identifier, priority, type Rule } from '../../submission/submission-rules.policy.js';
+import type { PageOrder } from '../../projection/read/page.js';
+import { identifier, listOrder, priority, type Rule } from '../../submission/submission-rules.policy.js';
 import { waitDuration } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
 import { MayObey } from './obeys.js';
@@ -54,6 +55,10 @@ export class ListMessagesDto {
   @MayObey(instant)
   created_before?: string;
 
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
+  @MayObey(listOrder)
+  order?: ListOrder;
+
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @MayObey(limit)
   limit?: string;
@@ -78,6 +83,13 @@ export function filterOf(
     createdAfter: instantText(query.created_after),
     createdBefore: instantText(query.created_before),
   };
+}
+
+export type ListOrder = 'asc' | 'desc';
+
+/** The newest first, if nothing else is asked for. */
+export function orderOf({ order }: { readonly order?: ListOrder | PageOrder }): PageOrder {
+  return order === 'asc' || order === 'oldest_first' ? 'oldest_first' : 'newest_first';
 }
 
 /** How many a page of a list has. */

@@ -38,7 +38,7 @@ import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { waitDuration } from './duration.policy.js';
 import { messageIdPipe } from './id.pipe.js';
-import { FindMessageDto, filterOf, ListMessagesDto, limitOf } from './list-messages.dto.js';
+import { FindMessageDto, filterOf, ListMessagesDto, limitOf, orderOf } from './list-messages.dto.js';
 import {
   AcceptedMessageDto,
   ErasedMessageDto,
@@ -185,7 +185,7 @@ export class MessagesController {
   }
 
   @Get()
-  @ApiOperation({ operationId: 'listMessages', summary: 'List messages, the newest first' })
+  @ApiOperation({ operationId: 'listMessages', summary: 'List messages, by default the newest first' })
   @ApiOkResponse({ type: MessagePageDto })
   async list(
     @Query(new ValidRequest(ListMessagesDto)) query: ListMessagesDto,
@@ -195,6 +195,6 @@ export class MessagesController {
     const conversation = named == null ? undefined : await this.conversations.nameInLog(caller, named);
     const filter = filterOf(caller.tenant, query, conversation);
     const limit = limitOf(query);
-    return pageJson(await this.reader.list(filter, limit, query.cursor ?? null));
+    return pageJson(await this.reader.list(filter, orderOf(query), limit, query.cursor ?? null));
   }
 }

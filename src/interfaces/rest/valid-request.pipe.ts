@@ -8,6 +8,14 @@ import { type FieldRule, rulesOf } from './obeys.js';
 /** Of the name of a field that is not known. */
 const MAX_NAME_LENGTH = 64;
 
+const CURSOR = ['cursor', 'the next_cursor of the page before'] as const;
+const OURS: Readonly<Record<string, readonly [field: string, what: string]>> = {
+  page: CURSOR,
+  offset: CURSOR,
+  page_size: ['limit', 'how many a page has'],
+  sort: ['order', 'asc or desc by time'],
+};
+
 /**
  * Checks a body or a query against the rules of a DTO's fields and refuses with all that is wrong, unknown fields
  * included. A field is known by its rule alone: names that every object has, like `constructor`, are as unknown as others.
@@ -37,10 +45,18 @@ export class ValidRequest<T extends object> implements PipeTransform<unknown, T>
     const problems = this.obeys(value) ? [] : this.toldOf(value);
     for (const field of Object.keys(value)) {
       if (this.rules.has(field)) continue;
-      problems.push({ field: field.slice(0, MAX_NAME_LENGTH), reason: 'is not a known field' });
+      problems.push({ field: field.slice(0, MAX_NAME_LENGTH), reason: this.unknown(field) });
     }
     const unkept = unkeptProblems(value, (field) => this.rules.get(field)?.keeps ?? 'all');
     return unkept.length === 0 ? problems : [...problems, ...unkept];
+  }
+
+  /** Lists go by other names elsewhere. */
+  private unknown(field: string): string {
+    const ours = Object.hasOwn(OURS, field) ? OURS[field] : undefined;
+    return ours === undefined || !this.rules.has(ours[0])
+      ? 'is not a known field'
+      : `is not a known field: give ${ours[0]}, ${ours[1]}`;
   }
 
   private obeys(value: Record<string, unknown>): boolean {

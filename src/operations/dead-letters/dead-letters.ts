@@ -12,7 +12,7 @@ import {
   type DeadLetterFilter,
   DeadLetterReader,
 } from '../../projection/read/dead-letter-reader.js';
-import type { Page } from '../../projection/read/page.js';
+import type { Page, PageOrder } from '../../projection/read/page.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 
 /** Messages that are requeued at once: the events of a page share a few writes of the log. */
@@ -42,8 +42,13 @@ export class DeadLetters {
   ) {}
 
   /** @throws {InvalidCursorError} */
-  list(filter: DeadLetterFilter, limit: number, cursor: string | null): Promise<Page<DeadLetter>> {
-    return this.reader.list(filter, 'newest_first', limit, cursor);
+  list(
+    filter: DeadLetterFilter,
+    order: PageOrder,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<DeadLetter>> {
+    return this.reader.list(filter, order, limit, cursor);
   }
 
   /** With everything that is in the log now; null if the tenant has no such dead letter. */

@@ -19,7 +19,10 @@ function counting() {
     if (reads.away) throw new Error('away');
     return [];
   };
-  const stats = new QueueStats({ span } as unknown as QueueFigures, systemSources);
+  const stats = new QueueStats(
+    { span, totals: async () => new Map() } as unknown as QueueFigures,
+    systemSources,
+  );
   return { reads, stats };
 }
 

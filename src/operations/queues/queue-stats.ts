@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import type { Lane } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
-import { QueueFigures, type SpanFigures } from '../../projection/read/queue-figures.js';
+import { QueueFigures, type SpanFigures, type Totals } from '../../projection/read/queue-figures.js';
 
 export const TIME_RANGES = ['1h', '6h', '24h', '7d'] as const;
 export type TimeRange = (typeof TIME_RANGES)[number];
@@ -20,12 +21,17 @@ export interface StatsInSpan {
   readonly from: string;
   readonly to: string;
   readonly figures: readonly SpanFigures[];
+  /** Of the hour and the day that it is now; under null for all lanes together. */
+  readonly totals: ReadonlyMap<Lane | null, Totals>;
 }
 
 interface Wanted {
   readonly tenant: string;
   readonly spanMs: number;
 }
+
+/** A day's messages are many to count. */
+export const TOTALS_FOR_MS = 10_000;
 
 /** Entries of the cache: one for each tenant and range. */
 const MOST_KEPT = 4_000;
@@ -34,14 +40,22 @@ const MOST_KEPT = 4_000;
 @Injectable()
 export class QueueStats {
   private readonly cache: LRUCache<string, StatsInSpan, Wanted>;
+  private readonly totals: LRUCache<string, StatsInSpan['totals']>;
 
   constructor(@Inject(QueueFigures) figures: QueueFigures, @Inject(SOURCES) sources: Sources) {
+    this.totals = new LRUCache({
+      ...{ max: MOST_KEPT, ttl: TOTALS_FOR_MS },
+      fetchMethod: (tenant) => figures.totals(tenant),
+    });
     this.cache = new LRUCache({
       max: MOST_KEPT,
       fetchMethod: async (_key, _stale, { context: { tenant, spanMs } }) => {
         const toMs = sources.nowMs();
-        const span = await figures.span(tenant, spanMs);
-        return { from: isoTime(toMs - spanMs), to: isoTime(toMs), figures: span };
+        const [span, totals] = await Promise.all([
+          figures.span(tenant, spanMs),
+          this.totals.forceFetch(tenant),
+        ]);
+        return { from: isoTime(toMs - spanMs), to: isoTime(toMs), figures: span, totals };
       },
     });
   }

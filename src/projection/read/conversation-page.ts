@@ -3,7 +3,7 @@ import type { ConversationLifeState } from '../../domain/conversation/conversati
 import type { Lane } from '../../domain/message/message.events.js';
 import { conversations } from '../tables/conversation.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { PageEnd } from './page.js';
+import { directionOf, type PageEnd, type PageOrder } from './page.js';
 
 export interface ConversationFilter {
   readonly tenant: string;
@@ -19,13 +19,15 @@ export interface ConversationPageEnd extends PageEnd {
   readonly bytes: number;
 }
 
-/** Conversations behind a row, newest first, in the order of one of the indexes by time or by user and time. */
+/** Conversations behind a row, in the order of one of the indexes by time or by user and time. */
 export async function conversationPage(
   dataSource: DataSource,
   filter: ConversationFilter,
+  order: PageOrder,
   limit: number,
   behind: PageEnd | null,
 ): Promise<ConversationPageEnd[]> {
+  const [direction, behindIs] = directionOf(order);
   const query = dataSource
     .getRepository(conversations.entity)
     .createQueryBuilder('c')
@@ -39,7 +41,7 @@ export async function conversationPage(
   if (filter.title !== undefined) {
     query.andWhere('c.title ILIKE :title', { title: `%${escaped(filter.title)}%` });
   }
-  if (behind !== null) query.andWhere('(c.createdAt, c.id) < (:createdAt, :id)', { ...behind });
+  if (behind !== null) query.andWhere(`(c.createdAt, c.id) ${behindIs} (:createdAt, :id)`, { ...behind });
   const rows = await query
     .select('c.id', 'id')
     .addSelect('c.createdAt', 'createdAt')
@@ -48,8 +50,8 @@ export async function conversationPage(
         + coalesce(octet_length(c.summary::text), 0)`,
       'bytes',
     )
-    .orderBy('c.createdAt', 'DESC')
-    .addOrderBy('c.id', 'DESC')
+    .orderBy('c.createdAt', direction)
+    .addOrderBy('c.id', direction)
     .limit(limit)
     .getRawMany<ConversationPageEnd>();
   return rows.map((row) => ({ ...row, bytes: Number(row.bytes) }));

@@ -58,16 +58,17 @@ export class ConversationReader {
   }
 
   /**
-   * Newest first; erased ones are left out.
+   * Erased ones are left out.
    * @throws {InvalidCursorError} for a cursor that this service did not make
    */
   async list(
     filter: ConversationFilter,
+    order: PageOrder,
     limit: number,
     cursor: string | null,
   ): Promise<Page<ConversationState>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
-    const found = await conversationPage(this.dataSource, filter, limit + 1, behind);
+    const found = await conversationPage(this.dataSource, filter, order, limit + 1, behind);
     const sizes = found.slice(0, limit).map(({ bytes }) => bytes);
     const { data, nextCursor } = pageOf(found, fitting(sizes), encodeCursor);
     return { data: await this.states(data.map(({ id }) => id)), nextCursor };

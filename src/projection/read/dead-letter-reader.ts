@@ -8,7 +8,7 @@ import {
   type StoredDeadLetter,
 } from '../tables/message.tables.js';
 import { storableIdentifier, storableText } from '../tables/storable-text.js';
-import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
+import { decodeCursor, directionOf, encodeCursor, type Page, type PageOrder, pageOf } from './page.js';
 
 /** A message that failed for good and waits for someone to decide on it. Times are ISO 8601 in UTC. */
 export type DeadLetter = Omit<StoredDeadLetter, 'state' | 'errorCode' | 'lastSequence'>;
@@ -31,9 +31,6 @@ export interface DeadLetterFilter {
   readonly before?: string;
 }
 
-/** By the time of the failure. */
-export type DeadLetterOrder = 'newest_first' | 'oldest_first';
-
 /** Reads the dead letters that are open, by the one index that holds no others. */
 @Injectable()
 export class DeadLetterReader {
@@ -45,15 +42,17 @@ export class DeadLetterReader {
     return this.dataSource.getRepository(deadLetters.entity).findOneBy(where);
   }
 
-  /** @throws {InvalidCursorError} for a cursor that this service did not make */
+  /**
+   * By the time of the failure.
+   * @throws {InvalidCursorError} for a cursor that this service did not make
+   */
   async list(
     filter: DeadLetterFilter,
-    order: DeadLetterOrder,
+    order: PageOrder,
     limit: number,
     cursor: string | null,
   ): Promise<Page<DeadLetter>> {
-    const [direction, behindIs] =
-      order === 'newest_first' ? (['DESC', '<'] as const) : (['ASC', '>'] as const);
+    const [direction, behindIs] = directionOf(order);
     const behind = cursor === null ? null : decodeCursor(cursor);
     const query = this.dataSource.getRepository(deadLetters.entity).createQueryBuilder('d');
     const where = (condition: string, name: string, value: unknown) =>

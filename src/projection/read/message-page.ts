@@ -3,7 +3,7 @@ import type { Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import { messageRequests, messages } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
-import type { PageEnd } from './page.js';
+import { directionOf, type PageEnd, type PageOrder } from './page.js';
 
 export interface MessageFilter {
   readonly tenant: string;
@@ -26,7 +26,7 @@ interface PageSource {
 }
 
 /**
- * The ids of a page, newest first, read from one of the two tables in the order of one of its indexes, so that a page
+ * The ids of a page, read from one of the two tables in the order of one of its indexes, so that a page
  * costs the same wherever it lies and however many messages there are.
  *
  * What was asked (user, conversation, time) has its indexes on `message_requests`, where it stands (status, priority)
@@ -36,9 +36,11 @@ interface PageSource {
 export function pageOfIds(
   dataSource: DataSource,
   filter: MessageFilter,
+  order: PageOrder,
   limit: number,
   behind: PageEnd | null,
 ): Promise<PageEnd[]> {
+  const [direction, behindIs] = directionOf(order);
   const { query, id, states } = sourceFor(dataSource, filter);
   const where = (condition: string, name: string, value: unknown) =>
     value === undefined ? query : query.andWhere(condition, { [name]: value });
@@ -49,12 +51,12 @@ export function pageOfIds(
   where(`${states}.priority = :priority`, 'priority', filter.priority);
   where('page.createdAt >= :after', 'after', filter.createdAfter);
   where('page.createdAt < :before', 'before', filter.createdBefore);
-  if (behind !== null) query.andWhere(`(page.createdAt, ${id}) < (:createdAt, :id)`, { ...behind });
+  if (behind !== null) query.andWhere(`(page.createdAt, ${id}) ${behindIs} (:createdAt, :id)`, { ...behind });
   return query
     .select(id, 'id')
     .addSelect('page.createdAt', 'createdAt')
-    .orderBy('page.createdAt', 'DESC')
-    .addOrderBy(id, 'DESC')
+    .orderBy('page.createdAt', direction)
+    .addOrderBy(id, direction)
     .limit(limit)
     .getRawMany<PageEnd>();
 }

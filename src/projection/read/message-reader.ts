@@ -8,7 +8,7 @@ import { messageRequests, messageResults, messages, type StoredMessage } from '.
 import { storableIdentifier } from '../tables/storable-text.js';
 import { type MessageFilter, pageOfIds } from './message-page.js';
 import { type MessageRow, type MessageView, messageView } from './message-view.js';
-import { decodeCursor, encodeCursor, type Page, pageOf } from './page.js';
+import { decodeCursor, encodeCursor, type Page, type PageOrder, pageOf } from './page.js';
 import { fitting, messageBytes } from './page-bytes.js';
 
 /** Reads the projection's tables. Knows nothing of how far they are; `ProjectionPosition` does. */
@@ -25,13 +25,15 @@ export class MessageReader {
     return row && messageView(row as MessageRow);
   }
 
-  /**
-   * Newest first.
-   * @throws {InvalidCursorError} for a cursor that this service did not make
-   */
-  async list(filter: MessageFilter, limit: number, cursor: string | null): Promise<Page<MessageView>> {
+  /** @throws {InvalidCursorError} for a cursor that this service did not make */
+  async list(
+    filter: MessageFilter,
+    order: PageOrder,
+    limit: number,
+    cursor: string | null,
+  ): Promise<Page<MessageView>> {
     const behind = cursor === null ? null : decodeCursor(cursor);
-    const found = await pageOfIds(this.dataSource, filter, limit + 1, behind);
+    const found = await pageOfIds(this.dataSource, filter, order, limit + 1, behind);
     const sizes = await messageBytes(
       this.dataSource,
       found.slice(0, limit).map(({ id }) => id),

@@ -15,6 +15,11 @@ export function pageOf<T>(found: readonly T[], limit: number, cursorOf: (last: T
 
 export type PageOrder = 'newest_first' | 'oldest_first';
 
+/** In SQL, with the sign that says what lies behind a row in this order. */
+export function directionOf(order: PageOrder): readonly [direction: 'ASC' | 'DESC', behindIs: '<' | '>'] {
+  return order === 'newest_first' ? ['DESC', '<'] : ['ASC', '>'];
+}
+
 export class InvalidCursorError extends Error {
   readonly code = 'invalid_cursor';
   constructor() {

@@ -22,11 +22,45 @@ interface SpanRow {
   priority: Lane | null;
   completed: string;
   failed: string;
-  wait_average: number | null;
-  wait_p95: number | null;
-  processing_average: number | null;
-  processing_p95: number | null;
+  wait: Spread;
+  processing: Spread;
 }
+interface TotalRow {
+  priority: Lane | null;
+  processed_hour: string;
+  failed_hour: string;
+  processed_day: string;
+  failed_day: string;
+}
+
+/** In milliseconds; null where there were none. */
+export interface Spread {
+  readonly average: number | null;
+  readonly p95: number | null;
+  readonly least: number | null;
+  readonly most: number | null;
+}
+
+export const NO_SPREAD: Spread = { average: null, p95: null, least: null, most: null };
+
+/** Messages that ended. */
+export interface Total {
+  /** Completed or given up. */
+  readonly processed: number;
+  /** Given up. */
+  readonly failed: number;
+}
+
+/** Since the hour and the day began, in UTC. */
+export interface Totals {
+  readonly thisHour: Total;
+  readonly today: Total;
+}
+
+export const NO_TOTALS: Totals = {
+  thisHour: { processed: 0, failed: 0 },
+  today: { processed: 0, failed: 0 },
+};
 
 /** What the tables know of a lane, over all tenants. */
 export interface LaneFigures {
@@ -45,17 +79,15 @@ export interface LaneFigures {
   readonly p95WaitMs: number | null;
 }
 
-/** What a tenant's messages of one lane, or of all, came to in a span of time. Milliseconds; null where there were none. */
+/** What a tenant's messages of one lane, or of all, came to in a span of time. */
 export interface SpanFigures {
   /** Null for all lanes together. */
   readonly priority: Lane | null;
   readonly completed: number;
   readonly failed: number;
-  readonly averageWaitMs: number | null;
-  readonly p95WaitMs: number | null;
+  readonly wait: Spread;
   /** From the first call to the end, of those that were completed. */
-  readonly averageProcessingMs: number | null;
-  readonly p95ProcessingMs: number | null;
+  readonly processing: Spread;
 }
 
 /** Where a waiting message stands among those of its model. */
@@ -113,11 +145,26 @@ export class QueueFigures {
       priority: row.priority,
       completed: Number(row.completed),
       failed: Number(row.failed),
-      averageWaitMs: row.wait_average,
-      p95WaitMs: row.wait_p95,
-      averageProcessingMs: row.processing_average,
-      p95ProcessingMs: row.processing_p95,
+      wait: row.wait,
+      processing: row.processing,
     }));
+  }
+
+  /**
+   * By lane, and under null for all of them together; without those that have none.
+   * @param tenant null for all tenants
+   */
+  async totals(tenant: string | null): Promise<ReadonlyMap<Lane | null, Totals>> {
+    const rows = await this.query<TotalRow>(totalsSql, [tenant === null ? null : storableIdentifier(tenant)]);
+    return new Map(
+      rows.map((row) => [
+        row.priority,
+        {
+          thisHour: { processed: Number(row.processed_hour), failed: Number(row.failed_hour) },
+          today: { processed: Number(row.processed_day), failed: Number(row.failed_day) },
+        },
+      ]),
+    );
   }
 
   /** Null for a message that does not wait in a lane (any more). */
@@ -160,15 +207,32 @@ export function oldestSql(schema: string): string {
     ) AS head`;
 }
 
+function spread(of: string, filter: string): string {
+  return `json_build_object('average', avg(${of}) ${filter},
+        'p95', percentile_cont(0.95) WITHIN GROUP (ORDER BY ${of}) ${filter},
+        'least', min(${of}) ${filter}, 'most', max(${of}) ${filter})`;
+}
+
+export function totalsSql(schema: string): string {
+  const thisHour = "completed_at >= date_trunc('hour', now(), 'UTC')";
+  return `SELECT priority,
+      count(*) FILTER (WHERE ${thisHour}) AS processed_hour,
+      count(*) FILTER (WHERE ${thisHour} AND status = 'failed') AS failed_hour,
+      count(*) AS processed_day,
+      count(*) FILTER (WHERE status = 'failed') AS failed_day
+    FROM "${schema}".messages
+    WHERE completed_at >= date_trunc('day', now(), 'UTC') AND ($1::text IS NULL OR tenant = $1)
+      AND status IN ('completed', 'failed')
+    GROUP BY GROUPING SETS ((priority), ())`;
+}
+
 export function spanSql(schema: string): string {
   const processing = 'extract(epoch FROM completed_at - started_at)::double precision * 1000';
   return `SELECT priority,
       count(*) FILTER (WHERE status = 'completed') AS completed,
       count(*) FILTER (WHERE status = 'failed') AS failed,
-      avg(waited_ms) AS wait_average,
-      percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_ms) AS wait_p95,
-      avg(${processing}) FILTER (WHERE status = 'completed') AS processing_average,
-      percentile_cont(0.95) WITHIN GROUP (ORDER BY ${processing}) FILTER (WHERE status = 'completed') AS processing_p95
+      ${spread('waited_ms', '')} AS wait,
+      ${spread(processing, "FILTER (WHERE status = 'completed')")} AS processing
     FROM "${schema}".messages
     WHERE completed_at >= now() - $2::double precision * interval '1 millisecond'
       AND tenant = $1 AND status IN ('completed', 'failed')

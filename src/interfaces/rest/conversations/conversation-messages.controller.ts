@@ -11,7 +11,7 @@ import { SubmitMessage } from '../../../submission/submit-message.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
-import { limitOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-messages.dto.js';
 import { AcceptedMessageDto, MessagePageDto } from '../message.dto.js';
 import { acceptedJson, pageJson } from '../message.json.js';
 import { ApiLaneFull, RestApi } from '../rest-api.js';
@@ -75,7 +75,7 @@ export class ConversationMessagesController {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const conversation = await this.conversations.get(caller, id);
-    const order = query.order ?? 'newest_first';
+    const order = orderOf(query);
     const { tenant } = caller;
     return pageJson(
       await this.reader.messages(tenant, conversation.id, order, limitOf(query), query.cursor ?? null),

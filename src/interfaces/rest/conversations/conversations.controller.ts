@@ -30,7 +30,7 @@ import { EraseConversation } from '../../../submission/conversations/erase-conve
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
-import { limitOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-messages.dto.js';
 import { ApiConversationsFull, ProblemDto, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
@@ -89,14 +89,19 @@ export class ConversationsController {
   }
 
   @Get()
-  @ApiOperation({ operationId: 'listConversations', summary: 'List conversations, the newest first' })
+  @ApiOperation({
+    operationId: 'listConversations',
+    summary: 'List conversations, by default the newest first',
+  })
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
     @Query(new ValidRequest(ListConversationsDto)) query: ListConversationsDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(caller.tenant, query);
-    return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
+    return conversationPageJson(
+      await this.reader.list(filter, orderOf(query), limitOf(query), query.cursor ?? null),
+    );
   }
 
   @Get(':id')

@@ -9,11 +9,12 @@ import type { PageOrder } from '../../../projection/read/page.js';
 import {
   conversationState,
   identifier,
+  listOrder,
   pageOrder,
   priority,
   title,
 } from '../../../submission/submission-rules.policy.js';
-import { cursor, DEFAULT_LIMIT, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { cursor, DEFAULT_LIMIT, type ListOrder, limit, MAX_LIMIT } from '../list-messages.dto.js';
 import { MayObey } from '../obeys.js';
 
 /** The query of `GET /api/v1/users/{user_id}/conversations`. */
@@ -29,6 +30,10 @@ export class ListUserConversationsDto {
   @ApiPropertyOptional({ description: 'Text anywhere in the title, upper or lower case' })
   @MayObey(title)
   title?: string;
+
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
+  @MayObey(listOrder)
+  order?: ListOrder;
 
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @MayObey(limit)
@@ -48,9 +53,12 @@ export class ListConversationsDto extends ListUserConversationsDto {
 
 /** The query of `GET /api/v1/conversations/{id}/messages`. */
 export class ListTurnsDto {
-  @ApiPropertyOptional({ enum: ['newest_first', 'oldest_first'], default: 'newest_first' })
+  @ApiPropertyOptional({
+    ...{ enum: ['asc', 'desc', 'oldest_first', 'newest_first'], default: 'desc' },
+    description: '`asc`, or `oldest_first`: in the order of the turns',
+  })
   @MayObey(pageOrder)
-  order?: PageOrder;
+  order?: ListOrder | PageOrder;
 
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @MayObey(limit)

@@ -5,7 +5,7 @@ import { ConversationReader } from '../../../projection/read/conversation-reader
 import { invalidFields } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { CallerOf } from '../../caller.guard.js';
-import { limitOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-messages.dto.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ConversationPageDto, conversationPageJson } from './conversation.dto.js';
@@ -19,7 +19,7 @@ export class UserConversationsController {
   @Get()
   @ApiOperation({
     operationId: 'listUserConversations',
-    summary: "List a user's conversations, the newest first",
+    summary: "List a user's conversations, by default the newest first",
   })
   @ApiOkResponse({ type: ConversationPageDto })
   async list(
@@ -30,6 +30,8 @@ export class UserConversationsController {
     const reason = identifier(userId);
     if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
     const filter = filterOf(caller.tenant, { ...query, user_id: userId });
-    return conversationPageJson(await this.reader.list(filter, limitOf(query), query.cursor ?? null));
+    return conversationPageJson(
+      await this.reader.list(filter, orderOf(query), limitOf(query), query.cursor ?? null),
+    );
   }
 }

@@ -6,8 +6,22 @@ import type {
   DeadLetterFilter,
 } from '../../../projection/read/dead-letter-reader.js';
 import type { Page } from '../../../projection/read/page.js';
-import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
-import { cursor, DEFAULT_LIMIT, instant, instantText, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import {
+  identifier,
+  listOrder,
+  priority,
+  type Rule,
+  wholeNumber,
+} from '../../../submission/submission-rules.policy.js';
+import {
+  cursor,
+  DEFAULT_LIMIT,
+  instant,
+  instantText,
+  type ListOrder,
+  limit,
+  MAX_LIMIT,
+} from '../list-messages.dto.js';
 import { MessageDto } from '../message.dto.js';
 import { MayObey } from '../obeys.js';
 
@@ -41,6 +55,10 @@ class DeadLetterFilterDto {
 
 /** The query of `GET /api/v1/admin/dead-letters`. */
 export class ListDeadLettersDto extends DeadLetterFilterDto {
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
+  @MayObey(listOrder)
+  order?: ListOrder;
+
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @MayObey(limit)
   limit?: string;

@@ -6,7 +6,7 @@ import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError, refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { messageIdPipe } from '../id.pipe.js';
-import { limitOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-messages.dto.js';
 import { messageJson } from '../message.json.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -39,7 +39,7 @@ export class DeadLettersController {
   @Get()
   @ApiOperation({
     operationId: 'listDeadLetters',
-    summary: 'List the messages that failed for good, the newest failure first',
+    summary: 'List the messages that failed for good, by default the newest failure first',
   })
   @ApiOkResponse({ type: DeadLetterPageDto })
   async list(
@@ -48,7 +48,9 @@ export class DeadLettersController {
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(caller.tenant, query);
     const limit = limitOf(query);
-    return deadLetterPageJson(await this.deadLetters.list(filter, limit, query.cursor ?? null));
+    return deadLetterPageJson(
+      await this.deadLetters.list(filter, orderOf(query), limit, query.cursor ?? null),
+    );
   }
 
   @Get(':id')

@@ -6,7 +6,14 @@ import { QueueStatus } from '../../../operations/queues/queue-status.js';
 import { CallerOf } from '../../caller.guard.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
-import { QueueStatsDto, QueueStatsQueryDto, QueueStatusDto, statsJson, statusJson } from './queues.dto.js';
+import {
+  QueueStatsDto,
+  QueueStatsQueryDto,
+  QueueStatusDto,
+  QueueStatusQueryDto,
+  statsJson,
+  statusJson,
+} from './queues.dto.js';
 
 /**
  * The queue as a whole. The status is of all tenants together, for every caller: lanes and workers are shared, and what
@@ -24,8 +31,10 @@ export class QueuesController {
   @Get('status')
   @ApiOperation({ operationId: 'getQueueStatus', summary: 'The state of the lanes now, over all tenants' })
   @ApiOkResponse({ type: QueueStatusDto })
-  async lanes(): Promise<Record<string, unknown>> {
-    return statusJson(await this.status.lanes(), this.status.workerCount);
+  async lanes(
+    @Query(new ValidRequest(QueueStatusQueryDto)) query: QueueStatusQueryDto,
+  ): Promise<Record<string, unknown>> {
+    return statusJson(await this.status.lanes(), this.status.workerCount, query.lane ?? null);
   }
 
   @Get('stats')
@@ -39,6 +48,6 @@ export class QueuesController {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const range = query.time_range ?? '1h';
-    return statsJson(range, await this.stats.of(caller.tenant, range));
+    return statsJson(range, await this.stats.of(caller.tenant, range), query.lane ?? null);
   }
 }

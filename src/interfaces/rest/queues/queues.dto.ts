@@ -3,8 +3,14 @@ import type { Pause } from '../../../dispatch/lanes/lane-pauses.js';
 import { LANES, type Lane } from '../../../domain/message/message.events.js';
 import { type StatsInSpan, TIME_RANGES, type TimeRange } from '../../../operations/queues/queue-stats.js';
 import type { LaneStatus } from '../../../operations/queues/queue-status.js';
-import type { SpanFigures } from '../../../projection/read/queue-figures.js';
-import type { Rule } from '../../../submission/submission-rules.policy.js';
+import {
+  NO_SPREAD,
+  NO_TOTALS,
+  type SpanFigures,
+  type Spread,
+  type Totals,
+} from '../../../projection/read/queue-figures.js';
+import { priority, type Rule } from '../../../submission/submission-rules.policy.js';
 import { MayObey } from '../obeys.js';
 
 const timeRange: Rule = (value) =>
@@ -17,8 +23,15 @@ const reason: Rule = (value) =>
     ? null
     : `must be a string of at most ${MAX_REASON_LENGTH} characters`;
 
+/** The query of `GET /api/v1/queues/status`. */
+export class QueueStatusQueryDto {
+  @ApiPropertyOptional({ enum: LANES, description: 'Of this lane alone' })
+  @MayObey(priority)
+  lane?: Lane;
+}
+
 /** The query of `GET /api/v1/queues/stats`. */
-export class QueueStatsQueryDto {
+export class QueueStatsQueryDto extends QueueStatusQueryDto {
   @ApiPropertyOptional({ enum: TIME_RANGES, default: '1h' })
   @MayObey(timeRange)
   time_range?: TimeRange;
@@ -53,7 +66,28 @@ export class LanePauseDto extends OfLaneDto {
   @ApiProperty(nullableText) paused_reason!: string | null;
 }
 
-export class LaneStatusDto extends OfLaneDto {
+class LaneLimitsDto {
+  @ApiProperty({ ...nullableCount, description: 'Of messages that wait; null: no limit' })
+  max_size!: number | null;
+  @ApiProperty({ ...nullableCount, description: 'Of calls at once in one worker; null: no limit' })
+  max_concurrent!: number | null;
+  @ApiProperty({ format: 'double', description: 'The least share of the dispatches, from 0 to 1' })
+  min_share!: number;
+}
+
+class TotalDto {
+  @ApiProperty({ description: 'Messages that completed or were given up' }) processed!: number;
+  @ApiProperty({ description: 'Those that were given up' }) failed!: number;
+}
+
+class TotalsDto {
+  @ApiProperty({ type: TotalDto, description: 'Since the hour began' }) this_hour!: TotalDto;
+  @ApiProperty({ type: TotalDto, description: 'Since the day began, in UTC' }) today!: TotalDto;
+}
+
+export class LaneStatusDto extends TotalsDto {
+  @ApiProperty({ enum: LANES }) lane!: Lane;
+  @ApiProperty({ enum: LANES, deprecated: true, description: 'The old name of `lane`' }) priority!: Lane;
   @ApiProperty({
     ...nullableCount,
     description: 'Messages in the lane, including those that workers buffer',
@@ -69,6 +103,9 @@ export class LaneStatusDto extends OfLaneDto {
   @ApiProperty({ ...nullableNumber, description: 'How long the oldest message has been in the lane' })
   oldest_age_seconds!: number | null;
   @ApiProperty({ description: 'The most calls at once, over all workers' }) capacity!: number;
+  @ApiProperty({ ...nullableNumber, description: 'Running calls of the capacity, from 0 to 1' })
+  utilisation!: number | null;
+  @ApiProperty({ type: LaneLimitsDto }) limits!: LaneLimitsDto;
   @ApiProperty({ format: 'double', description: 'Messages per second that ended, over the last minute' })
   throughput!: number;
   @ApiProperty({ ...nullableNumber, description: 'Of the messages that ended in the last minute' })
@@ -86,9 +123,11 @@ export class QueueStatusDto {
 class SpreadDto {
   @ApiProperty(nullableNumber) average!: number | null;
   @ApiProperty(nullableNumber) p95!: number | null;
+  @ApiProperty(nullableNumber) least!: number | null;
+  @ApiProperty(nullableNumber) most!: number | null;
 }
 
-class FiguresDto {
+class FiguresDto extends TotalsDto {
   @ApiProperty({ description: 'Messages that completed or were given up' }) processed!: number;
   @ApiProperty({ description: 'Those that were given up' }) failed!: number;
   @ApiProperty({ ...nullableNumber, description: 'Failed of processed, from 0 to 1' })
@@ -113,8 +152,14 @@ export class QueueStatsDto extends FiguresDto {
   by_priority!: LaneFiguresDto[];
 }
 
-export function statusJson(lanes: readonly LaneStatus[], workers: number): Record<string, unknown> {
-  return { data: lanes.map(laneJson), workers };
+/** @param lane null for all of them */
+export function statusJson(
+  lanes: readonly LaneStatus[],
+  workers: number,
+  lane: Lane | null,
+): Record<string, unknown> {
+  const wanted = lane === null ? lanes : lanes.filter((one) => one.lane === lane);
+  return { data: wanted.map(laneJson), workers };
 }
 
 function laneJson(status: LaneStatus): Record<string, unknown> {
@@ -127,6 +172,13 @@ function laneJson(status: LaneStatus): Record<string, unknown> {
     dead: status.dead,
     oldest_age_seconds: rounded(status.oldestAgeSeconds),
     capacity: status.capacity,
+    utilisation: rounded(status.utilisation, 4),
+    limits: {
+      max_size: status.limits.maxSize,
+      max_concurrent: status.limits.maxConcurrent,
+      min_share: status.limits.minShare,
+    },
+    ...totalsJson(status.totals),
     throughput: rounded(status.throughput),
     average_wait_ms: rounded(status.averageWaitMs),
     p95_wait_ms: rounded(status.p95WaitMs),
@@ -148,26 +200,37 @@ export function pauseJson(lane: Lane, pause: Pause | null): Record<string, unkno
 const NOTHING: Omit<SpanFigures, 'priority'> = {
   completed: 0,
   failed: 0,
-  averageWaitMs: null,
-  p95WaitMs: null,
-  averageProcessingMs: null,
-  p95ProcessingMs: null,
+  wait: NO_SPREAD,
+  processing: NO_SPREAD,
 };
 
-export function statsJson(range: TimeRange, { from, to, figures }: StatsInSpan): Record<string, unknown> {
-  const of = (priority: Lane | null) => figures.find((one) => one.priority === priority) ?? NOTHING;
-  const all = of(null);
+/** @param lane null for all of them; with one, all figures but its share are of it alone */
+export function statsJson(
+  range: TimeRange,
+  { from, to, figures, totals }: StatsInSpan,
+  lane: Lane | null,
+): Record<string, unknown> {
+  const spanOf = (priority: Lane | null) => figures.find((one) => one.priority === priority) ?? NOTHING;
+  const all = spanOf(null);
   const processed = all.completed + all.failed;
-  const lanes = LANES.map((lane) => {
-    const one = of(lane);
-    const share = processed === 0 ? null : rounded((one.completed + one.failed) / processed, 4);
-    return { ...ofLane(lane), share, ...figuresJson(one) };
+  const of = (one: Lane | null) => ({
+    ...figuresJson(spanOf(one)),
+    ...totalsJson(totals.get(one) ?? NO_TOTALS),
+  });
+  const lanes = lanesOf(lane).map((one) => {
+    const { completed, failed } = spanOf(one);
+    const share = processed === 0 ? null : rounded((completed + failed) / processed, 4);
+    return { ...ofLane(one), share, ...of(one) };
   });
   return {
     ...{ time_range: range, from, to },
-    ...figuresJson(all),
+    ...of(lane),
     ...{ by_lane: lanes, by_priority: lanes },
   };
+}
+
+function lanesOf(lane: Lane | null): readonly Lane[] {
+  return lane === null ? LANES : [lane];
 }
 
 function figuresJson(figures: Omit<SpanFigures, 'priority'>): Record<string, unknown> {
@@ -176,9 +239,17 @@ function figuresJson(figures: Omit<SpanFigures, 'priority'>): Record<string, unk
     processed,
     failed: figures.failed,
     error_rate: processed === 0 ? null : rounded(figures.failed / processed, 4),
-    wait_ms: { average: rounded(figures.averageWaitMs), p95: rounded(figures.p95WaitMs) },
-    processing_ms: { average: rounded(figures.averageProcessingMs), p95: rounded(figures.p95ProcessingMs) },
+    wait_ms: spreadJson(figures.wait),
+    processing_ms: spreadJson(figures.processing),
   };
+}
+
+function spreadJson({ average, p95, least, most }: Spread): Record<string, unknown> {
+  return { average: rounded(average), p95: rounded(p95), least: rounded(least), most: rounded(most) };
+}
+
+function totalsJson({ thisHour, today }: Totals): Record<string, unknown> {
+  return { this_hour: thisHour, today };
 }
 
 function rounded(value: number | null, digits = 2): number | null {
