@@ -415,6 +415,7 @@ describe('the documentation', () => {
       ...[
         '/api/v1/admin/dead-letters',
         '/api/v1/admin/dead-letters/requeue',
+        '/api/v1/admin/dead-letters/requeue-all',
         '/api/v1/admin/dead-letters/{id}',
         '/api/v1/admin/dead-letters/{id}/requeue',
         '/api/v1/admin/lanes/{lane}/pause',

@@ -75,3 +75,15 @@ it.each(LISTS.map(([path]) => path))('%s names what there is in place of what ot
   const { json } = await call('GET', `${path}&toString=1`);
   expect(json).toMatchObject({ status: 422, detail: 'toString is not a known field' });
 });
+
+it('requeues all dead letters, or those of a filter, so many at a time', async () => {
+  const requeue = (body?: object) => call('POST', 'admin/dead-letters/requeue-all', body);
+  expect(await requeue({ priority: 'low' })).toMatchObject({
+    ...{ status: 200, json: { requeued: 0, past_deadline: 0, more: false } },
+  });
+  expect((await requeue({ user_id: 'cem', limit: 2 })).json).toMatchObject({ requeued: 2, more: true });
+  expect((await requeue({ all: true })).json).toMatchObject({ status: 422, field: 'all' });
+  expect((await requeue({ limit: 10_001 })).json).toMatchObject({ status: 422, field: 'limit' });
+  expect((await requeue()).json).toMatchObject({ requeued: 3, more: false });
+  expect((await call('GET', 'admin/dead-letters')).json.data).toEqual([]);
+});

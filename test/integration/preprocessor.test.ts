@@ -60,7 +60,9 @@ describe('rules and user defaults', () => {
     );
     expect(await priorityOf(second, 'banana', {}, 'other')).toBe('normal default');
 
-    await admin('PUT', `user-priorities/${encodeURIComponent('u/2')}`, { priority: 'high' });
+    await admin('PUT', `user-priorities/${encodeURIComponent('u/2')}`, { priority: 'low' });
+    const posted = await admin('POST', `user-priorities/${encodeURIComponent('u/2')}`, { priority: 'high' });
+    expect(posted).toMatchObject({ status: 200, json: { user_id: 'u/2', priority: 'high' } });
     const ofUser = () => priorityOf(second, 'banana', { user_id: 'u/2' });
     await eventually(async () => expect(await ofUser()).toBe('high user_default'), WITHIN_A_SECOND);
     const users = await admin('GET', 'user-priorities', undefined, 'admin', second);
@@ -194,6 +196,7 @@ describe('rules and user defaults', () => {
     });
     expect((await admin('PUT', 'rules/nothing', { keywords: ['a'], priority: 'high' })).status).toBe(404);
     expect((await admin('PUT', 'user-priorities/u', { priority: 'top' })).status).toBe(422);
+    expect((await admin('POST', 'user-priorities/u', { priority: 'top' })).status).toBe(422);
     expect((await admin('DELETE', 'user-priorities/nobody')).status).toBe(404);
     expect(await first.log.lastSequence()).toBe(before);
   });
@@ -220,6 +223,7 @@ describe('rules and user defaults', () => {
       ['POST', 'rules/test', { content: 'x' }],
       ['GET', 'user-priorities'],
       ['PUT', 'user-priorities/u', { priority: 'high' }],
+      ['POST', 'user-priorities/u', { priority: 'high' }],
       ['DELETE', 'user-priorities/u'],
     ];
     for (const [method, path, body] of routes) {

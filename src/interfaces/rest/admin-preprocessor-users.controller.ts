@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Caller } from '../../domain/caller.js';
 import { AdminChanges } from '../../log/admin/admin-changes.js';
@@ -57,6 +57,19 @@ export class AdminPreprocessorUsersController {
     const data = { user_id: userId, priority, by };
     const at = await this.changes.record(admin.tenant, userId, 'llmq.admin.user-priority-set.v1', data);
     return userPriorityJson({ userId, priority, changed: { by, at } });
+  }
+
+  @Post(':user_id')
+  @HttpCode(200)
+  @ApiOperation({ summary: "Set a user's default priority", description: 'The same as PUT.' })
+  @ApiBody({ type: SetUserPriorityDto })
+  @ApiOkResponse({ type: UserPriorityDto })
+  post(
+    @Param('user_id') userId: string,
+    @Body(new ValidRequest(SetUserPriorityDto)) body: SetUserPriorityDto,
+    @CallerOf() admin: Caller,
+  ): Promise<Record<string, unknown>> {
+    return this.set(userId, body, admin);
   }
 
   @Delete(':user_id')

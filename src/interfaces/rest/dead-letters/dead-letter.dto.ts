@@ -77,12 +77,8 @@ export class RequeueOneDto {
   reason?: string;
 }
 
-/** The body of `POST /api/v1/admin/dead-letters/requeue`: a filter, or `all`. */
-export class RequeueDto extends DeadLetterFilterDto {
-  @ApiPropertyOptional({ description: 'True to requeue without a filter' })
-  @MayObey(isTrue)
-  all?: boolean;
-
+/** The body of `POST /api/v1/admin/dead-letters/requeue-all`, which may be absent: what it does not name is requeued too. */
+export class RequeueAllDto extends DeadLetterFilterDto {
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_REQUEUED, default: MAX_REQUEUED })
   @MayObey(wholeNumber(1, MAX_REQUEUED))
   limit?: number;
@@ -90,6 +86,13 @@ export class RequeueDto extends DeadLetterFilterDto {
   @ApiPropertyOptional({ description: 'Why; it goes into the log' })
   @MayObey(identifier)
   reason?: string;
+}
+
+/** The body of `POST /api/v1/admin/dead-letters/requeue`: a filter, or `all`. */
+export class RequeueDto extends RequeueAllDto {
+  @ApiPropertyOptional({ description: 'True to requeue without a filter' })
+  @MayObey(isTrue)
+  all?: boolean;
 }
 
 export function filterOf(tenant: string, dto: DeadLetterFilterDto): DeadLetterFilter {

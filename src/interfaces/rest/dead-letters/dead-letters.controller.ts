@@ -19,6 +19,7 @@ import {
   filterOf,
   ListDeadLettersDto,
   MAX_REQUEUED,
+  RequeueAllDto,
   RequeueDto,
   RequeuedDto,
   RequeueOneDto,
@@ -26,6 +27,7 @@ import {
 
 const DEFAULT_REASON = 'asked for by an admin';
 const validOne = new ValidRequest(RequeueOneDto);
+const validAll = new ValidRequest(RequeueAllDto);
 
 @RestApi('dead letters')
 @AdminOnly()
@@ -87,11 +89,28 @@ export class DeadLettersController {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(caller.tenant, body);
-    const { all, limit, reason } = body;
-    refuseUnlessMeant(all === true, Object.values(filter).filter((value) => value !== undefined).length > 1);
+    const filtered = Object.values(filter).filter((value) => value !== undefined).length > 1;
+    refuseUnlessMeant(body.all === true, filtered);
+    return this.putBack(caller, body);
+  }
+
+  @Post('requeue-all')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Put all dead letters back into their lanes, or all that a filter matches',
+    description: 'Like `requeue`, and without a filter all of them are meant.',
+  })
+  @ApiBody({ type: RequeueAllDto, required: false })
+  @ApiOkResponse({ type: RequeuedDto })
+  requeueEvery(@Body() body: unknown, @CallerOf() caller: Caller): Promise<Record<string, unknown>> {
+    return this.putBack(caller, validAll.transform(body ?? {}));
+  }
+
+  private async putBack(caller: Caller, body: RequeueAllDto): Promise<Record<string, unknown>> {
+    const { limit, reason } = body;
     const { requeued, pastDeadline, more } = await this.deadLetters.requeueAll(
       caller,
-      filter,
+      filterOf(caller.tenant, body),
       limit ?? MAX_REQUEUED,
       reason ?? DEFAULT_REASON,
     );
