@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ConversationUpkeepModule } from '../conversations/conversation-upkeep.module.js';
+import { LaneAgingModule } from '../dispatch/aging/lane-aging.js';
 import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.js';
 import { ExpiryModule } from '../dispatch/expiry/expiry-sweep.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
@@ -23,7 +24,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 const MODULES_OF_ROLE = {
   api: [RestModule, OpenAiModule, DeadLetterAlertsModule, LogRoomAlarmModule],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
-  projector: [ConversationUpkeepModule, ProjectorModule, ProjectionAlarmModule],
+  projector: [ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],
 } as const satisfies Record<Role, readonly unknown[]>;
 
 /**

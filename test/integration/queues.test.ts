@@ -134,7 +134,7 @@ describe('what waits', () => {
         limits: { max_size: null, max_concurrent: null, min_share: 0.2 },
       });
       expect((await laneOf('low')).limits.max_size).toBe(MAX_SIZE);
-      const { json } = await get('queues/status?priority=low');
+      const { json } = await get('queues/status?lane=low');
       expect(json.data).toMatchObject([{ priority: 'low' }]);
       expect((await laneOf('high')).throughput).toBeCloseTo(1 / 60, 2);
     });
@@ -157,7 +157,7 @@ describe('what waits', () => {
       this_hour: { processed: 1, failed: 0 },
     });
     expect(json.today).toEqual({ processed: 2, failed: 1 });
-    const ofHigh = (await get('queues/stats?time_range=6h&priority=high')).json;
+    const ofHigh = (await get('queues/stats?time_range=6h&lane=high')).json;
     expect(ofHigh).toMatchObject({ processed: 1, failed: 0, today: { processed: 1, failed: 0 } });
     expect(ofHigh.by_priority).toEqual([lanes.high]);
     expect(lanes.high.processing_ms.p95).toBeGreaterThanOrEqual(0);

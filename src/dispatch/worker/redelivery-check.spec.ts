@@ -12,8 +12,13 @@ const open = { status: 'processing', currentAttempt: 1, openAttempts: 1, laneSeq
 const completed = { ...open, status: 'completed', terminalSequence: 40 };
 
 function delivery(more: Partial<LaneDelivery> = {}, data: object = {}): LaneDelivery {
-  const event = { subject: 'm', data: { attempt: 1, reason: 'explicit', ...data } };
-  const first = { delivery: 1, inDoubtUpTo: null, sequence: 10, event: event as MessagePrioritized };
+  const time = new Date().toISOString();
+  const event = {
+    subject: 'm',
+    time,
+    data: { attempt: 1, reason: 'explicit', ...data },
+  } as MessagePrioritized;
+  const first = { lane: 'low' as const, delivery: 1, inDoubtUpTo: null, sequence: 10, event };
   return { ...first, ...more } as LaneDelivery;
 }
 
@@ -21,6 +26,7 @@ function check({
   state = null as object | null | (() => object),
   applied = LAST_SEQUENCE,
   cancelled = [] as string[],
+  maxWaitMs = null as number | null,
 } = {}) {
   const waitedFor: number[] = [];
   const entries = new Set(cancelled);
@@ -39,7 +45,9 @@ function check({
       remove: (id) => void entries.delete(id),
     },
     systemSources,
-    { queue: { max_lost_calls: MAX_LOST_CALLS } } as ServiceConfig,
+    {
+      queue: { max_lost_calls: MAX_LOST_CALLS, levels: { low: { max_wait_ms: maxWaitMs } } },
+    } as ServiceConfig,
     stop,
   );
   return { redelivery, waitedFor, entries, stop };
@@ -65,6 +73,19 @@ describe('the redelivery check', () => {
     await redelivery.ask(delivery({ delivery: 2, inDoubtUpTo: 12 }));
     await redelivery.ask(delivery({ delivery: 2 }), 77);
     expect(waitedFor).toEqual([12, 10, LAST_SEQUENCE, 77]);
+  });
+
+  it('is needed, up to the end of the log, for what may have gone up a lane', async () => {
+    const { redelivery, waitedFor } = check({ maxWaitMs: 60_000, state: { ...open, laneSequence: 90 } });
+    const waited = (ms: number): LaneDelivery => {
+      const one = delivery();
+      return { ...one, event: { ...one.event, time: new Date(Date.now() - ms).toISOString() } };
+    };
+    expect(redelivery.isNeeded(waited(30_000))).toBe(false);
+    expect(redelivery.isNeeded(waited(60_000))).toBe(true);
+    expect(redelivery.isNeeded(delivery({}, { reason: 'aged' }))).toBe(true);
+    expect(await redelivery.ask(waited(60_000))).toEqual({ kind: 'known', decision: { kind: 'superseded' } });
+    expect(waitedFor).toEqual([LAST_SEQUENCE]);
   });
 
   it('lets a message be called that has not ended, and forgets that an earlier life was cancelled', async () => {

@@ -17,7 +17,7 @@ import { WorkerStop } from './worker-stop.js';
 const WAIT_MS = 5_000;
 
 /** Why a message is in its lane another time. One that was delayed is there for the first time. */
-const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'requeue']);
+const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'requeue', 'aged']);
 
 /** What keeps a message from being called. */
 export type Decided = Extract<Outcome, { kind: 'known' | 'unclear' }>;
@@ -37,13 +37,14 @@ export class RedeliveryCheck {
 
   /**
    * False for a message that no other worker can have had, and that can't have ended: it costs no read. One that came back
-   * into its lane (a retry, a turn that was held) can have ended meanwhile, by a worker that was taken for dead.
+   * into its lane (a retry, a turn that was held) can have ended meanwhile, by a worker that was taken for dead. One that
+   * has waited long may have gone up a lane.
    */
   isNeeded(delivery: LaneDelivery): boolean {
     const { delivery: count, inDoubtUpTo, event } = delivery;
     const { reason, moved_from: movedFrom } = event.data;
     const returned = RETURNED.has(reason) || movedFrom != null;
-    return count > 1 || inDoubtUpTo !== null || returned || this.isOver(delivery);
+    return count > 1 || inDoubtUpTo !== null || returned || this.isOver(delivery) || this.mayBeAged(delivery);
   }
 
   /** True when it was cancelled or has expired: what was known when it was taken off its lane counts no more. */
@@ -80,10 +81,16 @@ export class RedeliveryCheck {
     return { kind: 'known', decision };
   }
 
+  /** It waited for so long that another process may have put it into the lane above, or is about to. */
+  private mayBeAged({ lane, event }: LaneDelivery): boolean {
+    const { max_wait_ms: maxWaitMs } = this.config.queue.levels[lane];
+    return maxWaitMs !== null && this.sources.nowMs() - Date.parse(event.time) >= maxWaitMs;
+  }
+
   /** The worker that had it may have written its last word at any time until now. */
   private async doubtedUpTo(delivery: LaneDelivery): Promise<number> {
     const { delivery: count, inDoubtUpTo, sequence } = delivery;
-    if (count > 1 || this.isOver(delivery)) return this.log.lastSequence();
+    if (count > 1 || this.isOver(delivery) || this.mayBeAged(delivery)) return this.log.lastSequence();
     return Math.max(inDoubtUpTo ?? 0, sequence);
   }
 }

@@ -51,6 +51,8 @@ export function decideDispatch(
   }
   // The same attempt came back into its lane by another way: held or requeued, and ready again.
   if (sequence < (state.laneSequence ?? 0)) return { kind: 'superseded' };
+  // It was to go up a lane, and a worker was faster.
+  if (prioritized.data.reason === 'aged' && sequence !== state.laneSequence) return { kind: 'superseded' };
   if (expired) return { kind: 'expire', deadline, error: state.error };
   if (state.openAttempts >= maxLostCalls) return { kind: 'give_up', lostCalls: state.openAttempts };
   return { kind: 'call' };

@@ -1,5 +1,6 @@
 import {
   type EventContext,
+  type Lane,
   type MessageEventOf,
   type MessagePrioritized,
   type MessageReceived,
@@ -11,13 +12,17 @@ export function hold(context: EventContext, behind: string): MessageEventOf<'llm
   return messageEvent(context, 'llmq.message.held.v1', { behind });
 }
 
-/** A held turn goes back into the lane it waited for, as the attempt that it was held with. */
+/** A held turn goes back into the lane it waited in, as the attempt that it was held with. */
 export function turnReady(
   received: MessageReceived,
-  { attempt, receivedSequence }: { readonly attempt: number; readonly receivedSequence: number },
+  {
+    lane,
+    attempt,
+    receivedSequence,
+  }: { readonly lane: Lane; readonly attempt: number; readonly receivedSequence: number },
   { now, newId }: Pick<EventContext, 'now' | 'newId'>,
 ): MessagePrioritized {
-  const { subject: messageId, tenant, lane, traceparent, data } = received;
+  const { subject: messageId, tenant, traceparent, data } = received;
   const context = {
     messageId,
     tenant,

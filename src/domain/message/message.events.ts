@@ -95,7 +95,7 @@ export type Accounting = z.infer<typeof accountingSchema>;
 export const priorityReasonSchema = z.union([
   z.enum([
     ...['explicit', 'metadata', 'conversation', 'user_default', 'default', 'analysis'],
-    ...['retry', 'requeue', 'turn_ready'],
+    ...['retry', 'requeue', 'turn_ready', 'aged'],
   ] as const),
   z.templateLiteral(['rule:', z.string()]),
 ]);

@@ -82,7 +82,7 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
   if (state === null) throw new OrphanEventError(event, sequence);
   if (sequence <= state.lastSequence) return state;
   if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
-  if (isToldAgain(state, event)) return state;
+  if (isToldAgain(state, event) || isOutrun(state, event)) return state;
   const next: Draft = { ...state };
   next.lastSequence = sequence;
   if (isSuperseded(state, event)) {
@@ -107,8 +107,22 @@ function isToldAgain(state: MessageState, event: MessageEvent): boolean {
   return event.time === state.updatedAt && event.data.attempt === state.currentAttempt;
 }
 
+/**
+ * It was to go up a lane, and did not wait any more where it was found: a worker was faster, or it is held. Whoever gets
+ * that entry sees that it is not the one that counts.
+ */
+function isOutrun(state: MessageState, event: MessageEvent): boolean {
+  if (event.type !== 'llmq.message.prioritized.v1' || event.data.reason !== 'aged') return false;
+  const waits = state.status === 'pending' && state.heldBehind === null;
+  return !waits || state.laneSequence !== event.data.moved_from;
+}
+
 /** Two workers can hold the same message after a crash; what the slower one says of an earlier attempt moves nothing. */
 function isSuperseded(state: MessageState, event: MessageEvent): boolean {
+  // By its entry in the lane that it has left. The worker looks once more behind its record, and does not call.
+  if (event.type === 'llmq.message.dispatched.v1' && state.priorityReason === 'aged') {
+    if (event.lane !== state.priority) return true;
+  }
   if (!('attempt' in event.data) || event.data.attempt >= state.currentAttempt) return false;
   // An append in doubt is repeated, maybe behind a requeue: the dead letter of before must not end what follows it.
   const deadBefore = event.type === 'llmq.message.dead-lettered.v1' && state.priorityReason === 'requeue';

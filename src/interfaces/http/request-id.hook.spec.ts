@@ -4,7 +4,7 @@ import { tellRequestIds } from './request-id.hook.js';
 
 async function asked(level: 'info' | 'debug') {
   const lines: string[] = [];
-  const logger = createLogger({ logging: { level } }, { write: (line) => lines.push(line) });
+  const logger = createLogger({ logging: { level, format: 'json' } }, { write: (line) => lines.push(line) });
   const app = fastify({ genReqId: () => 'req-1' });
   tellRequestIds(app, logger);
   app.get('/made', (_request, reply) => reply.header('x-llmq-message-id', 'message-1').send('ok'));

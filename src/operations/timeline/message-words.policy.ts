@@ -84,10 +84,12 @@ const PRIORITY_REASONS: Readonly<Record<string, string>> = {
   analysis: 'its content is urgent',
   requeue: 'it was requeued',
   turn_ready: 'the turn before it has ended',
+  aged: 'it waited longer than its lane allows',
 };
 
 function prioritizedWords({ data }: MessagePrioritized): string {
-  if (data.moved_from != null) return `Moved in lane ${data.priority} to the route of its model.`;
+  if (data.moved_from != null && data.reason !== 'aged')
+    return `Moved in lane ${data.priority} to the route of its model.`;
   if (data.reason === 'retry') return `Back in lane ${data.priority}, for attempt ${data.attempt}.`;
   const rule = data.reason.startsWith('rule:') ? `rule ${data.reason.slice('rule:'.length)} matched` : null;
   const why = rule ?? PRIORITY_REASONS[data.reason] ?? data.reason;

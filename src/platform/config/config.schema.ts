@@ -54,6 +54,10 @@ const laneLevel = (minShare: number) =>
         .min(0)
         .default(0)
         .describe('messages waiting in the lane, beyond which submissions are told 429; 0: no limit'),
+      max_wait_ms: longMilliseconds
+        .nullable()
+        .default(null)
+        .describe('time in the lane after which a message goes up one lane, once; null: never'),
     })
     .prefault({});
 

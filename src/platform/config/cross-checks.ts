@@ -125,6 +125,13 @@ const delaysInOrder: Check = ({ queue: { retry } }) =>
       ];
 
 /** Shares of 1 together would leave nothing for the order of lanes, and no bound on the wait. */
+const noLaneAboveTheHighest: Check = ({ queue: { levels } }) =>
+  levels.realtime.max_wait_ms === null
+    ? []
+    : [
+        'queue.levels.realtime.max_wait_ms is set, and there is no lane above realtime. Take it out, or set it for high, normal or low.',
+      ];
+
 const sharesLeaveRoom: Check = ({ queue: { levels } }) => {
   const entries = Object.entries(levels).map(([lane, { min_share: share }]) => ({ lane, share }));
   const sum = entries.reduce((total, { share }) => total + Math.round(share * 1e6), 0) / 1e6;
@@ -278,6 +285,7 @@ const PROBLEMS: readonly Check[] = [
   natsUrl,
   replicasNeedACluster,
   delaysInOrder,
+  noLaneAboveTheHighest,
   sharesLeaveRoom,
   bufferHoldsAMessage,
   storeHoldsMoreThanItsReserve,

@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm';
+import type { Lane } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 
 interface ReadyRow {
   id: string;
+  priority: Lane;
   behind: string;
   attempt: number;
   received_sequence: string;
@@ -11,6 +13,7 @@ interface ReadyRow {
 /** A held turn whose time has come. */
 export interface ReadyTurn {
   readonly messageId: string;
+  readonly lane: Lane;
   readonly behind: string;
   readonly attempt: number;
   readonly receivedSequence: number;
@@ -35,7 +38,7 @@ export class HeldTurns {
 
   private async ready(which: string, parameters: unknown[]): Promise<readonly ReadyTurn[]> {
     const rows: ReadyRow[] = await this.dataSource.query(
-      `SELECT held.id, held.held_behind AS behind, held.current_attempt AS attempt, held.received_sequence
+      `SELECT held.id, held.priority, held.held_behind AS behind, held.current_attempt AS attempt, held.received_sequence
         FROM ${this.table('messages')} held LEFT JOIN ${this.table('messages')} first ON first.id = held.held_behind
         JOIN ${this.table('message_requests')} held_turn ON held_turn.message_id = held.id
         LEFT JOIN ${this.table('message_requests')} first_turn ON first_turn.message_id = first.id
@@ -44,8 +47,8 @@ export class HeldTurns {
         ORDER BY held.received_sequence`,
       parameters,
     );
-    return rows.map(({ id, behind, attempt, received_sequence }) => ({
-      messageId: id,
+    return rows.map(({ id, priority: lane, behind, attempt, received_sequence }) => ({
+      ...{ messageId: id, lane },
       behind,
       attempt,
       receivedSequence: Number(received_sequence),
