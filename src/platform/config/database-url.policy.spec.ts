@@ -33,7 +33,7 @@ describe('the address of PostgreSQL', () => {
     const text = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
       .filter((part) => !part.includes('\0'));
-    const name = fc.stringMatching(/^[A-Za-z0-9_. -]{1,12}$/);
+    const name = fc.stringMatching(/^[A-Za-z0-9_. -]{1,12}$/).filter((text) => !/^\.\.?$/.test(text));
     const host = fc.constantFrom('db.example', '127.0.0.1', '::1', '/var/run/postgresql');
     fc.assert(
       fc.property(
@@ -90,5 +90,12 @@ describe('the address of PostgreSQL', () => {
     expect(problemsOf({ host: 'h', password: 'a', password_env: 'B' })).toEqual([
       expect.stringMatching(/database\.password and database\.password_env/),
     ]);
+  });
+
+  it('knows no database that a URL has no name for', () => {
+    for (const dbname of ['.', '..']) {
+      expect(problemsOf({ host: 'h', dbname })).toEqual([expect.stringMatching(/database\.dbname/)]);
+    }
+    expect(problemsOf({ host: 'h', dbname: '...' })).toEqual([]);
   });
 });

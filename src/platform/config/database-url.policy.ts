@@ -23,10 +23,7 @@ export function databaseUrl(
   env: Readonly<Record<string, string | undefined>>,
 ): { readonly url: string; readonly problems: readonly string[] } {
   const secret = place.password_env === '' ? '' : (env[place.password_env] ?? '');
-  const problems =
-    place.password === '' || place.password_env === ''
-      ? []
-      : ['database.password and database.password_env are both set. Give one of them.'];
+  const problems = problemsOf(place);
   const given = partsOf(place, secret);
   const named = PARTS.filter((part) => given[part] !== '');
   if (named.length === 0 || problems.length > 0) return { url: place.url, problems };
@@ -45,6 +42,16 @@ export function databaseUrl(
     PARTS.map((part) => [part, inUrl[part] || given[part]]),
   ) as unknown as Parts;
   return { url: written(whole, address.searchParams), problems };
+}
+
+function problemsOf({ password, password_env, dbname }: DatabasePlace): string[] {
+  const problems: string[] = [];
+  if (password !== '' && password_env !== '') {
+    problems.push('database.password and database.password_env are both set. Give one of them.');
+  }
+  // In the path of a URL they are steps, also when they are encoded.
+  if (/^\.\.?$/.test(dbname)) problems.push('database.dbname can be neither "." nor "..".');
+  return problems;
 }
 
 function withoutHost(named: readonly string[]): string {
