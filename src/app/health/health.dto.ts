@@ -19,3 +19,29 @@ export class ReadinessDto {
   })
   parts?: object;
 }
+
+const HEALTH_STATES = ['healthy', 'unhealthy'];
+
+const COMPONENT = {
+  type: 'object',
+  required: ['status', 'checked_at'],
+  properties: {
+    status: { type: 'string', enum: HEALTH_STATES },
+    detail: { type: 'string', description: 'For people' },
+    took_ms: { type: 'integer' },
+    checked_at: { type: 'string', format: 'date-time' },
+  },
+};
+
+export class ServiceHealthDto {
+  @ApiProperty({ enum: HEALTH_STATES, description: 'All that is told to callers without a key' })
+  status!: string;
+  @ApiPropertyOptional() version?: string;
+  @ApiPropertyOptional() uptime_seconds?: number;
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: COMPONENT,
+    description: 'Each component by its name',
+  })
+  components?: object;
+}

@@ -1,8 +1,9 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
 import { VERSION } from '../../platform/version.js';
+import { ServiceHealthDto } from './health.dto.js';
 import { type Readiness, ReadinessProbe } from './readiness.js';
 
 /** The whole of a service's health in one answer, for people and for monitors that know this address. */
@@ -16,9 +17,12 @@ export class ServiceHealthController {
 
   @Get()
   @ApiOperation({
+    operationId: 'getHealth',
     summary: '200 when every component is usable, else 503; needs no key',
     description: 'Callers with a key are also told the version, the uptime, and how each component answered.',
   })
+  @ApiOkResponse({ type: ServiceHealthDto })
+  @ApiServiceUnavailableResponse({ type: ServiceHealthDto, description: 'A component is not usable' })
   async health(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -10,5 +10,6 @@ export const API_TAGS = [
   { name: 'preprocessor', description: 'Rules and defaults that choose the priority of a message' },
   { name: 'endpoints', description: 'The servers of models' },
   { name: 'admin', description: 'What operators do with the service as a whole' },
+  { name: 'config', description: 'The settings of a process' },
   { name: 'health', description: 'For process managers and load balancers' },
 ] as const;

@@ -61,7 +61,11 @@ export class AdminPreprocessorUsersController {
 
   @Post(':user_id')
   @HttpCode(200)
-  @ApiOperation({ summary: "Set a user's default priority", description: 'The same as PUT.' })
+  @ApiOperation({
+    operationId: 'setUserPriorityByPost',
+    summary: "Set a user's default priority",
+    description: 'The same as PUT.',
+  })
   @ApiBody({ type: SetUserPriorityDto })
   @ApiOkResponse({ type: UserPriorityDto })
   post(

@@ -170,6 +170,7 @@ export class MessagesController {
   @Post(':id/erase')
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'eraseMessage',
     summary: 'Erase a message that has ended',
     description:
       'With those that repeat it (`replay_of`). After the answer it can not be read any more; its records in the log ' +

@@ -79,7 +79,7 @@ async function useMessages(api: Api): Promise<void> {
   if (message.status !== 'completed' || message.result?.content == null) throw new Error('It has no answer.');
   const tokens: number = (message.analysis?.tokens ?? 0) + (message.result.usage?.completion_tokens ?? 0);
   if (!(tokens > 0)) throw new Error('Nothing was counted.');
-  await told(api.GET('/api/v1/messages', { params: { query: { user_id: 'ann', limit: 50 } } }));
+  await told(api.GET('/api/v1/messages', { params: { query: { user_id: 'ann', limit: 50, order: 'asc' } } }));
   await told(api.GET('/api/v1/messages/{id}/events', { params: { path, query: { after: 0, limit: 10 } } }));
   const batch = await told(
     api.POST('/api/v1/messages/batch', {
@@ -91,6 +91,7 @@ async function useMessages(api: Api): Promise<void> {
   const [one, other] = [await submitted(api, 'Later', 600), await submitted(api, 'Later', 600)];
   await told(api.DELETE('/api/v1/messages/{id}', { params: { path: { id: one } } }));
   await told(api.POST('/api/v1/messages/{id}/cancel', { params: { path: { id: other } } }));
+  await told(api.POST('/api/v1/messages/{id}/erase', { params: { path: { id: other } } }));
   await told(api.GET('/api/v1/usage', { params: { query: { group_by: 'day,model', limit: 10 } } }));
   await told(
     api.GET('/api/v1/audit/events', { params: { query: { message_id: accepted.id } }, parseAs: 'text' }),
@@ -175,6 +176,8 @@ async function useDeadLetters(api: Api): Promise<void> {
   await until(letters, isThere);
   await told(api.POST('/api/v1/admin/dead-letters/requeue', { body: { user_id: 'ann', limit: 10 } }));
   await until(letters, isThere);
+  await told(api.POST('/api/v1/admin/dead-letters/requeue-all', { body: { user_id: 'ann' } }));
+  await until(letters, isThere);
   await done(api.DELETE('/api/v1/admin/dead-letters/{id}', one));
 }
 
@@ -207,6 +210,9 @@ async function useRules(api: Api): Promise<void> {
     () => told(api.GET('/api/v1/admin/preprocessor/user-priorities')),
     ({ data }) => data.some(({ user_id }) => user_id === 'ann'),
   );
+  await told(
+    api.POST('/api/v1/admin/preprocessor/user-priorities/{user_id}', { ...ann, body: { priority: 'high' } }),
+  );
   await done(api.DELETE('/api/v1/admin/preprocessor/user-priorities/{user_id}', ann));
 }
 
@@ -232,6 +238,11 @@ async function useEndpoints(api: Api, base_url: string): Promise<void> {
 }
 
 async function useHealth(api: Api): Promise<void> {
+  await told(api.GET('/api/v1/config'));
+  const { components } = await told(api.GET('/health'));
+  if (Object.values(components ?? {}).some(({ status }) => status !== 'healthy'))
+    throw new Error('It is ill.');
+  await told(api.GET('/api/v1/health'));
   await told(api.GET('/health/live'));
   await told(api.GET('/health/ready'));
 }

@@ -14,6 +14,7 @@ export class ConfigController {
 
   @Get()
   @ApiOperation({
+    operationId: 'getConfig',
     summary: 'The settings that this process works with',
     description:
       'From the file, the environment and the defaults. Secrets are `***`, and addresses come without users, passwords and queries.',

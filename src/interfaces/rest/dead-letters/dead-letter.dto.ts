@@ -79,7 +79,12 @@ export class RequeueOneDto {
 
 /** The body of `POST /api/v1/admin/dead-letters/requeue-all`, which may be absent: what it does not name is requeued too. */
 export class RequeueAllDto extends DeadLetterFilterDto {
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_REQUEUED, default: MAX_REQUEUED })
+  @ApiPropertyOptional({
+    type: Number,
+    minimum: 1,
+    maximum: MAX_REQUEUED,
+    description: `${MAX_REQUEUED} when absent`,
+  })
   @MayObey(wholeNumber(1, MAX_REQUEUED))
   limit?: number;
 

@@ -97,6 +97,7 @@ export class DeadLettersController {
   @Post('requeue-all')
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'requeueAllDeadLetters',
     summary: 'Put all dead letters back into their lanes, or all that a filter matches',
     description: 'Like `requeue`, and without a filter all of them are meant.',
   })
