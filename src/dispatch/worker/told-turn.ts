@@ -33,10 +33,11 @@ export class ToldTurn {
    * @throws when the broker does not say
    */
   requestFor(lease: Asked): ModelRequest | Promise<ModelRequest> {
-    const { content: _, ...rest } = this.request;
     const { messages } = this.chosen(lease);
     const stands = largeTextsIn(messages);
-    return stands.length === 0 ? { messages, ...rest } : this.filled({ messages, ...rest }, stands);
+    const { content: _content, messages: _own, ...rest } = this.request;
+    const request = { messages, ...rest };
+    return stands.length === 0 ? request : this.filled(request, stands);
   }
 
   private async filled(request: ModelRequest, stands: readonly LargeText[]): Promise<ModelRequest> {
