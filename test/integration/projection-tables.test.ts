@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { databaseUrl } from '../../src/platform/config/database-url.policy.js';
 import { openDatabase } from '../../src/projection/tables/data-source.js';
 import { freePort } from '../support/free-port.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
@@ -69,6 +70,16 @@ it('notices when the descriptions and the migrated tables differ', async () => {
   await dataSource.query('DROP INDEX differing.message_requests_by_conversation');
   const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
   expect(upQueries.length).toBeGreaterThan(1);
+  await dataSource.destroy();
+});
+
+it('is reached by the parts of its address', async () => {
+  const { hostname: host, port, username: user, pathname } = new URL(postgres.url);
+  const parts = { host, port: Number(port), user, dbname: pathname.slice(1), sslmode: 'disable' };
+  const place = { ...parts, url: '', password: '', password_env: 'SECRET' };
+  const { url } = databaseUrl(place, { SECRET: new URL(postgres.url).password });
+  const dataSource = await openDatabase({ url, schema: 'parts', poolSize: 1 });
+  expect(await dataSource.query('SELECT current_database() AS name')).toEqual([{ name: parts.dbname }]);
   await dataSource.destroy();
 });
 

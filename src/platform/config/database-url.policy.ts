@@ -49,8 +49,10 @@ function problemsOf({ password, password_env, dbname }: DatabasePlace): string[]
   if (password !== '' && password_env !== '') {
     problems.push('database.password and database.password_env are both set. Give one of them.');
   }
-  // In the path of a URL they are steps, also when they are encoded.
-  if (/^\.\.?$/.test(dbname)) problems.push('database.dbname can be neither "." nor "..".');
+  // In the path of a URL these are steps, also when they are encoded, or end it; drivers don't decode the others.
+  if (/^\.\.?$|[/?#]/.test(dbname)) {
+    problems.push('database.dbname can be neither "." nor "..", and can\'t have "/", "?" or "#" in it.');
+  }
   return problems;
 }
 
@@ -89,7 +91,12 @@ function decoded(text: string): string {
   }
 }
 
-/** @param others what else a URL had behind its `?` */
+/**
+ * The name is encoded as drivers decode it: they leave `%2B` as it is. What no address can carry is
+ * refused before.
+ *
+ * @param others what else a URL had behind its `?`
+ */
 function written(parts: Parts, others: URLSearchParams): string {
   const options = new URLSearchParams(others);
   for (const name of ['host', 'port']) options.delete(name);
@@ -101,9 +108,11 @@ function written(parts: Parts, others: URLSearchParams): string {
     options.set('uselibpqcompat', 'true');
   }
   const host = parts.host.startsWith('/') ? 'localhost' : parts.host;
-  const login = [parts.user, parts.password].filter((part) => part !== '').map(encodeURIComponent);
+  const login = [parts.user, parts.password]
+    .filter((part) => part !== '')
+    .map((part) => encodeURIComponent(part.toWellFormed()));
   const at = login.length === 0 ? '' : `${parts.user === '' ? ':' : ''}${login.join(':')}@`;
   const port = parts.port === '' ? '' : `:${parts.port}`;
   const query = options.size === 0 ? '' : `?${options}`;
-  return `postgres://${at}${host.includes(':') ? `[${host}]` : host}${port}/${encodeURIComponent(parts.dbname)}${query}`;
+  return `postgres://${at}${host.includes(':') ? `[${host}]` : host}${port}/${encodeURI(parts.dbname.toWellFormed())}${query}`;
 }
