@@ -11,6 +11,19 @@ function shownOf(overrides: object) {
 }
 
 describe('effectiveSettings', () => {
+  it('shows where PostgreSQL is and what rules ask, and no password', () => {
+    const rule = { id: 'vip', keywords: ['now'], metadata: { plan: 'gold' }, priority: 'high' };
+    const { settings, hidden } = shownOf({
+      database: { host: 'db', dbname: 'llmq', user: SECRET, password: SECRET },
+      queue: { preprocessor: { rules: [rule] } },
+      logging: { file: '/var/log/llmq.log' },
+    });
+    expect(settings.database).toMatchObject({ host: 'db', dbname: 'llmq', password: HIDDEN });
+    expect(settings.queue.preprocessor.rules[0]).toMatchObject(rule);
+    expect(settings.logging.file).toBe('/var/log/llmq.log');
+    expect(hidden.sort()).toEqual(['database.password', 'database.user']);
+  });
+
   it('shows the defaults as they are, and hides nothing that is not set', () => {
     const { settings, hidden } = shownOf({});
     expect(settings).toEqual(configSchema.parse({}));

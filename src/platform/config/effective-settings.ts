@@ -9,7 +9,11 @@ import { bare } from './settings.js';
  * `{}` each value of a map. Names in maps are shown.
  */
 const SHOWN: ReadonlySet<string> = new Set([
-  ...['server.host', 'server.cors_origins[]', 'database.schema'],
+  ...['server.host', 'server.cors_origins[]', 'logging.file'],
+  ...['database.schema', 'database.host', 'database.dbname', 'database.password_env'],
+  ...['queue.preprocessor.rules[].id', 'queue.preprocessor.rules[].description'],
+  ...['queue.preprocessor.rules[].keywords[]', 'queue.preprocessor.rules[].pattern'],
+  'queue.preprocessor.rules[].metadata{}',
   ...['queue.dead_letters.webhook_secret_env', 'conversation.summary.model', 'conversation.summary.prompt'],
   ...['endpoints[].name', 'endpoints[].api_key_env'],
   ...['endpoints[].models[]', 'endpoints[].models[].name', 'endpoints[].models[].upstream'],
