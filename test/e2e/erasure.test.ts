@@ -95,6 +95,8 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
       'llmq.conversations',
       'llmq.message_requests',
       'llmq.message_results',
+      // The metadata, in the view for analysts.
+      'llmq_read.conversations',
     ]);
   });
 

@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
+import type { QueryRunner } from 'typeorm';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { dataFolderAt } from '../../src/platform/embedded/data-folder.js';
 import { findPostgresBinaries } from '../../src/platform/embedded/postgres-binaries.js';
 import { clusterAccess } from '../../src/platform/embedded/postgres-cluster.js';
 import { postgresSystemUser } from '../../src/platform/embedded/postgres-system-user.js';
-import { openDatabase } from '../../src/projection/tables/data-source.js';
+import { createDataSource, openDatabase } from '../../src/projection/tables/data-source.js';
+import { migrate } from '../../src/projection/tables/migrate.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 
@@ -137,6 +139,23 @@ describe('the role of PostgreSQL that may only read', () => {
     await asked(postgres.url, 'DROP VIEW llmq_read.usage');
     await migrated(postgres.url, 'llmq');
     expect(await asked(postgres.readerUrl, 'SELECT * FROM llmq_read.usage')).toEqual([]);
+  });
+
+  it('does not keep the tables from being changed by a newer version', async () => {
+    const options = { url: postgres.url, schema: 'older', poolSize: 1 };
+    await migrated(postgres.url, 'older');
+    const newer = await createDataSource(options);
+    await newer.initialize();
+    const change = 'ALTER TABLE usage_hours ALTER COLUMN hour TYPE timestamptz(3)';
+    const migration = {
+      name: 'Changed1999999999999',
+      up: async (runner: QueryRunner) => void (await runner.query(change)),
+      down: async () => {},
+    };
+    Object.assign(newer, { migrations: [...newer.migrations, migration] });
+    await migrate(newer, options);
+    await newer.destroy();
+    expect(await asked(postgres.readerUrl, 'SELECT hour FROM older_read.usage')).toEqual([]);
   });
 
   it('is not waited for when it reads while the service starts', async () => {

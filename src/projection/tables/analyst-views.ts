@@ -32,6 +32,11 @@ const VIEWS: readonly View[] = [
       ['key_name', 'q.key_name', 'The name of the API key; null where none was needed'],
       ['conversation_id', 'q.conversation_id', 'The conversation that it is a turn of; null for none'],
       [
+        'conversation_given_id',
+        'q.conversation_given_id',
+        'The id that a client gave that one; null for none',
+      ],
+      [
         'status',
         'm.status',
         'pending, scheduled, processing, completed, failed, dead_letter, cancelled, ...',
@@ -72,6 +77,7 @@ const VIEWS: readonly View[] = [
     from: (at) => `${at}.conversations c`,
     columns: [
       ['id', 'c.id', 'The id of the conversation'],
+      ['given_id', 'c.given_id', 'The id that a client gave it; null for none'],
       ['tenant', 'c.tenant', 'The owner of the API key'],
       ['user_id', 'c.user_id', 'The user; null once it is erased'],
       ['state', 'c.state', 'active, inactive, archived or erased'],
