@@ -30,9 +30,24 @@ describe('effectiveSettings', () => {
     expect(hidden).toEqual([]);
   });
 
+  it('shows what is known to be no secret', () => {
+    const rule = { id: 'r', keywords: ['now'], priority: 'high', metadata: { vip: true, team: 'blue' } };
+    const texts = {
+      database: { host: 'db', dbname: 'llmq', password_env: 'DB_PASSWORD' },
+      queue: { preprocessor: { rules: [rule] } },
+      ...{ retention: { content: '30d' }, logging: { file: 'llmq.log' } },
+    };
+    const { settings, hidden } = shownOf(texts);
+    expect(settings).toMatchObject(texts);
+    expect(hidden).toEqual([]);
+  });
+
   it('has no secret in it, wherever one can be', () => {
     const { settings, hidden } = shownOf({
-      database: { url: `postgres://me:${SECRET}@db:5432/llmq?sslpassword=${SECRET}` },
+      database: {
+        url: `postgres://me:${SECRET}@db:5432/llmq?sslpassword=${SECRET}`,
+        ...{ user: SECRET, password: SECRET },
+      },
       nats: { url: `nats://me:${SECRET}@one:4222,two:4222`, user: SECRET, password: SECRET },
       queue: { dead_letters: { webhook_url: `https://hooks.example/${SECRET}`, webhook_secret_env: 'HOOK' } },
       endpoints: [
@@ -53,7 +68,7 @@ describe('effectiveSettings', () => {
     });
     expect(settings.security.api_keys[0]).toMatchObject({ name: 'shop', role: 'client', sha256: HIDDEN });
     expect(hidden.sort()).toEqual([
-      ...['endpoints[].headers{}', 'nats.password', 'nats.user'],
+      ...['database.password', 'database.user', 'endpoints[].headers{}', 'nats.password', 'nats.user'],
       ...['queue.dead_letters.webhook_url', 'security.api_keys[].sha256'],
     ]);
   });

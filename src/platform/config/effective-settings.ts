@@ -13,7 +13,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...['database.schema', 'database.host', 'database.dbname', 'database.password_env'],
   ...['queue.preprocessor.rules[].id', 'queue.preprocessor.rules[].description'],
   ...['queue.preprocessor.rules[].keywords[]', 'queue.preprocessor.rules[].pattern'],
-  'queue.preprocessor.rules[].metadata{}',
+  ...['queue.preprocessor.rules[].metadata{}', 'retention.content', 'retention.messages'],
   ...['queue.dead_letters.webhook_secret_env', 'conversation.summary.model', 'conversation.summary.prompt'],
   ...['endpoints[].name', 'endpoints[].api_key_env'],
   ...['endpoints[].models[]', 'endpoints[].models[].name', 'endpoints[].models[].upstream'],
