@@ -13,6 +13,8 @@ import { ProjectionPosition } from '../projection/read/projection-position.js';
 import { StreamRemains } from './nats/stream-remains.js';
 
 const AT_ONCE = 20;
+/** Then others have their turn. */
+const SWEEPS_FOR_MS = 5_000;
 const POSITION_TIMEOUT_MS = 10_000;
 const BY = 'service';
 /** An event must fit into one record of the log; so many ranges are some 300 kB at most. */
@@ -42,8 +44,17 @@ export class Eraser {
    * @throws what the first that failed threw
    */
   async sweep(): Promise<void> {
+    const until = performance.now() + SWEEPS_FOR_MS;
+    for (let isMore = true; isMore; ) {
+      const unfinished = await this.reader.unfinished(AT_ONCE);
+      await this.goOnWith(unfinished);
+      isMore = unfinished.length === AT_ONCE && performance.now() < until;
+    }
+  }
+
+  private async goOnWith(unfinished: readonly UnfinishedErasure[]): Promise<void> {
     const failures: unknown[] = [];
-    for (const erasure of await this.reader.unfinished(AT_ONCE)) {
+    for (const erasure of unfinished) {
       await this.goOn(erasure).catch((error: unknown) => failures.push(error));
       if (failures.length === 2) break;
     }

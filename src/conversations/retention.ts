@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { settingDurationMs } from '../domain/duration.policy.js';
 import { eraseMessages } from '../domain/erasure/erase-messages.decision.js';
 import type { ErasedPart } from '../domain/erasure/erasure.events.js';
-import { eraseContent } from '../domain/message/erase-content.decision.js';
+import { eraseContent, MOST_KEPT } from '../domain/message/erase-content.decision.js';
 import type { MessageContentErased, MessageEvent } from '../domain/message/message.events.js';
+import { endsAt } from '../domain/message/message.state.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
@@ -14,13 +15,17 @@ import { ProjectionPosition } from '../projection/read/projection-position.js';
 
 /** Of one tenant, in one append. */
 const ERASED_AT_ONCE = 100;
-const LOOKED_AT = 500;
-/** Of one message; of a longer life the middle is left out. */
-const EVENTS_READ = 1_000;
+/** Few, since what is found must still be so when it is decided on. */
+const LOOKED_AT = 100;
+const STEPS = 5;
+/** While so many erasures are not finished, none are added: what clients asked for would wait behind them. */
+const UNFINISHED = 20;
 const READ_AT_ONCE = 16;
 const POSITION_TIMEOUT_MS = 10_000;
 /** Clocks differ: a message may come into the tables with an end that is older than what was looked at. */
-const FROM_THE_BEGINNING_MS = 3_600_000;
+const CLOCKS_DIFFER_MS = 3_600_000;
+const FROM_THE_BEGINNING_MS = 24 * 3_600_000;
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const BY = 'service';
 
 /**
@@ -29,14 +34,14 @@ const BY = 'service';
  */
 @Injectable()
 export class Retention {
-  /** The last message whose content was looked at: those before it have lost theirs. */
-  private behind: OldMessage | null = null;
+  /** Up to where content was looked at: messages that ended before have lost theirs. */
+  private behind: Place | null = null;
   private begunAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore'>,
-    @Inject(EventIndex) private readonly index: Pick<EventIndex, 'ofMessage'>,
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore' | 'unfinished'>,
+    @Inject(EventIndex) private readonly index: Pick<EventIndex, 'endsOfMessage'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'retention'>,
@@ -45,13 +50,18 @@ export class Retention {
   /** One step. @throws what the log and PostgreSQL throw; what was not erased is found again */
   async sweep(): Promise<void> {
     const { messages, content } = this.config.retention;
+    if (messages === null && content === null) return;
+    if ((await this.reader.unfinished(UNFINISHED)).length >= UNFINISHED) return;
     if (messages !== null) await this.sweepMessages(messages);
     if (content !== null) await this.sweepContent(content);
   }
 
   private async sweepMessages(age: string): Promise<void> {
-    const old = await this.reader.endedBefore(this.ago(age), 'message', null, LOOKED_AT);
-    for (const group of groups(old)) await this.erase(group, 'message', []);
+    for (let step = 0; step < STEPS; step += 1) {
+      const old = await this.reader.endedBefore(this.ago(age), 'message', null, LOOKED_AT);
+      for (const group of groups(old)) await this.erase(group, 'message', []);
+      if (old.length < LOOKED_AT) return;
+    }
   }
 
   private async sweepContent(age: string): Promise<void> {
@@ -60,9 +70,15 @@ export class Retention {
       this.behind = null;
       this.begunAt = now;
     }
-    const old = await this.reader.endedBefore(this.ago(age), 'content', this.behind, LOOKED_AT);
-    for (const group of groups(old)) await this.eraseContent(group);
-    this.behind = old.at(-1) ?? this.behind;
+    for (let step = 0; step < STEPS; step += 1) {
+      const time = this.ago(age);
+      const old = await this.reader.endedBefore(time, 'content', this.behind, LOOKED_AT);
+      for (const group of groups(old)) await this.eraseContent(group);
+      const all = old.length < LOOKED_AT;
+      const settled = { id: FIRST_ID, endedAt: new Date(Date.parse(time) - CLOCKS_DIFFER_MS).toISOString() };
+      this.behind = later(old.at(-1) ?? this.behind, all ? settled : null);
+      if (all) return;
+    }
   }
 
   private async eraseContent(messages: readonly OldMessage[]): Promise<void> {
@@ -80,14 +96,16 @@ export class Retention {
     if (left.length > 0) await this.erase(erased, 'content', left);
   }
 
-  /** Null where its events are not all there: somebody else is erasing it. */
-  private async withoutContent({ id, tenant, lane }: OldMessage): Promise<MessageContentErased | null> {
-    const sequences = await this.index.ofMessage(id, 0, EVENTS_READ);
+  /** Null where its events are not all there, since somebody else is erasing it, or would not tell its end. */
+  private async withoutContent(message: OldMessage): Promise<MessageContentErased | null> {
+    const { id, tenant, lane, lastSequence } = message;
+    const sequences = await this.index.endsOfMessage(id, MOST_KEPT / 2);
     const stored = await Promise.all(sequences.map((sequence) => this.log.get(sequence)));
     if (stored.includes(null)) return null;
     const life = stored.map((one) => ({ sequence: one!.sequence, event: one!.event as MessageEvent }));
     const context = { messageId: id, tenant, lane, ...this.now() };
-    return eraseContent(context, life, { by: BY, reason: 'retention.content' });
+    const erased = eraseContent(context, life, { by: BY, reason: 'retention.content' });
+    return erased !== null && endsAt(erased, lastSequence) ? erased : null;
   }
 
   /** What is left of them goes into the same append: it is told together, or not at all. */
@@ -112,6 +130,13 @@ export class Retention {
   private ago(age: string): string {
     return new Date(Math.max(0, this.sources.nowMs() - settingDurationMs(age))).toISOString();
   }
+}
+
+type Place = Pick<OldMessage, 'id' | 'endedAt'>;
+
+function later(one: Place | null, other: Place | null): Place | null {
+  if (one === null || other === null) return one ?? other;
+  return one.endedAt >= other.endedAt ? one : other;
 }
 
 /** In their order, each of one tenant. */

@@ -181,3 +181,11 @@ export function idempotencyInProgress(): RefusedError {
     'The first request with this Idempotency-Key is not finished; try again shortly.',
   );
 }
+
+/** An id that a client gave is one user's: another who uses it by accident would read what is not his. */
+export function givenToAnother(givenId: string): RefusedError {
+  return refused(
+    'already_exists',
+    `The id ${givenId} is that of another user's conversation; choose another one.`,
+  );
+}

@@ -4,7 +4,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { VERSION } from '../../src/platform/version.js';
@@ -103,9 +102,10 @@ describe('llmq status', () => {
     const home = /XDG_CONFIG_HOME=(\S+) nats --context llmq/.exec(output)![1]!;
     const { url, user, password } = JSON.parse(await readFile(join(home, 'nats/context/llmq.json'), 'utf8'));
     const connection = await connect({ servers: url, user, pass: password });
-    expect(
-      (await (await jetstreamManager(connection)).streams.info('LLMQ_EVENTS')).state.messages,
-    ).toBeGreaterThan(0);
+    const heard = connection.subscribe('llmq.events.>', { max: 1 });
+    await connection.flush();
+    await answered('for who listens');
+    for await (const { subject } of heard) expect(subject).toMatch(/^llmq\.events\./);
     await connection.close();
     const [, file, where, sql] = /PGPASSFILE=(\S+) psql '([^']+)' -c '([^']+)'/.exec(output)!;
     const login = (await readFile(file!, 'utf8')).trim().split(':');

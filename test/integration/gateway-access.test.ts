@@ -97,13 +97,19 @@ describe('with API keys', () => {
 
   it('opens its documentation to browsers, which send no key, and nothing behind it', async () => {
     const { baseUrl } = await start(keyed);
-    for (const path of ['/api/docs', '/api/docs/swagger-ui-bundle.js', '/api/docs-json', '/api/docs-yaml']) {
+    for (const path of ['/api/docs', '/api/docs/swagger-ui-bundle.js', '/api/docs-json']) {
       const response = await fetch(baseUrl + path, { headers: { 'sec-fetch-site': 'none' } });
       expect([path, response.status]).toEqual([path, 200]);
       expectPageHeaders(response.headers);
       await response.body?.cancel();
     }
-    for (const path of ['/api/docs/../v1/models', '/api/docs/%2e%2e/v1/models', '/api/docsx', '/v1/models']) {
+    for (const path of [
+      '/api/docs/../v1/models',
+      '/api/docs/%2e%2e/v1/models',
+      '/api/docsx',
+      '/api/docs-yaml',
+      '/v1/models',
+    ]) {
       expect([401, 403, 404]).toContain(await rawStatus(baseUrl, path));
     }
   });

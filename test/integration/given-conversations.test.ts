@@ -137,6 +137,8 @@ it('is created with its id once, and the same again is answered with what is the
   const other = await call('POST', '/api/v1/conversations', { user_id: 'eva', id: 'gus-1' });
   expect(other).toMatchObject({ status: 409, json: { code: 'already_exists' } });
   expect(JSON.stringify(other.json)).not.toContain('First');
+  expect(await send('gus-1', 'eva')).toMatchObject({ status: 409, json: { code: 'already_exists' } });
+  expect((await send('gus-1', 'gus')).status).toBe(202);
   const keyed = { 'idempotency-key': 'make-gus-2' };
   const one = await call('POST', '/api/v1/conversations', { user_id: 'gus', id: 'gus-2' }, keyed);
   const two = await call('POST', '/api/v1/conversations', { user_id: 'gus', id: 'gus-2' }, keyed);

@@ -6,7 +6,7 @@ import {
   messageEvent,
 } from './message.events.js';
 import { project } from './message.projection.js';
-import { evolve } from './message.state.js';
+import { endsAt, evolve } from './message.state.js';
 
 const SECRET = 'the secret';
 let ids = 0;
@@ -113,4 +113,16 @@ it('is done once', () => {
   const erased = eraseContent(context, sequenced(dead), by)!;
   expect(eraseContent(context, [{ sequence: 99, event: erased }], by)).toBeNull();
   expect(eraseContent(context, sequenced(dead).slice(1), by)).toBeNull();
+});
+
+it('ends as it did, or is told not to', () => {
+  const retries = Array.from({ length: 500 }, () => answered[3]!);
+  const long = sequenced([...answered.slice(0, 3), ...retries, answered[7]!]);
+  const end = long.at(-1)!.sequence;
+  expect(endsAt(eraseContent(context, long, by)!, end)).toBe(true);
+  expect(endsAt(eraseContent(context, long.slice(0, -1), by)!, end)).toBe(false);
+  const requeued = messageEvent(context, 'llmq.message.requeued.v1', { by: 'ann', reason: 'again' } as never);
+  const twice = sequenced([...dead, requeued, ...retries, answered[7]!]);
+  const erased = eraseContent(context, twice, by)!;
+  expect(keptEvents(erased).map(({ event }) => event.type)).toContain('llmq.message.requeued.v1');
 });

@@ -13,8 +13,8 @@ interface SequencedEvent {
   readonly event: MessageEvent;
 }
 
-/** Of a longer life only its beginning and its end are kept: it has to fit into one event. */
-const MOST_KEPT = 100;
+/** Of a longer life only its beginning and its end are kept, and what made it live again: it has to fit into one event. */
+export const MOST_KEPT = 100;
 
 /**
  * What is left of a message without its content: its events, without what was asked, answered and said of either. It
@@ -28,10 +28,10 @@ export function eraseContent(
   { by, reason }: { readonly by: string; readonly reason: string },
 ): MessageContentErased | null {
   if (life[0]?.event.type !== 'llmq.message.received.v1') return null;
-  const kept =
-    life.length <= MOST_KEPT
-      ? life
-      : [...life.slice(0, MOST_KEPT / 2), ...life.slice(life.length - MOST_KEPT / 2)];
+  const half = MOST_KEPT / 2;
+  const kept = life.filter(
+    ({ event }, at) => at < half || at >= life.length - half || event.type === 'llmq.message.requeued.v1',
+  );
   const events = kept.map(({ sequence, event }) => ({ sequence, event: { ...withoutContent(event) } }));
   return messageEvent(context, 'llmq.message.content-erased.v1', { by, reason, events });
 }

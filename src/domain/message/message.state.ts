@@ -94,6 +94,13 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
   return next;
 }
 
+/** Whether what is left tells the end that the message has. Where it does not, the message would come back to life. */
+export function endsAt(erased: MessageContentErased, sequence: number): boolean {
+  let state: MessageState | null = null;
+  for (const kept of keptEvents(erased)) state = evolve(state, kept.event, kept.sequence);
+  return state !== null && isTerminalStatus(state.status) && state.lastSequence === sequence;
+}
+
 /** A copy on its way to be the next state; a spread of changes over it takes V8 twice as long. */
 type Draft = { -readonly [K in keyof MessageState]: MessageState[K] };
 

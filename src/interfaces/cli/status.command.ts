@@ -31,7 +31,7 @@ export function addStatus(program: Command): void {
 }
 
 async function status({ showSecrets = false }: StatusOptions): Promise<void> {
-  const config = loadConfig(process.env, process.cwd(), () => {});
+  const config = loadConfig(process.env, process.cwd(), () => {}, { unsetVariables: 'warn' });
   const { path, isRead } = configFileOf(process.env);
   const place = async (server: 'nats' | 'postgres', url: string) =>
     url === '' ? await embeddedPlace(config.dataDir, server) : null;
@@ -76,7 +76,7 @@ function embeddedNats(place: EmbeddedPlace | null, { configHome }: LookFiles): S
   const nats = `XDG_CONFIG_HOME=${quoted(configHome)} nats --context llmq`;
   return {
     ...{ name: 'NATS', address: `nats://127.0.0.1:${place.port}`, state: stateOf(place) },
-    look: place.reader === null ? [] : [`${nats} stream ls`, `${nats} sub 'llmq.events.>'`],
+    look: place.reader === null ? [] : [`${nats} sub 'llmq.events.>'`],
     logins: loginsOf(place),
     note: place.reader === null ? NO_READER : null,
   };

@@ -15,7 +15,12 @@ const MAX_LEVELS = 128;
 const MAX_ENTRIES = 400_000;
 /** Each of them costs many times as much as a number in it. */
 const MAX_CONTAINERS = 50_000;
-const BOUNDS = { levels: MAX_LEVELS, entries: MAX_ENTRIES, containers: MAX_CONTAINERS };
+/** No number that anything computes with has so many. */
+const MAX_DIGITS = 10_000;
+const BOUNDS = {
+  ...{ levels: MAX_LEVELS, entries: MAX_ENTRIES },
+  ...{ containers: MAX_CONTAINERS, digits: MAX_DIGITS },
+};
 /** Too short for its structure to cost anything. */
 const SHORT_BYTES = 16 * 1024;
 
@@ -85,7 +90,12 @@ function readJson(
   return { refusal: invalidFields([{ field: fieldAt(beyond), reason }]) };
 }
 
-const COUNTED = { entries: 'values', fields: 'fields', containers: 'lists and objects' } as const;
+const COUNTED = {
+  entries: 'values',
+  fields: 'fields',
+  containers: 'lists and objects',
+  digits: 'digits in a number',
+} as const;
 
 function tooMuch(exceeded: keyof JsonBounds, bounds: Required<JsonBounds>): RefusedError {
   if (exceeded === 'levels') {

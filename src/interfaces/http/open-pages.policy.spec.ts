@@ -5,7 +5,7 @@ it.each([
   '/api/docs/',
   '/api/docs/swagger-ui-bundle.js',
   '/api/docs-json',
-  '/api/docs-yaml?x=1',
+  '/api/docs-json?x=1',
 ])('%s is open where the documentation is', (url) =>
   expect([isOpenPage(url, true), isOpenPage(url, false)]).toEqual([true, false]),
 );
@@ -16,6 +16,7 @@ it.each([
   '',
   '//',
   '/api/docsx',
+  '/api/docs-yaml',
   '/api/docs-jsonx',
   '/api/v1/messages',
   '/v1/models',

@@ -1,5 +1,5 @@
-/** Swagger UI, what it loads, and the description itself. */
-const DOCS = /^\/api\/docs(-json|-yaml|\/[^?]*)?(\?|$)/;
+/** Swagger UI, what it loads, and the description itself; not as YAML, which takes long to write. */
+const DOCS = /^\/api\/docs(-json|\/[^?]*)?(\?|$)/;
 const HOME = /^\/(\?|$)/;
 
 /**

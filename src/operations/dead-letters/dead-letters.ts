@@ -17,6 +17,8 @@ import { ProjectionPosition } from '../../projection/read/projection-position.js
 
 /** Messages that are requeued at once: the events of a page share a few writes of the log. */
 const PAGE = 500;
+/** Of one request: those past their deadlines are looked at, and stay. */
+const MOST_PAGES = 100;
 
 export interface Requeued {
   readonly requeued: number;
@@ -90,7 +92,8 @@ export class DeadLetters {
     let pastDeadline = 0;
     let newest = 0;
     let cursor: string | null = null;
-    for (let left = limit; left > 0; ) {
+    let left = limit;
+    for (let pages = 0; left > 0 && pages < MOST_PAGES; pages += 1) {
       const size = Math.min(PAGE, left);
       const page: Page<DeadLetter> = await this.reader.list(filter, 'oldest_first', size, cursor);
       const receptions = await Promise.all(page.data.map((letter) => this.receptionOf(letter)));
@@ -106,7 +109,7 @@ export class DeadLetters {
       requeued += sequences.length;
       pastDeadline += there.length - wanted.length;
       newest = Math.max(newest, ...sequences);
-      left -= page.data.length;
+      left -= sequences.length;
       cursor = page.nextCursor;
       if (cursor === null) break;
     }

@@ -69,7 +69,7 @@ export const BROUGHT_KEYS: Readonly<Record<string, string>> = {
   'loadbalancer.max_failures': 'Leave it out; endpoints are watched and checked always.',
   'loadbalancer.endpoints': 'endpoints',
   'loadbalancer.rate_limiting': 'Leave it out; each entry of endpoints has rpm and tpm.',
-  'logging.output': 'logging.file',
+  'logging.output': 'Leave it out for standard error; logging.file names a file.',
   'logging.file_path': 'logging.file',
   'logging.color_enabled': 'Leave it out; logs have no colours.',
   'logging.caller_enabled': 'Leave it out.',

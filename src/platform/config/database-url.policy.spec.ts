@@ -93,6 +93,15 @@ describe('the address of PostgreSQL', () => {
     ]);
   });
 
+  it('takes a port only in its own place, and an address without brackets', () => {
+    for (const host of ['db:5433', '[::1]', 'db/x', 'u@db', 'db?x']) {
+      expect(problemsOf({ host })).toEqual([expect.stringMatching(/database\.host .*database\.port/)]);
+    }
+    for (const host of ['db', 'db-1.example', '10.0.0.7', '::1', 'fe80::1', '/var/run/postgresql']) {
+      expect(problemsOf({ host })).toEqual([]);
+    }
+  });
+
   it('knows no database that a URL has no name for', () => {
     for (const dbname of ['.', '..', 'a/b', 'a?b', 'a#b']) {
       expect(problemsOf({ host: 'h', dbname })).toEqual([expect.stringMatching(/database\.dbname/)]);

@@ -44,10 +44,18 @@ export function databaseUrl(
   return { url: written(whole, address.searchParams), problems };
 }
 
-function problemsOf({ password, password_env, dbname }: DatabasePlace): string[] {
+/** A name, an address of IPv4 or IPv6, or the folder of a socket. */
+const HOST = /^(\/.*|[\p{L}\p{N}_.-]*|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*)$/iu;
+
+function problemsOf({ host, password, password_env, dbname }: DatabasePlace): string[] {
   const problems: string[] = [];
   if (password !== '' && password_env !== '') {
     problems.push('database.password and database.password_env are both set. Give one of them.');
+  }
+  if (!HOST.test(host)) {
+    problems.push(
+      `database.host can't be ${JSON.stringify(host)}; it takes the name or address of a server, or the folder of its socket. The port goes into database.port.`,
+    );
   }
   // In the path of a URL these are steps, also when they are encoded, or end it; drivers don't decode the others.
   if (/^\.\.?$|[/?#]/.test(dbname)) {

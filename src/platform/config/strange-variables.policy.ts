@@ -2,14 +2,19 @@ import { broughtVariable } from './brought-names.policy.js';
 import { closest } from './did-you-mean.policy.js';
 
 /** Names by which programs tell where a server is. */
-const PLACE = /(^|_)(HOST|HOSTS|URL|URLS|URI|DSN|ADDR|ADDRESS|SERVER|SERVERS|NAME|DBNAME|DATABASE|DB)$/;
+const PLACE = /(^|_)(HOST|HOSTS|URL|URLS|URI|DSN|ADDR|ADDRESS|SERVER|SERVERS)$/;
+/** The same of a database, which has a name. Of NATS, names are of clients and streams. */
+const NAMED_PLACE = /(^|_)(NAME|DBNAME|DATABASE|DB)$/;
 /** What Kubernetes and Docker set for each service beside the program: `NATS_SERVICE_HOST`, `NATS_PORT_4222_TCP_ADDR`. */
 const LINK = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP)(_\w+)?)$/;
 
 /** Whether a value is such a link: `SERVER_PORT=tcp://10.0.0.7:8080` is no port of ours. */
 export function isLink(value: string): boolean {
-  return /^(tcp|udp):\/\/[^/]+:\d+$/.test(value);
+  return /^(tcp|udp):\/\/[^/]+:\d+$/.test(value) || LINKED_NAME.test(value);
 }
+
+/** What Docker writes into `DATABASE_NAME` for a link of that name: `/app/database`. */
+const LINKED_NAME = /^\/[^/]+\/[^/]+$/;
 
 export interface StrangeVariables {
   /** All variables of this service, in the order of the settings. */
@@ -59,7 +64,10 @@ const EMPTY: Readonly<Record<string, string>> = {
 };
 
 function pointsTo(name: string, instead: string, section: string): boolean {
-  if (!PLACE.test(name)) return false;
+  if (!PLACE.test(name) && !(section === 'DATABASE' && NAMED_PLACE.test(name))) return false;
+  // What has no place here at all is no database of ours either, such as a Redis.
+  const brought = broughtVariable(name);
+  if (brought !== null && !brought.startsWith('Write ')) return false;
   return name.startsWith(`${section}_`) || instead.startsWith(`Write ${section}_`);
 }
 

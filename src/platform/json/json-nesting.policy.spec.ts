@@ -44,6 +44,19 @@ describe('the bound that JSON exceeds', () => {
   });
 });
 
+describe('digits', () => {
+  const bound = (value: string) => exceededBound(bytes(value), { levels: 9, entries: 99, digits: 100 });
+
+  it('are counted in a row, and in numbers alone', () => {
+    const many = '1'.repeat(101);
+    for (const json of [many, `[-${many}]`, `{"a":0.${many}}`, `[1,1e${many}]`])
+      expect(bound(json)).toBe('digits');
+    for (const json of [many.slice(1), `"${many}"`, `{"${many}":1}`, `[${'1,'.repeat(90)}1]`]) {
+      expect(bound(json)).toBeNull();
+    }
+  });
+});
+
 describe('levels', () => {
   it('counts levels as they are once parsed', () => {
     fc.assert(

@@ -9,6 +9,9 @@ import {
   QUOTE,
 } from './json-characters.policy.js';
 
+const ZERO = 0x30;
+const NINE = 0x39;
+
 export interface JsonBounds {
   /** Of arrays and objects in each other. */
   readonly levels: number;
@@ -18,6 +21,8 @@ export interface JsonBounds {
   readonly fields?: number;
   /** Arrays and objects. Any number when absent. */
   readonly containers?: number;
+  /** In a row, of one number: reading it takes longer than its length tells. Any number when absent. */
+  readonly digits?: number;
 }
 
 /**
@@ -31,13 +36,20 @@ export function exceeds(json: Uint8Array, bounds: JsonBounds): boolean {
 /** The bound that it exceeds first; null for none. */
 export function exceededBound(json: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
   const { levels, entries, fields = Number.POSITIVE_INFINITY } = bounds;
-  const { containers = Number.POSITIVE_INFINITY } = bounds;
+  const { containers = Number.POSITIVE_INFINITY, digits = Number.POSITIVE_INFINITY } = bounds;
   let depth = 0;
   let values = 0;
   let names = 0;
   let opened = 0;
+  let inRow = 0;
   for (let at = 0; at < json.length; at += 1) {
     const byte = json[at]!;
+    if (byte >= ZERO && byte <= NINE) {
+      inRow += 1;
+      if (inRow > digits) return 'digits';
+      continue;
+    }
+    inRow = 0;
     if (byte === QUOTE) at = endOfText(json, at);
     else if (byte === COMMA) {
       values += 1;

@@ -6,6 +6,8 @@ import { type LogDamage, logDamage } from './log-damage.policy.js';
 
 /** While an erasure runs the number of missing records changes all the time; what they are costs the broker more. */
 const BETWEEN_LISTS_MS = 5_000;
+/** The list grows with all that was ever erased; of the time, a part like this may go into it. */
+const SHARE_OF_TIME = 1 / 50;
 
 /**
  * Holds the log against a checkpoint, again and again. A look costs two or three round trips to the broker; only where
@@ -16,7 +18,7 @@ export class LogComparison {
   /** The log's end at the last look. */
   lastSequence = 0;
   private earlier: Checkpoint | null = null;
-  private listed: { readonly missing: number; readonly at: number } | null = null;
+  private listed: { readonly missing: number; readonly at: number; readonly tookMs: number } | null = null;
   private unexplained: readonly RecordRange[] = [];
 
   constructor(private readonly log: EventLog) {}
@@ -42,14 +44,17 @@ export class LogComparison {
   private async list(missing: number, signal: AbortSignal): Promise<void> {
     const now = performance.now();
     if (missing === this.listed?.missing) return;
-    if (this.listed !== null && now - this.listed.at < BETWEEN_LISTS_MS) return;
+    if (this.listed !== null) {
+      const pauseMs = Math.max(BETWEEN_LISTS_MS, this.listed.tookMs / SHARE_OF_TIME);
+      if (now - this.listed.at < pauseMs) return;
+    }
     // Before what explains them is read: an erasure names its records before it takes them out.
     const records = missing === 0 ? [] : await this.log.missingRecords();
     await this.gaps.refresh(this.log, signal);
     // What explains them may not be read yet.
     signal.throwIfAborted();
     this.unexplained = this.gaps.unexplained(records);
-    this.listed = { missing, at: now };
+    this.listed = { missing, at: now, tookMs: performance.now() - now };
   }
 
   /** A rebuild's tables may be behind the ones before. */

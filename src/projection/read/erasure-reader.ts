@@ -88,7 +88,7 @@ export class ErasureReader {
     );
   }
 
-  /** Those to go on with, at most `limit`. */
+  /** Those to go on with, at most `limit`, conversations first: people asked for these. */
   async unfinished(limit: number): Promise<readonly UnfinishedErasure[]> {
     const rows: { id: string; tenant: string; ofConversation: boolean }[] = await this.dataSource.query(
       // A union for the same reason: asked each second, it must not read all conversations.
@@ -106,7 +106,7 @@ export class ErasureReader {
           WHERE r.replay_of IS NOT NULL AND r.created_at > now() - interval '${REPETITIONS_WITHIN}'
         ) SELECT w.id, coalesce(c.tenant, max(w.tenant)) AS tenant, c.id IS NOT NULL AS "ofConversation"
         FROM wanted w LEFT JOIN ${this.at}.conversations c ON c.id = w.id
-        GROUP BY w.id, c.id ORDER BY w.id LIMIT $1`,
+        GROUP BY w.id, c.id ORDER BY (c.id IS NOT NULL) DESC, w.id LIMIT $1`,
       [limit],
     );
     return Promise.all(
@@ -140,11 +140,12 @@ export class ErasureReader {
   async endedBefore(
     time: string,
     part: ErasedPart,
-    behind: OldMessage | null,
+    behind: Pick<OldMessage, 'id' | 'endedAt'> | null,
     limit: number,
   ): Promise<readonly OldMessage[]> {
     const withContent = `AND NOT EXISTS (SELECT 1 FROM ${this.at}.message_events e
-            WHERE e.message_id = m.id AND e.type = 'llmq.message.content-erased.v1')`;
+            WHERE e.message_id = m.id AND e.type = 'llmq.message.content-erased.v1'
+              AND e.sequence = m.last_sequence)`;
     const rows: EndedRow[] = await this.dataSource.query(
       `SELECT ${ENDED_COLUMNS}, m.tenant, m.priority AS lane, m.completed_at AS "endedAt"
         FROM ${this.at}.messages m JOIN ${this.at}.message_requests q ON q.message_id = m.id

@@ -21,7 +21,19 @@ export class EventIndex {
     return this.sequences(eventsOfMessageSql(this.schema), [id, after, limit]);
   }
 
-  /** The same for a conversation: its own events and those of its messages. */
+  /** The first and the last `limit` of a message's events, and where it was requeued, rising. */
+  async endsOfMessage(id: string, limit: number): Promise<number[]> {
+    const events = `FROM "${this.schema}".message_events WHERE message_id = $1::uuid`;
+    return this.sequences(
+      `(SELECT sequence ${events} ORDER BY sequence LIMIT $2)
+        UNION (SELECT sequence ${events} ORDER BY sequence DESC LIMIT $2)
+        UNION (SELECT sequence ${events} AND type = 'llmq.message.requeued.v1' ORDER BY sequence DESC LIMIT $2)
+        ORDER BY sequence`,
+      [id, limit],
+    );
+  }
+
+  /** As `ofMessage` for a conversation: its own events and those of its messages. */
   async ofConversation(
     tenant: string,
     conversationId: string,

@@ -123,7 +123,8 @@ export class ProjectedMessages {
       `SELECT id, received_sequence AS sequence FROM "${this.schema}".messages
         WHERE received_sequence <= $1 AND ($2::uuid IS NULL OR id > $2::uuid)
           AND NOT EXISTS (SELECT 1 FROM "${this.schema}".message_events e
-            WHERE e.message_id = id AND e.type = 'llmq.message.content-erased.v1')
+            WHERE e.message_id = id AND e.type = 'llmq.message.content-erased.v1'
+              AND e.sequence = last_sequence)
         ORDER BY id LIMIT $3`,
       [upTo, afterId, limit],
     );

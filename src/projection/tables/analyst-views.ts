@@ -36,11 +36,7 @@ const VIEWS: readonly View[] = [
         'q.conversation_given_id',
         'The id that a client gave that one; null for none',
       ],
-      [
-        'status',
-        'm.status',
-        'pending, scheduled, processing, completed, failed, dead_letter, cancelled, ...',
-      ],
+      ['status', 'm.status', 'pending, held, scheduled, processing, completed, failed, expired or cancelled'],
       ['priority', 'm.priority', 'Its lane: realtime, high, normal or low'],
       ['priority_reason', 'm.priority_reason', 'Why it is in this lane: explicit, rule:<id>, default, ...'],
       ['requested_priority', 'q.requested_priority', 'The lane that the client asked for; null for none'],
@@ -161,26 +157,36 @@ const LOCK_TIMEOUT = '2s';
  */
 export async function ensureAnalystViews(query: Query, schema: string): Promise<void> {
   await ifAllowed(query, async () => {
-    await query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
     const mark = await markOf(query, schema);
     if ((await markFound(query, schema)) !== mark) await makeViews(query, schema, mark);
   });
   await ifAllowed(query, () => ensureRole(query));
   await ifAllowed(query, () => grant(query, schema));
-  await query('SET LOCAL lock_timeout = DEFAULT');
-}
-
-/** Before tables change that the views are made of. */
-export async function dropAnalystViews(query: Query, schema: string): Promise<void> {
-  for (const { name } of VIEWS) await query(`DROP VIEW IF EXISTS "${analystSchema(schema)}".${name}`);
 }
 
 /**
- * After other tables took the place of those that the views are over. Outside of a transaction: each view is dropped by
- * itself, behind the last query on it, so that no lock on a table is held meanwhile.
+ * Before tables change that the views are made of: inside of a transaction. One that another view is made of, of
+ * somebody else, stays: whether it is in the way shows with the change.
+ */
+export async function dropAnalystViews(query: Query, schema: string): Promise<void> {
+  for (const view of VIEWS) await ifAllowed(query, () => dropView(query, schema, view));
+}
+
+async function dropView(query: Query, schema: string, { name }: View, others = ''): Promise<void> {
+  await query(`DROP VIEW IF EXISTS "${analystSchema(schema)}".${name}${others}`);
+}
+
+/**
+ * After other tables took the place of those that the views are over, which are to be dropped: what others made over the
+ * views goes with them. Outside of a transaction: each view is dropped by itself, behind the last query on it, so that no
+ * lock on a table is held meanwhile.
  */
 export async function renewAnalystViews(query: Query, schema: string): Promise<void> {
-  await dropAnalystViews(query, schema);
+  for (const view of VIEWS) {
+    await dropView(query, schema, view, ' CASCADE').catch((error: unknown) => {
+      if (!LEFT_OUT.has(codeOf(error))) throw error;
+    });
+  }
   await query('BEGIN');
   try {
     await ensureAnalystViews(query, schema);
@@ -191,17 +197,19 @@ export async function renewAnalystViews(query: Query, schema: string): Promise<v
   }
 }
 
-/** No right, no lock, another process that made the same meanwhile, or tables that somebody altered by hand. */
-const LEFT_OUT = new Set(['42501', '55P03', '42710', '23505', '42P06', '42P07', '42P01', '42703']);
+/** No right, no lock, a view of somebody else over one of these, another process that made the same meanwhile, or tables altered by hand. */
+const LEFT_OUT = new Set(['2BP01', '42501', '55P03', '42710', '23505', '42P06', '42P07', '42P01', '42703']);
 
 async function ifAllowed(query: Query, work: () => Promise<void>): Promise<void> {
   await query('SAVEPOINT analysts');
   try {
+    await query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
     await work();
   } catch (error) {
     await query('ROLLBACK TO SAVEPOINT analysts');
     if (!LEFT_OUT.has(codeOf(error))) throw error;
   }
+  await query('SET LOCAL lock_timeout = DEFAULT');
   await query('RELEASE SAVEPOINT analysts');
 }
 
@@ -209,7 +217,7 @@ async function makeViews(query: Query, schema: string, mark: string): Promise<vo
   const own = `"${analystSchema(schema)}"`;
   const [there] = await query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [analystSchema(schema)]);
   if (there === undefined) await query(`CREATE SCHEMA ${own}`);
-  await dropAnalystViews(query, schema);
+  for (const view of VIEWS) await dropView(query, schema, view);
   await query(
     [...VIEWS.flatMap((view) => statementsOf(view, schema)), comment('SCHEMA', own, mark)].join(';\n'),
   );

@@ -13,7 +13,7 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { RefusedError, refused, refusedField } from '../refusal.js';
+import { givenToAnother, RefusedError, refused, refusedField } from '../refusal.js';
 import { refusedBy } from '../refusal-of.js';
 import { type ConversationCreation, isSubmission, type Submission } from '../submission.js';
 import { ConversationLimit } from './conversation-limit.js';
@@ -112,6 +112,10 @@ export class ConversationAdmission {
   }
 
   private into(conversation: OpenConversation, submission: Submission): Submission {
+    const { givenId, userId } = conversation;
+    if (givenId !== null && !submission.userUnnamed && userId !== null && userId !== submission.userId) {
+      throw givenToAnother(givenId);
+    }
     const { max_messages: most } = this.config.conversation;
     if (conversation.messageCount >= most) throw full(conversation, most);
     const { request } = submission;

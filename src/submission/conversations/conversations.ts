@@ -26,7 +26,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
-import { type RefusedError, refused, refusedField, unknownModel } from '../refusal.js';
+import { givenToAnother, refused, refusedField, unknownModel } from '../refusal.js';
 import { ConversationLimit } from './conversation-limit.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
@@ -81,7 +81,7 @@ export class Conversations {
     wanted: NewConversation,
     conversation: ConversationState,
   ): Promise<MadeConversation> {
-    if (conversation.userId !== wanted.user_id) throw taken(shownId(conversation));
+    if (conversation.userId !== wanted.user_id) throw givenToAnother(shownId(conversation));
     const [sequence] = await this.index.ofConversation(tenant, conversation.id, 0, 1);
     return { conversation, sequence: sequence ?? conversation.lastSequence, existed: true };
   }
@@ -174,13 +174,6 @@ export class Conversations {
     const reason = `has ${Buffer.byteLength(context)} bytes, and at most ${limit} are accepted`;
     throw refusedField('content_too_large', 'context', reason);
   }
-}
-
-function taken(givenId: string): RefusedError {
-  return refused(
-    'already_exists',
-    `The id ${givenId} is that of another user's conversation; choose another one.`,
-  );
 }
 
 /** A priority above what the key may ask for is lowered to that, as a message's is. */

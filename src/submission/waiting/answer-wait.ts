@@ -80,6 +80,9 @@ export class AnswerWait {
     const { messageId, signal } = completion;
     const look = async () => {
       const state = await this.lookup.currentState(messageId, signal);
+      if (state === null && (await this.lookup.isErased(messageId))) {
+        throw refused('not_found', `The message ${messageId} was erased.`);
+      }
       const sequence = state?.terminalSequence ?? null;
       return sequence === null ? null : this.terminalEvent(messageId, sequence);
     };
