@@ -1,12 +1,16 @@
 import { expect } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { runLlmq, runRebuild } from '../support/llmq-command.js';
+import { queryPostgres } from '../support/server-clients.js';
 import type { RunningService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
 import { readStories } from './story.js';
 
-/** Until the tables hold all that the log does. */
-export async function caughtUp({ baseUrl }: RunningService): Promise<void> {
+/**
+ * Until the tables hold all that the log does, on disk too: the projector does not wait for the fsync of its commits, so that
+ * a PostgreSQL which is killed forgets the last of them.
+ */
+export async function caughtUp({ baseUrl, dataDir }: RunningService): Promise<void> {
   await eventually(
     async () => {
       const text = await (await fetch(`${baseUrl}/health/ready`)).text();
@@ -14,6 +18,9 @@ export async function caughtUp({ baseUrl }: RunningService): Promise<void> {
     },
     { withinMs: 60_000 },
   );
+  const { databaseUrl } = await serviceAddresses(dataDir);
+  // A commit that waits for its fsync, and so for all that was committed before.
+  await queryPostgres(databaseUrl, 'CREATE TEMP TABLE flushed (x int)');
 }
 
 /**
