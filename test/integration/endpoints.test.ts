@@ -238,7 +238,6 @@ describe('a request', () => {
     const parameters = {
       temperature: 0.1,
       priority: 'high',
-      metadata: { a: 1 },
       service_tier: 'flex',
       user_id: 'u',
     };

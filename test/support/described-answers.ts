@@ -20,6 +20,8 @@ interface Route {
 
 /** Told by Node's parser of HTTP, before there is a route: the request's head did not come in time, or is too large. */
 const WITHOUT_ROUTE: readonly number[] = [408, 431];
+/** Paths of OpenAI's API under a wrong base URL: who asks for them is answered in its form. */
+const MISPLACED = /^\/api\/v1\/(chat|completions|embeddings|models|responses)(\/|$)/;
 /** Metrics are in the text of Prometheus, at this path too. */
 const API = /^\/(api\/v1(?!\/metrics$)|v1)(\/|$)/;
 
@@ -124,15 +126,17 @@ function eventsIn(body: string): string[] {
   return data.filter((text) => text !== '[DONE]');
 }
 
-function unknownPath(path: string, status: number, told: string): string {
+function unknownPath(path: string, status: number, told: string): string | null {
   if (status < 400) throw new Error(`${told}: the description has no such path.`);
+  if (MISPLACED.test(path)) return null;
   return `components/schemas/${path.startsWith('/v1') ? 'OpenAiError' : 'Problem'}`;
 }
 
 function patternOf(path: string): RegExp {
   const parts = path.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^$()|[\]\\]/g, '\\$&'));
-  // Names of models have slashes.
-  return new RegExp(`^${parts.join(path.startsWith('/v1/models/') ? '.+' : '[^/]+')}$`);
+  // Names of models and of users have slashes.
+  const isName = path.startsWith('/v1/models/') || path.endsWith('/user-priorities/{user_id}');
+  return new RegExp(`^${parts.join(isName ? '.+' : '[^/]+')}$`);
 }
 
 function placesIn(path: string): number {
