@@ -4,9 +4,11 @@ import {
   CLOSING_OBJECT,
   COLON,
   COMMA,
+  NINE,
   OPENING_LIST,
   OPENING_OBJECT,
   QUOTE,
+  ZERO,
 } from './json-characters.policy.js';
 
 /** A shorter number is the same again when JavaScript writes it, unless its exponent is large. */
@@ -22,8 +24,6 @@ const MAX_PATH_LENGTH = 256 * 1024;
 /** Numbers that are compared digit by digit, since their text alone does not tell. */
 const MAX_COMPARED = 2_000;
 
-const ZERO = 0x30;
-const NINE = 0x39;
 const DOT = 0x2e;
 const MINUS = 0x2d;
 const PLUS = 0x2b;

@@ -7,3 +7,5 @@ export const OPENING_LIST = 0x5b;
 export const CLOSING_LIST = 0x5d;
 export const OPENING_OBJECT = 0x7b;
 export const CLOSING_OBJECT = 0x7d;
+export const ZERO = 0x30;
+export const NINE = 0x39;

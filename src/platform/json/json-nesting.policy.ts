@@ -4,13 +4,12 @@ import {
   CLOSING_OBJECT,
   COLON,
   COMMA,
+  NINE,
   OPENING_LIST,
   OPENING_OBJECT,
   QUOTE,
+  ZERO,
 } from './json-characters.policy.js';
-
-const ZERO = 0x30;
-const NINE = 0x39;
 
 export interface JsonBounds {
   /** Of arrays and objects in each other. */
