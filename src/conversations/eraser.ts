@@ -28,6 +28,7 @@ const EVENTS_ANNOUNCED_AT_ONCE = 10_000;
 export class Eraser {
   /** By erasure, the sequences that this process has named: a try that fails and is repeated names nothing twice. */
   private readonly announced = new Map<string, Set<number>>();
+  private hasMore = false;
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
@@ -45,11 +46,16 @@ export class Eraser {
    */
   async sweep(): Promise<void> {
     const until = performance.now() + SWEEPS_FOR_MS;
-    for (let isMore = true; isMore; ) {
+    do {
       const unfinished = await this.reader.unfinished(AT_ONCE);
+      this.hasMore = unfinished.length === AT_ONCE;
       await this.goOnWith(unfinished);
-      isMore = unfinished.length === AT_ONCE && performance.now() < until;
-    }
+    } while (this.hasMore && performance.now() < until);
+  }
+
+  /** The last sweep has left erasures: none should be added that nobody waits for. */
+  get isBehind(): boolean {
+    return this.hasMore;
   }
 
   private async goOnWith(unfinished: readonly UnfinishedErasure[]): Promise<void> {

@@ -18,8 +18,6 @@ const ERASED_AT_ONCE = 100;
 /** Few, since what is found must still be so when it is decided on. */
 const LOOKED_AT = 100;
 const STEPS = 5;
-/** While so many erasures are not finished, none are added: what clients asked for would wait behind them. */
-const UNFINISHED = 20;
 const READ_AT_ONCE = 16;
 const POSITION_TIMEOUT_MS = 10_000;
 /** Clocks differ: a message may come into the tables with an end that is older than what was looked at. */
@@ -40,7 +38,7 @@ export class Retention {
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore' | 'unfinished'>,
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore'>,
     @Inject(EventIndex) private readonly index: Pick<EventIndex, 'endsOfMessage'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(SOURCES) private readonly sources: Sources,
@@ -50,8 +48,6 @@ export class Retention {
   /** One step. @throws what the log and PostgreSQL throw; what was not erased is found again */
   async sweep(): Promise<void> {
     const { messages, content } = this.config.retention;
-    if (messages === null && content === null) return;
-    if ((await this.reader.unfinished(UNFINISHED)).length >= UNFINISHED) return;
     if (messages !== null) await this.sweepMessages(messages);
     if (content !== null) await this.sweepContent(content);
   }

@@ -73,6 +73,8 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     this.swept = begun;
     for (const one of [this.eraser, this.retention, this.lifeCycle]) {
       if (signal.aborted || !this.projector.health.active) break;
+      // What clients asked to be erased would wait behind what is only old.
+      if (one === this.retention && this.eraser.isBehind) continue;
       await one.sweep().catch((err: unknown) => {
         this.swept = null;
         this.logger.warn({ err }, 'Conversations could not be tidied up; trying again');
