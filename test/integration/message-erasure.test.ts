@@ -134,16 +134,19 @@ describe('a message that is erased by its client', () => {
     await answer(gone);
     const copy = await send({ replay_of: gone });
     await fail(copy);
-    expect(await objects()).toEqual(expect.arrayContaining([gone, copy]));
+    const copyOfCopy = await send({ replay_of: copy });
+    await fail(copyOfCopy);
+    expect(await objects()).toEqual(expect.arrayContaining([gone, copy, copyOfCopy]));
     expect(await conversation('talk')).toMatchObject({ message_count: 2 });
     const lastMessageAt = (await conversation('talk')).last_message_at;
 
     expect(await erase(gone, 'red')).toMatchObject({ status: 404 });
     expect(await erase(gone)).toMatchObject({
       status: 202,
-      json: { id: gone, status: 'erased', messages: 2 },
+      json: { id: gone, status: 'erased', messages: 3 },
     });
-    for (const id of [gone, copy]) expect((await call('GET', `/messages/${id}`)).status).toBe(404);
+    for (const id of [gone, copy, copyOfCopy])
+      expect((await call('GET', `/messages/${id}`)).status).toBe(404);
     expect((await call('GET', `/messages/${gone}/events`)).status).toBe(404);
     expect(await erase(gone)).toMatchObject({ status: 404 });
     const turns = (await call('GET', '/conversations/talk/messages')).json.data;
@@ -153,7 +156,7 @@ describe('a message that is erased by its client', () => {
     await nothingToErase();
     const left = await wholeLog();
     expect(JSON.stringify(left)).not.toContain(SECRET);
-    expect(left.filter(({ event }) => [gone, copy].includes(event.subject))).toEqual([]);
+    expect(left.filter(({ event }) => [gone, copy, copyOfCopy].includes(event.subject))).toEqual([]);
     expect(left.map(({ event }) => event.type)).toEqual(
       expect.arrayContaining([
         'llmq.erasure.decided.v1',

@@ -68,20 +68,22 @@ export interface UnfinishedErasure {
 export class ErasureReader {
   constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
-  /** All messages of a conversation, and those outside of it that repeat one of them: they hold the same content. */
+  /**
+   * All messages of a conversation, and those outside of it that repeat one of them, or repeat a repetition: they hold the
+   * same content.
+   */
   async messagesOf(tenant: string, conversationId: string): Promise<readonly ErasableMessage[]> {
     return this.dataSource.query(
-      // A union, so that each part is found by an index of its own. Of what is erased already only repetitions are left.
-      `WITH own AS (
+      // Each part is found by an index of its own. Of what is erased already only repetitions are left.
+      `WITH RECURSIVE own AS (
           SELECT message_id FROM ${this.at}.message_requests WHERE tenant = $1 AND conversation_id = $2
-        ), all_of_it AS (
-          SELECT message_id FROM own
-          UNION
-          SELECT r.message_id FROM own ${this.repetitionsOf('own')}
-          WHERE r.tenant = $1
-          UNION
+        ), of_erased AS (
           SELECT r.message_id FROM ${this.at}.erased_messages e ${this.repetitionsOf('e')}
-          WHERE r.tenant = $1 AND e.conversation_id = $2::text::uuid
+          WHERE e.conversation_id = $2::text::uuid
+        ), all_of_it AS (
+          SELECT message_id FROM (SELECT * FROM own UNION SELECT * FROM of_erased) first
+          UNION
+          SELECT r.message_id FROM all_of_it ${this.repetitionsOf('all_of_it')}
         ) SELECT m.id, m.priority AS lane, m.terminal_sequence IS NULL AS open
         FROM all_of_it JOIN ${this.at}.messages m ON m.id = all_of_it.message_id ORDER BY m.received_sequence`,
       [storableIdentifier(tenant), conversationId],
@@ -117,16 +119,17 @@ export class ErasureReader {
     );
   }
 
-  /** A message of the tenant's, first, and those that repeat it: they hold the same content. Empty for an unknown one. */
+  /** A message of the tenant's, first, and those that repeat it, however often: they hold the same content. Empty for an unknown one. */
   async withRepetitions(tenant: string, id: string): Promise<readonly ErasableByItself[]> {
     const rows: EndedRow[] = await this.dataSource.query(
-      `WITH wanted AS (
-          SELECT message_id, 0 AS place FROM ${this.at}.message_requests WHERE message_id = $2::text::uuid
-          UNION ALL
-          SELECT message_id, 1 FROM ${this.at}.message_requests WHERE replay_of = $2::text
+      `WITH RECURSIVE wanted AS (
+          SELECT message_id FROM ${this.at}.message_requests WHERE message_id = $2::text::uuid
+          UNION
+          SELECT r.message_id FROM wanted ${this.repetitionsOf('wanted')}
         ) SELECT ${ENDED_COLUMNS}, m.terminal_sequence IS NULL AS open
         FROM wanted JOIN ${this.at}.messages m ON m.id = wanted.message_id AND m.tenant = $1
-        JOIN ${this.at}.message_requests q ON q.message_id = m.id ORDER BY wanted.place, m.received_sequence`,
+        JOIN ${this.at}.message_requests q ON q.message_id = m.id
+        ORDER BY m.id <> $2::text::uuid, m.received_sequence`,
       [storableIdentifier(tenant), id],
     );
     return rows[0]?.id === id ? rows.map((row) => ({ ...endedMessage(row), open: row.open === true })) : [];
@@ -172,7 +175,7 @@ export class ErasureReader {
   }
 
   private repetitionsOf(repeated: string): string {
-    return `JOIN ${this.at}.message_requests r ON r.replay_of = ${repeated}.message_id::text`;
+    return `JOIN ${this.at}.message_requests r ON r.replay_of = ${repeated}.message_id::text AND r.tenant = $1`;
   }
 
   private get at(): string {
