@@ -176,6 +176,33 @@ describe('llmq events tail', () => {
   });
 });
 
+describe('llmq events export', () => {
+  it('knows a conversation by the id that its client gave', async () => {
+    const named = { user_id: 'u', conversation_id: 'order-17', content: 'A turn. [[demo:rate 0]]' };
+    const { id } = await call('POST', 'messages', named);
+    expect((await call('GET', `messages/${id}?wait=30s`)).status).toBe('completed');
+    const exported = async (...args: string[]) => {
+      const { output, errors } = await runLlmq(service.dataDir, 'events', 'export', ...args);
+      return {
+        errors,
+        events: output
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line).event),
+      };
+    };
+    const { events } = await exported('--conversation', 'order-17');
+    expect(events[0].type).toBe('llmq.conversation.created.v1');
+    expect(events.filter(({ subject }) => subject === id).length).toBeGreaterThan(2);
+    expect(new Set(events.map(({ subject }) => subject))).toEqual(new Set([events[0].subject, id]));
+    const byTenant = await exported('--conversation', 'order-17', '--tenant', 'default');
+    expect(byTenant.events).toEqual(events);
+    expect(await exported('--conversation', 'order-18')).toMatchObject({
+      ...{ events: [], errors: 'llmq: There is no conversation order-18.\n' },
+    });
+  });
+});
+
 describe('llmq replay', () => {
   let window: string[];
   let asked: string[];

@@ -1,5 +1,5 @@
 import { eventFeed, eventLine } from '../../operations/timeline/event-feed.js';
-import { type EventOptions, eventFilterFrom } from './event-options.js';
+import { type EventOptions, eventFilterOf } from './event-options.js';
 import { LineOutput } from './line-output.js';
 import type { Stores } from './stores.js';
 
@@ -14,12 +14,13 @@ export async function exportEvents(
   options: ExportOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const filter = await eventFilterOf(options, stores.index);
   const output = LineOutput.to(options.output, options.append ?? false);
   let after = options.after ?? 0;
   let count = 0;
   const range = { after, follow: false, signal };
   try {
-    for await (const { events, upTo } of eventFeed(stores, eventFilterFrom(options), range)) {
+    for await (const { events, upTo } of eventFeed(stores, filter, range)) {
       await output.write(events.map(eventLine).join(''));
       count += events.length;
       after = upTo;
@@ -32,11 +33,12 @@ export async function exportEvents(
 
 /** The same, and then live events until it is interrupted. Without `--after` or `--from` it begins at the log's end. */
 export async function tailEvents(stores: Stores, options: EventOptions, signal: AbortSignal): Promise<void> {
+  const filter = await eventFilterOf(options, stores.index);
   const output = LineOutput.to(undefined, false);
   const fromEnd = options.after === undefined && options.from === undefined;
   const after = fromEnd ? await stores.log.lastSequence() : (options.after ?? 0);
   const range = { after, follow: true, signal };
-  for await (const { events } of eventFeed(stores, eventFilterFrom(options), range)) {
+  for await (const { events } of eventFeed(stores, filter, range)) {
     await output.write(events.map(eventLine).join(''));
   }
 }

@@ -56,6 +56,14 @@ export class EventIndex {
     return new Map(rows.map(({ id, userId, conversationId }) => [id, { userId, conversationId }]));
   }
 
+  /** Whose conversations have this id, given by their client: one for each tenant at most, erased ones left out. */
+  async conversationsGiven(givenId: string): Promise<{ readonly id: string; readonly tenant: string }[]> {
+    return this.dataSource.query(
+      `SELECT id, tenant FROM "${this.schema}".conversations WHERE given_id = $1 ORDER BY tenant`,
+      [storableIdentifier(givenId)],
+    );
+  }
+
   private get schema(): string {
     return databaseOf(this.dataSource).schema;
   }
