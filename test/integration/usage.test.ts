@@ -139,6 +139,16 @@ describe('GET /api/v1/usage', () => {
       ['shop', 'ann', 'small', '2026-03-01T10:00:00.000Z', 2],
       ['shop', 'bob', 'small', '2026-03-01T11:00:00.000Z', 1],
     ]);
+    const backwards = `${path}&order=desc`;
+    const { json: last } = await get(shop, backwards);
+    const { json: before } = await get(shop, `${backwards}&cursor=${last.next_cursor}`);
+    const back = [...last.data, ...before.data];
+    expect(back.map(({ key, user, hour }) => [key, user, hour])).toEqual(
+      seen
+        .toReversed()
+        .slice(0, 4)
+        .map((row) => (row as string[]).toSpliced(2, 1).slice(0, 3)),
+    );
   });
 
   it('takes spans by hours, and filters', async () => {
@@ -171,7 +181,14 @@ describe('GET /api/v1/usage', () => {
   });
 
   it('refuses what it does not know', async () => {
-    for (const wrong of ['group_by=week', 'group_by=day,day', 'from=yesterday', 'limit=0', 'tenant=blue']) {
+    for (const wrong of [
+      'order=up',
+      'group_by=week',
+      'group_by=day,day',
+      'from=yesterday',
+      'limit=0',
+      'tenant=blue',
+    ]) {
       expect([wrong, (await get(shop, `/api/v1/usage?${wrong}`)).status]).toEqual([wrong, 422]);
     }
     const foreign = Buffer.from('["a","b"]').toString('base64url');

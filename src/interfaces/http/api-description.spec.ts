@@ -86,7 +86,7 @@ it('tells problems in their own type, whatever the decorator said', () => {
   const { paths } = described({
     '/api/v1/messages/{id}': { delete: { parameters: [], responses: { 409: conflict } } },
   });
-  expect(paths['/api/v1/messages/{id}'].delete.responses[409]).toEqual({
+  expect(paths['/api/v1/messages/{id}'].delete.responses[409]).toMatchObject({
     description: 'It has ended',
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   });
@@ -133,4 +133,14 @@ it('begins with messages, and names schemas as people do', () => {
   expect(Object.keys(paths)).toEqual(['/api/v1/messages', '/api/v1/conversations', '/health/live', '/new']);
   expect(components.schemas).toMatchObject({ List: { items: { $ref: '#/components/schemas/Item' } } });
   expect(components.schemas.Item).toEqual({ type: 'string' });
+});
+
+it('says of each answer that it names its request, beside its own headers', () => {
+  const done = { '200': { description: 'done', headers: { 'x-own': { schema: { type: 'string' } } } } };
+  const document = described({ '/api/v1/messages': { get: { parameters: [], responses: done } } });
+  const { responses } = document.paths['/api/v1/messages'].get;
+  for (const { headers } of Object.values<{ headers: object }>(responses))
+    expect(headers).toHaveProperty('x-request-id');
+  expect(Object.keys(responses).length).toBeGreaterThan(1);
+  expect(responses['200'].headers).toHaveProperty('x-own');
 });

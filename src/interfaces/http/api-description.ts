@@ -44,7 +44,8 @@ export function completed(document: OpenAPIObject): OpenAPIObject {
       if (operation === undefined) continue;
       if (method === 'post') operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
       for (const parameter of operation.parameters ?? []) correct(parameter as Parameter, path);
-      operation.responses = { ...failures(method, path, operation), ...inProblemsType(operation.responses) };
+      const responses = { ...failures(method, path, operation), ...inProblemsType(operation.responses) };
+      operation.responses = withRequestIds(responses);
       markIfOld(operation, path);
       if (names.has(operation.operationId ?? '')) operation.operationId += 'AtOtherPath';
       names.add(operation.operationId ?? '');
@@ -107,6 +108,22 @@ function inProblemsType(responses: Operation['responses']): Operation['responses
     const schema = content?.['application/json']?.schema;
     const isProblem = JSON.stringify(schema ?? null).endsWith('/ProblemDto"}');
     return [status, isProblem ? { ...response, content: { [PROBLEM]: { schema } } } : response];
+  });
+  return Object.fromEntries(told);
+}
+
+/** A hook puts it on every answer. */
+const REQUEST_ID_HEADER = {
+  'x-request-id': {
+    description: 'The id of the request: the one that came in this header, or else a new one',
+    schema: { type: 'string' },
+  },
+};
+
+function withRequestIds(responses: Operation['responses']): Operation['responses'] {
+  const told = Object.entries(responses).map(([status, response]) => {
+    const { headers, ...rest } = response as { headers?: object };
+    return [status, { ...rest, headers: { ...REQUEST_ID_HEADER, ...headers } }];
   });
   return Object.fromEntries(told);
 }

@@ -58,6 +58,13 @@ const SUMS = `sum(messages) AS messages, sum(summaries) AS summaries, sum(estima
 
 type SumRow = Readonly<Record<string, string | number | null>>;
 
+export interface UsagePage {
+  readonly order: 'asc' | 'desc';
+  readonly limit: number;
+  /** Of a page in the same order. */
+  readonly cursor: string | null;
+}
+
 /** Reads `usage_hours` by its index on tenant and time. */
 @Injectable()
 export class UsageReader {
@@ -71,7 +78,7 @@ export class UsageReader {
   }
 
   /**
-   * The sums of each group, in the order of the groups' values.
+   * The sums of each group, in the order of the groups' values, or in the opposite one.
    *
    * @param groups at least one
    * @throws {InvalidCursorError}
@@ -79,8 +86,7 @@ export class UsageReader {
   async grouped(
     filter: UsageFilter,
     groups: readonly UsageGroup[],
-    limit: number,
-    cursor: string | null,
+    { order, limit, cursor }: UsagePage,
   ): Promise<Page<UsageGroupSums>> {
     const [where, parameters] = condition(filter);
     const names = groups.map((_, index) => `g${index}`);
@@ -92,8 +98,8 @@ export class UsageReader {
           SELECT ${selected}, ${SUMS} FROM ${this.table} WHERE ${where}
           GROUP BY ${names.map((_, index) => index + 1).join(', ')}
         ) AS sums
-        ${last.length === 0 ? '' : `WHERE (${names.join(', ')}) > (${behind})`}
-        ORDER BY ${names.join(', ')} LIMIT ${limit + 1}`,
+        ${last.length === 0 ? '' : `WHERE (${names.join(', ')}) ${order === 'asc' ? '>' : '<'} (${behind})`}
+        ORDER BY ${names.map((name) => `${name} ${order}`).join(', ')} LIMIT ${limit + 1}`,
       [...parameters, ...last],
     );
     const found = rows.map((row) => ({

@@ -34,7 +34,9 @@ export class UsageController {
     const groups = groupsIn(query.group_by ?? 'day') ?? ['day'];
     const [total, page] = await Promise.all([
       this.reader.total(filter),
-      this.reader.grouped(filter, groups, limitOf(query), query.cursor ?? null),
+      this.reader.grouped(filter, groups, {
+        ...{ order: query.order ?? 'asc', limit: limitOf(query), cursor: query.cursor ?? null },
+      }),
     ]);
     return {
       ...{ from: filter.from, to: filter.to, group_by: groups },

@@ -7,8 +7,16 @@ import {
   type UsageGroupSums,
   type UsageSums,
 } from '../../../projection/read/usage-reader.js';
-import { identifier, type Rule } from '../../../submission/submission-rules.policy.js';
-import { cursor, DEFAULT_LIMIT, instant, instantText, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { identifier, listOrder, type Rule } from '../../../submission/submission-rules.policy.js';
+import {
+  cursor,
+  DEFAULT_LIMIT,
+  instant,
+  instantText,
+  type ListOrder,
+  limit,
+  MAX_LIMIT,
+} from '../list-messages.dto.js';
 import { MayObey } from '../obeys.js';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -59,6 +67,10 @@ export class UsageQueryDto {
   @ApiPropertyOptional({ description: 'Of this endpoint alone' })
   @MayObey(identifier)
   endpoint?: string;
+
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'asc', description: 'By the values of `group_by`' })
+  @MayObey(listOrder)
+  order?: ListOrder;
 
   @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @MayObey(limit)
@@ -111,7 +123,7 @@ export class UsageDto {
   @ApiProperty({ format: 'date-time' }) to!: string;
   @ApiProperty({ enum: USAGE_GROUPS, isArray: true }) group_by!: string[];
   @ApiProperty({ type: UsageSumsDto, description: 'Of the whole span, all pages together' }) total!: object;
-  @ApiProperty({ type: [UsageGroupDto], description: 'In the order of the values of `group_by`' })
+  @ApiProperty({ type: [UsageGroupDto], description: 'By the values of `group_by`, in `order`' })
   data!: object[];
   @ApiProperty({ type: String, nullable: true, description: 'For the next page; null on the last' })
   next_cursor!: string | null;
