@@ -44,13 +44,15 @@ export class HealthChecksModule {
 
 /**
  * Asks the stream itself, so that a connection without a working stream behind it is not taken for a log. A log that
- * answers and stores nothing, or takes no new messages, is not ready either.
+ * answers and stores nothing, takes no new messages, or has too few servers for a majority, is not ready either.
  */
 function logCheck(log: EventLog, room: LogRoom, durability: NatsDurability): HealthCheck {
   return {
     name: 'event_log',
     check: async () => {
       if (room.state.kind !== 'open') return { ok: false, detail: room.advice };
+      const hindrance = await log.hindrance();
+      if (hindrance !== null) return { ok: false, detail: `${hindrance}.` };
       const last = await log.lastSequence();
       return { ok: true, detail: `${last} events. ${durability.text}` };
     },

@@ -11,6 +11,8 @@ export const WRONG_LAST_MESSAGE_ID = 10070;
 const STREAM_NAME_IN_USE = 10058;
 const CLUSTER_NOT_AVAILABLE = 10008;
 const CLUSTER_NOT_LEADER = 10009;
+const NO_PEERS_FOR_PLACEMENT = 10005;
+const REPLICAS_WITHOUT_CLUSTER = 10074;
 const ACCOUNT_RESOURCES_EXCEEDED = 10002;
 const INSUFFICIENT_RESOURCES = 10023;
 const MEMORY_RESOURCES_EXCEEDED = 10028;
@@ -36,6 +38,14 @@ export function isWithoutRoom(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError &&
     [INSUFFICIENT_RESOURCES, MEMORY_RESOURCES_EXCEEDED, STORAGE_RESOURCES_EXCEEDED].includes(error.code)
+  );
+}
+
+/** There are fewer servers than copies were asked for. */
+export function isWithoutPeers(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === NO_PEERS_FOR_PLACEMENT || error.code === REPLICAS_WITHOUT_CLUSTER)
   );
 }
 

@@ -2,7 +2,8 @@ export type NatsErrorCode =
   | 'nats_url_invalid'
   | 'nats_unreachable'
   | 'nats_login_refused'
-  | 'nats_unsuitable';
+  | 'nats_unsuitable'
+  | 'nats_without_leader';
 
 /** What keeps the service from using a NATS server. The message is one paragraph for people and names the fix. */
 export class NatsError extends Error {

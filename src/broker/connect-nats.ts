@@ -32,7 +32,8 @@ const PING_INTERVAL_MS = 10_000;
 /**
  * The process's connection to NATS. Once connected it comes back by itself for ever; until then it tries for a bounded
  * time, since the address may simply be wrong.
- * @throws {NatsError} `nats_url_invalid`, `nats_unreachable`, `nats_login_refused`, `nats_unsuitable`
+ * @throws {NatsError} `nats_url_invalid`, `nats_unreachable`, `nats_login_refused`, `nats_unsuitable`,
+ *   `nats_without_leader`
  */
 export async function connectNats(
   { nats }: NatsSection,
@@ -42,7 +43,7 @@ export async function connectNats(
   const address = parseNatsAddress(nats);
   const connection = await keepTrying(address, { name, startTimeoutMs }, logger);
   try {
-    await assertSuitable(connection);
+    await assertSuitable(connection, startTimeoutMs, logger);
   } catch (error) {
     await connection.close();
     throw error;

@@ -7,7 +7,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { isNameInUse, isPassing, isWithoutRoom } from './api-codes.js';
+import { isNameInUse, isPassing, isWithoutPeers, isWithoutRoom } from './api-codes.js';
 import { IncompatibleStreamError, StreamSetupError } from './broker.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
 import { streamInfo } from './stream-info.js';
@@ -20,7 +20,9 @@ const SHORTEST_IDEMPOTENCY_TTL_MS = 86_400_000;
 
 /**
  * Makes the streams and buckets that are missing and checks those that are there. Safe when several processes start
- * at once: who comes second finds what the first one made.
+ * at once: who comes second finds what the first one made. Copies are added while the streams are used, never taken away.
+ *
+ * @returns the streams that have more copies than `replicas`
  * @throws {IncompatibleStreamError} when one exists that the service must not run on
  * @throws {StreamSetupError} when the broker refuses to make one
  */
@@ -28,27 +30,40 @@ export async function ensureStreams(
   connection: NatsConnection,
   replicas: number,
   idempotencyTtlMs = SHORTEST_IDEMPOTENCY_TTL_MS,
-): Promise<void> {
+): Promise<readonly string[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
+  const inCluster = connection.info?.cluster !== undefined;
+  const withMore: string[] = [];
   for (const wanted of wantedStreams({ replicas, idempotencyTtlMs })) {
-    await whenSettled(wanted.name, () => ensureStream(manager, wanted));
+    const { num_replicas: copies } = await whenSettled(wanted, inCluster, () =>
+      ensureStream(manager, wanted),
+    );
+    if (copies > replicas) withMore.push(wanted.name);
   }
+  return withMore;
 }
 
-async function whenSettled(stream: string, ensure: () => Promise<void>): Promise<void> {
+async function whenSettled<T>(
+  stream: WantedStream,
+  connectedToCluster: boolean,
+  ensure: () => Promise<T>,
+): Promise<T> {
   const deadline = performance.now() + SETTLE_TIMEOUT_MS;
   for (;;) {
     try {
       return await ensure();
     } catch (error) {
       if (error instanceof IncompatibleStreamError) throw error;
-      if (!isPassing(error) || performance.now() >= deadline) throw setupError(stream, error);
+      // Servers of a cluster that are still starting can't keep a copy yet.
+      const passes = isPassing(error) || (isWithoutPeers(error) && connectedToCluster);
+      if (!passes || performance.now() >= deadline) throw setupError(stream, error);
       await sleep(BETWEEN_TRIES_MS);
     }
   }
 }
 
-async function ensureStream(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
+/** The stream's settings as they were before. */
+async function ensureStream(manager: JetStreamManager, wanted: WantedStream): Promise<StreamConfig> {
   const have = (await streamInfo(manager, wanted.name))?.config ?? (await make(manager, wanted));
   const reasons = incompatibilities(settings(have), settings(wanted));
   if (reasons.length > 0) throw new IncompatibleStreamError(wanted.name, reasons.join('; '));
@@ -56,6 +71,7 @@ async function ensureStream(manager: JetStreamManager, wanted: WantedStream): Pr
   if (changes !== null) {
     await manager.streams.update(wanted.name, { ...have, ...(changes as Partial<StreamConfig>) });
   }
+  return have;
 }
 
 /** Two processes that make the same stream with the same settings both succeed; with other settings the first wins. */
@@ -73,9 +89,16 @@ function settings(config: Partial<StreamConfig>): StreamSettings {
   return config as StreamSettings;
 }
 
-function setupError(stream: string, cause: unknown): StreamSetupError {
+function setupError({ name, num_replicas: copies }: WantedStream, cause: unknown): StreamSetupError {
   const detail = cause instanceof JetStreamApiError ? cause.message : String(cause);
-  return new StreamSetupError(stream, isWithoutRoom(cause) ? `${detail}; ${ROOM_NEEDED}` : detail, { cause });
+  const advice = isWithoutRoom(cause)
+    ? `; ${ROOM_NEEDED}`
+    : isWithoutPeers(cause)
+      ? `; nats.replicas (NATS_REPLICAS) is ${copies}, and there are not so many NATS servers that can keep a copy: lower it, or add servers`
+      : isPassing(cause)
+        ? `; JetStream did not answer for ${SETTLE_TIMEOUT_MS / 1_000} s: more than half of the cluster's servers must run and reach each other`
+        : '';
+  return new StreamSetupError(name, `${detail}${advice}`, { cause });
 }
 
 const ROOM_NEEDED = `the NATS server must offer at least ${setAside(StorageType.File)} MiB of file storage (max_file_store; for the embedded server nats.max_store_bytes and its disk) and ${setAside(StorageType.Memory)} MiB of memory (max_memory_store), and the account as much`;

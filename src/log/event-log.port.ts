@@ -68,6 +68,14 @@ export interface EventLog {
   /** The sequence of the newest event, or of the newest of this kind; 0 while there is none. */
   lastSequence(only?: EventKind): Promise<number>;
 
+  /**
+   * Whether it can store now, as far as its own servers know; null where nothing speaks against it. A sentence for people
+   * without a full stop. A round trip.
+   *
+   * @throws {LogUnavailableError} where nobody answers
+   */
+  hindrance(): Promise<string | null>;
+
   /** What the broker holds now, by its own count. A round trip, however long the log is. */
   extent(): Promise<LogExtent>;
 

@@ -45,6 +45,10 @@ export class ArrayLog implements EventLog {
     return 1 + this.stored.findLastIndex(({ event }) => isOf(event, only));
   }
 
+  async hindrance() {
+    return null;
+  }
+
   /** Its events are numbered as records are not: it has no gaps to tell of. */
   async extent() {
     return { lastSequence: this.stored.length, missing: 0 };

@@ -90,6 +90,10 @@ export class InMemoryEventLog implements EventLog {
     return positionOf(last + 1);
   }
 
+  async hindrance(): Promise<null> {
+    return null;
+  }
+
   async extent(): Promise<LogExtent> {
     return { lastSequence: await this.lastSequence(), missing: countOf(await this.missingRecords()) };
   }

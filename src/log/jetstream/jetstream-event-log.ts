@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
 import { ConnectionWatch } from '../../broker/connection-watch.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
+import { withoutMajority } from '../../broker/majority.policy.js';
 import { EVENTS_STREAM } from '../../broker/streams.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
@@ -107,6 +108,11 @@ export class JetStreamEventLog implements EventLog {
     if (only !== undefined) return this.lastSequenceOf(only);
     const info = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
     return positionOf(info.state.last_seq);
+  }
+
+  async hindrance(): Promise<string | null> {
+    const { cluster } = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
+    return withoutMajority(cluster);
   }
 
   async extent(): Promise<LogExtent> {
@@ -218,7 +224,12 @@ export async function openEventLog(
   { nats, queue }: Pick<ServiceConfig, 'nats' | 'queue'>,
   logger: Logger,
 ): Promise<JetStreamEventLog> {
-  await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
+  const withMore = await ensureStreams(connection, nats.replicas, queue.idempotency_ttl_ms);
+  if (withMore.length > 0)
+    logger.warn(
+      { streams: withMore },
+      `These streams have more copies than nats.replicas (NATS_REPLICAS) says, which is ${nats.replicas}: copies are added, never taken away. "nats stream edit --replicas" takes them away`,
+    );
   return new JetStreamEventLog(connection, logger, {
     appendTimeoutMs: nats.append_timeout_ms,
     appendBufferBytes: nats.append_buffer_bytes,

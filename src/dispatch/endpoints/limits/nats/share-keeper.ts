@@ -63,7 +63,7 @@ export class ShareKeeper {
     private readonly peers: EndpointPeers,
     private readonly logger: Logger,
     /** Makes the bucket anew where the broker has lost it. */
-    private readonly ensureBucket: () => Promise<void>,
+    private readonly ensureBucket: () => Promise<unknown>,
   ) {
     this.bucket = new CompareAndSetBucket(
       nats,
