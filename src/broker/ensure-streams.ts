@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   JetStreamApiError,
   type JetStreamManager,
@@ -12,10 +11,8 @@ import { IncompatibleStreamError, StreamSetupError } from './broker.errors.js';
 import { improvements, incompatibilities, type StreamSettings } from './stream-compatibility.policy.js';
 import { streamInfo } from './stream-info.js';
 import { ownStreams, type WantedStream, wantedStreams } from './streams.js';
+import { SETTLE_TIMEOUT_MS, whenSettled } from './when-settled.js';
 
-/** A cluster that just started elects its leaders first. */
-const SETTLE_TIMEOUT_MS = 30_000;
-const BETWEEN_TRIES_MS = 250;
 const SHORTEST_IDEMPOTENCY_TTL_MS = 86_400_000;
 
 /**
@@ -32,34 +29,19 @@ export async function ensureStreams(
   idempotencyTtlMs = SHORTEST_IDEMPOTENCY_TTL_MS,
 ): Promise<readonly string[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
+  // Servers of a cluster that are still starting can't keep a copy yet.
   const inCluster = connection.info?.cluster !== undefined;
+  const passes = (error: unknown) => isPassing(error) || (inCluster && isWithoutPeers(error));
   const withMore: string[] = [];
   for (const wanted of wantedStreams({ replicas, idempotencyTtlMs })) {
-    const { num_replicas: copies } = await whenSettled(wanted, inCluster, () =>
-      ensureStream(manager, wanted),
+    const { num_replicas: copies } = await whenSettled(() => ensureStream(manager, wanted), passes).catch(
+      (error: unknown) => {
+        throw error instanceof IncompatibleStreamError ? error : setupError(wanted, error);
+      },
     );
     if (copies > replicas) withMore.push(wanted.name);
   }
   return withMore;
-}
-
-async function whenSettled<T>(
-  stream: WantedStream,
-  connectedToCluster: boolean,
-  ensure: () => Promise<T>,
-): Promise<T> {
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return await ensure();
-    } catch (error) {
-      if (error instanceof IncompatibleStreamError) throw error;
-      // Servers of a cluster that are still starting can't keep a copy yet.
-      const passes = isPassing(error) || (isWithoutPeers(error) && connectedToCluster);
-      if (!passes || performance.now() >= deadline) throw setupError(stream, error);
-      await sleep(BETWEEN_TRIES_MS);
-    }
-  }
 }
 
 /** The stream's settings as they were before. */

@@ -13,6 +13,7 @@ import { type Delivery, parseAckSubject } from './acks.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { pullStatus } from './pull-status.js';
 import { everySecond } from './seconds.js';
+import { whenSettled } from './when-settled.js';
 
 interface Pace {
   /** The server ends a request after this time; the next one follows at once. */
@@ -102,11 +103,15 @@ export class Pull {
     this.watch = ConnectionWatch.of(nats);
   }
 
-  /** @throws when the consumer can't be made sure of; nothing is left running then but what `stop` ends */
+  /**
+   * Waits for a broker that is starting too.
+   *
+   * @throws when the consumer can't be made sure of; nothing is left running then but what `stop` ends
+   */
   async start(): Promise<void> {
     this.listen();
     this.opening = true;
-    await this.open().finally(() => {
+    await whenSettled(() => this.open()).finally(() => {
       this.opening = false;
     });
   }
