@@ -7,6 +7,7 @@ import { natsDurability } from '../../src/broker/nats-durability.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
+import { WantedPieces } from '../../src/dispatch/answers/nats/wanted-pieces.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type { ModelEndpoint } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
@@ -53,10 +54,11 @@ const nats = await connectNats(config, logger);
 const { url, schema, pool_size: poolSize } = config.database;
 const dataSource = await openDatabase({ url, schema, poolSize });
 const telemetry = startTelemetry(config, process.env);
-const publisher = new NatsAnswerPublisher(nats, new InProcessAnswers());
+const publisher = new NatsAnswerPublisher(nats, new InProcessAnswers(), new WantedPieces(nats));
 /** Hears of completions where they are told, as BullMQ's worker tells its own process. */
 const heard: AnswerPublisher = {
-  chunk: (id, chunk, streamed) => publisher.chunk(id, chunk, streamed),
+  wanted: (id, streamed) => publisher.wanted(id, streamed),
+  chunk: (id, chunk) => publisher.chunk(id, chunk),
   flush: (id) => publisher.flush(id),
   completed: (notice) => {
     publisher.completed(notice);

@@ -5,6 +5,9 @@ const CHUNKS = 'llmq.chunks.';
 /** No stream captures it: only those who listen at that moment need it. */
 const DONE = 'llmq.done.';
 
+/** Where processes tell whose answers they listen to. */
+export const WANTED_PIECES_SUBJECT = 'llmq.wanted.pieces';
+
 export const EVERY_DONE_SUBJECT = `${DONE}*`;
 
 export function chunkSubject(messageId: string): string {

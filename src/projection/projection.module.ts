@@ -8,8 +8,11 @@ import { ErasureReader } from './read/erasure-reader.js';
 import { EventIndex } from './read/event-index.js';
 import { ExpiredReader } from './read/expired-reader.js';
 import { IdleReader } from './read/idle-reader.js';
+import { LanePositions } from './read/lane-positions.js';
 import { LogAgreement } from './read/log-agreement.js';
 import { MessageReader } from './read/message-reader.js';
+import { MessageStandings } from './read/message-standings.js';
+import { ChangesChannel } from './read/nats/changes-channel.js';
 import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionHealth } from './read/projection-health.js';
 import { ProjectionPosition } from './read/projection-position.js';
@@ -35,6 +38,9 @@ const READERS = [
   UsageReader,
   ProjectionPosition,
   PositionChannel,
+  ChangesChannel,
+  MessageStandings,
+  LanePositions,
   LogAgreement,
   ProjectionHealth,
 ];

@@ -17,8 +17,10 @@ import {
 } from './fold/projector.port.js';
 import { ThreadedProjector } from './fold/threaded-projector.js';
 import { TurnRelay } from './fold/turn-relay.js';
+import { ChangesChannel } from './read/nats/changes-channel.js';
 import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionPosition } from './read/projection-position.js';
+import type { Changes } from './tables/changes.js';
 
 /**
  * The projector of this process, as long as the process runs. Where the process has no other role it works in this
@@ -27,6 +29,7 @@ import { ProjectionPosition } from './read/projection-position.js';
 @Injectable()
 export class ServiceProjector implements ProcessProjector, OnModuleInit, OnApplicationShutdown {
   private readonly projector: ProcessProjector;
+  private endListening: (() => void) | null = null;
 
   constructor(
     @Inject(SERVICE_CONFIG) config: ServiceConfig,
@@ -36,6 +39,7 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
     @Inject(LOGGER) logger: Logger,
     @Inject(ProjectionPosition) position: ProjectionPosition,
     @Inject(PositionChannel) channel: PositionChannel,
+    @Inject(ChangesChannel) private readonly changes: ChangesChannel,
     @Inject(PROJECTION_STOPS) stops: Subject<ProjectionStop>,
   ) {
     const announce = (applied: number, run: string) => {
@@ -44,12 +48,20 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
       channel.announce(applied, run);
     };
     const onStopped = (stop: ProjectionStop) => stops.next(stop);
+    const onChanged = (told: Changes) => changes.announce(told);
     if (config.roles.size > 1) {
-      this.projector = new ThreadedProjector({ config, logger, demand: position, announce, onStopped });
+      this.projector = new ThreadedProjector({
+        config,
+        logger,
+        demand: position,
+        announce,
+        onChanged,
+        onStopped,
+      });
       return;
     }
     this.projector = new Projector({
-      ...{ log, dataSource, logger, sources, announce, onStopped },
+      ...{ log, dataSource, logger, sources, announce, onChanged, onStopped },
       maxBatch: config.projection.max_batch,
       turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources, logger }),
       delay: new BatchingDelay(BATCHING_DELAY_MS, position),
@@ -64,17 +76,23 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
     this.projector.start();
   }
 
+  watch(): void {
+    this.projector.watch();
+  }
+
   stop(): Promise<void> {
     return this.projector.stop();
   }
 
   /** Its thread loads while the other modules start, so that the first read need not wait for it. */
   onModuleInit(): void {
+    this.endListening = this.changes.onWatch(() => this.watch());
     this.start();
   }
 
   /** After everything else: workers and requests that finish during the shutdown still wait for the projection. */
   async onApplicationShutdown(): Promise<void> {
+    this.endListening?.();
     await this.stop();
   }
 }

@@ -20,20 +20,27 @@ import { EraseMessage } from './erase-message.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { FirstTries } from './idempotency/nats/first-tries.js';
 import { ReservationStore } from './idempotency/nats/reservation-store.js';
+import { LiveFeeds } from './live/live-feeds.js';
+import { LiveWaits } from './live/live-waits.js';
+import { MessageChanges } from './live/message-changes.js';
+import { StandingReads } from './live/standing-reads.js';
 import { MessageLookup } from './message-lookup.js';
 import { Analyser } from './preprocessor/analyser.js';
 import { PreprocessorSettings } from './preprocessor/preprocessor-settings.js';
 import { Prioritizer } from './preprocessor/prioritizer.js';
 import { SubmitMessage } from './submit-message.js';
 import { AnswerWait } from './waiting/answer-wait.js';
+import { MessageWaits } from './waiting/message-waits.js';
 import { SubmitAndListen } from './waiting/submit-and-listen.js';
+import { WaitNews } from './waiting/wait-news.js';
 import { WaitingRequests } from './waiting/waiting-requests.js';
 
 const COMMANDS = [
   ...[SubmitMessage, SubmitAndListen, CancelMessage, EraseMessage],
   ...[Conversations, EraseConversation],
 ];
-const READS = [MessageLookup, AnswerWait, WaitingRequests];
+const READS = [MessageLookup, AnswerWait, WaitingRequests, MessageWaits, WaitNews, LiveFeeds];
+const LIVE = [LiveWaits, MessageChanges, StandingReads];
 const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
 
 /**
@@ -55,7 +62,7 @@ const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
   ],
   providers: [
     ...[...COMMANDS, ...READS, ...SERVICES],
-    ...[Analyser, LaneAdmission, ReservationStore],
+    ...[Analyser, LaneAdmission, ReservationStore, ...LIVE],
     ...[ConversationAdmission, ConversationLimit, ConversationLookup, DoubleTextingPolicy, OnlyOpenTurn],
   ],
   exports: [...COMMANDS, ...READS, ...SERVICES],

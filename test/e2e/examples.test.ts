@@ -17,6 +17,7 @@ const EXAMPLES = join(PROJECT, 'examples');
 const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
   chat: [/What is a queue\?/],
   stream: [/is a lane|"content":/],
+  follow: [/pending|processing|status/, /demo model|"ended"/],
   queueandfetch: [/low/, /What is a turn\?/],
   conversation: [/My name is Ann\./, /What is my name\?/],
   batch: [/accepted/, /realtime/, /The demo model read|A person is waiting/],

@@ -199,9 +199,10 @@ describe('the model of an answer', () => {
       ...{ endpoints: [endpoint, broken], upstreams },
       broken: ({ answers }) => ({
         answers: {
-          chunk: (id, chunk, streamed) => {
+          wanted: (id, streamed) => answers.wanted(id, streamed),
+          chunk: (id, chunk) => {
             said.push(chunk.model);
-            answers.chunk(id, chunk, streamed);
+            answers.chunk(id, chunk);
           },
           flush: (id) => answers.flush(id),
           completed: (notice) => answers.completed(notice),

@@ -8,6 +8,7 @@ import { Claims } from '../../src/conversations/nats/claims.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerPublisher } from '../../src/dispatch/answers/nats/nats-answer-publisher.js';
+import { WantedPieces } from '../../src/dispatch/answers/nats/wanted-pieces.js';
 import { Cancellations } from '../../src/dispatch/cancellations/nats/cancellations.js';
 import { type ModelOffer, plainOffer } from '../../src/dispatch/endpoints/endpoint.state.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
@@ -269,7 +270,7 @@ export class Rig {
       lanes: new JetStreamLanes(nats, config, silentLogger),
       pauses: { isPaused: () => false, onChange: () => () => {} },
       schedules: new RetrySchedules(nats, systemSources),
-      answers: new NatsAnswerPublisher(nats, new InProcessAnswers()),
+      answers: new NatsAnswerPublisher(nats, new InProcessAnswers(), new WantedPieces(nats)),
       cancellations,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InProcessAnswers } from '../../src/dispatch/answers/nats/in-process-answers.js';
 import { NatsAnswerListener } from '../../src/dispatch/answers/nats/nats-answer-listener.js';
+import { WantedPieces } from '../../src/dispatch/answers/nats/wanted-pieces.js';
 import { ModelCallError } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import type { LaneDelivery, Lanes, ModelQueue, ServedModels } from '../../src/dispatch/lanes/lane.port.js';
 import { complete } from '../../src/domain/message/complete.decision.js';
@@ -46,7 +47,7 @@ function only<T extends MessageEventType>(id: string, type: T): MessageEventOf<T
 }
 
 async function completionOf(id: string): Promise<number | undefined> {
-  const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers());
+  const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers(), new WantedPieces(rig.nats));
   const ended = AbortSignal.timeout(30_000);
   const notice = await listener.completion(id, { signal: ended, onUncertain: () => {} });
   listener.close();
@@ -91,7 +92,7 @@ describe('a message on its way', () => {
       for (const content of ['a', 'b', 'c']) call.onDelta({ content });
       return after(50)(call, count);
     });
-    const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers());
+    const listener = new NatsAnswerListener(rig.nats, new InProcessAnswers(), new WantedPieces(rig.nats));
     const over = new AbortController();
     const id = await rig.submit('high', { stream: true });
     const pieces = listener.chunks(id, over.signal)[Symbol.asyncIterator]();

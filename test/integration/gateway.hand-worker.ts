@@ -46,7 +46,7 @@ export class HandWorker {
   }
 
   piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1, model?: string): void {
-    this.answers.chunk(id, { seq, attempt, delta, ...(model === undefined ? {} : { model }) }, true);
+    this.answers.chunk(id, { seq, attempt, delta, ...(model === undefined ? {} : { model }) });
   }
 
   async complete(

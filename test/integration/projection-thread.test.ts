@@ -1,12 +1,14 @@
 import { devNull } from 'node:os';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { DataSource } from 'typeorm';
+import type { LogEvent } from '../../src/domain/log-event.events.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { BatchingDelay, WantedPosition } from '../../src/projection/fold/batching-delay.js';
 import type { ProjectionStop } from '../../src/projection/fold/projector.port.js';
 import { ThreadedProjector } from '../../src/projection/fold/threaded-projector.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
+import type { Changes } from '../../src/projection/tables/changes.js';
 import { eventually } from '../support/eventually.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -24,6 +26,7 @@ let live: DataSource;
 let projector: ThreadedProjector;
 const announced: number[] = [];
 const stops: ProjectionStop[] = [];
+const changes: Changes[] = [];
 /** It has no tables to look into: what it knows was announced. */
 const tracker = new ProjectionPosition({ options: {} } as DataSource);
 
@@ -45,6 +48,7 @@ beforeAll(async () => {
       announced.push(applied);
       tracker.heard(applied, run);
     },
+    onChanged: (told) => changes.push(told),
     onStopped: (stop) => stops.push(stop),
   });
 });
@@ -76,6 +80,24 @@ describe('the projector in its thread', () => {
     await eventually(() =>
       expect(projector.health).toMatchObject({ running: true, active: true, lag: 0, error: null }),
     );
+  });
+
+  it('tells what its commits change while somebody watches, from where the last ones ended', async () => {
+    expect(changes).toEqual([]);
+    const from = await log.lastSequence();
+    projector.watch();
+    await eventually(() => expect(changes).toEqual([{ from, to: from, messages: [] }]));
+    const events = tangledLog(50, 5);
+    for (const event of events) void log.append([event]);
+    await eventually(async () => expect(await log.lastSequence()).toBeGreaterThanOrEqual(from + events.length));
+    await reachesTheEnd();
+    await eventually(async () => expect(changes.at(-1)!.to).toBe(await log.lastSequence()));
+    for (const [index, { from }] of changes.slice(1).entries()) expect(from).toBe(changes[index]!.to);
+    const told = changes.flatMap(({ messages }) => messages ?? []);
+    const isMessage = ({ type }: LogEvent) => type.startsWith('llmq.message.');
+    const changed = new Set(events.filter(isMessage).map(({ subject }) => subject));
+    for (const { id, tenant } of told) expect([changed.has(id), tenant]).toEqual([true, expect.any(String)]);
+    expect(told.length).toBeGreaterThan(0);
   });
 
   it('goes on in another thread when it is ended in the middle of its work', async () => {

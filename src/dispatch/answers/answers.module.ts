@@ -3,6 +3,7 @@ import { ANSWER_LISTENER, ANSWER_PUBLISHER } from './answers.port.js';
 import { InProcessAnswers } from './nats/in-process-answers.js';
 import { NatsAnswerListener } from './nats/nats-answer-listener.js';
 import { NatsAnswerPublisher } from './nats/nats-answer-publisher.js';
+import { WantedPieces } from './nats/wanted-pieces.js';
 
 /**
  * How workers tell of answers, and how others hear of them. Needs `PlatformModule` (global) for the connection.
@@ -12,15 +13,20 @@ import { NatsAnswerPublisher } from './nats/nats-answer-publisher.js';
 @Module({
   providers: [
     InProcessAnswers,
+    WantedPieces,
     { provide: ANSWER_PUBLISHER, useClass: NatsAnswerPublisher },
     { provide: ANSWER_LISTENER, useClass: NatsAnswerListener },
   ],
   exports: [ANSWER_PUBLISHER, ANSWER_LISTENER],
 })
 export class AnswersModule implements OnApplicationShutdown {
-  constructor(@Inject(ANSWER_LISTENER) private readonly listener: NatsAnswerListener) {}
+  constructor(
+    @Inject(ANSWER_LISTENER) private readonly listener: NatsAnswerListener,
+    @Inject(WantedPieces) private readonly wanted: WantedPieces,
+  ) {}
 
   onApplicationShutdown(): void {
     this.listener.close();
+    this.wanted.close();
   }
 }

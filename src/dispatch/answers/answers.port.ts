@@ -27,16 +27,25 @@ export interface CompletionNotice {
 /** The worker's side. Nothing here is durable: the log is. Neither call waits for the network. */
 export interface AnswerPublisher {
   /**
-   * The first chunk goes out at once, what follows within some 10 ms goes together.
-   *
-   * @param streamed the message was submitted with `stream: true`; the chunks of another go out only while somebody in
-   *   this process listens to them
+   * Whether the chunks of this message are to go out. Those of one that was submitted with `stream: true` always are;
+   * those of another only while somebody listens, in this process or, with `fromStart`, in any.
    */
-  chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void;
+  wanted(messageId: string, streamed: boolean): boolean;
+  /** The first chunk goes out at once, what follows within some 10 ms goes together. */
+  chunk(messageId: string, chunk: AnswerChunk): void;
   /** The call has ended: what is still held of its chunks goes out now. */
   flush(messageId: string): void;
   /** What is still held of the message's chunks goes out before the notice. */
   completed(notice: CompletionNotice): void;
+}
+
+export interface ChunkOptions {
+  /**
+   * From the beginning of the newest run, as far as the chunk stream has it; and workers send the chunks whether or not
+   * the message was submitted with `stream: true`. One that is heard of in the middle of such an answer begins with what
+   * was said so far.
+   */
+  readonly fromStart?: boolean;
 }
 
 export interface AnswerListener {
@@ -59,7 +68,14 @@ export interface AnswerListener {
    * message's completion that ends the wait. A new attempt, or a new delivery of it, starts again at `seq` 1.
    * The subscription stands when this method has returned (before the first `next()`).
    */
-  chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk>;
+  chunks(messageId: string, signal: AbortSignal, options?: ChunkOptions): AsyncIterable<AnswerChunk>;
+
+  /**
+   * What the chunk stream still has of a message's answers, in the order in which it was stored.
+   *
+   * @throws {Error} when the broker does not answer in time
+   */
+  history(messageId: string): Promise<readonly AnswerChunk[]>;
 }
 
 export const ANSWER_PUBLISHER = Symbol('AnswerPublisher');

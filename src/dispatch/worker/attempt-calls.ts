@@ -15,7 +15,7 @@ import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
 import { Places } from './places.js';
 import { CallCancelledError, CallOverdueError, type RunningCall, RunningCalls } from './running-calls.js';
-import { SentAnswer } from './sent-answer.policy.js';
+import { type Delta, SentAnswer } from './sent-answer.policy.js';
 import { type CallFailure, verdict } from './verdict.policy.js';
 import { contextNow, type Outcome, type Work } from './work.js';
 
@@ -32,6 +32,8 @@ interface Attempt {
   readonly sent: SentAnswer;
   readonly failed: FailedCall[];
   chunks: number;
+  /** Of the chunks, those that went out. */
+  published: number;
   firstPieceMs: number | null;
   /** All that was appended of it so far. */
   written: Promise<unknown>;
@@ -92,6 +94,7 @@ export class AttemptCalls {
       sent: new SentAnswer(),
       failed: [],
       chunks: 0,
+      published: 0,
       firstPieceMs: null,
       written: Promise.resolve().then(recorded),
     };
@@ -199,16 +202,25 @@ export class AttemptCalls {
         const fresh = sent.take(delta);
         if (fresh === null) return;
         attempt.chunks += 1;
-        const chunk = { seq: attempt.chunks, attempt: data.attempt, delivery, delta: fresh };
-        this.answers.chunk(
-          subject,
-          speaker === undefined ? chunk : { ...chunk, model: speaker },
-          work.streamed,
-        );
+        const wanted = this.wantedOf(attempt, fresh);
+        if (wanted === null) return;
+        attempt.published += 1;
+        const chunk = { seq: attempt.published, attempt: data.attempt, delivery, delta: wanted };
+        this.answers.chunk(subject, speaker === undefined ? chunk : { ...chunk, model: speaker });
       },
     };
     running.signal.throwIfAborted();
     return lease.endpoint.call(call);
+  }
+
+  /**
+   * What goes out now that this was said: it, or all that was said so far, where nobody wanted to hear it before. Once
+   * some of an answer is out the rest follows, so that it is whole for whoever comes back to it.
+   */
+  private wantedOf({ work, chunks, published, sent }: Attempt, fresh: Delta): Delta | null {
+    if (published > 0) return fresh;
+    if (!this.answers.wanted(work.delivery.event.subject, work.streamed)) return null;
+    return chunks === 1 ? fresh : sent.soFar();
   }
 
   private next(attempt: Attempt): Step | null {

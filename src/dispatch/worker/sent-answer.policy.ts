@@ -61,6 +61,15 @@ export class SentAnswer {
     return this.isRigid ? '' : this.text.trimEnd();
   }
 
+  /** All that went out, as one piece; null where parts of it are not kept, such as tool calls. */
+  soFar(): Delta | null {
+    if (this.isRigid) return null;
+    return {
+      role: 'assistant',
+      ...Object.fromEntries([...this.texts].map(([name, { sent }]) => [name, sent])),
+    };
+  }
+
   /** The next call begins the answer from its beginning. */
   anew(): void {
     this.mode = this.isBegun ? 'anew' : 'first';

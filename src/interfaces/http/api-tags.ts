@@ -2,6 +2,7 @@
 export const API_TAGS = [
   { name: 'messages', description: 'Submit messages, read their answers, cancel them' },
   { name: 'conversations', description: 'Messages that belong together, and their order' },
+  { name: 'streams', description: 'Follow messages, as server-sent events' },
   { name: 'openai', description: "OpenAI's API, for its SDKs" },
   { name: 'queues', description: 'The state of the lanes' },
   { name: 'usage', description: 'Tokens and cost' },

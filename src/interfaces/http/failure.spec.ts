@@ -49,6 +49,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   too_many_conversations: [429, 429],
   internal: [500, 500],
   too_many_waiting: [503, 503],
+  too_slow: [503, 503],
   outcome_unknown: [503, 503],
   service_stopping: [503, 503],
   log_overloaded: [503, 503],

@@ -60,6 +60,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   too_many_conversations: 429,
   internal: 500,
   too_many_waiting: 503,
+  too_slow: 503,
   outcome_unknown: 503,
   service_stopping: 503,
   log_overloaded: 503,

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import type { TerminalEvent } from '../../domain/message/message.events.js';
+import { EventStream } from '../http/event-stream.js';
 import type { StreamedFrame } from './answer-frame.js';
 import { AnswerStream, type AnswerStreamOptions } from './answer-stream.js';
-import { EventStream } from './event-stream.js';
 
 const frame: StreamedFrame = { kind: 'chat', id: 'c', created: 1, model: 'm', service_tier: 'default' };
 

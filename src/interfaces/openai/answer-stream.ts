@@ -1,10 +1,10 @@
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
+import type { EventStream } from '../http/event-stream.js';
 import { type ChunkContent, chunkJson } from './answer.json.js';
 import { extraOf, type StreamedFrame, usageOf } from './answer-frame.js';
 import { DeliveredAnswer, type Delivery } from './delivered-answer.policy.js';
-import type { EventStream } from './event-stream.js';
 
 /** How a stream ended: with the message's end, before it (the client went away or the service stops), or cut by us. */
 export type StreamEnd = TerminalEvent | 'left' | 'diverged';

@@ -3,7 +3,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
-import { WaitNews } from '../../operations/queues/wait-news.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
@@ -11,12 +10,13 @@ import { FirstTries } from '../../submission/idempotency/nats/first-tries.js';
 import { RefusedError } from '../../submission/refusal.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { type Order, SubmitAndListen, type Submitted } from '../../submission/waiting/submit-and-listen.js';
+import { WaitNews } from '../../submission/waiting/wait-news.js';
 import { type Waiting, WaitingRequests } from '../../submission/waiting/waiting-requests.js';
+import { EventStream, headersSoFar } from '../http/event-stream.js';
 import { tellIdempotency } from '../http/idempotency.hook.js';
 import { answerJson } from './answer.json.js';
 import { answerFrame, type StreamedFrame } from './answer-frame.js';
 import { AnswerStream, type StreamEnd } from './answer-stream.js';
-import { EventStream } from './event-stream.js';
 import { type EndpointWords, type FailedAnswer, failedAnswer, ours } from './failed-answer.policy.js';
 import { openAiErrorType } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
@@ -182,11 +182,6 @@ export class OpenAiCalls {
     if (end === 'broken') return broken(messageId);
     return end.type === 'llmq.message.completed.v1' ? null : failedAnswer(end, this.words);
   }
-}
-
-/** A stream writes its headers itself, past the framework. */
-function headersSoFar(reply: FastifyReply): Record<string, string> {
-  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }
 
 function notAnswered(messageId: string, waiting: Waiting): FailedAnswer | null {

@@ -1,8 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AnswersModule } from '../../dispatch/answers/answers.module.js';
 import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
-import { WaitNews } from '../../operations/queues/wait-news.js';
-import { LanePositions } from '../../projection/read/lane-positions.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
@@ -16,6 +14,6 @@ import { OpenAiCalls } from './openai-calls.js';
 @Module({
   imports: [HttpModule, IdempotentRequestsModule, SubmissionModule, AnswersModule, EndpointsModule],
   controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
-  providers: [OpenAiCalls, WaitNews, LanePositions],
+  providers: [OpenAiCalls],
 })
 export class OpenAiModule {}

@@ -1,4 +1,4 @@
-import type { WaitState } from '../../operations/queues/message-wait.policy.js';
+import type { WaitState } from '../../submission/waiting/message-wait.policy.js';
 import { waitingComment } from './waiting-comment.policy.js';
 
 it.each<[string, WaitState | null]>([

@@ -1,4 +1,4 @@
-import type { WaitState } from '../../operations/queues/message-wait.policy.js';
+import type { WaitState } from '../../submission/waiting/message-wait.policy.js';
 
 /** What a silent stream tells: `waiting position=3 for=slot`, `waiting for=turn`, or `running` while a model is asked. */
 export function waitingComment(state: WaitState | null): string {

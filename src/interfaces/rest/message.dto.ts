@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { CALL_KINDS, LANES } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
-import { WAITS_FOR } from '../../operations/queues/message-wait.policy.js';
+import { WAITS_FOR } from '../../submission/waiting/message-wait.policy.js';
 import { schemaRef } from '../openai/openai.schemas.js';
 
 /** What REST answers, for its documentation only: `message.json` makes the answers. */

@@ -1,12 +1,12 @@
 import { conversationKey } from '../../domain/conversation/given-id.policy.js';
 import { costText } from '../../domain/message/accounting.policy.js';
 import type { LargeParts } from '../../domain/message/message.events.js';
-import type { MessageWait } from '../../operations/queues/message-wait.policy.js';
 import type { MessageResult, MessageView } from '../../projection/read/message-view.js';
 import type { Page } from '../../projection/read/page.js';
 import { RefusedError, retryAfterSeconds } from '../../submission/refusal.js';
 import type { AcceptedMessage, Submission } from '../../submission/submission.js';
 import type { SubmitResult } from '../../submission/submit-message.js';
+import type { MessageWait } from '../../submission/waiting/message-wait.policy.js';
 import { toProblem } from './problem.js';
 
 /** The same with how it waits, which is asked for where one message is read. */
@@ -44,8 +44,12 @@ export function messageJson(view: MessageView): Record<string, unknown> {
     metadata: view.metadata,
     analysis: view.analysis,
     result: view.result === null ? null : resultJson(view.result),
-    error: view.error === null ? null : { code: view.error.code, message: view.error.message },
+    error: errorJson(view.error),
   };
+}
+
+export function errorJson(error: MessageView['error']): Record<string, unknown> | null {
+  return error === null ? null : { code: error.code, message: error.message };
 }
 
 /** Where the parts stand that are too large for a list, or are lost. */

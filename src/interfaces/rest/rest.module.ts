@@ -4,7 +4,6 @@ import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
 import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
 import { EndpointsAdminModule } from '../../operations/endpoints/endpoints-admin.module.js';
-import { MessageWaits } from '../../operations/queues/message-waits.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';
 import { Timelines } from '../../operations/timeline/timelines.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
@@ -22,6 +21,8 @@ import { UserConversationsController } from './conversations/user-conversations.
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { EndpointsController } from './endpoints/endpoints.controller.js';
 import { ResourcesController } from './endpoints/resources.controller.js';
+import { LiveStreamsController } from './live/live-streams.controller.js';
+import { LiveStreams } from './live/live-streams.js';
 import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
@@ -52,6 +53,7 @@ import { UsageController } from './usage/usage.controller.js';
     UserConversationsController,
     MessageBatchController,
     MessagesController,
+    LiveStreamsController,
     TimelineController,
     AuditEventsController,
     ConfigController,
@@ -64,6 +66,6 @@ import { UsageController } from './usage/usage.controller.js';
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
   ],
-  providers: [DeadLetters, Timelines, MessageWaits],
+  providers: [DeadLetters, Timelines, LiveStreams],
 })
 export class RestModule {}

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { ProjectedRows } from '../../domain/message/message.projection.js';
+import type { MessageState } from '../../domain/message/message.state.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import type { Checkpoint } from '../tables/checkpoint.js';
 import { codeOf } from '../tables/database.errors.js';
@@ -26,17 +27,28 @@ export interface FoldTarget {
   readonly passGap?: PassGap | undefined;
   /** Whether events are passed over whose message or conversation has no beginning in the log. */
   readonly lossAccepted?: () => boolean;
+  /** `onApplied` is told which messages changed. */
+  readonly tellsMessages?: boolean;
   /** What is folded when this sequence is reached is written, however little. */
   readonly until?: number;
 }
 
-type OnApplied = (checkpoint: Checkpoint, turns: readonly string[]) => void;
+/** What a transaction changed. */
+export interface Applied {
+  readonly from: number;
+  /** The messages, as they are now, where they are to be told; some may be there twice. Null where some were erased, and nobody tells which. */
+  readonly messages: readonly MessageState[] | null;
+}
+
+type OnApplied = (checkpoint: Checkpoint, turns: readonly string[], applied: Applied) => void;
 
 /** What a transaction will hold, so far. */
 interface OpenBatch {
   readonly from: Checkpoint;
   to: Checkpoint;
   readonly turns: string[];
+  readonly messages: MessageState[];
+  erases: boolean;
 }
 
 /** PostgreSQL's `unique_violation`. */
@@ -51,7 +63,7 @@ const UNIQUE_VIOLATION = '23505';
  * Then the key of `message_requests` refuses the transaction, and the fold goes on from the last checkpoint and asks
  * PostgreSQL about each message.
  *
- * @param onApplied called after each commit, with the turns that ended in it, are held, or moved
+ * @param onApplied called after each commit, with the turns that ended in it, are held, or moved, and what it changed
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
  * @throws what `passGap` throws. Whole batches before it are written
  * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded. Whole batches before it are written
@@ -63,9 +75,9 @@ export async function foldLog(
   onApplied: OnApplied,
 ): Promise<void> {
   let applied = from;
-  const counted: OnApplied = (checkpoint, turns) => {
+  const counted: OnApplied = (checkpoint, ...told) => {
     applied = checkpoint;
-    onApplied(checkpoint, turns);
+    onApplied(checkpoint, ...told);
   };
   try {
     await run(target, true, from, signal, counted);
@@ -99,12 +111,15 @@ async function run(
         const rows = await memory.fold(part);
         const full = writer.add(rows);
         extend(batch, part, rows.messages);
+        if (target.tellsMessages === true) batch.messages.push(...rows.messages.messages.values());
+        batch.erases ||= rows.erases;
         if (!full && !rows.erases && batch.to.sequence < until) continue;
-        const { to, turns } = batch;
+        const { to, turns, messages, erases } = batch;
+        const change = { from: batch.from.sequence, messages: erases ? null : messages };
         const write = writer.seal(batch.from, to);
         await writing;
         memory.sealed();
-        writing = write().then(() => onApplied(to, turns));
+        writing = write().then(() => onApplied(to, turns, change));
         // An idle log yields nothing that would lead to the next `await`: end the reading, and it comes to light below.
         writing.catch(() => failed.abort());
         batch = begun(to);
@@ -118,7 +133,7 @@ async function run(
 }
 
 function begun(from: Checkpoint): OpenBatch {
-  return { from, to: from, turns: [] };
+  return { from, to: from, turns: [], messages: [], erases: false };
 }
 
 function extend(

@@ -25,6 +25,8 @@ export interface ProjectionStop {
 export interface ProcessProjector {
   readonly health: ProjectorHealth;
   start(): void;
+  /** Somebody watches: for some seconds from now on it tells what each commit changes, and at once where it is. */
+  watch(): void;
   /** Resolves when the batch under way is written and the lock is free. */
   stop(): Promise<void>;
 }

@@ -45,12 +45,14 @@ const projector = new Projector({
     wanted.reached(sequence);
     tell({ kind: 'applied', sequence, run });
   },
+  onChanged: (changes) => tell({ kind: 'changed', changes }),
   onStopped: (stop) => tell({ kind: 'stopped', stop }),
   onHealth: (health) => tell({ kind: 'health', health }),
 });
 
 port.on('message', (message: ToThread) => {
   if (message.kind === 'wanted') wanted.heard(message.sequence);
+  else if (message.kind === 'watch') projector.watch();
   else void stop();
 });
 projector.start();

@@ -3,11 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
+import type { MessageState } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { RecordRange } from '../../log/record-ranges.policy.js';
 import type { Sources } from '../../platform/clock.js';
 import { LogComparison } from '../agreement/log-comparison.js';
 import { refuseDamage } from '../agreement/log-damage.errors.js';
+import type { ChangedMessage, Changes } from '../tables/changes.js';
 import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { codeOf } from '../tables/database.errors.js';
@@ -26,6 +28,8 @@ const LAG_POLL_MS = 1_000;
 const QUIET_POLLS = 5;
 const STOPPED_POLL_MS = 2_000;
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
+/** Whoever watches says so several times within it. */
+const WATCHED_MS = 15_000;
 
 export interface ProjectorParts {
   readonly log: EventLog;
@@ -41,6 +45,8 @@ export interface ProjectorParts {
   readonly onStopped?: (stop: ProjectionStop) => void;
   /** Is told of every change of `health`. */
   readonly onHealth?: (health: ProjectorHealth) => void;
+  /** Is told what each commit changed, while somebody watches. */
+  readonly onChanged?: (changes: Changes) => void;
   /** Learns after each commit which turns of conversations were held, ended, or moved. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
 }
@@ -61,6 +67,8 @@ export class Projector implements ProcessProjector {
   private readonly stopping = new AbortController();
   private work: Promise<void> | null = null;
   private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
+  /** By a clock that only goes forward. */
+  private watchedUntilMs = 0;
 
   constructor(private readonly parts: ProjectorParts) {}
 
@@ -77,6 +85,16 @@ export class Projector implements ProcessProjector {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.work;
+  }
+
+  watch(): void {
+    this.watchedUntilMs = performance.now() + WATCHED_MS;
+    if (this.state.active) this.tellWatchers(this.state.applied, this.state.applied, []);
+  }
+
+  private tellWatchers(from: number, to: number, messages: readonly MessageState[] | null): void {
+    if (performance.now() >= this.watchedUntilMs) return;
+    this.parts.onChanged?.({ from, to, messages: messages === null ? null : changed(messages) });
   }
 
   private async run(): Promise<void> {
@@ -172,6 +190,8 @@ export class Projector implements ProcessProjector {
       announce(sequence, run);
     };
     applied(from.sequence);
+    // What was committed before is not told again: who watches looks for itself.
+    this.tellWatchers(from.sequence, from.sequence, null);
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
     const watching = this.watchLog(comparison, () => reached, inner).catch((error: unknown) =>
@@ -181,11 +201,22 @@ export class Projector implements ProcessProjector {
       const newWriter = () => new RowWriter(session.client, schema);
       const passGap = (gap: RecordRange) => passExplained(comparison.gaps, log, gap, inner);
       const lossAccepted = () => comparison.gaps.hasAcceptedLoss;
-      const target = { log, schema, newWriter, dataSource, maxBatch, delay, passGap, lossAccepted };
+      const target = {
+        log,
+        schema,
+        newWriter,
+        dataSource,
+        maxBatch,
+        delay,
+        passGap,
+        lossAccepted,
+        tellsMessages: true,
+      };
       turns?.begin(inner);
-      await foldLog(target, from, inner, (checkpoint, moved) => {
+      await foldLog(target, from, inner, (checkpoint, moved, change) => {
         reached = checkpoint;
         applied(checkpoint.sequence);
+        this.tellWatchers(change.from, checkpoint.sequence, change.messages);
         turns?.moved(moved, inner);
       });
       if (ended.signal.aborted) throw ended.signal.reason;
@@ -235,4 +266,13 @@ export class Projector implements ProcessProjector {
     if (isDeepStrictEqual(before, this.state)) return;
     this.parts.onHealth?.(this.state);
   }
+}
+
+/** Each message once. */
+function changed(messages: readonly MessageState[]): ChangedMessage[] {
+  const owners = new Map<string, ChangedMessage>();
+  for (const { id, tenant, userId, conversationId } of messages) {
+    owners.set(id, { id, tenant, userId, conversationId });
+  }
+  return [...owners.values()];
 }

@@ -9,6 +9,7 @@ import { THREAD_LIMITS } from '../../platform/heap.js';
 import { writeLine } from '../../platform/logging/logger.js';
 import { threadEnvironment } from '../../platform/thread-environment.js';
 import { threadFile } from '../../platform/thread-file.js';
+import type { Changes } from '../tables/changes.js';
 import type { ReadDemand } from './batching-delay.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 
@@ -29,12 +30,14 @@ export interface ThreadStart {
 
 export type ToThread =
   | { readonly kind: 'stop' }
+  | { readonly kind: 'watch' }
   /** A reader waits until the tables have reached this sequence. */
   | { readonly kind: 'wanted'; readonly sequence: number };
 
 export type FromThread =
   | { readonly kind: 'health'; readonly health: ProjectorHealth }
   | { readonly kind: 'applied'; readonly sequence: number; readonly run: string }
+  | { readonly kind: 'changed'; readonly changes: Changes }
   | { readonly kind: 'stopped'; readonly stop: ProjectionStop }
   /** In JSON, for the process's logger. */
   | { readonly kind: 'logged'; readonly line: string };
@@ -44,6 +47,7 @@ export interface ThreadedProjectorParts {
   readonly logger: Logger;
   readonly demand: ReadDemand;
   readonly announce: (applied: number, run: string) => void;
+  readonly onChanged: (changes: Changes) => void;
   readonly onStopped: (stop: ProjectionStop) => void;
 }
 
@@ -79,6 +83,10 @@ export class ThreadedProjector implements ProcessProjector {
     const overdue = setTimeout(() => void this.thread?.terminate(), STOP_MS);
     await this.work;
     clearTimeout(overdue);
+  }
+
+  watch(): void {
+    this.send({ kind: 'watch' });
   }
 
   private async run(): Promise<void> {
@@ -122,6 +130,9 @@ export class ThreadedProjector implements ProcessProjector {
         break;
       case 'applied':
         this.parts.announce(message.sequence, message.run);
+        break;
+      case 'changed':
+        this.parts.onChanged(message.changes);
         break;
       case 'stopped':
         this.parts.onStopped(message.stop);

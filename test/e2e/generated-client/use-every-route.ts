@@ -41,6 +41,11 @@ async function done(call: Promise<Told<unknown>>): Promise<void> {
   if (response.status !== 204) throw new Error(`${response.status} from ${response.url}`);
 }
 
+/** A stream that has no end of its own. */
+async function left(call: Promise<Told<ReadableStream<Uint8Array> | null>>): Promise<void> {
+  await (await told(call)).cancel();
+}
+
 async function until<T>(read: () => Promise<T>, there: (value: T) => boolean): Promise<T> {
   for (let tries = 0; tries < 600; tries += 1) {
     const value = await read();
@@ -96,6 +101,13 @@ async function useMessages(api: Api): Promise<void> {
   await told(
     api.GET('/api/v1/audit/events', { params: { query: { message_id: accepted.id } }, parseAs: 'text' }),
   );
+  const events = await told(
+    api.GET('/api/v1/messages/{id}/stream', {
+      params: { path, query: { starting_after: '0' }, header: { 'Last-Event-ID': '0' } },
+      parseAs: 'text',
+    }),
+  );
+  if (!events.includes('event: ended')) throw new Error('Its stream has no end.');
 }
 
 async function useConversations(api: Api): Promise<void> {
@@ -121,6 +133,9 @@ async function useConversations(api: Api): Promise<void> {
   await told(api.PUT('/api/v1/conversations/{id}', { params: { path }, body: { metadata: { a: 1 } } }));
   await told(api.PUT('/api/v1/conversations/{id}/state', { params: { path }, body: { state: 'completed' } }));
   await told(api.GET('/api/v1/conversations/{id}/events', { params: { path } }));
+  await left(api.GET('/api/v1/conversations/{id}/stream', { params: { path }, parseAs: 'stream' }));
+  const user = { path: { user_id: 'bob' } };
+  await left(api.GET('/api/v1/users/{user_id}/stream', { params: user, parseAs: 'stream' }));
   await told(api.DELETE('/api/v1/conversations/{id}', { params: { path } }));
 }
 

@@ -6,7 +6,7 @@ export const GROUP_MS = 10;
 export interface PieceInterest {
   /** The message was submitted with `stream: true`: its chunks are kept, so that the stream can also be resumed later. */
   readonly streamed: boolean;
-  /** Somebody in this process listens to its chunks. */
+  /** Somebody listens to its chunks. */
   readonly listenedTo: boolean;
 }
 

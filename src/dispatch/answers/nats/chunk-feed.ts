@@ -80,8 +80,11 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     return { done: true, value: undefined };
   }
 
-  /** The connection was away. Even without a gap to see, the newest chunks can be missing. */
-  connectionWasAway(): void {
+  /**
+   * Takes what the stream has of the answer: what was said before anybody listened, or, where the connection was away,
+   * the newest chunks, which can be missing without a gap to see.
+   */
+  readHistory(): void {
     void this.fill();
   }
 

@@ -1,13 +1,14 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
-import { doneSubject } from '../../../broker/message-subjects.js';
+import { chunkSubject, doneSubject } from '../../../broker/message-subjects.js';
 import { NATS } from '../../../platform/tokens.js';
-import type { AnswerChunk, AnswerListener, CompletionNotice } from '../answers.port.js';
+import type { AnswerChunk, AnswerListener, ChunkOptions, CompletionNotice } from '../answers.port.js';
 import { ChunkFeed, type ChunkSources } from './chunk-feed.js';
 import { ChunkHistory } from './chunk-history.js';
 import { CompletionNotices, type NoticeOptions } from './completion-notices.js';
 import { InProcessAnswers } from './in-process-answers.js';
+import { WantedPieces } from './wanted-pieces.js';
 
 /** Listens on core NATS; a connection that comes back makes every listener look for what it may have missed. */
 @Injectable()
@@ -17,7 +18,11 @@ export class NatsAnswerListener implements AnswerListener {
   private readonly stopWatching: () => void;
   private readonly feeds = new Set<ChunkFeed>();
 
-  constructor(@Inject(NATS) nats: NatsConnection, @Inject(InProcessAnswers) inProcess: InProcessAnswers) {
+  constructor(
+    @Inject(NATS) nats: NatsConnection,
+    @Inject(InProcessAnswers) inProcess: InProcessAnswers,
+    @Inject(WantedPieces) private readonly wanted: Pick<WantedPieces, 'want'>,
+  ) {
     this.notices = new CompletionNotices(nats, inProcess);
     this.sources = { nats, inProcess, history: new ChunkHistory(nats) };
     this.stopWatching = ConnectionWatch.of(nats).onUp(() => this.connectionWasAway());
@@ -28,11 +33,28 @@ export class NatsAnswerListener implements AnswerListener {
     return this.notices.wait(messageId, options);
   }
 
-  chunks(messageId: string, signal: AbortSignal): AsyncIterable<AnswerChunk> {
-    const forget = (ended: ChunkFeed) => this.feeds.delete(ended);
+  chunks(
+    messageId: string,
+    signal: AbortSignal,
+    { fromStart = false }: ChunkOptions = {},
+  ): AsyncIterable<AnswerChunk> {
+    let wantNoMore: () => void = () => undefined;
+    const forget = (ended: ChunkFeed) => {
+      this.feeds.delete(ended);
+      wantNoMore();
+    };
     const feed = new ChunkFeed({ messageId, ...this.sources }, signal, forget);
-    if (!signal.aborted) this.feeds.add(feed);
+    if (signal.aborted) return feed;
+    this.feeds.add(feed);
+    if (fromStart) {
+      wantNoMore = this.wanted.want(messageId);
+      feed.readHistory();
+    }
     return feed;
+  }
+
+  async history(messageId: string): Promise<readonly AnswerChunk[]> {
+    return this.sources.history.read(chunkSubject(messageId));
   }
 
   close(): void {
@@ -42,6 +64,6 @@ export class NatsAnswerListener implements AnswerListener {
 
   private connectionWasAway(): void {
     this.notices.connectionWasAway();
-    for (const feed of [...this.feeds]) feed.connectionWasAway();
+    for (const feed of [...this.feeds]) feed.readHistory();
   }
 }

@@ -7,6 +7,7 @@ import type { AnswerChunk, AnswerPublisher, CompletionNotice } from '../answers.
 import { encodeChunks, encodeNotice } from './answer-codec.js';
 import { ChunkBuffer, GROUP_MS, piecesWanted } from './chunk-buffer.js';
 import { InProcessAnswers } from './in-process-answers.js';
+import { WantedPieces } from './wanted-pieces.js';
 
 /** How many of the last notices are kept, for the time that a lost connection takes to be noticed. */
 const KEPT_NOTICES = 1_000;
@@ -27,15 +28,20 @@ export class NatsAnswerPublisher implements AnswerPublisher {
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
     @Inject(InProcessAnswers) private readonly inProcess: InProcessAnswers,
+    @Inject(WantedPieces) private readonly wantedPieces: Pick<WantedPieces, 'has'>,
   ) {
     ConnectionWatch.of(nats).onUp(() => {
       for (const notice of this.notices) this.announce(notice);
     });
   }
 
-  chunk(messageId: string, chunk: AnswerChunk, streamed: boolean): void {
-    const listenedTo = this.inProcess.hasListener(messageId);
-    if (!piecesWanted({ streamed, listenedTo })) return;
+  wanted(messageId: string, streamed: boolean): boolean {
+    const listenedTo =
+      !streamed && (this.inProcess.hasListener(messageId) || this.wantedPieces.has(messageId));
+    return piecesWanted({ streamed, listenedTo });
+  }
+
+  chunk(messageId: string, chunk: AnswerChunk): void {
     this.send(messageId, this.buffer.add(messageId, chunk, performance.now()));
     this.timer ??= setTimeout(() => this.sendDue(), GROUP_MS);
   }

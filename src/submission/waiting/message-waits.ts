@@ -1,15 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { EndpointRegistry } from '../../dispatch/endpoints/endpoint-registry.js';
-import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
+import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
-import { DEFAULT_ROUTE, routeOf } from '../../log/subjects.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { QueueFigures } from '../../projection/read/queue-figures.js';
 import { type MessageWait, messageWait, NO_WAIT } from './message-wait.policy.js';
+import { drainRateOf } from './model-backlog.js';
 
 /** What has to be known of a message to tell how it waits. */
 export interface WaitingMessage {
@@ -22,8 +22,6 @@ export interface WaitingMessage {
 
 /**
  * Tells how single messages wait. Costs one query for a message in a lane, and nothing for any other.
- *
- * It is not provided by `QueuesModule`: it needs the endpoints, which a process that only projects does not have.
  */
 @Injectable()
 export class MessageWaits {
@@ -51,18 +49,8 @@ export class MessageWaits {
       ...{ status, scheduledAt, place, nowMs: this.sources.nowMs() },
       paused: pauses.isPaused(lane),
       modelBusy: workers.isBusyEverywhere(wanted),
-      drainRate: lags === null ? null : this.drainRateOf(wanted, lags),
+      drainRate: lags === null ? null : drainRateOf(wanted, defaultModel, lags),
       minShare: this.config.queue.levels[lane].min_share,
     });
-  }
-
-  /** Over all lanes: how fast the model's places become free. */
-  private drainRateOf(model: string, lags: ReadonlyMap<Lane, LaneLag>): number | null {
-    const routes = [routeOf(model), ...(model === this.endpoints.defaultModel ? [DEFAULT_ROUTE] : [])];
-    const rates = [...lags.values()].flatMap((lag) =>
-      routes.map((route) => lag.routes.get(route)?.drainRate ?? null),
-    );
-    const known = rates.filter((rate) => rate !== null);
-    return known.length === 0 ? null : known.reduce((sum, rate) => sum + rate, 0);
   }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 import { jsonLine } from '../../platform/json/json-line.js';
 
 /** A client that reads slower than the answer comes may lag this far behind before the answer waits for it. */
@@ -30,6 +31,16 @@ export class EventStream {
     this.write(`${id === undefined ? '' : `id: ${id}\n`}data: ${jsonLine(json)}\n\n`);
   }
 
+  /** An event with a name, and the id that a client comes back with; null where it keeps the one before. */
+  event(name: string, json: object, id: string | null): void {
+    this.write(`${id === null ? '' : `id: ${id}\n`}event: ${name}\ndata: ${jsonLine(json)}\n\n`);
+  }
+
+  /** After what time a client whose connection ends connects again by itself. */
+  retryAfter(ms: number): void {
+    this.write(`retry: ${ms}\n\n`);
+  }
+
   /** Ignored by clients; keeps proxies from closing a connection on which nothing happens. */
   comment(text: string): void {
     this.write(`: ${text}\n\n`);
@@ -39,6 +50,11 @@ export class EventStream {
   async ready(signal: AbortSignal): Promise<void> {
     if (this.response.writableLength < MAX_LAG_BYTES || this.response.destroyed) return;
     await once(this.response, 'drain', { signal }).catch(() => undefined);
+  }
+
+  /** Ends with nothing more. */
+  end(): void {
+    if (!this.closed) this.response.end();
   }
 
   /** Ends as OpenAI's streams do. */
@@ -72,4 +88,9 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
   }
+}
+
+/** What the framework was told to send: a stream writes its headers itself, past it. */
+export function headersSoFar(reply: Pick<FastifyReply, 'getHeaders'>): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]));
 }

@@ -67,13 +67,16 @@ export function messageWait(facts: WaitFacts): MessageWait {
 }
 
 /** All that waits above goes before it, but its lane gets its share meanwhile: whichever lets it go sooner. */
-function etaSeconds({ ahead, above }: Place, { drainRate, minShare }: WaitFacts): number | null {
+export function etaSeconds(
+  { ahead, above }: Pick<Place, 'ahead' | 'above'>,
+  { drainRate, minShare }: Pick<WaitFacts, 'drainRate' | 'minShare'>,
+): number | null {
   if (drainRate === null || drainRate <= 0) return null;
   const behindAll = (ahead + 1 + above) / drainRate;
   const byShare = minShare > 0 ? (ahead + 1) / (drainRate * minShare) : Number.POSITIVE_INFINITY;
   return Math.ceil(Math.min(behindAll, byShare));
 }
 
-function untilSeconds(time: string | null, nowMs: number): number | null {
+export function untilSeconds(time: string | null, nowMs: number): number | null {
   return time === null ? null : Math.max(0, Math.ceil((Date.parse(time) - nowMs) / 1_000));
 }

@@ -1,0 +1,132 @@
+import fc from 'fast-check';
+import type { AnsweredChoice } from '../../domain/message/answered-choices.policy.js';
+import { type AnswerPiece, JoinedAnswer } from '../../domain/message/joined-answer.policy.js';
+import { FollowedAnswer, type SentPiece } from './followed-answer.policy.js';
+import { endOf } from './piece-position.policy.js';
+
+/** What a client has: it joins pieces, throws away at a restart, and knows the last number. */
+class Client {
+  joined = new JoinedAnswer();
+  pieces: AnswerPiece[] = [];
+  after = 0;
+  restarts = 0;
+
+  take(steps: ReturnType<FollowedAnswer['take']>): void {
+    for (const step of steps) {
+      if (step.kind === 'restart') {
+        this.restarts += 1;
+        this.joined = new JoinedAnswer();
+        this.pieces = [];
+      } else {
+        expect(step.at).toBeGreaterThan(this.after);
+        this.after = step.at;
+        this.joined.add(step.delta);
+        this.pieces.push(step.delta);
+      }
+    }
+  }
+}
+
+function run(deltas: readonly AnswerPiece[], attempt = 1, delivery = 1): SentPiece[] {
+  return deltas.map((delta, index) => ({ attempt, delivery, seq: index + 1, delta }));
+}
+
+function wholeOf(deltas: readonly AnswerPiece[]): AnsweredChoice[] {
+  const joined = new JoinedAnswer();
+  for (const delta of deltas) joined.add(delta);
+  return joined.indices.map((index) => ({
+    ...{ index, finish_reason: 'stop', more: {} },
+    ...{ message: joined.message(index), logprobs: joined.logprobs(index) },
+  }));
+}
+
+const text = fc.string({ minLength: 1, maxLength: 8 });
+const delta: fc.Arbitrary<AnswerPiece> = fc.oneof(
+  text.map((content) => ({ content })),
+  text.map((content) => ({ content, index: 1 })),
+  text.map((reasoning_content) => ({ reasoning_content })),
+  text.map((args) => ({ tool_calls: [{ index: 0, function: { arguments: args } }] })),
+  fc.constant({ tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'look' } }] }),
+);
+const deltas = fc.array(delta, { minLength: 1, maxLength: 12 });
+
+function expectWhole({ joined }: Client, choices: readonly AnsweredChoice[]): void {
+  for (const { index, message } of choices) expect(joined.message(index)).toEqual(message);
+}
+
+describe('FollowedAnswer', () => {
+  it('tells the whole answer, wherever the client was cut off, and whether pieces are there still', () => {
+    fc.assert(
+      fc.property(deltas, fc.array(fc.nat(12), { maxLength: 4 }), fc.boolean(), (said, cuts, kept) => {
+        const pieces = run(said);
+        const client = new Client();
+        for (const cut of cuts) {
+          const followed = new FollowedAnswer(client.after);
+          for (const piece of pieces.slice(0, cut)) client.take(followed.take(piece));
+        }
+        const { restarts } = client;
+        expect(restarts).toBe(0);
+        const last = new FollowedAnswer(client.after);
+        for (const piece of kept ? pieces : []) client.take(last.take(piece));
+        client.take(last.end(1, wholeOf(said)));
+        expectWhole(client, wholeOf(said));
+        if (kept) expect(client.pieces).toEqual(said);
+        // With the end's own number there is nothing more to tell.
+        expect(new FollowedAnswer(endOf(1)).end(1, wholeOf(said))).toEqual([]);
+      }),
+    );
+  });
+
+  it('tells the whole answer that counts, whichever runs said what before', () => {
+    const aRun = fc.record({
+      deltas,
+      attempt: fc.integer({ min: 1, max: 3 }),
+      delivery: fc.integer({ min: 1, max: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(aRun, { maxLength: 4 }), deltas, fc.nat(40), (runs, answer, cut) => {
+        const pieces = runs.flatMap(({ deltas, attempt, delivery }) => run(deltas, attempt, delivery));
+        const client = new Client();
+        const before = new FollowedAnswer();
+        for (const piece of pieces.slice(0, cut)) client.take(before.take(piece));
+        const after = new FollowedAnswer(client.after);
+        for (const piece of pieces) client.take(after.take(piece));
+        client.take(after.end(3, wholeOf(answer)));
+        expectWhole(client, wholeOf(answer));
+      }),
+    );
+  });
+
+  it('restarts only for who has something', () => {
+    const followed = new FollowedAnswer();
+    expect(followed.take(run([{ content: 'a' }])[0]!)).toEqual([
+      { kind: 'piece', at: 1, attempt: 1, delta: { content: 'a' } },
+    ]);
+    expect(followed.take({ attempt: 1, delivery: 2, seq: 1, delta: { content: 'b' } })).toMatchObject([
+      { kind: 'restart' },
+      { kind: 'piece', delta: { content: 'b' } },
+    ]);
+    expect(followed.take({ attempt: 2, delivery: 1, seq: 2, delta: { content: 'c' } })).toEqual([
+      { kind: 'restart' },
+    ]);
+    const end = followed.end(2, wholeOf([{ content: 'whole' }]));
+    expect(end).toEqual([
+      { kind: 'piece', at: endOf(2) - 1, attempt: 2, delta: { role: 'assistant', content: 'whole' } },
+    ]);
+  });
+
+  it('tells nothing of an answer that there is not', () => {
+    const followed = new FollowedAnswer();
+    followed.take(run([{ content: 'a' }])[0]!);
+    expect(followed.end(1, [])).toEqual([]);
+  });
+
+  it('sends the last piece that got lost, and the whole again where what came is not its beginning', () => {
+    const [one, two, three] = run([{ content: 'a' }, { content: 'b' }, { content: 'c' }]);
+    const followed = new FollowedAnswer();
+    for (const piece of [one!, three!, two!]) followed.take(piece);
+    const rest = followed.end(1, wholeOf([{ content: 'abc' }]));
+    expect(rest).toEqual([{ kind: 'piece', at: endOf(1) - 1, attempt: 1, delta: { content: 'bc' } }]);
+    expect(followed.end(1, wholeOf([{ content: 'other' }]))[0]).toEqual({ kind: 'restart' });
+  });
+});
