@@ -12,6 +12,7 @@ import { EndpointAlarmModule } from '../operations/alerts/endpoint-alarm.js';
 import { LogRoomAlarmModule } from '../operations/alerts/log-room-alarm.js';
 import { ProjectionAlarmModule } from '../operations/alerts/projection-alarm.js';
 import { DeadLetterAlertsModule } from '../operations/dead-letters/nats/dead-letter-alerts.js';
+import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
 import type { Role } from '../platform/config/service-config.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -22,7 +23,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [RestModule, OpenAiModule, DeadLetterAlertsModule, LogRoomAlarmModule],
+  api: [RestModule, OpenAiModule, DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
   projector: [ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],
 } as const satisfies Record<Role, readonly unknown[]>;

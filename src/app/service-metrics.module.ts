@@ -10,6 +10,8 @@ import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
 import { LogRoom } from '../log/room/log-room.js';
+import { WebhookSender } from '../operations/webhooks/webhook-sender.js';
+import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
 import type { Role } from '../platform/config/service-config.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
@@ -37,6 +39,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
     @Optional() @Inject(LogAgreement) private readonly agreement?: LogAgreement,
+    @Optional() @Inject(WebhookSender) private readonly webhooks?: WebhookSender,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -44,6 +47,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
+        ...(roles.has('api') ? [WebhooksModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],
@@ -57,6 +61,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     if (this.endpoints !== undefined) this.observeEndpoints(this.endpoints);
     if (this.worker !== undefined) this.observeWorker(this.worker);
     if (this.projector !== undefined) this.observeProjector(this.projector);
+    if (this.webhooks !== undefined) this.observeWebhooks(this.webhooks);
     const { agreement } = this;
     if (agreement === undefined) return;
     this.gauge(
@@ -173,6 +178,22 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         result.observe(stopped, hasStopped ? 1 : 0);
       },
       [lag, active, stopped],
+    );
+  }
+
+  private observeWebhooks(sender: WebhookSender): void {
+    const waiting = this.gauge('llmq.webhook.waiting', 'Webhooks that wait for a try, of all processes');
+    const sent = this.meter.createObservableCounter('llmq.webhook.tries', {
+      description: 'What came of the webhooks that this process tried since its start',
+    });
+    this.meter.addBatchObservableCallback(
+      async (result) => {
+        for (const [outcome, count] of Object.entries(sender.outcomes))
+          result.observe(sent, count, { outcome });
+        const count = await sender.waiting().catch(() => null);
+        if (count !== null) result.observe(waiting, count);
+      },
+      [waiting, sent],
     );
   }
 

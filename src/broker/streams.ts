@@ -9,6 +9,7 @@ import { nanos } from '@nats-io/transport-node';
 
 export const EVENTS_STREAM = 'LLMQ_EVENTS';
 export const SCHEDULES_STREAM = 'LLMQ_SCHEDULES';
+export const WEBHOOKS_STREAM = 'LLMQ_WEBHOOKS';
 export const CHUNKS_STREAM = 'LLMQ_CHUNKS';
 export const TRIES_STREAM = 'LLMQ_TRIES';
 export const CONVERSATIONS_BUCKET = 'llmq_conversations';
@@ -81,6 +82,21 @@ export function ownStreams({
       // nothing is ever discarded. The flag also turns roll-ups on, which the schedules themselves need.
       settings: {
         subjects: ['llmq.schedules.>', 'llmq.due.>'],
+        retention: RetentionPolicy.Workqueue,
+        storage: StorageType.File,
+        discard: DiscardPolicy.Old,
+        duplicate_window: nanos(DEDUPE_WINDOW_MS),
+        allow_msg_schedules: true,
+        allow_rollup_hdrs: true,
+        allow_direct: true,
+      },
+    },
+    {
+      name: WEBHOOKS_STREAM,
+      purpose: 'webhooks that are due, and those that wait for their next try',
+      // Laid out like the schedules (docs/adr/0003). What is lost is found again in the tables.
+      settings: {
+        subjects: ['llmq.webhooks.>'],
         retention: RetentionPolicy.Workqueue,
         storage: StorageType.File,
         discard: DiscardPolicy.Old,

@@ -49,6 +49,13 @@ const reason = fc.oneof(
   text.map((id) => `rule:${id}` as const),
 );
 
+const webhook = fc.record({
+  id: fc.uuid(),
+  type: fc.constantFrom('message.completed', 'message.failed'),
+  ended_at: time,
+  round: count,
+});
+
 const data: { [T in MessageEventType]: fc.Arbitrary<unknown> } = {
   'llmq.message.received.v1': fc.record({
     request,
@@ -141,6 +148,11 @@ const data: { [T in MessageEventType]: fc.Arbitrary<unknown> } = {
   'llmq.message.dead-letter-discarded.v1': fc.record({ by: text, reason: text }),
   'llmq.message.cancelled.v1': fc.record({ by: text, reason: text }),
   'llmq.message.expired.v1': fc.record({ reason: text }),
+  'llmq.message.webhook-tried.v1': fc.record({
+    ...{ webhook, tries: natural, outcome: fc.constantFrom('delivered', 'retrying', 'failed') },
+    ...{ reason: nullable(text), status: nullable(natural), duration_ms: ms, next_try_at: nullable(time) },
+  }),
+  'llmq.message.webhook-wanted.v1': fc.record({ webhook, by: text }),
   'llmq.message.content-erased.v1': fc.record({
     ...{ by: text, reason: text },
     events: fc.array(fc.record({ sequence: fc.integer({ min: 1 }), event: fc.dictionary(text, text) })),

@@ -1,6 +1,9 @@
 import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { DataSource } from 'typeorm';
+import { WebhookDues } from '../broker/webhook-dues.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { NATS } from '../platform/tokens.js';
 import { PROJECTION_STOPS, PROJECTOR, type ProjectionStop } from './fold/projector.port.js';
 import { ConversationReader } from './read/conversation-reader.js';
 import { DeadLetterReader } from './read/dead-letter-reader.js';
@@ -18,6 +21,7 @@ import { ProjectionHealth } from './read/projection-health.js';
 import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
 import { UsageReader } from './read/usage-reader.js';
+import { WebhookReader } from './read/webhook-reader.js';
 import { ServiceProjector } from './service-projector.js';
 
 /** No injectable class of its own: commands use it too, and start sooner without Nest. */
@@ -36,6 +40,7 @@ const READERS = [
   IdleReader,
   QueueFigures,
   UsageReader,
+  WebhookReader,
   ProjectionPosition,
   PositionChannel,
   ChangesChannel,
@@ -84,6 +89,11 @@ export class ProjectionReaderModule implements OnModuleInit, OnApplicationShutdo
   imports: [ProjectionReaderModule],
   providers: [
     { provide: PROJECTION_STOPS, useFactory: () => new Subject<ProjectionStop>() },
+    {
+      provide: WebhookDues,
+      inject: [NATS, SOURCES],
+      useFactory: (nats, { nowMs }: Sources) => new WebhookDues(nats, nowMs),
+    },
     { provide: PROJECTOR, useClass: ServiceProjector },
   ],
   exports: [PROJECTOR, PROJECTION_STOPS],

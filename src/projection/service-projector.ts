@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import type { Logger } from 'pino';
 import type { Subject } from 'rxjs';
 import { DataSource } from 'typeorm';
+import { WebhookDues } from '../broker/webhook-dues.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
@@ -17,6 +18,8 @@ import {
 } from './fold/projector.port.js';
 import { ThreadedProjector } from './fold/threaded-projector.js';
 import { TurnRelay } from './fold/turn-relay.js';
+import { WaitingWebhooks } from './fold/waiting-webhooks.js';
+import { WebhookRelay } from './fold/webhook-relay.js';
 import { ChangesChannel } from './read/nats/changes-channel.js';
 import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionPosition } from './read/projection-position.js';
@@ -35,6 +38,7 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
     @Inject(SERVICE_CONFIG) config: ServiceConfig,
     @Inject(EVENT_LOG) log: EventLog,
     @Inject(DataSource) dataSource: DataSource,
+    @Inject(WebhookDues) dues: WebhookDues,
     @Inject(SOURCES) sources: Sources,
     @Inject(LOGGER) logger: Logger,
     @Inject(ProjectionPosition) position: ProjectionPosition,
@@ -64,6 +68,7 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
       ...{ log, dataSource, logger, sources, announce, onChanged, onStopped },
       maxBatch: config.projection.max_batch,
       turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources, logger }),
+      webhooks: new WebhookRelay({ waiting: new WaitingWebhooks(dataSource), dues, sources, logger }),
       delay: new BatchingDelay(BATCHING_DELAY_MS, position),
     });
   }

@@ -199,6 +199,18 @@ export const routing: Rule = (value) => {
   return wrongSession === null ? null : `has a session, which ${wrongSession}`;
 };
 
+export const MAX_URL_LENGTH = 2_048;
+
+/** Where a webhook may go. Whether the address may be called at all is checked apart. */
+export const callbackUrl: Rule = (value) => {
+  if (typeof value !== 'string' || !URL.canParse(value)) return 'must be a URL';
+  if (value.length > MAX_URL_LENGTH) return `must have at most ${MAX_URL_LENGTH} characters`;
+  const { protocol, username, password, hash } = new URL(value);
+  if (protocol !== 'https:' && protocol !== 'http:') return 'must begin with https:// or http://';
+  if (username !== '' || password !== '') return 'must hold no user and no password; check the signature';
+  return hash === '' ? null : 'must have no # part, which is not sent';
+};
+
 const TRACE_PARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** A valid `traceparent` header, else undefined: W3C Trace Context, section 3.2.2, has receivers ignore a broken one. */

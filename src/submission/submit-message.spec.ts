@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import type { Caller } from '../domain/caller.js';
 import { LogFullError } from '../log/event-log.errors.js';
+import { configSchema } from '../platform/config/config.schema.js';
 import { refusedBy } from './refusal-of.js';
 import type { Submission } from './submission.js';
 import { SubmitMessage } from './submit-message.js';
@@ -25,7 +26,7 @@ function keptOut(cause: Error, full: LogFullError | null = null) {
     { refusal: () => full },
     { serves: () => true },
     { prioritize: async () => ({ priority: 'low', reason: 'explicit', analysis: null }) },
-    { queue: { max_content_bytes: 1_000, large_part_bytes: 1_000, levels: { low: {} } } },
+    configSchema.parse({}),
     { newId: () => 'id', nowMs: () => 0 },
     admission,
     { admit: async (_: Caller, items: readonly object[]) => items },

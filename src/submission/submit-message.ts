@@ -22,6 +22,7 @@ import { exactNumbersOf } from '../platform/json/exact-numbers.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { LaneAdmission } from './admission/lane-admission.js';
 import { appendMessages } from './append-messages.js';
+import { Callbacks } from './callbacks.js';
 import { ConversationAdmission } from './conversations/conversation-admission.js';
 import { DoubleTextingPolicy, type NewTurn } from './conversations/double-texting.js';
 import type { Execution } from './idempotency/execution.js';
@@ -72,6 +73,8 @@ interface Identity {
 /** The one way in: every intake's checked submissions become events in the log, or are refused and leave nothing. */
 @Injectable()
 export class SubmitMessage {
+  private readonly callbacks: Callbacks;
+
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
@@ -85,7 +88,9 @@ export class SubmitMessage {
     private readonly lookup: MessageLookup,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'put' | 'remove'>,
-  ) {}
+  ) {
+    this.callbacks = new Callbacks(config);
+  }
 
   /**
    * Resolves when the message is durable.
@@ -338,6 +343,7 @@ export class SubmitMessage {
   ): MessageEventData['llmq.message.received.v1'] {
     const { queue } = this.config;
     const level = queue.levels[lane];
+    const callback = this.callbacks.callbackOf(caller, submission);
     return {
       request: withExactNumbers(request),
       stream: submission.stream,
@@ -354,6 +360,7 @@ export class SubmitMessage {
       deadline,
       source: submission.source,
       key_name: caller.name,
+      ...(callback === null ? {} : { callback }),
       ...(dueAt === null ? {} : { due_at: dueAt }),
       ...(submission.backoff === undefined ? {} : { backoff: submission.backoff }),
     };

@@ -10,6 +10,7 @@ import {
   EVENTS_STREAM,
   SCHEDULES_STREAM,
   TRIES_STREAM,
+  WEBHOOKS_STREAM,
   wantedStreams,
 } from '../../src/broker/streams.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -40,7 +41,7 @@ describe('the streams and buckets', () => {
     await ensureStreams(connection, 1);
     for (const wanted of ALL) expect(await config(wanted.name)).toMatchObject(wanted);
     expect(ALL.map(({ name }) => name)).toEqual([
-      ...[EVENTS_STREAM, SCHEDULES_STREAM, CHUNKS_STREAM, TRIES_STREAM],
+      ...[EVENTS_STREAM, SCHEDULES_STREAM, WEBHOOKS_STREAM, CHUNKS_STREAM, TRIES_STREAM],
       ...['KV_llmq_conversations', 'KV_llmq_cancellations'],
       ...['KV_llmq_endpoint_shares', 'KV_llmq_idempotency', 'OBJ_llmq_parts'],
     ]);

@@ -66,7 +66,7 @@ export async function foldToEnd(
     const newWriter = () =>
       session === null ? new RowWriter(client, schema) : new CopyWriter(session, schema, copiedAtATime!);
     const target = { log, schema, newWriter, dataSource, maxBatch, until };
-    await foldLog(target, from, done.signal, ({ sequence }, turns) => {
+    await foldLog(target, from, done.signal, ({ sequence }, { turns }) => {
       moved.push(...turns);
       if (sequence >= until) done.abort();
     });

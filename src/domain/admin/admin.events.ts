@@ -54,6 +54,9 @@ export const adminEventSchemas = {
   'llmq.admin.endpoint-removed.v1': z.object({ by }),
   'llmq.admin.endpoint-drained.v1': z.object({ by, reason: z.string() }),
   'llmq.admin.endpoint-undrained.v1': z.object({ by, reason: z.string() }),
+  /** Told by the service when a receiver answered 410. The subject is made of its tenant and its address. */
+  'llmq.admin.webhook-receiver-switched-off.v1': z.object({ url: z.string(), reason: z.string(), by }),
+  'llmq.admin.webhook-receiver-switched-on.v1': z.object({ url: z.string(), by }),
   /**
    * A person let the tables be built from a log that had lost records. The loss stays told: an auditor still finds it,
    * but the projection goes on. The subject is the log's name.

@@ -71,6 +71,8 @@ function withoutContent(event: MessageEvent): MessageEvent {
     case 'llmq.message.requeued.v1':
     case 'llmq.message.dead-letter-discarded.v1':
     case 'llmq.message.cancelled.v1':
+    case 'llmq.message.webhook-tried.v1':
+    case 'llmq.message.webhook-wanted.v1':
     case 'llmq.message.content-erased.v1':
       return event;
     default:

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { callbackSchema, webhookTriedSchema, webhookWantedSchema } from '../webhook/callback.events.js';
 
 /** The lanes from the most to the least urgent; the order of this list is the order of service. */
 export const LANES = ['realtime', 'high', 'normal', 'low'] as const;
@@ -233,6 +234,8 @@ export const messageEventSchemas = {
     replay_of: z.string().nullish(),
     /** The name of the API key that it was sent with. */
     key_name: z.string().nullish(),
+    /** Who is told when it has ended; absent for nobody. */
+    callback: callbackSchema.nullish(),
   }),
   'llmq.message.prioritized.v1': z.object({
     priority: laneSchema,
@@ -361,6 +364,10 @@ export const messageEventSchemas = {
   'llmq.message.cancelled.v1': z.object({ by: z.string(), reason: z.string() }),
   /** `error` is why no endpoint took it until then, where one was asked. */
   'llmq.message.expired.v1': z.object({ reason: z.string(), error: attemptErrorSchema.nullish() }),
+  /** A webhook about its end was sent, or given up. Like the next one it changes nothing of the message itself. */
+  'llmq.message.webhook-tried.v1': webhookTriedSchema,
+  /** Somebody wants a webhook to be delivered again. */
+  'llmq.message.webhook-wanted.v1': webhookWantedSchema,
   /**
    * What is left of a message that has ended: its events as they were, without what was asked and answered. It stands for
    * all of them, which are taken out of the log.
@@ -421,6 +428,13 @@ export type TerminalEvent = Extract<MessageEvent, { type: (typeof TERMINAL_EVENT
 export function isTerminal(event: { readonly type: string }): event is TerminalEvent {
   return (TERMINAL_EVENT_TYPES as readonly string[]).includes(event.type);
 }
+
+/** Tells of a webhook about the message's end, and nothing of the message itself. */
+export function isOfWebhook(event: { readonly type: string }): event is MessageEventOf<WebhookEventType> {
+  return event.type === 'llmq.message.webhook-tried.v1' || event.type === 'llmq.message.webhook-wanted.v1';
+}
+
+type WebhookEventType = 'llmq.message.webhook-tried.v1' | 'llmq.message.webhook-wanted.v1';
 
 /** What every event of one message shares, and the two things a pure function may not make for itself. */
 export interface EventContext {

@@ -16,6 +16,7 @@ import type {
 } from './message.events.js';
 import { errorOfDeferral, evolve, type MessageState } from './message.state.js';
 import { accountingIn, addUsage, type UsageRow, usageOf } from './usage.projection.js';
+import { mergeWebhook, type WebhookRow, webhookRow } from './webhook.projection.js';
 
 /** An event and its position in the log. */
 export interface SequencedEvent {
@@ -120,6 +121,8 @@ export interface ProjectedRows {
   readonly results: ReadonlyMap<string, ResultRow>;
   readonly attempts: ReadonlyMap<string, AttemptRow>;
   readonly deadLetters: ReadonlyMap<string, DeadLetterRow>;
+  /** By their ids. */
+  readonly webhooks: ReadonlyMap<string, WebhookRow>;
   /** To be added to what is stored, under `usageKey`. */
   readonly usage: ReadonlyMap<string, UsageRow>;
   readonly events: readonly SequencedEvent[];
@@ -151,6 +154,7 @@ export function project(
   const results = new Map<string, ResultRow>();
   const attempts = new Map<string, AttemptRow>();
   const deadLetters = new Map<string, DeadLetterRow>();
+  const webhooks = new Map<string, WebhookRow>();
   const usage = new Map<string, UsageRow>();
   for (const { event, sequence } of events) {
     const id = event.subject;
@@ -163,6 +167,7 @@ export function project(
       for (const [key, result] of left.results) results.set(key, result);
       for (const [key, attempt] of left.attempts) attempts.set(key, attempt);
       for (const [key, letter] of left.deadLetters) deadLetters.set(key, letter);
+      for (const webhook of left.webhooks.values()) mergeWebhook(webhooks, webhook);
       for (const row of left.usage.values()) addUsage(usage, row);
       continue;
     }
@@ -180,10 +185,12 @@ export function project(
     if (result !== null) addUsage(usage, usageOf(after, event as MessageCompleted));
     const deadLetter = deadLetterRow(before, after, event, sequence);
     if (deadLetter !== null) deadLetters.set(id, deadLetter);
+    const webhook = webhookRow(before, after, event, sequence);
+    if (webhook !== null) mergeWebhook(webhooks, webhook);
     const attempt = attemptRow(event, sequence);
     if (attempt !== null) mergeAttempt(attempts, attemptKey(attempt), attempt);
   }
-  const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, usage, events };
+  const rows = { messages, analyses, turnMoves, results, attempts, deadLetters, webhooks, usage, events };
   return { ...rows, requests: [...requests.values()] };
 }
 

@@ -14,6 +14,11 @@ const NOW = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:01:00.000Z';
 const ERROR = { code: 'overloaded', message: 'Too much.', retryable: true, status: 503 };
 
+const WEBHOOK = {
+  ...{ id: '01900000-0000-7000-8000-000000000001', ended_at: NOW, round: 1 },
+  type: 'message.completed' as const,
+};
+
 function context(now = NOW): EventContext {
   return { messageId: 'm1', tenant: 'default', lane: 'normal', now, newId: () => 'e1' };
 }
@@ -85,6 +90,11 @@ const DATA: { [T in MessageEventType]: (attempt: number) => MessageEventData[T] 
   'llmq.message.dead-letter-discarded.v1': () => ({ by: 'admin', reason: 'again' }),
   'llmq.message.cancelled.v1': () => ({ by: 'user', reason: 'no longer wanted' }),
   'llmq.message.expired.v1': () => ({ reason: 'deadline' }),
+  'llmq.message.webhook-tried.v1': (tries) => ({
+    ...{ webhook: WEBHOOK, tries, outcome: 'retrying', reason: 'bad_status', status: 500 },
+    ...{ duration_ms: 1, next_try_at: NOW },
+  }),
+  'llmq.message.webhook-wanted.v1': () => ({ webhook: WEBHOOK, by: 'admin' }),
   'llmq.message.content-erased.v1': () => ({ by: 'service', reason: 'age', events: [] }),
 };
 

@@ -1,7 +1,9 @@
 import { assertNever } from '../assert-never.js';
+import type { Callback } from '../webhook/callback.events.js';
 import { keptEvents } from './erase-content.decision.js';
 import {
   type AttemptError,
+  isOfWebhook,
   isTerminal,
   type Lane,
   type MessageContentErased,
@@ -31,6 +33,8 @@ export interface MessageState {
   readonly userId: string;
   /** Of the API key that it was sent with; null where that was not recorded. */
   readonly keyName: string | null;
+  /** Who is told when it has ended; null for nobody. */
+  readonly callback: Callback | null;
   readonly conversationId: string | null;
   readonly priority: Lane;
   readonly priorityReason: PriorityReason;
@@ -80,7 +84,7 @@ export function evolve(state: MessageState | null, event: MessageEvent, sequence
   if (event.type === 'llmq.message.received.v1') return state ?? received(event, sequence);
   if (event.type === 'llmq.message.content-erased.v1') return state ?? whatIsLeft(event, sequence);
   if (state === null) throw new OrphanEventError(event, sequence);
-  if (sequence <= state.lastSequence) return state;
+  if (sequence <= state.lastSequence || isOfWebhook(event)) return state;
   if (isTerminalStatus(state.status) && event.type !== 'llmq.message.requeued.v1') return state;
   if (isToldAgain(state, event) || isOutrun(state, event)) return state;
   const next: Draft = { ...state };
@@ -142,6 +146,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     tenant: event.tenant,
     userId: event.data.user_id,
     keyName: event.data.key_name ?? null,
+    callback: event.data.callback ?? null,
     conversationId: event.data.conversation_id,
     priority: event.lane,
     priorityReason: 'default',
@@ -224,6 +229,9 @@ function change(next: Draft, event: LaterEvent, sequence: number): void {
       return;
     case 'llmq.message.dead-letter-discarded.v1':
       // It met a message that was requeued before it came.
+      return;
+    case 'llmq.message.webhook-tried.v1':
+    case 'llmq.message.webhook-wanted.v1':
       return;
     case 'llmq.message.completed.v1':
       end(next, 'completed', event, sequence);

@@ -5,7 +5,7 @@
 export const QUEUE_FIELDS = [
   ...['priority', 'user_priority', 'user_id', 'conversation_id', 'double_texting'],
   ...['max_retries', 'timeout_ms', 'retry_backoff', 'failover', 'fallbacks', 'routing'],
-  ...['delay', 'scheduled_at', 'ttl', 'deadline', 'replay_of', 'idempotency_key'],
+  ...['delay', 'scheduled_at', 'ttl', 'deadline', 'replay_of', 'idempotency_key', 'callback_url'],
 ] as const;
 
 export type QueueField = (typeof QUEUE_FIELDS)[number];

@@ -18,7 +18,7 @@ const OLD_PATHS = [['/api/v1/admin/queues/', '/api/v1/admin/lanes/']] as const;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Whose ids are UUIDs, and told to be malformed if they are none. */
-const UUID_IN_PATH = /^\/api\/v1\/(messages|admin\/dead-letters)\/\{id\}/;
+const UUID_IN_PATH = /^\/api\/v1\/(messages|admin\/dead-letters|webhooks\/deliveries)\/\{id\}/;
 
 /** The key is read by a hook in front of the routes, so that no controller could forget it; none of them declares it. */
 const IDEMPOTENCY_KEY = {

@@ -8,6 +8,7 @@ export const API_TAGS = [
   { name: 'usage', description: 'Tokens and cost' },
   { name: 'audit', description: 'What happened, event by event' },
   { name: 'dead letters', description: 'Messages that failed for good' },
+  { name: 'webhooks', description: 'Who was told of the end of messages' },
   { name: 'preprocessor', description: 'Rules and defaults that choose the priority of a message' },
   { name: 'endpoints', description: 'The servers of models' },
   { name: 'admin', description: 'What operators do with the service as a whole' },

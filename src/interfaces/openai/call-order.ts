@@ -106,6 +106,10 @@ export function QueueHeaders(): MethodDecorator {
       },
       description: 'What becomes of the message when the client goes away before the answer is whole',
     }),
+    ApiHeader({
+      ...{ ...optional, name: 'x-llmq-callback-url', schema: { type: 'string', format: 'uri' } },
+      description: 'Is told by a signed webhook when the message has ended',
+    }),
   );
 }
 

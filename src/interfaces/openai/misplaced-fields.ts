@@ -12,6 +12,7 @@ const HEADERS: Readonly<Partial<Record<QueueField, string>>> = {
   failover: 'x-llmq-failover',
   routing: 'x-llmq-strategy or x-llmq-session',
   idempotency_key: 'Idempotency-Key',
+  callback_url: 'x-llmq-callback-url',
 };
 
 /** Adds each field that is neither read here nor sent to a model, with the place where it belongs. */

@@ -61,6 +61,7 @@ const HEADER_RULES: Readonly<Record<string, rules.Rule>> = {
   'x-llmq-session': rules.identifier,
   'x-llmq-failover': rules.failover,
   'x-llmq-on-disconnect': onDisconnect,
+  'x-llmq-callback-url': rules.callbackUrl,
 };
 const HEADERS = Object.entries(HEADER_RULES);
 
@@ -93,6 +94,7 @@ export function queueFields(
       maxRetries: wholeNumber(headers['x-llmq-max-retries']),
       timeoutMs: wholeNumber(headers['x-llmq-timeout-ms']),
       timing: timingOf(body, headers, settings),
+      callbackUrl: text(headers['x-llmq-callback-url']),
     },
     routing: routingOf({
       fallbacks:

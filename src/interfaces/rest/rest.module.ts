@@ -6,6 +6,7 @@ import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
 import { EndpointsAdminModule } from '../../operations/endpoints/endpoints-admin.module.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';
 import { Timelines } from '../../operations/timeline/timelines.js';
+import { WebhooksModule } from '../../operations/webhooks/webhooks.module.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
@@ -28,6 +29,8 @@ import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
 import { QueuesAdminController } from './queues/queues-admin.controller.js';
 import { UsageController } from './usage/usage.controller.js';
+import { WebhookDeliveriesController } from './webhooks/webhook-deliveries.controller.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
 
 /**
  * REST under `/api/v1`: messages and conversations, the queue as a whole, and what admins see and do.
@@ -46,6 +49,7 @@ import { UsageController } from './usage/usage.controller.js';
     ProjectionReaderModule,
     QueuesModule,
     EndpointsAdminModule,
+    WebhooksModule,
   ],
   controllers: [
     ConversationMessagesController,
@@ -65,6 +69,8 @@ import { UsageController } from './usage/usage.controller.js';
     ResourcesController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
+    WebhookDeliveriesController,
+    WebhooksController,
   ],
   providers: [DeadLetters, Timelines, LiveStreams],
 })

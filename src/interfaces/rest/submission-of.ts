@@ -26,6 +26,7 @@ export function submissionOf(dto: SubmitMessageDto): Submission {
     maxRetries: dto.max_retries ?? undefined,
     timeoutMs: dto.timeout_ms ?? undefined,
     backoff: dto.retry_backoff ?? undefined,
+    callbackUrl: dto.callback_url ?? undefined,
     timing: timingOf(dto),
     stream: false,
     source: 'rest',

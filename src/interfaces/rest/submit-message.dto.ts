@@ -107,6 +107,15 @@ export class SubmitMessageDto {
   @MayObey(rules.messageId)
   replay_of?: string | null;
 
+  @ApiPropertyOptional({
+    ...{ type: String, format: 'uri', maxLength: rules.MAX_URL_LENGTH },
+    description:
+      "Is told by a signed webhook when the message has ended; the API key's or the service's own URL when absent",
+    example: 'https://shop.example.com/hooks/llmq',
+  })
+  @MayObey(rules.callbackUrl)
+  callback_url?: string | null;
+
   @ApiPropertyOptional({ type: Number, minimum: 0, maximum: rules.MAX_RETRIES })
   @MayObey(rules.wholeNumber(0, rules.MAX_RETRIES))
   max_retries?: number | null;

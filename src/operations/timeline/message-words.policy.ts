@@ -8,6 +8,7 @@ import type {
   MessageDeferred,
   MessageDispatched,
   MessageEvent,
+  MessageEventOf,
   MessagePrioritized,
   MessageReceived,
   MessageRerouted,
@@ -47,6 +48,10 @@ export function messageWords(event: MessageEvent, waiting: Waiting): string {
       return `Cancelled by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.message.content-erased.v1':
       return `Content erased by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.message.webhook-tried.v1':
+      return webhookWords(event);
+    case 'llmq.message.webhook-wanted.v1':
+      return `The webhook ${event.data.webhook.type} is to be delivered again, as ${event.data.by} wants.`;
     case 'llmq.message.expired.v1':
       return `Expired: ${event.data.reason.replace(/\.$/, '')}.`;
     default:
@@ -229,6 +234,17 @@ const DEAD_LETTER_REASONS: Readonly<Record<MessageDeadLettered['data']['reason']
 
 function deadLetteredWords({ data }: MessageDeadLettered): string {
   return `Given up after attempt ${data.attempt}, because ${DEAD_LETTER_REASONS[data.reason]} (${data.error.code}): ${data.error.message}`;
+}
+
+function webhookWords({ data }: MessageEventOf<'llmq.message.webhook-tried.v1'>): string {
+  const { webhook, tries, outcome, reason, status, next_try_at: next } = data;
+  const http = status === null ? '' : `, HTTP ${status}`;
+  const name = `The webhook ${webhook.type}`;
+  if (outcome === 'delivered') return `${name} was delivered at try ${tries}${http}.`;
+  const why = `${reason ?? 'unknown'}${http}`;
+  return outcome === 'retrying'
+    ? `${name} was not taken at try ${tries} (${why}). The next try is due at ${next}.`
+    : `${name} was given up at try ${tries} (${why}).`;
 }
 
 function sentence(parts: readonly (string | null)[]): string {

@@ -115,6 +115,8 @@ const COUNTS_AFTER_THE_END: readonly string[] = [
   'llmq.message.requeued.v1',
   'llmq.message.dead-letter-discarded.v1',
   'llmq.message.content-erased.v1',
+  'llmq.message.webhook-tried.v1',
+  'llmq.message.webhook-wanted.v1',
 ];
 
 /** The first terminal event counts. Later events change nothing, except a requeue. */
@@ -143,6 +145,10 @@ function adminWords(event: AdminEvent): string {
       const { endpoint, model, from, to, reason } = event.data;
       return `Endpoint ${endpoint} is ${to} for ${model}, before ${from}: ${reason}.`;
     }
+    case 'llmq.admin.webhook-receiver-switched-off.v1':
+      return `Webhooks to ${event.data.url} switched off: ${event.data.reason}.`;
+    case 'llmq.admin.webhook-receiver-switched-on.v1':
+      return `Webhooks to ${event.data.url} switched on by ${event.data.by}.`;
     case 'llmq.admin.log-loss-accepted.v1':
       return `${event.data.by} had the tables built from a log that had lost records.`;
     case 'llmq.admin.endpoint-set.v1':

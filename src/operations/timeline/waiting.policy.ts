@@ -1,5 +1,5 @@
 import { assertNever } from '../../domain/assert-never.js';
-import type { MessageEvent } from '../../domain/message/message.events.js';
+import { isOfWebhook, type MessageEvent } from '../../domain/message/message.events.js';
 import { durationWords } from './words.policy.js';
 
 /** What a message waited for, and for how long, in milliseconds. */
@@ -19,6 +19,7 @@ export const NOT_WAITING: Waiting = { parts: [], now: null };
 
 /** The waiting after an event, which ends the present wait and may begin another one. */
 export function waitingAfter(waiting: Waiting, event: MessageEvent): Waiting {
+  if (isOfWebhook(event)) return waiting;
   const parts = waiting.now === null ? waiting.parts : [...waiting.parts, partUntil(waiting.now, event.time)];
   const next = waitsNowFor(event);
   return next === null ? NOT_WAITING : { parts, now: { forWhat: next, since: event.time } };
@@ -64,6 +65,8 @@ function waitsNowFor(event: MessageEvent): string | null {
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
     case 'llmq.message.content-erased.v1':
+    case 'llmq.message.webhook-tried.v1':
+    case 'llmq.message.webhook-wanted.v1':
       return null;
     default:
       return assertNever(event);

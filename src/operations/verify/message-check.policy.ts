@@ -1,5 +1,6 @@
 import { assertNever } from '../../domain/assert-never.js';
 import {
+  isOfWebhook,
   isTerminal,
   type MessageDispatched,
   type MessageEvent,
@@ -66,7 +67,7 @@ function broken(before: CheckedMessage, event: MessageEvent): Breach[] {
 }
 
 function afterEnd({ state, answeredCall }: CheckedMessage, event: MessageEvent): Breach[] {
-  if (event.type === 'llmq.message.requeued.v1') return [];
+  if (event.type === 'llmq.message.requeued.v1' || isOfWebhook(event)) return [];
   if (event.type === 'llmq.message.dead-letter-discarded.v1') return [];
   if (event.type === 'llmq.message.completed.v1' && callOf(event) === answeredCall) {
     return [['second_answer', `attempt and delivery ${answeredCall} were answered twice`]];
@@ -110,6 +111,8 @@ function whileAlive(before: CheckedMessage, event: MessageEvent): Breach[] {
     case 'llmq.message.cancelled.v1':
     case 'llmq.message.expired.v1':
     case 'llmq.message.content-erased.v1':
+    case 'llmq.message.webhook-tried.v1':
+    case 'llmq.message.webhook-wanted.v1':
       return [];
     default:
       return assertNever(event);

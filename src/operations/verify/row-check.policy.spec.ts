@@ -6,6 +6,7 @@ const state: MessageState = {
     id: 'm',
     tenant: 't',
     keyName: null,
+    callback: null,
     userId: 'u',
     conversationId: null,
     priority: 'high',

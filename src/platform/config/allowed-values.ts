@@ -39,7 +39,8 @@ function list(schema: z.ZodType, json: JsonSchema): string {
   const item = itemOf(schema)!;
   const section = sectionIn(item);
   const entries = section === null ? '' : `entries with ${Object.keys(fieldsOf(section)).join(', ')}`;
-  const what = section === null ? 'texts' : section === item ? entries : `texts or ${entries}`;
+  const plain = bare(item) instanceof z.ZodNumber ? 'whole numbers' : 'texts';
+  const what = section === null ? plain : section === item ? entries : `texts or ${entries}`;
   return `a list of ${what}${(json.minItems ?? 0) > 0 ? ', at least one' : ''}`;
 }
 

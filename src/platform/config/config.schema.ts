@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CALLER_ROLES } from '../../domain/caller-role.policy.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { SETTING_DURATION } from '../../domain/duration.policy.js';
+import { DEFAULT_RETRY_TIMES_MS } from '../../domain/webhook/retry-times.policy.js';
 
 const port = z.number().int().min(0).max(65_535);
 // The longest that Node's timers wait; a longer one would fire at once.
@@ -147,6 +148,11 @@ const endpoint = z.strictObject({
 });
 export type EndpointConfig = z.infer<typeof endpoint>;
 
+/** As the Standard Webhooks specification has them: 24 to 64 bytes in base64. */
+const webhookSecrets = z.array(z.string().regex(/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/)).max(5);
+
+const callbackUrl = z.url({ protocol: /^https?$/ }).max(2_048);
+
 const apiKey = z.strictObject({
   name: z.string().min(1).max(64).describe('a name of your own, unique'),
   sha256: z
@@ -171,6 +177,12 @@ const apiKey = z.strictObject({
     .datetime({ offset: true })
     .optional()
     .describe('from then on the key is refused, as 2027-01-31T00:00:00Z'),
+  callback_url: callbackUrl
+    .optional()
+    .describe('the URL that is told when messages of this key end; a message may name another one'),
+  webhook_secrets: webhookSecrets
+    .optional()
+    .describe('what signs the webhooks of its messages; absent: webhooks.secrets'),
 });
 export type ApiKeyConfig = z.infer<typeof apiKey>;
 
@@ -634,6 +646,33 @@ export const configSchema = z.strictObject({
   metrics: z
     .strictObject({
       enabled: z.boolean().default(true).describe('serve /metrics in Prometheus text'),
+    })
+    .prefault({}),
+  webhooks: z
+    .strictObject({
+      url: z
+        .union([z.literal(''), callbackUrl])
+        .default('')
+        .describe(
+          'the URL that is told when messages end; a key or a message may name another one; empty: only those are told',
+        ),
+      secrets: webhookSecrets
+        .default([])
+        .describe(
+          'what signs webhooks: whsec_ and 24 to 64 random bytes in base64; with several, receivers can change from one to the other; without any, no webhooks',
+        ),
+      timeout_ms: milliseconds
+        .min(1_000)
+        .max(30_000)
+        .default(15_000)
+        .describe('time for the receiver of a webhook to answer'),
+      retry_times_ms: z
+        .array(longMilliseconds)
+        .max(20)
+        .default([...DEFAULT_RETRY_TIMES_MS])
+        .describe(
+          'when a webhook that was not taken is tried again, counted from the first try; each wait is up to a tenth longer or shorter',
+        ),
     })
     .prefault({}),
   security: z

@@ -219,6 +219,41 @@ const egressEntries: Check = ({ security: { egress } }) =>
     }),
   );
 
+const retryTimesRise: Check = ({ webhooks: { retry_times_ms: times } }) =>
+  times.every((time, at) => at === 0 || time > times[at - 1]!)
+    ? []
+    : [
+        'webhooks.retry_times_ms does not rise. Each time is counted from the first try, and lies behind the one before it.',
+      ];
+
+/** A receiver could not tell an unsigned webhook from one that somebody else sent. */
+const webhooksAreSigned: Check = ({ webhooks, security }) => [
+  ...(webhooks.url !== '' && webhooks.secrets.length === 0
+    ? [
+        'webhooks.url is set and webhooks.secrets is empty. Set WEBHOOKS_SECRETS, e.g. to the JSON list of one whsec_ secret.',
+      ]
+    : []),
+  ...security.api_keys.flatMap(({ name, callback_url, webhook_secrets }, index) =>
+    callback_url === undefined || (webhook_secrets ?? webhooks.secrets).length > 0
+      ? []
+      : [
+          `security.api_keys[${index}] (${name}) has a callback_url and no secret that signs. Set webhook_secrets beside it, or webhooks.secrets.`,
+        ],
+  ),
+];
+
+const callbacksHoldNoPassword: Check = ({ webhooks, security }) =>
+  [
+    ['webhooks.url', webhooks.url] as const,
+    ...security.api_keys.map(
+      ({ callback_url }, index) => [`security.api_keys[${index}].callback_url`, callback_url ?? ''] as const,
+    ),
+  ].flatMap(([key, url]) =>
+    url === '' || (new URL(url).username === '' && new URL(url).password === '')
+      ? []
+      : [`${key} holds a user or a password. Webhooks are signed; let the receiver check the signature.`],
+  );
+
 const modelsAreNamedOnce: Check = ({ endpoints }) =>
   endpoints.flatMap(({ name, models }, index) =>
     repeated(models.map(modelName)).map(
@@ -292,6 +327,9 @@ const PROBLEMS: readonly Check[] = [
   summariesFit,
   portsDiffer,
   egressEntries,
+  retryTimesRise,
+  webhooksAreSigned,
+  callbacksHoldNoPassword,
   modelsAreNamedOnce,
   headersCanBeSent,
   fallbacksLeadElsewhere,

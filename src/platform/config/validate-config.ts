@@ -10,7 +10,7 @@ import { fieldsOf, pathText, schemaAt } from './settings.js';
 type Path = readonly PropertyKey[];
 
 /** Keys whose value may be, or may have been mistaken for, a secret. */
-const SECRET = /((^|[._])(password|password_env|sha256|api_key_env|url)|\.headers\..*)$/;
+const SECRET = /((^|[._])(password|password_env|sha256|api_key_env|url|secrets(\[\d+\])?)|\.headers\..*)$/;
 
 function shown(path: Path, value: unknown): string {
   if (SECRET.test(pathText(path))) return 'what it is now (not shown, it may hold a secret)';

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../../domain/caller.js';
-import type { ApiKeyConfig } from '../config/config.schema.js';
+import type { ApiKeyConfig, DeepReadonly } from '../config/config.schema.js';
 import { adminsOperate, effectiveRole } from './key-roles.policy.js';
 
 interface KnownKey {
@@ -32,7 +32,7 @@ export function digestOf(key: string): Buffer {
 export class ApiKeyRing {
   private readonly keys: readonly KnownKey[];
 
-  constructor(keys: readonly ApiKeyConfig[]) {
+  constructor(keys: DeepReadonly<ApiKeyConfig[]>) {
     const adminsAreOperators = adminsOperate(keys);
     this.keys = keys.map((key) => ({
       digest: Buffer.from(key.sha256, 'hex'),

@@ -49,6 +49,12 @@ export class EgressPolicy {
     this.rules = egressRules(security.egress);
   }
 
+  /** What can be said of an URL at once, without looking its name up; null where nothing speaks against it. */
+  refusalAtSight(url: string, namedBy: NamedBy = 'request'): EgressRefusal | null {
+    const host = hostOf(url);
+    return host === null ? notForHttp(url) : refusedHost(this.rules, namedBy, host);
+  }
+
   /** Why an URL may not be called; null where it may. A name that can't be resolved is refused: it can't be judged. */
   async check(url: string, namedBy: NamedBy = 'request'): Promise<EgressRefusal | null> {
     const host = hostOf(url);

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { ProjectedRows } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import type { Checkpoint } from '../tables/checkpoint.js';
 import { codeOf } from '../tables/database.errors.js';
@@ -38,9 +39,13 @@ export interface Applied {
   readonly from: number;
   /** The messages, as they are now, where they are to be told; some may be there twice. Null where some were erased, and nobody tells which. */
   readonly messages: readonly MessageState[] | null;
+  /** Turns that ended, are held, or moved. */
+  readonly turns: readonly string[];
+  /** Webhooks that are to be tried at once. */
+  readonly webhooks: readonly DueWebhook[];
 }
 
-type OnApplied = (checkpoint: Checkpoint, turns: readonly string[], applied: Applied) => void;
+type OnApplied = (checkpoint: Checkpoint, applied: Applied) => void;
 
 /** What a transaction will hold, so far. */
 interface OpenBatch {
@@ -49,6 +54,7 @@ interface OpenBatch {
   readonly turns: string[];
   readonly messages: MessageState[];
   erases: boolean;
+  readonly webhooks: DueWebhook[];
 }
 
 /** PostgreSQL's `unique_violation`. */
@@ -63,7 +69,7 @@ const UNIQUE_VIOLATION = '23505';
  * Then the key of `message_requests` refuses the transaction, and the fold goes on from the last checkpoint and asks
  * PostgreSQL about each message.
  *
- * @param onApplied called after each commit, with the turns that ended in it, are held, or moved, and what it changed
+ * @param onApplied called after each commit, with what it changed
  * @throws {FencedError} when another writer or a rebuild moved the checkpoint
  * @throws what `passGap` throws. Whole batches before it are written
  * @throws {MalformedEventError} {OrphanEventError} for an event that can't be folded. Whole batches before it are written
@@ -75,9 +81,9 @@ export async function foldLog(
   onApplied: OnApplied,
 ): Promise<void> {
   let applied = from;
-  const counted: OnApplied = (checkpoint, ...told) => {
+  const counted: OnApplied = (checkpoint, changes) => {
     applied = checkpoint;
-    onApplied(checkpoint, ...told);
+    onApplied(checkpoint, changes);
   };
   try {
     await run(target, true, from, signal, counted);
@@ -114,12 +120,12 @@ async function run(
         if (target.tellsMessages === true) batch.messages.push(...rows.messages.messages.values());
         batch.erases ||= rows.erases;
         if (!full && !rows.erases && batch.to.sequence < until) continue;
-        const { to, turns, messages, erases } = batch;
-        const change = { from: batch.from.sequence, messages: erases ? null : messages };
+        const { to, turns, webhooks, messages, erases } = batch;
+        const change = { from: batch.from.sequence, messages: erases ? null : messages, turns, webhooks };
         const write = writer.seal(batch.from, to);
         await writing;
         memory.sealed();
-        writing = write().then(() => onApplied(to, turns, change));
+        writing = write().then(() => onApplied(to, change));
         // An idle log yields nothing that would lead to the next `await`: end the reading, and it comes to light below.
         writing.catch(() => failed.abort());
         batch = begun(to);
@@ -133,16 +139,19 @@ async function run(
 }
 
 function begun(from: Checkpoint): OpenBatch {
-  return { from, to: from, turns: [], messages: [], erases: false };
+  return { from, to: from, turns: [], webhooks: [], messages: [], erases: false };
 }
 
 function extend(
   batch: OpenBatch,
   events: readonly StoredEvent[],
-  { messages, turnMoves }: ProjectedRows,
+  { messages, turnMoves, webhooks }: ProjectedRows,
 ): void {
   const last = events[events.length - 1]!;
   batch.to = { sequence: last.sequence, eventId: last.event.id, generation: batch.from.generation };
+  for (const webhook of webhooks.values()) {
+    if (webhook.status === 'waiting' && webhook.tries === 0) batch.webhooks.push(dueWebhook(webhook));
+  }
   for (const { id, conversationId, heldBehind, terminalSequence } of messages.values()) {
     if (conversationId === null) continue;
     if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) batch.turns.push(id);

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { connectNats } from '../../broker/connect-nats.js';
+import { WebhookDues } from '../../broker/webhook-dues.js';
 import { openEventLog } from '../../log/jetstream/jetstream-event-log.js';
 import { systemSources } from '../../platform/clock.js';
 import { createLogger } from '../../platform/logging/logger.js';
@@ -9,6 +10,8 @@ import { HeldTurns } from './held-turns.js';
 import { Projector } from './projector.js';
 import type { FromThread, ThreadStart, ToThread } from './threaded-projector.js';
 import { TurnRelay } from './turn-relay.js';
+import { WaitingWebhooks } from './waiting-webhooks.js';
+import { WebhookRelay } from './webhook-relay.js';
 
 /** Reads only what the fold does not remember, and the turns that are ready. */
 const POOL_SIZE = 4;
@@ -40,6 +43,10 @@ const projector = new Projector({
   ...{ log, dataSource, logger, sources: systemSources },
   maxBatch: config.projection.max_batch,
   turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources: systemSources, logger }),
+  webhooks: new WebhookRelay({
+    ...{ waiting: new WaitingWebhooks(dataSource), dues: new WebhookDues(nats, systemSources.nowMs) },
+    ...{ sources: systemSources, logger },
+  }),
   delay: new BatchingDelay(BATCHING_DELAY_MS, wanted),
   announce: (sequence, run) => {
     wanted.reached(sequence);

@@ -21,6 +21,7 @@ import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projec
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
 import type { TurnRelay } from './turn-relay.js';
+import type { WebhookRelay } from './webhook-relay.js';
 
 const STANDBY_POLL_MS = 1_000;
 const LAG_POLL_MS = 1_000;
@@ -49,6 +50,8 @@ export interface ProjectorParts {
   readonly onChanged?: (changes: Changes) => void;
   /** Learns after each commit which turns of conversations were held, ended, or moved. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
+  /** Learns after each commit which webhooks are to be tried at once. */
+  readonly webhooks?: Pick<WebhookRelay, 'begin' | 'begun' | 'idle'>;
 }
 
 /**
@@ -179,7 +182,7 @@ export class Projector implements ProcessProjector {
     schema: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, dataSource, maxBatch, delay, sources, announce, turns } = this.parts;
+    const { log, dataSource, maxBatch, delay, sources, announce, turns, webhooks } = this.parts;
     const from = await readCheckpoint(session.client, schema);
     const comparison = new LogComparison(log);
     refuseDamage(await comparison.look(from, signal));
@@ -213,16 +216,18 @@ export class Projector implements ProcessProjector {
         tellsMessages: true,
       };
       turns?.begin(inner);
-      await foldLog(target, from, inner, (checkpoint, moved, change) => {
+      webhooks?.begin(inner);
+      await foldLog(target, from, inner, (checkpoint, change) => {
         reached = checkpoint;
         applied(checkpoint.sequence);
         this.tellWatchers(change.from, checkpoint.sequence, change.messages);
-        turns?.moved(moved, inner);
+        turns?.moved(change.turns, inner);
+        webhooks?.begun(change.webhooks);
       });
       if (ended.signal.aborted) throw ended.signal.reason;
     } finally {
       ended.abort();
-      await Promise.all([watching, turns?.idle()]);
+      await Promise.all([watching, turns?.idle(), webhooks?.idle()]);
     }
   }
 

@@ -6,7 +6,7 @@ import { messages } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 
 /** A message's state, with what of its request is told beside it. */
-export interface MessageStanding extends Omit<MessageState, 'keyName' | 'turnSequence'> {
+export interface MessageStanding extends Omit<MessageState, 'keyName' | 'turnSequence' | 'callback'> {
   /** By which clients know its conversation, where they gave it one. */
   readonly conversationGivenId: string | null;
 }

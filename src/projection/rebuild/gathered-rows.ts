@@ -15,6 +15,7 @@ import {
 } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { addUsage, type UsageRow } from '../../domain/message/usage.projection.js';
+import { mergeWebhook, type WebhookRow } from '../../domain/message/webhook.projection.js';
 import { eventWeight, textLength } from '../fold/gathered-batches.js';
 import type { Statement } from '../tables/checkpoint.js';
 import {
@@ -50,6 +51,7 @@ export class GatheredRows {
   private readonly turnMoves = new Map<string, TurnMove>();
   private readonly results = new Map<string, ResultRow>();
   private readonly deadLetters = new Map<string, DeadLetterRow>();
+  private readonly webhooks = new Map<string, WebhookRow>();
   private readonly usage = new Map<string, UsageRow>();
   private readonly conversations = new Map<string, ConversationState>();
   private readonly conversationEvents: SequencedGroupEvent[] = [];
@@ -69,6 +71,7 @@ export class GatheredRows {
     for (const [id, row] of messages.analyses) if (!this.analyses.has(id)) this.analyses.set(id, row);
     for (const [id, row] of messages.turnMoves) this.turnMoves.set(id, row);
     for (const [id, row] of messages.deadLetters) this.deadLetters.set(id, row);
+    for (const row of messages.webhooks.values()) mergeWebhook(this.webhooks, row);
     for (const row of messages.usage.values()) addUsage(this.usage, row);
     for (const [id, state] of conversations.conversations) this.conversations.set(id, state);
     for (const stored of conversations.events) {
@@ -108,9 +111,9 @@ export class GatheredRows {
       messages: this.withoutReceived(this.messages, ({ id }) => id, copied.messages),
       attempts: this.withoutReceived(this.attempts, ({ messageId }) => messageId, copied.attempts),
     };
-    const { analyses, turnMoves, results, deadLetters, usage } = this;
+    const { analyses, turnMoves, results, deadLetters, webhooks, usage } = this;
     const { conversations, conversationEvents, erased, leftovers } = this;
-    const changed = { analyses, turnMoves, results, deadLetters, usage };
+    const changed = { analyses, turnMoves, results, deadLetters, webhooks, usage };
     const rows: ProjectedRows = { ...known, ...changed, requests: [], events: [] };
     // The sums of both are together already.
     const conversationRows = {

@@ -13,6 +13,7 @@ import {
 } from './message.tables.js';
 import { loadMigrations, migrate } from './migrate.js';
 import { usageHours } from './usage.tables.js';
+import { webhooks } from './webhook.tables.js';
 
 const TABLES = [
   messages,
@@ -21,6 +22,7 @@ const TABLES = [
   attempts,
   messageEvents,
   deadLetters,
+  webhooks,
   usageHours,
   conversations,
   conversationEvents,

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { ConversationState } from '../../domain/conversation/conversation.state.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import type { Callback } from '../../domain/webhook/callback.events.js';
 import { conversations } from './conversation.tables.js';
 import { messages } from './message.tables.js';
 
@@ -8,6 +9,7 @@ import { messages } from './message.tables.js';
 interface RequestedBy {
   readonly user_id: string;
   readonly key_name: string | null;
+  readonly callback: Callback | null;
   readonly conversation_id: string | null;
   readonly turn_sequence: string | number | null;
 }
@@ -20,7 +22,7 @@ export async function loadMessages(
 ): Promise<MessageState[]> {
   if (ids.length === 0) return [];
   const rows: (RequestedBy & Record<string, unknown>)[] = await dataSource.query(
-    `SELECT m.*, q.user_id, q.key_name, q.conversation_id, q.turn_sequence
+    `SELECT m.*, q.user_id, q.key_name, q.callback, q.conversation_id, q.turn_sequence
       FROM "${schema}".messages m JOIN "${schema}".message_requests q ON q.message_id = m.id
       WHERE m.id = ANY($1::uuid[])`,
     [ids],
@@ -28,8 +30,8 @@ export async function loadMessages(
   return rows.map((row) => {
     const message = messages.read(row);
     const turnSequence = Number(row.turn_sequence ?? message.receivedSequence);
-    const { user_id: userId, key_name: keyName, conversation_id: conversationId } = row;
-    return { ...message, userId, keyName, conversationId, turnSequence };
+    const { user_id: userId, key_name: keyName, callback, conversation_id: conversationId } = row;
+    return { ...message, userId, keyName, callback, conversationId, turnSequence };
   });
 }
 

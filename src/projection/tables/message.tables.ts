@@ -107,6 +107,8 @@ const requestColumns = {
   replayOf: nullable(identifier, (row) => row.event.data.replay_of),
   /** Of the API key. */
   keyName: nullable(identifier, (row) => row.event.data.key_name),
+  /** Who is told when it has ended. */
+  callback: nullable(json, (row) => row.event.data.callback),
 } satisfies Columns<RequestRow>;
 
 /** What was asked, by whom and when. Written once, but for a turn that moves, so its indexes cost one entry for each message. */

@@ -14,9 +14,13 @@ import {
 } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { USAGE_SUM_NAMES, usageOfMessagesSql } from '../tables/usage.tables.js';
+import { webhooks } from '../tables/webhook.tables.js';
 
 /** Tables with rows of a message. */
-const MESSAGE_TABLES = [messageEvents, attempts, deadLetters, messageResults, messageRequests, messages];
+const MESSAGE_TABLES = [
+  ...[messageEvents, attempts, deadLetters, webhooks],
+  ...[messageResults, messageRequests, messages],
+];
 
 /**
  * What an erasure does to rows that are there, in the transaction that holds it, behind the batch's own rows (it is the

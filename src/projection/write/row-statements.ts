@@ -13,6 +13,7 @@ import {
 import { storableJson } from '../tables/storable-text.js';
 import type { ColumnType, ColumnValue, WrittenTable } from '../tables/table.js';
 import { storedApart, usageHours } from '../tables/usage.tables.js';
+import { webhooks } from '../tables/webhook.tables.js';
 import { erasureStatements, messagesErasedStatements } from './erasure-statements.js';
 import { BinaryArray } from './value-writer.js';
 
@@ -46,6 +47,7 @@ export function rowStatements(schema: string, rows: ProjectedRows): RowStatement
     ...statementsFor(schema, messageResults, [...rows.results.values()]),
     ...statementsFor(schema, attempts, [...rows.attempts.values()]),
     ...statementsFor(schema, deadLetters, [...rows.deadLetters.values()]),
+    ...statementsFor(schema, webhooks, [...rows.webhooks.values()]),
     ...statementsFor(schema, usageHours, storedApart(rows.usage)),
     ...statementsFor(schema, messageEvents, rows.events),
   ];

@@ -1,0 +1,42 @@
+import type { WebhookType } from '../../domain/webhook/callback.events.js';
+
+/** What of a webhook and its message a receiver is told. */
+export interface ToldWebhook {
+  readonly id: string;
+  readonly type: WebhookType;
+  readonly messageId: string;
+  readonly userId: string;
+  readonly conversationId: string | null;
+  readonly metadata: Record<string, unknown>;
+  readonly acceptedAt: string;
+  readonly createdAt: string;
+}
+
+/** The body, in the form of OpenAI's webhooks: `data` names the message and what tells it from others, and no content. */
+export function webhookBody({ id, type, createdAt, ...message }: ToldWebhook): string {
+  const { messageId, userId, conversationId, metadata, acceptedAt } = message;
+  return eventBody(id, type, createdAt, {
+    id: messageId,
+    status: type.slice('message.'.length),
+    user_id: userId,
+    conversation_id: conversationId,
+    metadata,
+    created_at: acceptedAt,
+    ended_at: createdAt,
+  });
+}
+
+/** What a test sends: no message has ended. */
+export function testBody(id: string, now: string): string {
+  return eventBody(id, 'webhook.test', now, { id });
+}
+
+function eventBody(id: string, type: string, time: string, data: Record<string, unknown>): string {
+  return JSON.stringify({
+    id,
+    object: 'event',
+    created_at: Math.floor(Date.parse(time) / 1_000),
+    type,
+    data,
+  });
+}

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { WebhookDues } from '../../broker/webhook-dues.js';
+import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
+import type { Sources } from '../../platform/clock.js';
+import type { OverdueWebhook, WaitingWebhooks } from './waiting-webhooks.js';
+
+const LOOK_EVERY_MS = 30_000;
+/** Longer than a webhook may take: one that is later than this is not on its way any more, or waits behind many. */
+const OVERDUE_AFTER_MS = 60_000;
+const PAGE = 200;
+const AT_ONCE = 20;
+const AGAIN_AFTER_MS = 1_000;
+
+export interface WebhookRelayParts {
+  readonly waiting: Pick<WaitingWebhooks, 'overdue'>;
+  readonly dues: Pick<WebhookDues, 'set' | 'has'>;
+  readonly sources: Pick<Sources, 'nowMs'>;
+  readonly logger: Logger;
+}
+
+/**
+ * Puts webhooks that begin into the queue from which they are sent.
+ *
+ * It runs where the projection is written and is told of each batch after its commit: only the fold knows which of
+ * several terminal events counts. A crash between the commit and the queue is made good by a look at all that are
+ * overdue and not in the queue, with which each run begins and which is repeated every half minute. A rebuild writes the
+ * same rows and has no relay, so it sends nothing.
+ */
+export class WebhookRelay {
+  private readonly under = new Set<Promise<void>>();
+
+  constructor(private readonly parts: WebhookRelayParts) {}
+
+  /** To be called when the projection begins to be written here. */
+  begin(signal: AbortSignal): void {
+    this.track(this.keepLooking(signal));
+  }
+
+  /** @param webhooks those that began in a batch that is committed; one that can't be put in is found by the next look */
+  begun(webhooks: readonly DueWebhook[]): void {
+    if (webhooks.length > 0) this.track(this.putIn(webhooks));
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.under);
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.under.delete(tracked));
+    this.under.add(tracked);
+  }
+
+  private async keepLooking(signal: AbortSignal): Promise<void> {
+    for (let graceMs = 0; !signal.aborted; ) {
+      const isDone = await this.look(graceMs, signal).then(
+        () => true,
+        (error: unknown) => {
+          this.parts.logger.warn({ err: error }, 'overdue webhooks are not in their queue yet; trying again');
+          return false;
+        },
+      );
+      if (isDone) graceMs = OVERDUE_AFTER_MS;
+      await sleep(isDone ? LOOK_EVERY_MS : AGAIN_AFTER_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  private async look(graceMs: number, signal: AbortSignal): Promise<void> {
+    const before = new Date(this.parts.sources.nowMs() - graceMs).toISOString();
+    let behind: OverdueWebhook | null = null;
+    do {
+      const page: readonly OverdueWebhook[] = await this.parts.waiting.overdue(before, behind, PAGE);
+      for (let from = 0; from < page.length; from += AT_ONCE) {
+        await Promise.all(page.slice(from, from + AT_ONCE).map((webhook) => this.putBack(webhook)));
+      }
+      behind = page.length < PAGE ? null : (page[page.length - 1] ?? null);
+    } while (behind !== null && !signal.aborted);
+  }
+
+  private async putBack(webhook: OverdueWebhook): Promise<void> {
+    if (!(await this.parts.dues.has(webhook.id))) await this.parts.dues.set(dueWebhook(webhook), 0);
+  }
+
+  private async putIn(webhooks: readonly DueWebhook[]): Promise<void> {
+    try {
+      await Promise.all(webhooks.map((webhook) => this.parts.dues.set(webhook, 0)));
+    } catch (error) {
+      this.parts.logger.warn(
+        { err: error },
+        'webhooks are not in their queue yet; the next look puts them in',
+      );
+    }
+  }
+}
