@@ -15,6 +15,7 @@ import { answersSeen } from '../support/described-fetch.js';
 import { machineTool } from '../support/machine-tool.js';
 import { type RunningService, startService } from '../support/service.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
 
 const run = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -30,14 +31,18 @@ const bearer = ({ key }: { key: string }) => ({ authorization: `Bearer ${key}` }
 let description: ApiDescription;
 let operations: [name: string, operation: DescribedOperation][];
 let service: RunningService;
+let receiver: WebhookReceiver;
 let folder: string;
 
 beforeAll(async () => {
   description = apiDescription();
   operations = operationsOf(description);
   folder = await makeTempDir('llmq-generated-client');
+  receiver = await startWebhookReceiver();
+  receiver.answer('/gone', (response) => response.writeHead(410).end());
   service = await startService({
     config: {
+      webhooks: { secrets: [`whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`] },
       security: { api_keys: [operator.config, viewer.config], egress: { allow: ['127.0.0.0/8'] } },
       queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 } },
     },
@@ -45,6 +50,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service?.stop();
+  await receiver?.close();
   await removeTempDir(folder);
 });
 
@@ -84,7 +90,7 @@ describe('a generated client in TypeScript', () => {
         ({ stdout }) => Promise.reject(new Error(stdout)),
       );
       const options = { baseUrl: service.baseUrl, headers: bearer(operator) };
-      const used: string[] = await useEveryRoute(options, `${service.baseUrl}/v1`);
+      const used: string[] = await useEveryRoute(options, `${service.baseUrl}/v1`, `${receiver.url}/gone`);
       expect(operations.map(([name]) => name).filter((name) => !used.includes(name))).toEqual([]);
     },
     GENERATED_WITHIN_MS,

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { compileSource } from '../support/compiled-source.js';
+import { freePort } from '../support/free-port.js';
 import { machineTool } from '../support/machine-tool.js';
 import { type RunningService, startService } from '../support/service.js';
 import { removeTempDir } from '../support/temp-dir.js';
@@ -20,14 +21,20 @@ const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
   follow: [/pending|processing|status/, /demo model|"ended"/],
   queueandfetch: [/low/, /What is a turn\?/],
   conversation: [/My name is Ann\./, /What is my name\?/],
+  webhook: [/message\.completed/],
   batch: [/accepted/, /realtime/, /The demo model read|A person is waiting/],
+};
+
+const HOOK_SECRET = `whsec_${Buffer.from('example of a secret, 32 bytes ..').toString('base64')}`;
+const CALLING_BACK = {
+  config: { webhooks: { secrets: [HOOK_SECRET] }, security: { egress: { allow: ['127.0.0.1'] } } },
 };
 
 let service: RunningService;
 let compiled: string;
 
 beforeAll(async () => {
-  [service, compiled] = await Promise.all([startService(), compileSource('examples/typescript')]);
+  [service, compiled] = await Promise.all([startService(CALLING_BACK), compileSource('examples/typescript')]);
   await writeFile(join(compiled, 'package.json'), '{"type":"module"}');
 });
 afterAll(async () => {
@@ -44,7 +51,9 @@ function programs(language: string, ending: string): string[] {
 
 async function expectShown(program: string, args: readonly string[], name: string): Promise<void> {
   const { LLMQ_KEY: _key, LLMQ_MODEL: _model, ...env } = process.env;
-  const { stdout } = await run(program, args, { env: { ...env, LLMQ_URL: service.baseUrl } });
+  const port = String(await freePort());
+  const hook = { LLMQ_HOOK_SECRET: HOOK_SECRET, LLMQ_HOOK_PORT: port };
+  const { stdout } = await run(program, args, { env: { ...env, ...hook, LLMQ_URL: service.baseUrl } });
   const shown = SHOWN[name.replace(/[-_]|\.\w+$/g, '')];
   expect(shown).toBeDefined();
   for (const text of shown!) expect(stdout).toMatch(text);

@@ -89,7 +89,9 @@ describe('the projector in its thread', () => {
     await eventually(() => expect(changes).toEqual([{ from, to: from, messages: [] }]));
     const events = tangledLog(50, 5);
     for (const event of events) void log.append([event]);
-    await eventually(async () => expect(await log.lastSequence()).toBeGreaterThanOrEqual(from + events.length));
+    await eventually(async () =>
+      expect(await log.lastSequence()).toBeGreaterThanOrEqual(from + events.length),
+    );
     await reachesTheEnd();
     await eventually(async () => expect(changes.at(-1)!.to).toBe(await log.lastSequence()));
     for (const [index, { from }] of changes.slice(1).entries()) expect(from).toBe(changes[index]!.to);

@@ -5,7 +5,12 @@ type Api = Client<paths>;
 type Message = components['schemas']['WaitingMessage'];
 
 /** A program as people write it whose client is generated from the description: `tsc --strict` compiles it. */
-export async function useEveryRoute(options: ClientOptions, endpointUrl: string): Promise<string[]> {
+/** @param goneUrl answers 410 */
+export async function useEveryRoute(
+  options: ClientOptions,
+  endpointUrl: string,
+  goneUrl: string,
+): Promise<string[]> {
   const api = createClient<paths>(options);
   const used = new Set<string>();
   api.use({
@@ -18,6 +23,7 @@ export async function useEveryRoute(options: ClientOptions, endpointUrl: string)
   await useOpenAi(api);
   await useQueues(api);
   await useDeadLetters(api);
+  await useWebhooks(api, goneUrl);
   await useRules(api);
   await useEndpoints(api, endpointUrl);
   await useHealth(api);
@@ -229,6 +235,24 @@ async function useRules(api: Api): Promise<void> {
     api.POST('/api/v1/admin/preprocessor/user-priorities/{user_id}', { ...ann, body: { priority: 'high' } }),
   );
   await done(api.DELETE('/api/v1/admin/preprocessor/user-priorities/{user_id}', ann));
+}
+
+async function useWebhooks(api: Api, url: string): Promise<void> {
+  const test = await told(api.POST('/api/v1/webhooks/test', { body: { url } }));
+  if (test.delivered || test.http_status !== 410) throw new Error('It was taken.');
+  const body = { user_id: 'ann', content: 'Hello', callback_url: url };
+  const { id: message_id } = await told(api.POST('/api/v1/messages', { body }));
+  const { data: failed } = await until(
+    () => told(api.GET('/api/v1/webhooks/deliveries', { params: { query: { message_id } } })),
+    ({ data }) => data[0]?.status === 'failed',
+  );
+  const { data: off } = await told(api.GET('/api/v1/webhooks/receivers'));
+  const receiver = { params: { path: { id: off[0]?.id ?? '' } } };
+  await told(api.POST('/api/v1/webhooks/receivers/{id}/switch-on', receiver));
+  const one = { params: { path: { id: failed[0]?.id ?? '' } } };
+  await told(api.GET('/api/v1/webhooks/deliveries/{id}', one));
+  const { round } = await told(api.POST('/api/v1/webhooks/deliveries/{id}/redeliver', one));
+  if (round !== 2) throw new Error('It is not delivered again.');
 }
 
 async function useEndpoints(api: Api, base_url: string): Promise<void> {
