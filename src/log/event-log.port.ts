@@ -1,16 +1,21 @@
-import type { LogEvent } from '../domain/log-event.events.js';
+import { isStrayRecord, type LogEvent, type WrittenEvent } from '../domain/log-event.events.js';
 import type { RecordList } from './record-ranges.policy.js';
 
 /** The most events of one append, in every adapter: it is the broker's limit for what is stored all or none. */
 export const MAX_EVENTS_PER_APPEND = 1_000;
 
-export interface StoredEvent {
+export interface StoredEvent<E extends LogEvent = LogEvent> {
   /**
    * The position in the log: positive, rising, the same for ever, and with gaps. It is not the broker's sequence
    * (`log-position`), since two events that belong together lie in one record of the broker.
    */
   readonly sequence: number;
-  readonly event: LogEvent;
+  readonly event: E;
+}
+
+/** Without the records that no process of the service has written. */
+export function written(events: readonly StoredEvent[]): StoredEvent<WrittenEvent>[] {
+  return events.filter((stored): stored is StoredEvent<WrittenEvent> => !isStrayRecord(stored.event));
 }
 
 export interface AppendOptions {

@@ -122,10 +122,35 @@ describe('a stored record', () => {
     expect(eventAt(bytesOf([good, malformed]), 14)?.event).toEqual(good);
   });
 
-  it('is malformed with no event, three, or nested ones', () => {
-    for (const values of [[], [cancelled(), cancelled(), cancelled()], [[cancelled()]]]) {
-      expect(() => decodeRecord(bytesOf(values), 7)).toThrow(MalformedEventError);
-      expect(() => decodeRecord(bytesOf(values), 7)).toThrow('sequence 15');
+  it('is malformed with three events', () => {
+    const three = bytesOf([cancelled(), cancelled(), cancelled()]);
+    expect(() => decodeRecord(three, 7)).toThrow(MalformedEventError);
+    expect(() => decodeRecord(three, 7)).toThrow('sequence 15');
+  });
+
+  it('is a stray one where nothing in it says that this service wrote it, whatever else it is', () => {
+    const strays = ['no JSON', '', '\u0000', '[]', '[[]]', '7', 'null', '{}', '{"type":7}'];
+    const events = ['{"specversion":"1.0","source":"/other","type":"com.example.x"}', '[{"a":1},{},{},{}]'];
+    for (const text of [...strays, ...events]) {
+      const [stored, ...more] = decodeRecord(Buffer.from(text), 7);
+      expect(more).toEqual([]);
+      expect([stored!.sequence, stored!.event.type, stored!.event.data]).toEqual([
+        ...[15, 'llmq.stray', { bytes: Buffer.byteLength(text) }],
+      ]);
+      expect(eventAt(Buffer.from(text), 15)?.event).toEqual(stored!.event);
+      expect(eventAt(Buffer.from(text), 14)).toBeNull();
+    }
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        expect(decodeRecord(bytes, 3)).toHaveLength(1);
+      }),
+    );
+  });
+
+  it('is malformed, and no stray one, where it says so and is not understood', () => {
+    for (const claim of [{ source: '/llm-message-queue' }, { type: 'llmq.message.later.v9' }]) {
+      expect(() => decodeRecord(bytesOf(claim), 7)).toThrow(MalformedEventError);
+      expect(() => decodeRecord(bytesOf([{}, claim]), 7)).toThrow(MalformedEventError);
     }
   });
 });

@@ -1,4 +1,4 @@
-import type { LogEvent } from '../domain/log-event.events.js';
+import { type LogEvent, strayRecord } from '../domain/log-event.events.js';
 import { checkedEvent, parseJson } from './cloud-event.codec.js';
 import { MalformedEventError } from './event-log.errors.js';
 import type { StoredEvent } from './event-log.port.js';
@@ -55,7 +55,7 @@ export function decodeRecord(
 }
 
 /**
- * The record's events from a position on, each checked when it is asked for: a malformed event neither hides the one
+ * The record's events from a position on (of one that nobody of ours wrote, that it is there), each checked when it is asked for: a malformed event neither hides the one
  * before it, nor stops a reader that has passed it.
  *
  * @throws {MalformedEventError} at the first event that this version does not understand
@@ -66,15 +66,36 @@ export function* eventsIn(
   fromSequence: number,
   upcasts: ReadonlyMap<string, Upcast> = UPCASTS,
 ): Generator<StoredEvent, void, undefined> {
-  const parsed = parseJson(bytes, positionOf(streamSequence));
-  const values = Array.isArray(parsed) ? parsed : [parsed];
-  if (values.length === 0 || values.length > EVENTS_PER_RECORD) {
+  const values = valuesIn(bytes);
+  if (!values.some(isOurs)) {
+    yield { sequence: positionOf(streamSequence), event: strayRecord(streamSequence, bytes.length) };
+    return;
+  }
+  if (values.length > EVENTS_PER_RECORD) {
     throw new MalformedEventError(`a record of ${values.length} events`, positionOf(streamSequence));
   }
   for (const [index, value] of values.entries()) {
     const sequence = positionOf(streamSequence, values.length - 1 - index);
     if (sequence >= fromSequence) yield { sequence, event: checkedEvent(value, sequence, upcasts) };
   }
+}
+
+function valuesIn(bytes: Uint8Array): readonly unknown[] {
+  try {
+    const parsed = parseJson(bytes, null);
+    return Array.isArray(parsed) ? parsed : [parsed];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Whether it says that this service wrote it, whatever version of it. What does not is somebody's slip, which whoever
+ * may write to the broker can make at any time: it must not stop who reads the log.
+ */
+function isOurs(value: unknown): boolean {
+  const { source, type } = (value ?? {}) as { source?: unknown; type?: unknown };
+  return source === '/llm-message-queue' || (typeof type === 'string' && type.startsWith('llmq.'));
 }
 
 /** The event at exactly this position of a record, or null where the position is its gap. */

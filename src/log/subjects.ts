@@ -2,6 +2,7 @@ import {
   isAdminEvent,
   isConversationEvent,
   isErasureEvent,
+  isStrayRecord,
   type LogEvent,
   type LogEventType,
 } from '../domain/log-event.events.js';
@@ -52,6 +53,7 @@ export function eventName(type: LogEventType): string {
 }
 
 export function subjectOf(event: LogEvent): string {
+  if (isStrayRecord(event)) throw new TypeError('A stray record is read, and never written.');
   if (isAdminEvent(event)) return `llmq.events.admin.${eventName(event.type)}.0`;
   if (isConversationEvent(event)) {
     return `llmq.events.conversation.${eventName(event.type)}.${shardOf(event.tenant)}`;

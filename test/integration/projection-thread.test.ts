@@ -114,7 +114,7 @@ describe('the projector in its thread', () => {
 
   it('tells of what it can not fold, and does not go past it', async () => {
     const at = await log.lastSequence();
-    connection.publish('llmq.events.normal.completed.0', '{"specversion":"1.0"}');
+    connection.publish('llmq.events.normal.completed.0', '{"type":"llmq.message.nonsense.v1"}');
     await connection.flush();
     await eventually(() => expect(stops).toHaveLength(1));
     expect(stops[0]).toMatchObject({ code: 'malformed_event', applied: at });

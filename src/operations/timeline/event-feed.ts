@@ -1,5 +1,5 @@
-import { isMessageEvent, type LogEvent } from '../../domain/log-event.events.js';
-import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { isMessageEvent, type LogEvent, type WrittenEvent } from '../../domain/log-event.events.js';
+import { type EventLog, type StoredEvent, written } from '../../log/event-log.port.js';
 import { jsonLine } from '../../platform/json/json-line.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
 import { type EventFilter, matches, matchesOwner } from './event-filter.policy.js';
@@ -64,7 +64,7 @@ async function* walk(
 ): AsyncGenerator<FeedBatch> {
   const owners = new MessageOwners(source.index, source.projectedUpTo);
   for await (const batch of source.log.read(from, { signal, maxBatch: MAX_BATCH })) {
-    const inRange = batch.filter(({ sequence }) => sequence <= target);
+    const inRange = written(batch.filter(({ sequence }) => sequence <= target));
     const upTo = batch[batch.length - 1]!.sequence;
     yield { events: await wanted(inRange, filter, owners), upTo: Math.min(upTo, target) };
     if (upTo >= target || isPast(filter, batch[0]!.event)) return;
@@ -77,7 +77,7 @@ function isPast({ to }: EventFilter, event: LogEvent): boolean {
 }
 
 async function wanted(
-  events: readonly StoredEvent[],
+  events: readonly StoredEvent<WrittenEvent>[],
   filter: EventFilter,
   owners: MessageOwners,
 ): Promise<StoredEvent[]> {

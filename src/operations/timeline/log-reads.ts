@@ -1,17 +1,21 @@
+import { isStrayRecord, type WrittenEvent } from '../../domain/log-event.events.js';
 import { MalformedEventError } from '../../log/event-log.errors.js';
-import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import { type EventLog, type StoredEvent, written } from '../../log/event-log.port.js';
 import { fitting } from '../../projection/read/page-bytes.js';
 
 /** Requests of one reader that are sent at once: a page takes a few round trips instead of one for each event. */
 const AT_ONCE = 32;
 
 /** The events at these places of the log, in their order; those that were erased are left out. */
-export async function readEvents(log: EventLog, sequences: readonly number[]): Promise<StoredEvent[]> {
+export async function readEvents(
+  log: EventLog,
+  sequences: readonly number[],
+): Promise<StoredEvent<WrittenEvent>[]> {
   return (await readEventsWithin(log, sequences, Number.POSITIVE_INFINITY)).events;
 }
 
 export interface EventsRead {
-  readonly events: StoredEvent[];
+  readonly events: StoredEvent<WrittenEvent>[];
   /** How many of the places they are from. */
   readonly places: number;
 }
@@ -41,7 +45,7 @@ export async function readEventsWithin(
     found.map((_, index) => sizes[index] ?? 0),
     maxBytes,
   );
-  return { events: found.slice(0, places).filter((stored) => stored !== null), places };
+  return { events: written(found.slice(0, places).filter((stored) => stored !== null)), places };
 }
 
 /**
@@ -88,7 +92,7 @@ async function timeFrom(log: EventLog, from: number, end: number): Promise<numbe
   for (let at = from; at < Math.min(end, from + LOOK_AHEAD); at += 1) {
     try {
       const stored = await log.get(at);
-      if (stored !== null) return Date.parse(stored.event.time);
+      if (stored !== null && !isStrayRecord(stored.event)) return Date.parse(stored.event.time);
     } catch (error) {
       if (!(error instanceof MalformedEventError)) throw error;
     }

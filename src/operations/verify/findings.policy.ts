@@ -9,6 +9,7 @@ export const RULES = {
   log_replaced: 'PostgreSQL was built from another log than this one.',
   erased: 'A record is missing from the log, and an erasure names it.',
   not_erased: 'A record is still in the log, although an erasure that has ended names it.',
+  stray: 'A record is no event of this service; it was passed over, and changes nothing.',
   malformed: 'A record is not an event that this version understands.',
   orphan: 'An event belongs to a message that was never received.',
   tenant_changed: 'An event names another tenant than its message.',
@@ -36,6 +37,7 @@ export type Rule = keyof typeof RULES;
 
 const NOTES: ReadonlySet<Rule> = new Set([
   'erased',
+  'stray',
   'late_end',
   'late_event',
   'stored_twice',

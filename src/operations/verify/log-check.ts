@@ -5,6 +5,7 @@ import {
   isConversationEvent,
   isErasureEvent,
   isMessageEvent,
+  isStrayRecord,
   type LogEvent,
   type LogEventType,
 } from '../../domain/log-event.events.js';
@@ -63,6 +64,7 @@ export class LogCheck {
   async event({ sequence, event }: StoredEvent): Promise<void> {
     this.events += 1;
     this.passRecord(sequence);
+    if (isStrayRecord(event)) this.use.found(strayFinding(sequence, event.data.bytes));
     if (isConversationEvent(event)) await this.conversationEvent(event, sequence);
     if (isErasureEvent(event)) this.erasureEvent(event);
     if (isMessageEvent(event)) await this.messageEvent(event, sequence);
@@ -204,6 +206,12 @@ function withOneMore(gaps: Iterable<RecordRange>, last: RecordRange): Iterable<R
       yield last;
     },
   };
+}
+
+function strayFinding(sequence: number, bytes: number): Finding {
+  const record = streamSequenceOf(sequence);
+  const detail = `record ${record} of the stream, ${bytes} bytes, was not written by this service`;
+  return { rule: 'stray', sequence, subject: null, detail };
 }
 
 function rangeFinding(

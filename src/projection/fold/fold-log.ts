@@ -12,7 +12,7 @@ import { type PassGap, withGapsSeen } from './gap-guard.js';
 import { gatheredBatches } from './gathered-batches.js';
 
 export interface FoldTarget {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'read'>;
   readonly schema: string;
   /** A new one for each run. */
   readonly newWriter: () => BatchWriter;

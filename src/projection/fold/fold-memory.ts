@@ -12,7 +12,7 @@ import {
   isConversationEvent,
   isErasureEvent,
   isMessageEvent,
-  type LogEventType,
+  type LogEvent,
 } from '../../domain/log-event.events.js';
 import { type ProjectedRows, project, type SequencedEvent } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
@@ -151,7 +151,7 @@ export function* cutAtErasures(
   if (from < events.length) yield from === 0 ? events : events.slice(from);
 }
 
-const TAKE_ROWS_AWAY: readonly LogEventType[] = [
+const TAKE_ROWS_AWAY: readonly LogEvent['type'][] = [
   'llmq.conversation.erased.v1',
   'llmq.conversation.erasure-finished.v1',
   'llmq.erasure.decided.v1',
@@ -204,7 +204,7 @@ function subjectsOf(events: readonly StoredEvent[]): { subjects: Set<string>; be
 }
 
 /** What is left of an erased message begins it anew. */
-const MESSAGE_BEGINNINGS: readonly LogEventType[] = [
+const MESSAGE_BEGINNINGS: readonly LogEvent['type'][] = [
   'llmq.message.received.v1',
   'llmq.message.content-erased.v1',
 ];

@@ -20,6 +20,7 @@ import { passExplained } from './gap-guard.js';
 import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
+import { tellingStrays } from './telling-strays.js';
 import type { TurnRelay } from './turn-relay.js';
 import type { WebhookRelay } from './webhook-relay.js';
 
@@ -205,7 +206,7 @@ export class Projector implements ProcessProjector {
       const passGap = (gap: RecordRange) => passExplained(comparison.gaps, log, gap, inner);
       const lossAccepted = () => comparison.gaps.hasAcceptedLoss;
       const target = {
-        log,
+        log: tellingStrays(log, this.parts.logger),
         schema,
         newWriter,
         dataSource,
