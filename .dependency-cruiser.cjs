@@ -113,7 +113,7 @@ module.exports = {
       comment:
         'A thread and a command load all their modules before they work, and Nest has hundreds: it would double the time of the projector. What describes the routes reads them from Nest.',
       severity: 'error',
-      from: { path: '\\.(thread|main)\\.ts$', pathNot: '^src/app/openapi\\.main\\.ts$' },
+      from: { path: '\\.(thread|main)\\.ts$', pathNot: '^src/app/(openapi|asyncapi)\\.main\\.ts$' },
       to: { path: '^node_modules/@nestjs/', reachable: true },
     },
     {

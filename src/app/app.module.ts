@@ -5,6 +5,8 @@ import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.j
 import { ExpiryModule } from '../dispatch/expiry/expiry-sweep.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { HttpModule } from '../interfaces/http/http.module.js';
+import { NatsModule } from '../interfaces/nats/nats.module.js';
+import { NatsResultsModule } from '../interfaces/nats/results/nats-results.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';
 import { RestModule } from '../interfaces/rest/rest.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
@@ -23,9 +25,15 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
-  api: [RestModule, OpenAiModule, DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
+  api: [
+    ...[RestModule, OpenAiModule, NatsModule, DeadLetterAlertsModule],
+    ...[LogRoomAlarmModule, WebhooksModule],
+  ],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
-  projector: [ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],
+  projector: [
+    ...[ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],
+    NatsResultsModule,
+  ],
 } as const satisfies Record<Role, readonly unknown[]>;
 
 /**

@@ -8,6 +8,7 @@ import { startDemoModel } from '../demo-model/demo-server.js';
 import { serveApiDocs } from '../interfaces/http/api-docs.js';
 import { compressAnswers } from '../interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
+import { CallServer } from '../interfaces/nats/rpc/call-server.js';
 import { loadConfig } from '../platform/config/load-config.js';
 import type { ServiceConfig } from '../platform/config/service-config.js';
 import { type EmbeddedServers, startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
@@ -111,7 +112,12 @@ async function withEmbeddedServers(
   const wantPostgres = config.database.url === '';
   const { dataDir } = config;
   const maxStoreBytes = config.nats.max_store_bytes;
-  const embedded = await startEmbeddedServers({ dataDir, logger, wantNats, wantPostgres, maxStoreBytes });
+  const publishers = config.nats.publishers.flatMap(({ name, nkey }) =>
+    nkey === undefined ? [] : [{ name, nkey }],
+  );
+  const embedded = await startEmbeddedServers({
+    ...{ dataDir, logger, wantNats, wantPostgres, maxStoreBytes, publishers },
+  });
   stack.push('the embedded servers', () => embedded.stop());
   const addressed = {
     ...config,
@@ -152,6 +158,12 @@ async function startApp(
   stack.push('the service', () => app.close());
   await compressAnswers(app);
   if (config.roles.has('api') && config.server.docs !== 'off') serveApiDocs(app, VERSION);
+  if (config.roles.has('api')) {
+    app.connectMicroservice({ strategy: new CallServer(parts.nats, config.server.max_body_fields) });
+    // Nothing is asked of modules that are not ready.
+    await app.init();
+    await app.startAllMicroservices();
+  }
   await app.listen(config.server.port, config.server.host);
   return app;
 }

@@ -28,6 +28,12 @@ export function parseAckSubject(reply: string): Delivery | null {
   return { consumer: tokens[at]!, delivery, streamSequence, consumerSequence, pending };
 }
 
+/** When the broker stored a delivered message, in nanoseconds, as the reply subject of its delivery says it. */
+export function storedTimeIn(reply: string): string {
+  const tokens = reply.split('.');
+  return tokens[tokens.length === 9 ? 7 : 9] ?? '';
+}
+
 /** What is answered to a delivery, as the server reads it. */
 export type AckReply = Uint8Array | string;
 

@@ -29,19 +29,27 @@ export async function ensureStreams(
   idempotencyTtlMs = SHORTEST_IDEMPOTENCY_TTL_MS,
 ): Promise<readonly string[]> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  // Servers of a cluster that are still starting can't keep a copy yet.
-  const inCluster = connection.info?.cluster !== undefined;
-  const passes = (error: unknown) => isPassing(error) || (inCluster && isWithoutPeers(error));
   const withMore: string[] = [];
   for (const wanted of wantedStreams({ replicas, idempotencyTtlMs })) {
-    const { num_replicas: copies } = await whenSettled(() => ensureStream(manager, wanted), passes).catch(
-      (error: unknown) => {
-        throw error instanceof IncompatibleStreamError ? error : setupError(wanted, error);
-      },
-    );
-    if (copies > replicas) withMore.push(wanted.name);
+    if ((await makeStream(connection, manager, wanted)) > replicas) withMore.push(wanted.name);
   }
   return withMore;
+}
+
+/** One of them. Resolves with how many copies it had before. @throws {IncompatibleStreamError} {StreamSetupError} */
+export async function makeStream(
+  { info }: Pick<NatsConnection, 'info'>,
+  manager: JetStreamManager,
+  wanted: WantedStream,
+): Promise<number> {
+  // Servers of a cluster that are still starting can't keep a copy yet.
+  const inCluster = info?.cluster !== undefined;
+  const passes = (error: unknown) => isPassing(error) || (inCluster && isWithoutPeers(error));
+  try {
+    return (await whenSettled(() => ensureStream(manager, wanted), passes)).num_replicas;
+  } catch (error) {
+    throw error instanceof IncompatibleStreamError ? error : setupError(wanted, error);
+  }
 }
 
 /** The stream's settings as they were before. */

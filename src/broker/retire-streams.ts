@@ -10,9 +10,13 @@ import { RETIRED_STREAMS } from './streams.js';
  *
  * Never fails the start: a broker that does not allow it leaves things as they were.
  */
-export async function retireStreams(connection: NatsConnection, logger: Logger): Promise<void> {
+export async function retireStreams(
+  connection: NatsConnection,
+  logger: Logger,
+  streams: readonly string[] = RETIRED_STREAMS,
+): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const stream of RETIRED_STREAMS) {
+  for (const stream of streams) {
     try {
       await retire(manager, stream, logger);
     } catch (error) {

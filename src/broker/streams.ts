@@ -211,9 +211,4 @@ export function wantedStreams({ replicas, idempotencyTtlMs }: StreamChoices): Wa
 }
 
 /** Made by earlier versions and not used any more: the start removes those that are empty. */
-export const RETIRED_STREAMS = [
-  'LLMQ_INTAKE',
-  'KV_llmq_endpoints',
-  'KV_llmq_workers',
-  'KV_llmq_control',
-] as const;
+export const RETIRED_STREAMS = ['KV_llmq_endpoints', 'KV_llmq_workers', 'KV_llmq_control'] as const;

@@ -31,7 +31,10 @@ class ForAdmins {
 }
 
 const guardWith = (keys: readonly { config: object }[]) => {
-  const config = { server: { host: '127.0.0.1' }, security: { api_keys: keys.map((key) => key.config) } };
+  const config = {
+    ...{ server: { host: '127.0.0.1' }, security: { api_keys: keys.map((key) => key.config) } },
+    nats: { publishers: [{ name: 'billing', tenant: 'acme', max_priority: 'normal' }] },
+  };
   return new CallerGuard(
     new CallerProof(config as unknown as ServiceConfig, { nowMs: () => 0 }),
     new Reflector(),
@@ -172,4 +175,34 @@ it('lets everyone ask for health', () => {
   context.setType('http');
   expect(withKeys.canActivate(context)).toBe(true);
   expect(() => callerOf(request)).toThrow('no caller');
+});
+
+describe('a NATS message by a publisher', () => {
+  const by = (subject: string, guard = withKeys) => {
+    const context = new NatsContext([subject, natsHeaders()]);
+    const host = new ExecutionContextHost([{}, context], ForAll, ForAll.prototype.all);
+    host.setType('rpc');
+    return { context, pass: () => guard.canActivate(host) };
+  };
+
+  it('has the tenant and the limit of its credentials, whose name the server put into the subject', () => {
+    const { context, pass: passed } = by('llmq.publishers.billing.rpc.messages.get');
+    expect(passed()).toBe(true);
+    expect(callerOf(context)).toEqual({
+      ...{ name: 'billing', role: 'client', tenant: 'acme', mostUrgent: 'normal' },
+    });
+  });
+
+  it('is nobody where the configuration does not name it, with keys and without', () => {
+    for (const guard of [withKeys, open]) {
+      expect(codeOf(by('llmq.publishers.gone.rpc.messages.get', guard).pass)).toBe('unauthorized');
+    }
+  });
+
+  it('may not do what needs another role', () => {
+    const context = new NatsContext(['llmq.publishers.billing.rpc.x', natsHeaders()]);
+    const host = new ExecutionContextHost([{}, context], ForAdmins, ForAdmins.prototype.all);
+    host.setType('rpc');
+    expect(codeOf(() => withKeys.canActivate(host))).toBe('forbidden');
+  });
 });

@@ -11,10 +11,11 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { NatsContext } from '@nestjs/microservices';
 import type { FastifyRequest } from 'fastify';
+import { publisherOf } from '../broker/direct-subjects.policy.js';
 import { assertNever } from '../domain/assert-never.js';
 import type { Caller } from '../domain/caller.js';
 import { type CallerRole, covers } from '../domain/caller-role.policy.js';
-import { CallerProof, type Evidence } from '../platform/security/caller-proof.js';
+import { CallerProof, type Evidence, type Unproven } from '../platform/security/caller-proof.js';
 import { RefusedError, refused } from '../submission/refusal.js';
 
 const NEEDED_ROLE = Symbol('neededRole');
@@ -64,9 +65,13 @@ export function callerOf(carrier: object): Caller {
  * @throws {RefusedError} `unauthorized`, `foreign_host`, `foreign_origin`, `forbidden`
  */
 export function admitCaller(proof: CallerProof, carrier: object, evidence: Evidence, reads: boolean): Caller {
+  return admit(carrier, () => proof.prove(evidence), reads);
+}
+
+function admit(carrier: object, prove: () => Caller | Unproven, reads: boolean): Caller {
   const known = (carrier as Carrier)[CALLER];
   if (known) return known;
-  const proven = proof.prove(evidence);
+  const proven = prove();
   if ('code' in proven) throw new RefusedError(proven);
   if (!reads && !covers(proven.role, 'client')) throw readsOnly(proven);
   (carrier as Carrier)[CALLER] = proven;
@@ -95,9 +100,9 @@ export class CallerGuard implements CanActivate {
 
   /** @throws {RefusedError} what `admitCaller` throws, and `forbidden` */
   canActivate(context: ExecutionContext): boolean {
-    const { carrier, evidence, reads } = carrierOf(context);
+    const { carrier, prove, reads } = carrierOf(context);
     if (context.getType() === 'http' && isHealth((carrier as FastifyRequest).url)) return true;
-    const caller = admitCaller(this.proof, carrier, evidence, reads);
+    const caller = admit(carrier, () => prove(this.proof), reads);
     const needed = this.neededRole(context);
     if (needed !== undefined && !covers(caller.role, needed)) throw forbidden(caller, needed);
     return true;
@@ -109,20 +114,32 @@ export class CallerGuard implements CanActivate {
   }
 }
 
-function carrierOf(context: ExecutionContext): { carrier: object; evidence: Evidence; reads: boolean } {
+interface Carried {
+  readonly carrier: object;
+  readonly prove: (proof: CallerProof) => Caller | Unproven;
+  readonly reads: boolean;
+}
+
+function carrierOf(context: ExecutionContext): Carried {
   const type = context.getType();
   switch (type) {
     case 'http': {
       const request = context.switchToHttp().getRequest<FastifyRequest>();
-      return { carrier: request, evidence: request.headers as Evidence, reads: isRead(request.method) };
+      const evidence = request.headers as Evidence;
+      return { carrier: request, prove: (proof) => proof.prove(evidence), reads: isRead(request.method) };
     }
     case 'ws': {
       const client = context.switchToWs().getClient<HandshakenClient>();
-      return { carrier: client, evidence: client.handshake.headers, reads: false };
+      const { headers } = client.handshake;
+      return { carrier: client, prove: (proof) => proof.prove(headers), reads: false };
     }
     case 'rpc': {
       const message = context.switchToRpc().getContext<NatsContext>();
-      return { carrier: message, evidence: natsEvidence(message), reads: false };
+      const publisher = publisherOf(message.getSubject());
+      // The server has put it there, for the credentials that were used: a key would prove no more.
+      const prove = (proof: CallerProof) =>
+        publisher === null ? proof.prove(natsEvidence(message)) : proof.ofPublisher(publisher);
+      return { carrier: message, prove, reads: false };
     }
     default:
       return assertNever(type);

@@ -1,42 +1,22 @@
-import { stringify } from 'yaml';
 import { z } from 'zod';
 import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from '../domain/log-event.events.js';
 import { LANES } from '../domain/message/message.events.js';
 import { eventSchema } from './cloud-event.codec.js';
 import { DEFAULT_ROUTE, eventName, SHARDS } from './subjects.js';
 
-const PREAMBLE = '# Written from the event catalogue by `npm run asyncapi`: changes are lost.\n';
-
-/** The log as an AsyncAPI 3 document in YAML: made from the schemas that the codec checks, so the two can't differ. */
-export function asyncApiYaml(): string {
-  return PREAMBLE + stringify(asyncApiDocument(), { lineWidth: 0, aliasDuplicateObjects: false });
-}
-
-/** One channel for each event type: its subject, the event as structured CloudEvent, and that this service sends it. */
-export function asyncApiDocument() {
+/**
+ * The log's part of the AsyncAPI document: one channel for each event type, which is its subject, and the event as
+ * structured CloudEvent. Made from the schemas that the codec checks, so the two can't differ.
+ */
+export function eventsPart() {
   return {
-    asyncapi: '3.0.0',
-    info: {
-      title: 'LLM Message Queue: the event log',
-      version: '1.0.0',
-      description:
-        'Every step of a message is an event in the JetStream stream LLMQ_EVENTS, stored before it is acted upon. ' +
-        'Events are CloudEvents 1.0; the version of one is the end of its type. A stored message is one event in ' +
-        'structured JSON mode, or two events of the same queued message in JSON batch mode: an array, in their order. ' +
-        'It is filed under the last of them, so that the first of two is found on the subject of the second. A later ' +
-        'version may add attributes, so readers must pass over those they do not know. Only the service writes here.',
-      license: { name: 'MIT' },
-    },
-    defaultContentType: 'application/cloudevents+json',
     channels: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), channel(type)])),
     operations: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [`send${nameOf(type)}`, sending(type)])),
-    components: {
-      messages: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
-      schemas: Object.fromEntries([
-        ...LOG_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
-        ['AnyEvent', { oneOf: LOG_EVENT_TYPES.map(schemaOf) }] as const,
-      ]),
-    },
+    messages: Object.fromEntries(LOG_EVENT_TYPES.map((type) => [nameOf(type), message(type)])),
+    schemas: Object.fromEntries([
+      ...LOG_EVENT_TYPES.map((type) => [nameOf(type), payload(type)] as const),
+      ['AnyEvent', { oneOf: LOG_EVENT_TYPES.map(schemaOf) }] as const,
+    ]),
   };
 }
 
@@ -57,9 +37,16 @@ function isAdminEventType(type: LogEventType): boolean {
   return kindOf(type) === 'admin';
 }
 
+const IN_THE_LOG =
+  'In the JetStream stream LLMQ_EVENTS, stored before it is acted upon. A stored message is one event in structured JSON ' +
+  'mode, or two events of the same queued message in JSON batch mode: an array, in their order. It is filed under the ' +
+  'last of them. A later version may add attributes, so readers must pass over those they do not know. Only the ' +
+  'service writes here.';
+
 function channel(type: LogEventType) {
   return {
     address: addressOf(type),
+    description: IN_THE_LOG,
     messages: { [nameOf(type)]: { $ref: `#/components/messages/${nameOf(type)}` } },
     parameters: parametersOf(type),
   };
@@ -110,6 +97,7 @@ function message(type: LogEventType) {
     name: type,
     title: nameOf(type),
     summary: 'Alone, or as the last of two events.',
+    contentType: 'application/cloudevents+json',
     payload: {
       oneOf: [schemaOf(type), pairEndingWith(type)],
     },

@@ -20,6 +20,7 @@ import { PositionChannel } from './read/nats/position-channel.js';
 import { ProjectionHealth } from './read/projection-health.js';
 import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
+import { ResultReader } from './read/result-reader.js';
 import { UsageReader } from './read/usage-reader.js';
 import { WebhookReader } from './read/webhook-reader.js';
 import { ServiceProjector } from './service-projector.js';
@@ -39,6 +40,7 @@ const READERS = [
   ExpiredReader,
   IdleReader,
   QueueFigures,
+  ResultReader,
   UsageReader,
   WebhookReader,
   ProjectionPosition,

@@ -95,12 +95,7 @@ export class MessageLookup {
     if (!(await this.position.waitFor(sequence, this.config.projection.read_wait_ms))) {
       throw idempotencyInProgress();
     }
-    const found = new Map<string, MessageState>();
-    for (const id of ids) {
-      const state = await this.reader.state(id);
-      if (state !== null) found.set(id, state);
-    }
-    return found;
+    return this.reader.states(ids);
   }
 
   private async reach(sequence: number, signal: AbortSignal): Promise<void> {

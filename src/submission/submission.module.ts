@@ -20,6 +20,7 @@ import { EraseMessage } from './erase-message.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import { FirstTries } from './idempotency/nats/first-tries.js';
 import { ReservationStore } from './idempotency/nats/reservation-store.js';
+import { SubmitOnce } from './idempotency/submit-once.js';
 import { LiveFeeds } from './live/live-feeds.js';
 import { LiveWaits } from './live/live-waits.js';
 import { MessageChanges } from './live/message-changes.js';
@@ -36,7 +37,7 @@ import { WaitNews } from './waiting/wait-news.js';
 import { WaitingRequests } from './waiting/waiting-requests.js';
 
 const COMMANDS = [
-  ...[SubmitMessage, SubmitAndListen, CancelMessage, EraseMessage],
+  ...[SubmitMessage, SubmitOnce, SubmitAndListen, CancelMessage, EraseMessage],
   ...[Conversations, EraseConversation],
 ];
 const READS = [MessageLookup, AnswerWait, WaitingRequests, MessageWaits, WaitNews, LiveFeeds];

@@ -43,6 +43,10 @@ export interface Submission {
   /** The client listens to the answer as it is produced. */
   readonly stream: boolean;
   readonly source: (typeof SOURCES)[number];
+  /** The NATS subject on which its end is to be told. */
+  readonly resultTo?: string;
+  /** Its own, where it came with many others. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Tells a submission from what already became of one. */

@@ -42,6 +42,8 @@ export interface SubmitOptions {
   readonly traceparent?: string;
   /** An id made beforehand for a single message, for a client that listens for its answer before the message exists. */
   readonly messageId?: string;
+  /** The same for each of many, by its place among them. */
+  readonly idAt?: (index: number) => string;
   /** Of the request's `Idempotency-Key`. Carried out again, it finds what an earlier run has stored. */
   readonly execution?: Execution | null;
 }
@@ -150,9 +152,10 @@ export class SubmitMessage {
   private async prepareAll(
     caller: Caller,
     submissions: readonly (Submission | RefusedError)[],
-    { messageId, execution, traceparent }: SubmitOptions,
+    { messageId, idAt: givenAt, execution, traceparent }: SubmitOptions,
   ): Promise<(Prepared | SubmitResult)[]> {
-    const idAt = (index: number) => execution?.idAt(index) ?? messageId ?? this.sources.newId();
+    const idAt = (index: number) =>
+      execution?.idAt(index) ?? givenAt?.(index) ?? messageId ?? this.sources.newId();
     let items: readonly (Submission | SubmitResult)[] = submissions;
     if (execution?.again) items = await this.storedOr(items, idAt);
     if (items.some((item) => isSubmission(item) && item.replayOf !== undefined)) {
@@ -294,7 +297,7 @@ export class SubmitMessage {
       lane: prioritization.priority,
       now: new Date(nowMs).toISOString(),
       newId: this.sources.newId,
-      traceparent,
+      traceparent: submission.traceparent ?? traceparent,
     };
     const { priority, reason: priorityReason } = prioritization;
     const { conversationId, doubleTexting: mode = 'enqueue' } = submission;
@@ -363,6 +366,7 @@ export class SubmitMessage {
       ...(callback === null ? {} : { callback }),
       ...(dueAt === null ? {} : { due_at: dueAt }),
       ...(submission.backoff === undefined ? {} : { backoff: submission.backoff }),
+      ...(submission.resultTo === undefined ? {} : { result_to: submission.resultTo }),
     };
   }
 

@@ -193,9 +193,8 @@ describe('a start on the data folder of an earlier version', () => {
       expect([code, ok, findings.map(({ rule }: Json) => rule)]).toEqual([0, true, ['erased']]);
     });
   });
-  it('has taken away the stream that nobody reads', async () => {
-    expect(Object.keys(await streams())).toContain('LLMQ_EVENTS');
-    expect(Object.keys(await streams())).not.toContain('LLMQ_INTAKE');
+  it('has an empty stream for direct publishers, which was of use to nobody before', async () => {
+    expect((await streams())['LLMQ_INTAKE']).toBe(0);
     expect(service.logs()).not.toContain('The stream LLMQ_INTAKE');
   });
 });
@@ -203,18 +202,20 @@ describe('a start on the data folder of an earlier version', () => {
 describe('a start on one whose stream for direct publishers holds messages', () => {
   beforeAll(() =>
     start(async (nats) => {
-      for (const text of ['one', 'two']) await jetstream(nats).publish('llmq.intake.normal', text);
+      const asked = { user_id: 'late', content: 'Taken in late. [[demo:rate 0]]' };
+      for (const sent of ['no JSON', JSON.stringify(asked)])
+        await jetstream(nats).publish('llmq.intake.normal', sent);
     }),
   );
   afterAll(stop);
 
-  it('keeps them, says where they are, and works', async () => {
-    expect((await streams())['LLMQ_INTAKE']).toBe(2);
-    expect(service.logs()).toContain('The stream LLMQ_INTAKE is used no more, but holds 2 messages');
-    const { json } = await call('POST', '/messages', { user_id: 'u', content: 'New. [[demo:rate 0]]' });
-    // A busy machine answers 503 until its tables have the message.
+  it('takes them in, and tells of what is no message', async () => {
+    await eventually(async () => {
+      const { LLMQ_INTAKE: waiting, LLMQ_REJECTED: rejected } = await streams();
+      expect([waiting, rejected]).toEqual([0, 1]);
+    });
     await eventually(async () =>
-      expect((await get(`/messages/${json.id}?wait=60s`)).status).toBe('completed'),
+      expect((await get('/messages?user_id=late')).data).toMatchObject([{ status: 'completed' }]),
     );
   });
 });

@@ -57,7 +57,7 @@ describe('the module of the log', () => {
 
   it('takes an unused stream of an earlier version away, which a tool that only opens the log does not', async () => {
     const { streams } = await jetstreamManager(connection);
-    const unused = { name: 'LLMQ_INTAKE', subjects: ['llmq.intake.*'] };
+    const unused = { name: 'KV_llmq_control', subjects: ['$KV.llmq_control.>'] };
     await streams.add(unused);
     const opened = await openEventLog(connection, configSchema.parse({}), silentLogger);
     await opened.close();

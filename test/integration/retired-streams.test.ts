@@ -3,12 +3,16 @@ import { type JetStreamManager, jetstream, jetstreamManager, type StreamConfig }
 import { Kvm } from '@nats-io/kv';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
+import { ensureIntakeStreams, unusedIntakeStreams } from '../../src/broker/intake-streams.js';
 import { retireStreams } from '../../src/broker/retire-streams.js';
 import { RETIRED_STREAMS } from '../../src/broker/streams.js';
 import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
+
+/** With it, those that are of use no more where the intake is switched off. */
+const UNUSED = ['LLMQ_INTAKE', ...RETIRED_STREAMS];
 
 /** As the version before made them. */
 const INTAKE = {
@@ -59,10 +63,14 @@ describe('streams that earlier versions made and nothing uses', () => {
     await connection.close();
   });
 
-  /** As `EventLogModule` does. */
+  const retire = async (each = connection) => {
+    await retireStreams(each, logger, await unusedIntakeStreams(each, []));
+    await retireStreams(each, logger);
+  };
+  /** As the service does with `nats.intake.enabled: false`. */
   const start = async () => {
     const log = await openEventLog(connection, configSchema.parse({}), logger);
-    await retireStreams(connection, logger);
+    await retire();
     await log.close();
   };
   const publish = () => jetstream(connection).publish('llmq.intake.normal', 'a message', { retries: 1 });
@@ -75,7 +83,7 @@ describe('streams that earlier versions made and nothing uses', () => {
 
   it('are not made by a fresh start, so that a publisher is told that nobody takes its message', async () => {
     await start();
-    for (const retired of RETIRED_STREAMS) expect(await names()).not.toContain(retired);
+    for (const retired of UNUSED) expect(await names()).not.toContain(retired);
     await expect(connection.request('llmq.intake.normal', 'a message')).rejects.toBeInstanceOf(
       errors.RequestError,
     );
@@ -89,7 +97,7 @@ describe('streams that earlier versions made and nothing uses', () => {
     await publish();
     await manager.streams.purge('LLMQ_INTAKE');
     await start();
-    for (const retired of RETIRED_STREAMS) expect(await names()).not.toContain(retired);
+    for (const retired of UNUSED) expect(await names()).not.toContain(retired);
     expect(told).toEqual([]);
   });
 
@@ -128,6 +136,21 @@ describe('streams that earlier versions made and nothing uses', () => {
     expect(await names()).not.toContain('LLMQ_INTAKE');
   });
 
+  it('take messages again, with those that they hold, once the intake is switched on', async () => {
+    await manager.streams.add(INTAKE);
+    await publish();
+    await start();
+    await expect(publish()).rejects.toThrow('maximum bytes exceeded');
+    const limits = { max_messages: 3, max_bytes: null };
+    for (let starts = 0; starts < 2; starts += 1) {
+      await ensureIntakeStreams(connection, { publishers: [null], limits, replicas: 1 });
+    }
+    await publish();
+    await jetstream(connection).publish('llmq.intake.auto', 'a message');
+    expect(await messagesIn('LLMQ_INTAKE')).toBe(3);
+    await expect(publish()).rejects.toThrow('maximum messages exceeded');
+  });
+
   it('lose no message that was acknowledged while they went', async () => {
     for (let round = 0; round < 20; round += 1) {
       await manager.streams.add(INTAKE);
@@ -140,7 +163,7 @@ describe('streams that earlier versions made and nothing uses', () => {
           if (answer !== null && !('error' in answer.json<object>())) acknowledged += 1;
         }
       })();
-      await retireStreams(connection, logger);
+      await retire();
       over = true;
       await publisher;
       const left = (await names()).includes('LLMQ_INTAKE') ? await messagesIn('LLMQ_INTAKE') : 0;
@@ -153,7 +176,7 @@ describe('streams that earlier versions made and nothing uses', () => {
   it('can be taken away by processes that start together', async () => {
     for (const old of OLD) await manager.streams.add(old);
     const others = await Promise.all([connectTo(nats), connectTo(nats)]);
-    await Promise.all([connection, ...others].map((each) => retireStreams(each, logger)));
+    await Promise.all([connection, ...others].map(retire));
     expect(await names()).toEqual([]);
     expect(told).toEqual([]);
     await Promise.all(others.map((other) => other.close()));

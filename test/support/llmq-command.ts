@@ -18,16 +18,35 @@ export function runLlmq(dataDir: string, ...args: string[]): Promise<CommandRun>
   return run(ENTRY, dataDir, args);
 }
 
+/** The same beside a service whose NATS server is one of its own. */
+export function runLlmqWith(
+  dataDir: string,
+  env: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<CommandRun> {
+  return run(ENTRY, dataDir, args, env);
+}
+
 /** `npm run projections:rebuild`, likewise. */
 export function runRebuild(dataDir: string, ...args: string[]): Promise<CommandRun> {
   return run(REBUILD, dataDir, args);
 }
 
-function run(entry: string, dataDir: string, args: readonly string[]): Promise<CommandRun> {
+function run(
+  entry: string,
+  dataDir: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<CommandRun> {
   return new Promise((done) => {
-    execFile(process.execPath, [entry, ...args], { env: envOf(dataDir) }, (error, output, errors) => {
-      done({ code: error === null ? 0 : Number(error.code), output, errors });
-    });
+    execFile(
+      process.execPath,
+      [entry, ...args],
+      { env: { ...envOf(dataDir), ...more } },
+      (error, output, errors) => {
+        done({ code: error === null ? 0 : Number(error.code), output, errors });
+      },
+    );
   });
 }
 

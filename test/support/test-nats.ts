@@ -2,6 +2,7 @@ import { loadOrCreateCredentials } from '../../src/platform/embedded/credentials
 import { openDataFolder } from '../../src/platform/embedded/data-folder.js';
 import { type EmbeddedNats, startEmbeddedNats } from '../../src/platform/embedded/embedded-nats.js';
 import { endProcess } from '../../src/platform/embedded/end-process.js';
+import type { PublisherLogin } from '../../src/platform/embedded/nats-accounts.policy.js';
 import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
 import { reapWithThisProcess } from './reaper.js';
 import { silentLogger } from './silent-logger.js';
@@ -10,6 +11,8 @@ import { makeTempDir, removeTempDir } from './temp-dir.js';
 export interface TestNatsOptions {
   /** `sync_interval: always`, as the service runs it. Default false: faster, and SIGKILL loses nothing either way. */
   readonly syncAlways?: boolean;
+  /** Who may publish, each in an account of its own; none by default. */
+  readonly publishers?: readonly PublisherLogin[];
 }
 
 export interface TestNats {
@@ -27,24 +30,27 @@ export interface TestNats {
   /** SIGKILL. Resolves when the process is gone; nothing starts it again but `restart`. */
   kill(): Promise<void>;
   /** Starts it again at the same address over the same store, after `kill` or from running. */
-  restart(): Promise<void>;
+  restart(publishers?: readonly PublisherLogin[]): Promise<void>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
 }
 
 /** A real `nats-server` with JetStream on a free loopback port and a temporary store. */
-export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}): Promise<TestNats> {
+export async function startTestNats({
+  syncAlways = false,
+  publishers = [],
+}: TestNatsOptions = {}): Promise<TestNats> {
   const dir = await makeTempDir('llmq-nats');
   const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
   const binary = await natsServerPath(silentLogger);
-  const start = (port: number | null) =>
+  const start = (port: number | null, publishers: readonly PublisherLogin[]) =>
     startEmbeddedNats({
       ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },
-      ...{ reader: credentials.readers.nats, binary },
+      ...{ reader: credentials.readers.nats, binary, publishers },
     });
-  let server: EmbeddedNats = await start(null);
+  let server: EmbeddedNats = await start(null, publishers);
   const { url, user, password } = server;
   const port = Number(new URL(url).port);
   return {
@@ -56,9 +62,9 @@ export async function startTestNats({ syncAlways = false }: TestNatsOptions = {}
     async kill() {
       if (server.pid !== null) await endProcess(server.pid, [{ signal: 'SIGKILL', waitMs: 30_000 }]);
     },
-    async restart() {
+    async restart(others = publishers) {
       await server.stop();
-      server = await start(port);
+      server = await start(port, others);
     },
     async stop() {
       await server.stop();

@@ -236,6 +236,8 @@ export const messageEventSchemas = {
     key_name: z.string().nullish(),
     /** Who is told when it has ended; absent for nobody. */
     callback: callbackSchema.nullish(),
+    /** The NATS subject on which its end is told; absent where its client asks, listens, or is told in another way. */
+    result_to: z.string().nullish(),
   }),
   'llmq.message.prioritized.v1': z.object({
     priority: laneSchema,

@@ -35,6 +35,8 @@ export interface MessageState {
   readonly keyName: string | null;
   /** Who is told when it has ended; null for nobody. */
   readonly callback: Callback | null;
+  /** The NATS subject on which its end is told; null where nobody asked for that. */
+  readonly resultTo: string | null;
   readonly conversationId: string | null;
   readonly priority: Lane;
   readonly priorityReason: PriorityReason;
@@ -147,6 +149,7 @@ function received(event: MessageReceived, sequence: number): MessageState {
     userId: event.data.user_id,
     keyName: event.data.key_name ?? null,
     callback: event.data.callback ?? null,
+    resultTo: event.data.result_to ?? null,
     conversationId: event.data.conversation_id,
     priority: event.lane,
     priorityReason: 'default',

@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { completed } from './api-description.js';
 import { API_TAGS } from './api-tags.js';
@@ -15,8 +15,16 @@ export function serveApiDocs(app: INestApplication, version: string): void {
   });
 }
 
-/** The description of the routes that the application has. It needs their classes alone, no part of a running service. */
-export function apiDescription(app: INestApplication, version: string): OpenAPIObject {
+/**
+ * The description of the routes that the application has. It needs their classes alone, no part of a running service.
+ *
+ * @param models further classes that it describes
+ */
+export function apiDescription(
+  app: INestApplication,
+  version: string,
+  models: readonly Type[] = [],
+): OpenAPIObject {
   const builder = new DocumentBuilder()
     // Its nulls are those of JSON Schema, so that answers can be held against it as it is.
     .setOpenAPIVersion('3.1.0')
@@ -27,7 +35,8 @@ export function apiDescription(app: INestApplication, version: string): OpenAPIO
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'Where API keys are configured' })
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'The same key' });
   for (const { name, description } of API_TAGS) builder.addTag(name, description);
-  return completed(SwaggerModule.createDocument(app, builder.build(), { operationIdFactory: operationId }));
+  const options = { operationIdFactory: operationId, extraModels: [...models] };
+  return completed(SwaggerModule.createDocument(app, builder.build(), options));
 }
 
 /** For a route that says none itself: of `StatusController.read`, `readStatus`. */

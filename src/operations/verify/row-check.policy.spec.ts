@@ -7,6 +7,7 @@ const state: MessageState = {
     tenant: 't',
     keyName: null,
     callback: null,
+    resultTo: null,
     userId: 'u',
     conversationId: null,
     priority: 'high',

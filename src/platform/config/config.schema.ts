@@ -186,6 +186,28 @@ const apiKey = z.strictObject({
 });
 export type ApiKeyConfig = z.infer<typeof apiKey>;
 
+const natsPublisher = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,32}$/)
+    .describe('a name of your own, unique; a part of its subjects, and of the name of its stream'),
+  nkey: z
+    .string()
+    .regex(/^U[A-Z2-7]{55}$/)
+    .optional()
+    .describe('the public key that it logs in with at the embedded NATS; of no use for a NATS of your own'),
+  tenant: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .default('default')
+    .describe('the tenant that its messages belong to'),
+  max_priority: z
+    .enum(['realtime', 'high', 'normal', 'low'])
+    .optional()
+    .describe('the highest priority that it may ask for; a higher one is lowered to it'),
+});
+export type NatsPublisherConfig = z.infer<typeof natsPublisher>;
+
 /** By model, the models that take its place, the first that can serve first. */
 const fallbacks = z.record(z.string().min(1), z.array(z.string().min(1)).min(1)).default({});
 
@@ -336,6 +358,25 @@ export const configSchema = z.strictObject({
         .describe(
           "room that new messages leave for the events of those under way: on the embedded NATS's disk, and below the limit of any store; below it they get 507",
         ),
+      intake: z
+        .strictObject({
+          enabled: z
+            .boolean()
+            .default(true)
+            .describe('takes messages that are published to llmq.intake.<lane> and llmq.intake.auto'),
+          max_messages: count
+            .default(100_000)
+            .describe('messages that wait to be taken in, of one publisher; beyond it NATS refuses to store'),
+          max_bytes: bytes
+            .nullable()
+            .default(null)
+            .describe('the same in bytes, which NATS sets aside for each publisher; null: no limit'),
+        })
+        .prefault({}),
+      publishers: z
+        .array(natsPublisher)
+        .default([])
+        .describe("who may publish messages with rights of its own; empty: the service's own login alone"),
     })
     .prefault({}),
   queue: z

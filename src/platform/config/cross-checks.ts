@@ -24,7 +24,14 @@ function repeated(values: readonly string[]): string[] {
   return [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];
 }
 
-const uniqueNames: Check = ({ endpoints, security }) => [
+const uniqueNames: Check = ({ endpoints, security, nats }) => [
+  ...repeated(nats.publishers.map(({ name }) => name)).map(
+    (name) => `nats.publishers: two of them have the name ${name}. Give each its own.`,
+  ),
+  ...repeated(nats.publishers.flatMap(({ nkey }) => nkey ?? [])).map(
+    (nkey) =>
+      `nats.publishers: two of them have the nkey ${nkey}, so they are one login. Make another with \`npm run keys:create -- --nats\`.`,
+  ),
   ...repeated(endpoints.map(({ name }) => name)).map(
     (name) =>
       `endpoints: two of them have the name ${name}. Give each its own; events and metrics tell them apart by it.`,

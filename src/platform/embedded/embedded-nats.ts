@@ -8,6 +8,8 @@ import type { DataFolder } from './data-folder.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import type { EndStep } from './end-process.js';
 import { isLoopbackPortFree, startOnFreePort } from './loopback-port.js';
+import { inServiceAccount } from './nats-account-store.js';
+import { accountsOf, type PublisherLogin } from './nats-accounts.policy.js';
 import { READER_PERMISSIONS } from './nats-reader.policy.js';
 import { diskSpaceAt, type NatsStore } from './nats-store.js';
 import { writePrivateFile } from './private-file.js';
@@ -33,6 +35,8 @@ export interface EmbeddedNatsOptions {
   readonly login: Login;
   /** Who may only read; absent for nobody. */
   readonly reader?: Login;
+  /** Who may publish, each in an account of its own. */
+  readonly publishers?: readonly PublisherLogin[];
   readonly logger: Logger;
   /** The path of `nats-server`, 2.14.7 or newer. */
   readonly binary: string;
@@ -104,7 +108,7 @@ async function refuseTakenPort(port: number | null): Promise<void> {
 
 function natsProgram(
   port: number,
-  { folder, login, reader, binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
+  { folder, login, reader, publishers = [], binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
 ): ServerProgram {
   const configPath = natsConfigFile(folder);
   return {
@@ -118,19 +122,28 @@ function natsProgram(
     async launch() {
       const maxFileStore = maxStoreBytes ?? (await diskSpaceAt(folder.nats)).sizeBytes;
       const files = { storeDir: folder.nats, pidFile: natsPidFile(folder) };
+      const withAccounts = await inServiceAccount(folder.nats, publishers.length > 0);
+      const users = usersOf(login, reader);
+      const logins = withAccounts
+        ? { accounts: accountsOf(users, publishers) }
+        : { authorization: { users } };
       await writePrivateFile(
         configPath,
-        natsServerConfig({ port, login, reader, ...files, maxFileStore, syncAlways }),
+        natsServerConfig({ port, logins, ...files, maxFileStore, syncAlways }),
       );
       return { command: binary, args: ['--config', configPath], cwd: folder.nats, env: programEnvironment() };
     },
   };
 }
 
+function usersOf(login: Login, reader: Login | undefined): object[] {
+  return reader === undefined ? [login] : [login, { ...reader, permissions: READER_PERMISSIONS }];
+}
+
 interface NatsServerSettings {
   readonly port: number;
-  readonly login: Login;
-  readonly reader: Login | undefined;
+  /** Who may log in, and do what. */
+  readonly logins: object;
   readonly storeDir: string;
   readonly pidFile: string;
   /** In bytes. Without it the server would take three quarters of what was free when it started, for as long as it runs. */
@@ -147,12 +160,7 @@ function natsServerConfig(settings: NatsServerSettings): string {
     port: settings.port,
     pid_file: settings.pidFile,
     max_payload: MAX_PAYLOAD_BYTES,
-    authorization: {
-      users: [
-        settings.login,
-        ...(settings.reader === undefined ? [] : [{ ...settings.reader, permissions: READER_PERMISSIONS }]),
-      ],
-    },
+    ...settings.logins,
     jetstream: {
       store_dir: settings.storeDir,
       max_file_store: settings.maxFileStore,

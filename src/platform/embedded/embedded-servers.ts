@@ -6,6 +6,7 @@ import { startEmbeddedNats } from './embedded-nats.js';
 import { startEmbeddedPostgres } from './embedded-postgres.js';
 import { EmbeddedServerError } from './embedded-server.error.js';
 import { endLeftoverServers } from './leftover-servers.js';
+import type { PublisherLogin } from './nats-accounts.policy.js';
 import { natsServerPath } from './nats-server-path.js';
 import { diskSpaceAt, type NatsStore } from './nats-store.js';
 
@@ -19,6 +20,8 @@ export interface EmbeddedServersOptions {
   readonly natsPort?: number;
   /** The most that NATS stores; null, as without it, for what its disk has. */
   readonly maxStoreBytes?: number | null;
+  /** Who may publish to NATS. */
+  readonly publishers?: readonly PublisherLogin[];
 }
 
 export interface EmbeddedServers {
@@ -100,6 +103,7 @@ async function startNats(
     folder,
     login: nats,
     reader: readers.nats,
+    publishers: options.publishers ?? [],
     logger: options.logger,
     binary: await natsServerPath(options.logger),
     port: options.natsPort ?? null,

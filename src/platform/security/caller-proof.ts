@@ -3,6 +3,7 @@ import { type Caller, LOCAL_CALLER } from '../../domain/caller.js';
 import { SOURCES, type Sources } from '../clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../config/service-config.js';
 import { ApiKeyRing, type SentKey } from './api-key-ring.js';
+import { directCaller } from './direct-caller.js';
 import { withinTenant } from './key-roles.policy.js';
 import { judgeOrigin } from './local-origin.policy.js';
 
@@ -31,13 +32,22 @@ const WITHOUT_KEY = {
 export class CallerProof {
   private readonly ring: ApiKeyRing;
   private readonly configuredHost: string;
+  private readonly publishers: ServiceConfig['nats']['publishers'];
 
   constructor(
-    @Inject(SERVICE_CONFIG) { security, server }: Pick<ServiceConfig, 'security' | 'server'>,
+    @Inject(SERVICE_CONFIG)
+    { security, server, nats }: Pick<ServiceConfig, 'security' | 'server' | 'nats'>,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
   ) {
     this.ring = new ApiKeyRing(security.api_keys);
     this.configuredHost = server.host;
+    this.publishers = nats.publishers;
+  }
+
+  /** Whose credentials at NATS were used. */
+  ofPublisher(name: string): Caller | Unproven {
+    const message = `There is no publisher ${name} in nats.publishers.`;
+    return directCaller(this.publishers, name) ?? { code: 'unauthorized', message };
   }
 
   prove(evidence: Evidence): Caller | Unproven {

@@ -7,9 +7,12 @@ import { configOption } from '../config/config-option.js';
 import { configFileOf } from '../config/load-config.js';
 import { schemaAt } from '../config/settings.js';
 import { newApiKey } from './api-key.js';
+import { newPublisher } from './nats/new-publisher.js';
 
 const program = new Command('keys:create')
-  .description('Makes an API key. The key is printed once; the configuration keeps only its SHA-256.')
+  .description(
+    'Makes an API key, or a login for a NATS publisher. It is printed once; the configuration keeps only what is no secret.',
+  )
   .requiredOption('--name <name>', 'a name of your own, unique among the keys')
   .addOption(
     new Option(
@@ -22,6 +25,7 @@ const program = new Command('keys:create')
   .option('--tenant <tenant>', 'the key sees this tenant only', 'default')
   .addOption(new Option('--max-priority <priority>', 'the highest that it may ask for').choices(LANES))
   .option('--expires <time>', 'from then on it is refused, as 2027-01-31T00:00:00Z; never, if absent')
+  .option('--nats', 'a login for a publisher at the embedded NATS, in place of an API key', false)
   .addOption(configOption())
   .parse();
 
@@ -31,17 +35,61 @@ interface Asked {
   readonly tenant: string;
   readonly maxPriority?: Lane;
   readonly expires?: string;
+  readonly nats: boolean;
 }
 
-const { name, role, tenant, maxPriority, expires } = program.opts<Asked>();
-const { key, config } = newApiKey({
-  ...{ name, role, tenant },
-  ...(maxPriority === undefined ? {} : { max_priority: maxPriority }),
-  ...(expires === undefined ? {} : { expires_at: expires }),
-});
+const { name, role, tenant, maxPriority, expires, nats } = program.opts<Asked>();
+const highest = maxPriority === undefined ? {} : { max_priority: maxPriority };
+process.stdout.write(nats ? publisherText() : apiKeyText());
 
-const checked = configSchema.safeParse({ security: { api_keys: [config] } });
-if (!checked.success) {
+function apiKeyText(): string {
+  const { key, config } = newApiKey({
+    ...{ name, role, tenant, ...highest },
+    ...(expires === undefined ? {} : { expires_at: expires }),
+  });
+  refuseWrong(configSchema.safeParse({ security: { api_keys: [config] } }));
+  return `API key (shown this once, keep it like a password):
+
+  ${key}
+
+Add this to ${configFileOf(process.env).path} and restart the service:
+
+security:
+  api_keys:
+    - name: ${JSON.stringify(config.name)}
+      sha256: ${config.sha256}
+      role: ${config.role}
+      tenant: ${JSON.stringify(config.tenant)}${optional('max_priority', config.max_priority)}${optional('expires_at', config.expires_at)}
+
+Clients send it as the header  Authorization: Bearer <the key>  or  X-API-Key: <the key>
+`;
+}
+
+function publisherText(): string {
+  for (const option of ['role', 'expires']) {
+    if (program.getOptionValueSource(option) !== 'cli') continue;
+    program.error(`No login was made: --${option} is for API keys. A publisher submits, and has no end.`);
+  }
+  const { seed, config } = newPublisher({ name, tenant, ...highest });
+  refuseWrong(configSchema.safeParse({ nats: { publishers: [config] } }));
+  return `Seed of the publisher's NKey (shown this once, keep it like a password):
+
+  ${seed}
+
+Add this to ${configFileOf(process.env).path} and restart the service:
+
+nats:
+  publishers:
+    - name: ${JSON.stringify(config.name)}
+      nkey: ${config.nkey}
+      tenant: ${JSON.stringify(config.tenant)}${optional('max_priority', config.max_priority)}
+
+NATS clients log in with the seed, as  nats --nkey <file with the seed> pub -J llmq.intake.auto ...
+`;
+}
+
+function refuseWrong(checked: ReturnType<typeof configSchema.safeParse>): void {
+  if (checked.success) return;
   const reasons = checked.error.issues.map(({ path }) => {
     const schema = schemaAt(path);
     return `--${optionOf(path.at(-1))} takes ${schema === null ? 'another value' : allowedValues(schema)}`;
@@ -53,23 +101,6 @@ function optionOf(field: PropertyKey | undefined): string {
   return field === 'expires_at' ? 'expires' : String(field).replaceAll('_', '-');
 }
 
-function optional(field: 'max_priority' | 'expires_at'): string {
-  const value = config[field];
+function optional(field: string, value: string | undefined): string {
   return value === undefined ? '' : `\n      ${field}: ${value}`;
 }
-
-process.stdout.write(`API key (shown this once, keep it like a password):
-
-  ${key}
-
-Add this to ${configFileOf(process.env).path} and restart the service:
-
-security:
-  api_keys:
-    - name: ${JSON.stringify(config.name)}
-      sha256: ${config.sha256}
-      role: ${config.role}
-      tenant: ${JSON.stringify(config.tenant)}${optional('max_priority')}${optional('expires_at')}
-
-Clients send it as the header  Authorization: Bearer <the key>  or  X-API-Key: <the key>
-`);

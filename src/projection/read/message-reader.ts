@@ -49,6 +49,13 @@ export class MessageReader {
     return state ?? null;
   }
 
+  /** Those of these messages that the projection knows. */
+  async states(ids: readonly string[]): Promise<ReadonlyMap<string, MessageState>> {
+    const known = ids.filter(isUuid);
+    const states = await loadMessages(this.dataSource, databaseOf(this.dataSource).schema, known);
+    return new Map(states.map((state) => [state.id, state]));
+  }
+
   /** Whether it was erased, by itself or with its conversation, or its content was. */
   async isErased(id: string): Promise<boolean> {
     if (!isUuid(id)) return false;

@@ -26,6 +26,7 @@ export class ProjectionPosition {
   private readonly waiters = new Set<Waiter>();
   private timer: NodeJS.Timeout | null = null;
   private tellWaiting: (sequence: number) => void = () => {};
+  private tellMoved: () => void = () => {};
 
   constructor(@Inject(DataSource) private readonly dataSource: DataSource) {}
 
@@ -44,11 +45,17 @@ export class ProjectionPosition {
     this.tellWaiting = listener;
   }
 
+  /** Called whenever a projector says how far it is. One listener: whoever tells results in this process. */
+  onMoved(listener: () => void): void {
+    this.tellMoved = listener;
+  }
+
   /** What a projector says, here or in another process. */
   heard(applied: number, run: string): void {
     this.position = run === this.run ? Math.max(this.position, applied) : applied;
     this.run = run;
     this.wake();
+    this.tellMoved();
   }
 
   /** Looks into PostgreSQL; without an answer everything stays as it is. */

@@ -40,7 +40,7 @@ const VIEWS: readonly View[] = [
       ['priority', 'm.priority', 'Its lane: realtime, high, normal or low'],
       ['priority_reason', 'm.priority_reason', 'Why it is in this lane: explicit, rule:<id>, default, ...'],
       ['requested_priority', 'q.requested_priority', 'The lane that the client asked for; null for none'],
-      ['source', 'q.source', 'The way it came in: rest or openai'],
+      ['source', 'q.source', 'The way it came in: rest, openai or nats'],
       ['streamed', 'q.stream', 'Whether the client asked for a stream'],
       ['model', 'm.model', 'The model that was asked for; null for the default one'],
       ['created_at', 'm.created_at', 'When it was accepted'],

@@ -50,6 +50,8 @@ const messageColumns = {
   laneSequence: nullable(sequence, (row) => row.laneSequence),
   /** Also with the request, which never changes; here for the search for what expired while it waited. */
   deadline: nullable(time, (row) => row.deadline),
+  /** The NATS subject on which its end is told. */
+  resultTo: nullable(text, (row) => row.resultTo),
 } satisfies Columns<MessageState>;
 
 /**
@@ -60,7 +62,7 @@ const messageColumns = {
 export const messages = new Table<MessageState, typeof messageColumns>('messages', messageColumns, {
   key: ['id'],
   newerBy: 'lastSequence',
-  fixed: ['tenant', 'createdAt', 'receivedSequence'],
+  fixed: ['tenant', 'createdAt', 'receivedSequence', 'resultTo'],
   indexes: {
     messages_by_status: { on: ['tenant', 'status', 'createdAt', 'id'] },
     messages_by_priority: { on: ['tenant', 'priority', 'createdAt', 'id'] },
@@ -81,6 +83,7 @@ export const messages = new Table<MessageState, typeof messageColumns>('messages
       on: ['deadline'],
       where: '((terminal_sequence IS NULL) AND (deadline IS NOT NULL))',
     },
+    messages_results: { on: ['terminalSequence'], where: '(result_to IS NOT NULL)' },
   },
 });
 

@@ -1,5 +1,6 @@
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { intakeStreamsIn } from '../../../broker/intake-streams.js';
 import { streamInfo } from '../../../broker/stream-info.js';
 import { restoreStream } from '../../../broker/stream-snapshots.js';
 import { ownStreams } from '../../../broker/streams.js';
@@ -36,7 +37,8 @@ export async function restoreStreams(parts: RestoreParts): Promise<void> {
   const { connection, folder, manifest, replicas } = parts;
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const there: string[] = [];
-  for (const { name } of ownStreams({ idempotencyTtlMs: 0 })) {
+  const own = ownStreams({ idempotencyTtlMs: 0 }).map(({ name }) => name);
+  for (const name of [...own, ...(await intakeStreamsIn(manager))]) {
     const info = await streamInfo(manager, name);
     if (info === null) continue;
     if (info.state.last_seq > 0 && !parts.force)

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { intakeStreamsIn } from '../../../broker/intake-streams.js';
 import { streamInfo } from '../../../broker/stream-info.js';
 import { snapshotStream } from '../../../broker/stream-snapshots.js';
 import { EVENTS_STREAM, ownStreams, SCHEDULES_STREAM } from '../../../broker/streams.js';
@@ -28,10 +29,11 @@ export class BackupBusyError extends Error {
 }
 
 /** Streams that are worth keeping: what lies in the broker's memory is meant to go with it. */
-export function keptStreams(): string[] {
-  return ownStreams({ idempotencyTtlMs: 0 }).flatMap(({ name, settings }) =>
+export async function keptStreams(manager: JetStreamManager): Promise<string[]> {
+  const own = ownStreams({ idempotencyTtlMs: 0 }).flatMap(({ name, settings }) =>
     settings.storage === StorageType.File ? [name] : [],
   );
+  return [...own, ...(await intakeStreamsIn(manager))];
 }
 
 /**
@@ -46,7 +48,7 @@ export async function takeBackup({ connection, log, folder, nowMs }: BackupParts
   const created_at = new Date(nowMs()).toISOString();
   const before = await ends(manager);
   const streams: BackupStream[] = [];
-  for (const name of keptStreams()) {
+  for (const name of await keptStreams(manager)) {
     if ((await streamInfo(manager, name)) !== null) streams.push(await copyStream(connection, folder, name));
   }
   if ((await ends(manager)) !== before) throw new BackupBusyError();

@@ -1,0 +1,157 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { INTAKE_LANES, intakeSubject, rejectedSubject, rootOf } from './direct-subjects.policy.js';
+import { makeStream } from './ensure-streams.js';
+import { streamInfo } from './stream-info.js';
+import { DEDUPE_WINDOW_MS, type WantedStream } from './streams.js';
+
+export const INTAKE_STREAM = 'LLMQ_INTAKE';
+export const REJECTED_STREAM = 'LLMQ_REJECTED';
+/** How far results were told. */
+export const RESULTS_BUCKET = 'llmq_results';
+
+const EARLIER_SUBJECT = 'llmq.intake.*';
+const DAY_MS = 86_400_000;
+export const REJECTED_KEPT_MS = 7 * DAY_MS;
+/** Of each publisher, so that none pushes out what another may want to read. */
+const REJECTED_KEPT = 10_000;
+
+export interface IntakeLimits {
+  readonly max_messages: number;
+  /** Null for no limit. */
+  readonly max_bytes: number | null;
+}
+
+/** Each publisher has a stream of its own: its limits and its `Nats-Msg-Id`s are nobody else's. Null for one's own login. */
+export function intakeStreamOf(publisher: string | null): string {
+  return publisher === null ? INTAKE_STREAM : `${INTAKE_STREAM}_${publisher}`;
+}
+
+function isIntakeStream(name: string): boolean {
+  return name === INTAKE_STREAM || name.startsWith(`${INTAKE_STREAM}_`);
+}
+
+/** An acknowledgement of it is a promise: what is over the limits is refused, and nothing that was stored is dropped. */
+export function intakeStream(publisher: string | null, limits: IntakeLimits, replicas: number): WantedStream {
+  const root = rootOf(publisher);
+  return {
+    name: intakeStreamOf(publisher),
+    description: `LLM Message Queue: messages of ${publisher ?? "the service's own login"} on their way into the log`,
+    subjects: INTAKE_LANES.map((lane) => intakeSubject(root, lane)),
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs: limits.max_messages,
+    max_bytes: limits.max_bytes ?? -1,
+    duplicate_window: nanos(DEDUPE_WINDOW_MS),
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+}
+
+function rejectedStream(replicas: number): WantedStream {
+  return {
+    name: REJECTED_STREAM,
+    description: 'LLM Message Queue: what publishers sent and was not taken in, with the reason',
+    subjects: [rejectedSubject(rootOf(null)), rejectedSubject(rootOf('*'))],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(REJECTED_KEPT_MS),
+    max_msgs_per_subject: REJECTED_KEPT,
+    duplicate_window: nanos(DEDUPE_WINDOW_MS),
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+}
+
+function resultsBucket(replicas: number): WantedStream {
+  return {
+    name: `KV_${RESULTS_BUCKET}`,
+    description: 'LLM Message Queue: how far the results of messages were told',
+    subjects: [`$KV.${RESULTS_BUCKET}.>`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    allow_rollup_hdrs: true,
+    deny_delete: true,
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+}
+
+/** Which publishers have a stream: those of the configuration, and the service's own login. */
+export interface IntakeChoices {
+  readonly publishers: readonly (string | null)[];
+  readonly limits: IntakeLimits;
+  readonly replicas: number;
+}
+
+/**
+ * Makes the streams of publishers, or brings those that are there to the configured limits: one that an earlier start
+ * closed, since nothing read it then, is open again.
+ *
+ * @throws {IncompatibleStreamError} {StreamSetupError} as `ensureStreams`
+ */
+export async function ensureIntakeStreams(
+  connection: NatsConnection,
+  { publishers, limits, replicas }: IntakeChoices,
+): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  for (const publisher of publishers) {
+    const wanted = intakeStream(publisher, limits, replicas);
+    await narrow(manager, wanted);
+    await makeStream(connection, manager, wanted);
+    await limit(manager, wanted);
+  }
+  await makeStream(connection, manager, rejectedStream(replicas));
+}
+
+/** Those of publishers that the configuration names no more, or all, where nothing is taken in. */
+export async function unusedIntakeStreams(
+  connection: NatsConnection,
+  used: readonly (string | null)[],
+): Promise<string[]> {
+  const kept = new Set(used.map(intakeStreamOf));
+  const there = await intakeStreamsIn(await jetstreamManager(connection, { checkAPI: false }));
+  return there.filter((name) => isIntakeStream(name) && !kept.has(name));
+}
+
+/** All that the broker has of publishers: what waits, what was not taken in, and how far results were told. */
+export async function intakeStreamsIn(manager: JetStreamManager): Promise<string[]> {
+  const found: string[] = [];
+  for await (const name of manager.streams.names()) {
+    if (isIntakeStream(name) || name === REJECTED_STREAM || name === `KV_${RESULTS_BUCKET}`) found.push(name);
+  }
+  return found;
+}
+
+/** That of a process that tells results: it has none of the others. */
+export async function ensureResultsBucket(connection: NatsConnection, replicas: number): Promise<void> {
+  await makeStream(
+    connection,
+    await jetstreamManager(connection, { checkAPI: false }),
+    resultsBucket(replicas),
+  );
+}
+
+/** What an earlier version made takes a subject that is another stream's now. What it holds is read all the same. */
+async function narrow(manager: JetStreamManager, { name, subjects }: WantedStream): Promise<void> {
+  const config = (await streamInfo(manager, name))?.config;
+  if (config?.subjects.join() !== EARLIER_SUBJECT) return;
+  await manager.streams.update(name, { ...config, subjects });
+}
+
+/** The configuration says how much waits there; elsewhere it is the operator who says it to the broker. */
+async function limit(manager: JetStreamManager, { name, max_msgs, max_bytes }: WantedStream): Promise<void> {
+  const { config } = await manager.streams.info(name);
+  if (config.max_msgs === max_msgs && config.max_bytes === max_bytes) return;
+  await manager.streams.update(name, { ...config, max_msgs: max_msgs!, max_bytes: max_bytes! });
+}

@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
+import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { ACK, type AckReply, type Delivery, handBackReply, IN_PROGRESS } from '../../../broker/acks.js';
+import { intakeSubject } from '../../../broker/direct-subjects.policy.js';
+import { ensureConsumer } from '../../../broker/ensure-consumer.js';
+import { capacityLeft, Pull } from '../../../broker/pull.js';
+import type { Caller } from '../../../domain/caller.js';
+import type { IdentifiedSubmission, SubmitOnce } from '../../../submission/idempotency/submit-once.js';
+import { isFailure, RefusedError, retryAfterSeconds } from '../../../submission/refusal.js';
+import { refusedBy } from '../../../submission/refusal-of.js';
+import type { SubmitResult } from '../../../submission/submit-message.js';
+import { type IntakePlace, readPublished } from './published-message.js';
+import type { RejectedMessages } from './rejected-messages.js';
+
+/** Messages that are held here, under way into the log or in front of a full lane. */
+const CAPACITY = 1_000;
+/** They become one append of the log's. */
+const GROUP = 500;
+/** Of what waits for room, so few are tried: each try costs what it costs to accept a message. */
+const GROUP_AFTER_FAILURE = 8;
+const SHORTEST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 1_000;
+/** After a crash another process gets what this one held so soon. What is still held is told to the broker before. */
+const ACK_WAIT_MS = 20_000;
+const STILL_HERE_EVERY_MS = 5_000;
+/** Of all processes together. */
+const MAX_ACK_PENDING = 50_000;
+/** A message that breaks the service, and nothing else, is put aside after so many tries. */
+const MOST_FAILURES = 5;
+
+interface Held {
+  readonly message: Msg;
+  readonly delivery: Delivery;
+  /** Read when its turn comes. */
+  item: IdentifiedSubmission | null;
+  failures: number;
+}
+
+export interface IntakeFeedParts {
+  readonly nats: NatsConnection;
+  readonly logger: Logger;
+  readonly caller: Caller;
+  readonly place: IntakePlace;
+  readonly submitOnce: Pick<SubmitOnce, 'submitMany'>;
+  readonly rejected: Pick<RejectedMessages, 'tell'>;
+}
+
+/**
+ * Takes what is published to one subject into the log, in its order, many in one append. A message is acknowledged when
+ * it is in the log, or was rejected with a reason.
+ *
+ * What can't be taken in now (its lane is full, the log is away) is held here, in its order, and tried again; the broker
+ * is told that it is worked on. When so many are held that there is room for no more, the rest waits in the stream until
+ * that is full, and the broker refuses what is published.
+ */
+export class IntakeFeed {
+  private readonly held: Held[] = [];
+  private readonly pull: Pull;
+  private readonly stopping = new AbortController();
+  private work: Promise<void> = Promise.resolve();
+  private arrived: () => void = () => undefined;
+  private timer: NodeJS.Timeout | null = null;
+  private groupSize = GROUP;
+
+  constructor(private readonly parts: IntakeFeedParts) {
+    const { nats, logger, place } = parts;
+    const consumer = {
+      durable_name: `intake_${place.lane}`,
+      filter_subject: intakeSubject(place.root, place.lane),
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: MAX_ACK_PENDING,
+    };
+    const options = {
+      stream: place.stream,
+      consumer: ensureConsumer(place.stream, consumer),
+      wanted: (outstanding: number) => capacityLeft(CAPACITY, this.held.length + outstanding),
+      onMessage: (message: Msg, delivery: Delivery) => this.receive(message, delivery),
+      mayRest: true,
+    };
+    this.pull = new Pull(nats, options, logger);
+  }
+
+  start(): void {
+    this.pull.begin();
+    this.timer = setInterval(() => this.stillHere(), STILL_HERE_EVERY_MS).unref();
+    this.work = this.run();
+  }
+
+  /** Takes no more, and sees what is on its way into the log to its end. The rest is for other processes. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.pull.stop();
+    this.arrived();
+    await this.work;
+    if (this.timer !== null) clearInterval(this.timer);
+    for (const { message } of this.held.splice(0)) this.answer(message, handBackReply(0));
+  }
+
+  private receive(message: Msg, delivery: Delivery): void {
+    this.held.push({ message, delivery, item: null, failures: 0 });
+    this.arrived();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      if (this.held.length === 0) {
+        await new Promise<void>((resolve) => {
+          this.arrived = resolve;
+        });
+        continue;
+      }
+      const waitMs = await this.takeIn(this.held.slice(0, this.groupSize));
+      this.groupSize = waitMs === 0 ? Math.min(GROUP, 2 * this.groupSize) : GROUP_AFTER_FAILURE;
+      this.pull.demand();
+      if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** @returns after how many milliseconds those that are held still may be tried again; 0 where there are none */
+  private async takeIn(group: readonly Held[]): Promise<number> {
+    const { caller, place } = this.parts;
+    const items = group.map((held) => (held.item ??= readPublished(held.message, held.delivery, place)));
+    const results = await this.parts.submitOnce
+      .submitMany(caller, items)
+      .catch((error: unknown) => items.map((item) => this.failed(item, error)));
+    const settled = new Set<Held>();
+    let waitMs = 0;
+    for (const [at, held] of group.entries()) {
+      const waits = await this.settle(held, results[at]!);
+      if (waits === null) settled.add(held);
+      else waitMs = Math.max(waitMs, waits);
+    }
+    const left = this.held.filter((held) => !settled.has(held));
+    this.held.splice(0, this.held.length, ...left);
+    return waitMs;
+  }
+
+  /** What is wrong by itself stays so, whatever failed for the others. */
+  private failed({ submission }: IdentifiedSubmission, error: unknown): RefusedError {
+    if (submission instanceof RefusedError) return submission;
+    const refused = refusedBy(error);
+    if (refused.code === 'internal') this.parts.logger.error({ err: error }, 'messages were not taken in');
+    return refused;
+  }
+
+  /** Null when the message is done with; else after how many milliseconds it may be tried again. */
+  private async settle(held: Held, result: SubmitResult): Promise<number | null> {
+    if (!(result instanceof RefusedError)) {
+      this.answer(held.message, ACK);
+      return null;
+    }
+    const afterMs = this.retryAfterMs(held, result);
+    if (afterMs !== null) {
+      // It may be in the log all the same.
+      held.item = { ...held.item!, mayBeThere: true };
+      return afterMs;
+    }
+    const { root, stream } = this.parts.place;
+    const { message, delivery, item } = held;
+    const sequence = delivery.streamSequence;
+    try {
+      await this.parts.rejected.tell({ message, root, stream, sequence, id: item!.id, error: result });
+      this.answer(message, ACK);
+      return null;
+    } catch (error) {
+      this.parts.logger.warn(
+        { err: error, stream, sequence },
+        'a rejected message was not told; trying again',
+      );
+      return LONGEST_WAIT_MS;
+    }
+  }
+
+  /** Null for a message that will never be accepted. */
+  private retryAfterMs(held: Held, { refusal, code }: RefusedError): number | null {
+    if (!isFailure(refusal) || code === 'event_too_large') return null;
+    if (code === 'internal') held.failures += 1;
+    if (held.failures >= MOST_FAILURES) return null;
+    const told = (retryAfterSeconds(refusal) ?? 1) * 1_000;
+    return Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, told));
+  }
+
+  private stillHere(): void {
+    for (const { message } of this.held) this.answer(message, IN_PROGRESS);
+  }
+
+  private answer(message: Msg, reply: AckReply): void {
+    try {
+      message.respond(reply);
+    } catch (error) {
+      // The connection is closed for good: what is not acknowledged is handed out again.
+      this.parts.logger.debug({ err: error }, 'an acknowledgement was not sent');
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { Msg } from '@nats-io/transport-node';
+import { type Delivery, storedTimeIn } from '../../../broker/acks.js';
+import type { IntakeLane, Root } from '../../../broker/direct-subjects.policy.js';
+import type { IdentifiedSubmission } from '../../../submission/idempotency/submit-once.js';
+import { RefusedError } from '../../../submission/refusal.js';
+import type { Submission } from '../../../submission/submission.js';
+import { readJson } from '../../http/json-body.js';
+import { type ReadPayload, readPayload } from '../cloud-event.js';
+import { idNamed, idOfPlace } from '../message-identity.js';
+import { REPLY_SUBJECT, submissionIn } from '../submission-in.js';
+
+/** Where published messages come from, and how they are read. */
+export interface IntakePlace {
+  readonly root: Root;
+  readonly stream: string;
+  readonly lane: IntakeLane;
+  /** Fields of objects in one message. */
+  readonly maxFields: number;
+}
+
+/**
+ * What a publisher asks for, or why it can't be. By the rules of `POST /api/v1/messages`, whose body it is.
+ *
+ * It has one id, whenever and by whomever it is read: by the name that its publisher gave it (`Nats-Msg-Id`, or the id of
+ * a CloudEvent), or else by its place in the stream. So what is handed out again makes no second message.
+ */
+export function readPublished(message: Msg, delivery: Delivery, place: IntakePlace): IdentifiedSubmission {
+  const read = payloadOf(message, place.maxFields);
+  const named = message.headers?.get('Nats-Msg-Id') || ('read' in read ? read.read.name : null);
+  const { root, stream } = place;
+  const id =
+    named === null
+      ? idOfPlace(stream, delivery.streamSequence, storedTimeIn(message.reply ?? ''))
+      : idNamed(root, named);
+  const submission = 'refusal' in read ? read.refusal : asked(read.read, message, id, place);
+  return { id, mayBeThere: named !== null || delivery.delivery > 1, submission };
+}
+
+function payloadOf({ data, headers }: Msg, maxFields: number): ReturnType<typeof readPayload> {
+  const json = readJson(Buffer.from(data.buffer, data.byteOffset, data.byteLength), maxFields);
+  return 'refusal' in json ? json : readPayload(json.value, headers);
+}
+
+function asked(
+  read: ReadPayload,
+  { headers }: Msg,
+  id: string,
+  { root, lane }: IntakePlace,
+): Submission | RefusedError {
+  try {
+    return submissionIn(read, { root, lane, id, replySubject: headers?.get(REPLY_SUBJECT) });
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { Module } from '@nestjs/common';
+import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
+import { QueuesModule } from '../../operations/queues/queues.module.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
+import { SubmissionModule } from '../../submission/submission.module.js';
+import { MessageWaits } from '../../submission/waiting/message-waits.js';
+import { HttpModule } from '../http/http.module.js';
+import { Intake } from './intake/intake.js';
+import { RejectedMessages } from './intake/rejected-messages.js';
+import { ConversationCalls } from './rpc/conversation-calls.controller.js';
+import { MessageCalls } from './rpc/message-calls.controller.js';
+import { QueueCalls } from './rpc/queue-calls.controller.js';
+import { RejectedCalls } from './rpc/rejected-calls.controller.js';
+import { SubmitCall } from './rpc/submit-call.js';
+
+/**
+ * NATS as a protocol of clients: what is published to `llmq.intake` becomes messages, and calls to `llmq.rpc` are
+ * answered. Leaves out results, which are told beside the projector.
+ */
+@Module({
+  imports: [HttpModule, SubmissionModule, EndpointsModule, QueuesModule, ProjectionReaderModule],
+  controllers: [ConversationCalls, MessageCalls, QueueCalls, RejectedCalls],
+  providers: [Intake, RejectedMessages, SubmitCall, MessageWaits],
+})
+export class NatsModule {}
