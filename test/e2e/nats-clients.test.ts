@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { compileSource } from '../support/compiled-source.js';
 import { machineTool } from '../support/machine-tool.js';
-import { testPublisher } from '../support/nats-publisher.js';
 import { type RunningService, startService } from '../support/service.js';
 import { natsAddress } from '../support/service-addresses.js';
 import { removeTempDir } from '../support/temp-dir.js';
 
 const run = promisify(execFile);
 const EXAMPLES = resolve(import.meta.dirname, '../../examples/nats');
-const billing = testPublisher('billing', 'acme');
+const KEYS_CREATE = resolve(import.meta.dirname, '../../dist/platform/security/keys-create.main.js');
 
 /** Where they are: `NATS_PYTHON` and `NATS_CLI` name others than those of the path. */
 const python = process.env['NATS_PYTHON'] ?? machineTool('python3');
@@ -26,14 +26,20 @@ let compiled: string;
 let env: NodeJS.ProcessEnv;
 let url: string;
 
+/** As `npm run keys:create`. */
+const keysCreate = (...args: string[]) => run(process.execPath, [KEYS_CREATE, ...args]);
+
 beforeAll(async () => {
-  [service, compiled] = await Promise.all([
-    startService({ config: { nats: { publishers: [billing.config] } } }),
-    compileSource('examples/nats'),
-  ]);
+  const { stdout } = await keysCreate('--nats', '--name', 'billing', '--tenant', 'acme');
+  const seed = /^ {2}(SU[A-Z2-7]+)$/m.exec(stdout)![1]!;
+  const config = parse(/^nats:\n(?: .*\n)+/m.exec(stdout)![0]) as { nats: object };
+  expect(config).toEqual({
+    nats: { publishers: [{ name: 'billing', nkey: expect.stringMatching(/^U/), tenant: 'acme' }] },
+  });
+  [service, compiled] = await Promise.all([startService({ config }), compileSource('examples/nats')]);
   await writeFile(join(compiled, 'package.json'), '{"type":"module"}');
   folder = await mkdtemp(join(tmpdir(), 'llmq-seed-'));
-  await writeFile(join(folder, 'publisher.nk'), billing.seed);
+  await writeFile(join(folder, 'publisher.nk'), seed);
   url = (await natsAddress(service.dataDir)).url;
   env = {
     ...process.env,
@@ -80,5 +86,19 @@ describe('clients of others', () => {
       ({ stderr, stdout }) => `failed ${stderr} ${stdout}`,
     );
     expect(refused).toMatch(/^failed/);
+  });
+});
+
+describe('a login for a publisher', () => {
+  it('is made with a limit, and not with what only API keys have', async () => {
+    const limited = await keysCreate('--nats', '--name', 'x', '--max-priority', 'low');
+    expect(limited.stdout).toContain('max_priority: low');
+    for (const more of [
+      ['--role', 'admin'],
+      ['--expires', '2027-01-31T00:00:00Z'],
+    ]) {
+      await expect(keysCreate('--nats', '--name', 'x', ...more)).rejects.toThrow('is for API keys');
+    }
+    await expect(keysCreate('--nats', '--name', 'no name')).rejects.toThrow('--name takes');
   });
 });

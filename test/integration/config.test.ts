@@ -9,6 +9,7 @@ import type { ServiceConfig } from '../../src/platform/config/service-config.js'
 import { bare, SETTINGS } from '../../src/platform/config/settings.js';
 
 const SHA = 'a'.repeat(64);
+const NKEY = `U${'A'.repeat(55)}`;
 const KEY = { name: 'ops', sha256: SHA, role: 'admin' };
 const ENDPOINT = { name: 'gpu-1', base_url: 'http://127.0.0.1:8000/v1', models: ['qwen'] };
 
@@ -340,6 +341,16 @@ queue:
         'one key under two names',
         { SECURITY_API_KEYS: JSON.stringify([KEY, { ...KEY, name: 'b' }]) },
         /ops and b/,
+      ],
+      [
+        'two publishers of one name',
+        { NATS_PUBLISHERS: JSON.stringify([{ name: 'billing' }, { name: 'billing', tenant: 'b' }]) },
+        /nats\.publishers.*name billing/,
+      ],
+      [
+        'one login under two names',
+        { NATS_PUBLISHERS: JSON.stringify(['a', 'b'].map((name) => ({ name, nkey: NKEY }))) },
+        /keys:create -- --nats/,
       ],
       [
         'an endpoint whose key is not there',

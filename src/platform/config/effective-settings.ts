@@ -20,6 +20,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...['loadbalancer.fallbacks{}[]', 'loadbalancer.context_window_fallbacks{}[]'],
   'loadbalancer.content_policy_fallbacks{}[]',
   ...['security.api_keys[].name', 'security.api_keys[].tenant', 'security.api_keys[].expires_at'],
+  ...['nats.publishers[].name', 'nats.publishers[].tenant', 'nats.publishers[].nkey'],
   ...['security.endpoint_keys[].env', 'security.endpoint_keys[].origins[]'],
   ...['security.egress.allow[]', 'security.egress.deny[]'],
 ]);

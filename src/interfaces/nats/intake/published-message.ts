@@ -2,7 +2,8 @@ import type { Msg } from '@nats-io/transport-node';
 import { type Delivery, storedTimeIn } from '../../../broker/acks.js';
 import type { IntakeLane, Root } from '../../../broker/direct-subjects.policy.js';
 import type { IdentifiedSubmission } from '../../../submission/idempotency/submit-once.js';
-import { RefusedError } from '../../../submission/refusal.js';
+import type { RefusedError } from '../../../submission/refusal.js';
+import { refusedBy } from '../../../submission/refusal-of.js';
 import type { Submission } from '../../../submission/submission.js';
 import { readJson } from '../../http/json-body.js';
 import { type ReadPayload, readPayload } from '../cloud-event.js';
@@ -50,7 +51,6 @@ function asked(
   try {
     return submissionIn(read, { root, lane, id, replySubject: headers?.get(REPLY_SUBJECT) });
   } catch (error) {
-    if (error instanceof RefusedError) return error;
-    throw error;
+    return refusedBy(error);
   }
 }
