@@ -259,6 +259,10 @@ describe('calls', () => {
     const wrong = await call('llmq.rpc.messages.submit', { content: 7, colour: 'red' });
     expect(wrong.error.code).toBe('invalid_fields');
     expect(wrong.error.problems.map(({ field }: Json) => field)).toEqual(['user_id', 'content', 'colour']);
+    for (const body of [[1], 'text', null]) {
+      const { error } = await call('llmq.rpc.messages.submit', body);
+      expect(error.problems).toEqual([{ field: 'body', reason: 'must be a JSON object' }]);
+    }
     const noJson = await publisher.request('llmq.rpc.messages.get', 'no JSON');
     expect(noJson.json<Json>().error.code).toBe('invalid_json');
     expect((await call('llmq.rpc.messages.get', { id: 'x' })).error.code).toBe('invalid_fields');

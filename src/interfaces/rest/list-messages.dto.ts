@@ -101,7 +101,7 @@ export function instantText(text: string | null | undefined): string | undefined
   return text == null ? undefined : (instantOf(text) ?? undefined);
 }
 
-const wait: Rule = (value) =>
+export const wait: Rule = (value) =>
   typeof value === 'string' && waitDuration(value) !== null
     ? null
     : 'must be a duration such as 30s, 500ms or 1m, and at most a minute';

@@ -137,6 +137,15 @@ export class Conversations {
     return conversation;
   }
 
+  /**
+   * What a message there gets that says nothing else. The first one of a conversation with an id of its client's makes it.
+   * @throws {RefusedError} `not_found`
+   */
+  async defaultsOf(caller: Caller, id: string): Promise<{ readonly user_id?: string }> {
+    const there = isGivenId(id) ? await this.find(caller, id) : await this.get(caller, id);
+    return there?.userId == null ? {} : { user_id: there.userId };
+  }
+
   /** Null where there is none. */
   find({ tenant }: Caller, id: string): Promise<ConversationState | null> {
     return this.lookup.find(tenant, id);

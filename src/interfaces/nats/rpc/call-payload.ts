@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { PipeTransform, Type } from '@nestjs/common';
 import type { ConsumerDeserializer, IncomingRequest } from '@nestjs/microservices';
-import { RefusedError } from '../../../submission/refusal.js';
+import { invalidFields, type RefusedError } from '../../../submission/refusal.js';
 import { isObject } from '../../../submission/submission-rules.policy.js';
 import { readJson } from '../../http/json-body.js';
 import { ValidRequest } from '../../rest/valid-request.pipe.js';
@@ -29,6 +29,12 @@ export class CallDeserializer implements ConsumerDeserializer {
 export function readOf(payload: CallPayload): ReadPayload {
   if ('refusal' in payload) throw payload.refusal;
   return payload.read;
+}
+
+/** The same for a call of which only a part is the request. */
+export function fieldsOf({ body }: ReadPayload): Record<string, unknown> {
+  if (isObject(body)) return body;
+  throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
 }
 
 /** For `@Payload`: the request, checked by the rules of the route of REST that does the same. */

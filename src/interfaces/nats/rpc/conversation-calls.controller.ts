@@ -1,7 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, NatsContext, Payload } from '@nestjs/microservices';
 import type { Caller } from '../../../domain/caller.js';
-import { isGivenId } from '../../../domain/conversation/given-id.policy.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { CallerOf } from '../../caller.guard.js';
@@ -15,7 +14,7 @@ import { filterOf, ListConversationsDto } from '../../rest/conversations/list-co
 import { conversationIdPipe } from '../../rest/id.pipe.js';
 import { limitOf, orderOf } from '../../rest/list-messages.dto.js';
 import { pageJson } from '../../rest/message.json.js';
-import { type CallPayload, readOf, ValidCall } from './call-payload.js';
+import { type CallPayload, fieldsOf, readOf, ValidCall } from './call-payload.js';
 import { CallsController } from './calls.controller.js';
 import { ConversationCallDto, ListTurnsCallDto } from './calls.dto.js';
 import { SubmitCall } from './submit-call.js';
@@ -75,22 +74,14 @@ export class ConversationCalls {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const read = readOf(payload);
-    const { id: named, ...body } = { id: undefined, ...(read.body as object) } as { id: unknown };
+    const { id: named, ...body } = fieldsOf(read);
     const id = keyOf(named);
-    const ofConversation = await this.ofConversation(caller, id);
+    const ofConversation = await this.conversations.defaultsOf(caller, id);
     return this.submitCall.submit(
       caller,
       { ...read, body: { ...ofConversation, ...body, conversation_id: id } },
       context,
     );
-  }
-
-  /** What the message gets that says nothing else. The first one of a conversation with an id of its client's makes it. */
-  private async ofConversation(caller: Caller, id: string): Promise<{ user_id?: string }> {
-    const there = isGivenId(id)
-      ? await this.conversations.find(caller, id)
-      : await this.conversations.get(caller, id);
-    return there?.userId == null ? {} : { user_id: there.userId };
   }
 }
 

@@ -3,14 +3,15 @@ import { Ctx, MessagePattern, NatsContext, Payload } from '@nestjs/microservices
 import type { Caller } from '../../../domain/caller.js';
 import { CancelMessage } from '../../../submission/cancel-message.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
-import { refused, refusedField } from '../../../submission/refusal.js';
+import { invalidFields, refused } from '../../../submission/refusal.js';
 import { AnswerWait } from '../../../submission/waiting/answer-wait.js';
 import { MessageWaits } from '../../../submission/waiting/message-waits.js';
 import type { Connection } from '../../../submission/waiting/waiting-requests.js';
 import { CallerOf } from '../../caller.guard.js';
 import { waitDuration } from '../../rest/duration.policy.js';
+import { wait } from '../../rest/list-messages.dto.js';
 import { messageJson, waitingMessageJson } from '../../rest/message.json.js';
-import { type CallPayload, readOf, ValidCall } from './call-payload.js';
+import { type CallPayload, fieldsOf, readOf, ValidCall } from './call-payload.js';
 import { CallsController } from './calls.controller.js';
 import { FindMessageCallDto, MessageCallDto } from './calls.dto.js';
 import { SubmitCall } from './submit-call.js';
@@ -38,18 +39,18 @@ export class MessageCalls {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const read = readOf(payload);
-    const { wait, ...body } = { wait: undefined, ...(read.body as object) } as { wait: unknown };
-    const waitMs = waitMsOf(wait);
+    const { wait: asked, ...body } = fieldsOf(read);
+    const waitMs = waitMsOf(asked);
     const accepted = await this.submitCall.submit(caller, { ...read, body }, context);
     return waitMs === 0 ? accepted : this.found(caller, accepted['id'] as string, waitMs);
   }
 
   @MessagePattern('llmq.rpc.messages.get')
   find(
-    @Payload(new ValidCall(FindMessageCallDto)) { id, wait }: FindMessageCallDto,
+    @Payload(new ValidCall(FindMessageCallDto)) query: FindMessageCallDto,
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
-    return this.found(caller, id.toLowerCase(), waitMsOf(wait));
+    return this.found(caller, query.id.toLowerCase(), waitMsOf(query.wait));
   }
 
   @MessagePattern('llmq.rpc.messages.cancel')
@@ -69,10 +70,9 @@ export class MessageCalls {
 }
 
 /** @throws {RefusedError} `invalid_fields` */
-function waitMsOf(wait: unknown): number {
-  if (wait == null) return 0;
-  const ms = waitDuration(wait as string);
-  if (ms !== null) return ms;
-  const reason = 'must be a duration such as 30s, 500ms or 1m, and at most a minute';
-  throw refusedField('invalid_fields', 'wait', reason);
+function waitMsOf(asked: unknown): number {
+  if (asked == null) return 0;
+  const reason = wait(asked);
+  if (reason !== null) throw invalidFields([{ field: 'wait', reason }]);
+  return waitDuration(asked as string) ?? 0;
 }

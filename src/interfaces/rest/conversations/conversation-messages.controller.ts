@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res }
 import { ApiAcceptedResponse, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
-import { conversationKey, isGivenId } from '../../../domain/conversation/given-id.policy.js';
+import { conversationKey } from '../../../domain/conversation/given-id.policy.js';
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { invalidFields } from '../../../submission/refusal.js';
@@ -53,7 +53,11 @@ export class ConversationMessagesController {
     if (!isObject(body)) throw invalidFields([{ field: 'body', reason: 'must be a JSON object' }]);
     refuseOther(body['conversation_id'], id);
     const submission = submissionOf(
-      validSubmission.transform({ ...(await this.ofConversation(caller, id)), ...body, conversation_id: id }),
+      validSubmission.transform({
+        ...(await this.conversations.defaultsOf(caller, id)),
+        ...body,
+        conversation_id: id,
+      }),
     );
     const accepted = await this.submitMessage.submit(caller, submission, {
       traceparent: traceparentOf(request.headers['traceparent']),
@@ -80,14 +84,6 @@ export class ConversationMessagesController {
     return pageJson(
       await this.reader.messages(tenant, conversation.id, order, limitOf(query), query.cursor ?? null),
     );
-  }
-
-  /** What the message gets that says nothing else. The first one of a conversation with an id of its client's makes it. */
-  private async ofConversation(caller: Caller, id: string): Promise<{ user_id?: string }> {
-    const there = isGivenId(id)
-      ? await this.conversations.find(caller, id)
-      : await this.conversations.get(caller, id);
-    return there?.userId == null ? {} : { user_id: there.userId };
   }
 }
 
