@@ -32,7 +32,7 @@ beforeAll(async () => {
   document = parse(stdout);
   service = await startService({ config: { nats: { publishers: [billing.config] } } });
   publisher = await connectAs(billing, (await natsAddress(service.dataDir)).url);
-});
+}, 300_000);
 afterAll(async () => {
   await publisher?.close();
   await service?.stop();

@@ -46,7 +46,7 @@ beforeAll(async () => {
     ...{ NATS_URL: url, LLMQ_NKEY_FILE: join(folder, 'publisher.nk'), HOME: folder },
     PATH: `${cli === null ? '' : `${resolve(cli, '..')}:`}${process.env['PATH']}`,
   };
-});
+}, 300_000);
 afterAll(async () => {
   await service?.stop();
   if (compiled !== undefined) await removeTempDir(compiled);

@@ -46,7 +46,7 @@ beforeAll(async () => {
   nats = await startTestNats({ publishers: [billing.config] });
   dataDir = await makeTempDir('llmq-intake');
   publisher = await connectAs(billing, nats.url);
-  own = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
+  own = await connect({ servers: nats.url, user: nats.user, pass: nats.password, timeout: 60_000 });
   manager = await jetstreamManager(own, { checkAPI: false });
   publisher.subscribe('llmq.results.>', {
     callback: (_error, message) => {
@@ -54,7 +54,7 @@ beforeAll(async () => {
       if (status === 'completed') told.set(metadata.n, (told.get(metadata.n) ?? 0) + 1);
     },
   });
-});
+}, 300_000);
 beforeEach(() => {
   told = new Map();
 });
@@ -113,7 +113,7 @@ it('answers what was published while it was down, and the broker refuses what is
   await eventually(async () => expect(await waiting()).toBe(0));
   expect(await publish('more', 1)).toBe(1);
   await eventually(() => expect(told.size).toBe(MANY + 1));
-});
+}, 900_000);
 
 it('makes one message of each, though it is killed again and again in the middle', async () => {
   await start();
@@ -131,7 +131,7 @@ it('makes one message of each, though it is killed again and again in the middle
   const report = await verified();
   expect(report.messages - before).toBe(count);
   expect([report.ok, report.counts.received_again]).toEqual([true, undefined]);
-});
+}, 900_000);
 
 it('leaves what a full lane has no room for in the stream, in its order, and holds up no other lane', async () => {
   await start();
@@ -165,7 +165,7 @@ it('leaves what a full lane has no room for in the stream, in its order, and hol
   }
   expect(created).toHaveLength(count);
   expect(created).toEqual([...created].sort());
-});
+}, 900_000);
 
 it('goes on behind a record that somebody else has put into the log, and names it', async () => {
   await start();
@@ -193,4 +193,4 @@ it('goes on behind a record that somebody else has put into the log, and names i
   await start();
   await publish('stray', 3, 'normal', 3);
   await eventually(() => expect(told.size).toBe(6));
-});
+}, 900_000);

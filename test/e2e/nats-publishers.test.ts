@@ -33,10 +33,10 @@ beforeAll(async () => {
   });
   const { user, password, ...address } = await natsAddress(service.dataDir);
   url = address.url;
-  own = await connect({ servers: url, user, pass: password });
+  own = await connect({ servers: url, user, pass: password, timeout: 60_000 });
   publisher = await connectAs(billing, url);
   other = await connectAs(nightly, url);
-});
+}, 300_000);
 afterAll(async () => {
   for (const connection of [own, publisher, other]) await connection?.close();
   await service?.stop();

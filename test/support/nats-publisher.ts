@@ -18,5 +18,7 @@ export function testPublisher(
 }
 
 export function connectAs({ seed }: TestPublisher, url: string): Promise<NatsConnection> {
-  return connect({ servers: url, authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) });
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+  // A busy machine may need longer than the client waits by itself.
+  return connect({ servers: url, authenticator, timeout: 60_000 });
 }
