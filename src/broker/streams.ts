@@ -41,6 +41,12 @@ export interface StreamChoices {
   readonly idempotencyTtlMs: number;
 }
 
+/**
+ * Ten minutes behind the end of an answer that took as long as `queue.default_timeout_ms` allows by default: whoever comes
+ * back then needs its first chunk too, to know that what he has is its beginning.
+ */
+const CHUNKS_KEPT_MS = 70 * 60_000;
+
 interface OwnStream {
   readonly name: string;
   readonly purpose: string;
@@ -115,7 +121,7 @@ export function ownStreams({
         retention: RetentionPolicy.Limits,
         storage: StorageType.Memory,
         discard: DiscardPolicy.Old,
-        max_age: nanos(10 * MINUTE_MS),
+        max_age: nanos(CHUNKS_KEPT_MS),
         max_bytes: 256 * MIB,
         allow_direct: true,
       },

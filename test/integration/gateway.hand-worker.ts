@@ -45,8 +45,16 @@ export class HandWorker {
     }
   }
 
-  piece(id: string, seq: number, delta: Record<string, unknown>, attempt = 1, model?: string): void {
-    this.answers.chunk(id, { seq, attempt, delta, ...(model === undefined ? {} : { model }) });
+  piece(
+    id: string,
+    seq: number,
+    delta: Record<string, unknown>,
+    attempt = 1,
+    model?: string,
+    delivery = 1,
+  ): void {
+    const run = { attempt, ...(delivery === 1 ? {} : { delivery }) };
+    this.answers.chunk(id, { seq, ...run, delta, ...(model === undefined ? {} : { model }) });
   }
 
   async complete(

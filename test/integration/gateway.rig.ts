@@ -20,6 +20,7 @@ import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { openDatabase } from '../../src/projection/tables/data-source.js';
+import { LiveFeeds } from '../../src/submission/live/live-feeds.js';
 import { holdToDescription } from '../support/described-fetch.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
@@ -49,6 +50,8 @@ export interface Gateway {
   readonly baseUrl: string;
   readonly log: EventLog;
   readonly dataSource: DataSource;
+  /** Without a protocol. */
+  readonly feeds: LiveFeeds;
   /** Does what a worker would, when the test says so. */
   readonly worker: HandWorker;
   /** Resolves when the tables have all that the log holds now. */
@@ -100,6 +103,7 @@ export async function startGateway(
   holdToDescription(baseUrl);
   return {
     ...{ log, dataSource, baseUrl },
+    feeds: app.get(LiveFeeds, { strict: false }),
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
     projected: async () => {
       const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });

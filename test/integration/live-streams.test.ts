@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { CHUNKS_STREAM } from '../../src/broker/streams.js';
@@ -65,8 +67,11 @@ describe('the stream of a message', () => {
       other.read(urlOf(there, id), isEnd, as(red)),
     ]);
     await eventually(() => expect(Math.min(one.frames.length, other.frames.length)).toBeGreaterThan(0));
-    for (const [index, content] of WORDS.entries()) here.worker.piece(id, index + 1, { content });
-    await eventually(() => expect([one.text(id), other.text(id)]).toEqual([WHOLE, WHOLE]));
+    for (const [index, content] of WORDS.entries()) {
+      here.worker.piece(id, index + 1, { content });
+      const said = WORDS.slice(0, index + 1).join('');
+      await eventually(() => expect([one.text(id), other.text(id)]).toEqual([said, said]));
+    }
     await here.worker.complete(message, { content: WHOLE });
     const [{ response, next }] = await reading;
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
@@ -104,13 +109,25 @@ describe('the stream of a message', () => {
     await client.read(urlOf(here, id), isEnd, as(red));
     await (await first).cut();
     expect(client.of('restart')).toEqual([]);
-    expect(client.of('piece').map(({ data }) => data.delta.content)).toEqual(WORDS);
+    expect(
+      client
+        .of('piece')
+        .slice(0, 5)
+        .map(({ data }) => data.delta.content),
+    ).toEqual(WORDS.slice(0, 5));
+    expect(
+      client
+        .of('piece')
+        .map(({ data }) => data.delta.content)
+        .join(''),
+    ).toBe(WHOLE);
     expect(client.text(id)).toBe(WHOLE);
     const over = await readLive(urlOf(there, id), { after: client.after, headers: as(red) });
     expect(over.response.status).toBe(204);
     const behind = await readLive(`${urlOf(there, id)}?starting_after=5`, { headers: as(red) });
     const rest = await behind.until(isEnd);
-    expect(rest.filter(isPiece).map(({ data }) => data.delta.content)).toEqual(WORDS.slice(5));
+    const texts = rest.filter(isPiece).map(({ data }) => data.delta.content);
+    expect(texts.join('')).toBe(WORDS.slice(5).join(''));
   });
 
   it('tells the whole answer as one piece to who comes after the end', async () => {
@@ -119,6 +136,9 @@ describe('the stream of a message', () => {
     await here.worker.complete(message, { content: WHOLE, tool_calls: calls });
     const client = new LiveClient();
     await client.read(urlOf(there, message.subject), isEnd, as(red));
+    // Held against the description.
+    const plain = await (await fetch(urlOf(there, message.subject), { headers: as(red) })).text();
+    expect(plain).toMatch(/^event: status\ndata: .*\n\n(.*\n)*id: \d+\nevent: ended\ndata: .*\n\n$/);
     expect(client.frames.map(({ data }) => data.type)).toEqual(['status', 'piece', 'ended']);
     expect(client.answer(message.subject)).toEqual({ role: 'assistant', content: WHOLE, tool_calls: calls });
   });
@@ -131,7 +151,7 @@ describe('the stream of a message', () => {
     await listening.next();
     here.worker.piece(id, 1, { content: 'Lost' });
     await client.read(urlOf(there, id), isPiece, as(red));
-    here.worker.piece(id, 1, { content: 'It is' }, 2);
+    here.worker.piece(id, 1, { content: 'It is' }, 1, undefined, 2);
     await client.read(urlOf(there, id), isPiece, as(red));
     expect(client.frames.slice(-2).map(({ data }) => data.type)).toEqual(['restart', 'piece']);
     const connection = await connectTo(servers.nats);
@@ -266,6 +286,45 @@ describe('the stream of a user, and of a conversation', () => {
     for (const { subject } of [first, second]) expect(client.of('ended', subject)).toHaveLength(1);
     for (const { subject } of [first, second]) expect(client.of('piece', subject)).toHaveLength(1);
   });
+});
+
+it('joins what is not read, within limits, and goes on behind what was', async () => {
+  const message = await submitted();
+  const id = message.subject;
+  const feeds = there.feeds;
+  const caller = { name: 'red-key', role: 'client', tenant: 'red' } as const;
+  const follow = (after?: string) =>
+    feeds.follow(
+      caller,
+      { kind: 'message', id },
+      { after, signal: new AbortController().signal, connection: new EventEmitter() },
+    );
+  const feed = await follow();
+  const reading = feed[Symbol.asyncIterator]();
+  expect((await reading.next()).value).toMatchObject({ type: 'status' });
+  const text = 'x'.repeat(1_000);
+  let seq = 0;
+  const say = (pieces: number) => {
+    for (let piece = 0; piece < pieces; piece += 1) here.worker.piece(id, ++seq, { content: text });
+  };
+  say(300);
+  await sleep(1_000);
+  // Pieces of 1 kB came, and fewer and longer ones are told.
+  const first = (await reading.next()).value;
+  expect(first).toMatchObject({ type: 'piece' });
+  expect(first.delta.content.length).toBeGreaterThan(10_000);
+  const came = first.delta.content.length;
+  say(1_000);
+  await sleep(1_000);
+  await expect(reading.next()).rejects.toMatchObject({ code: 'too_slow' });
+  const again = await follow(first.id);
+  let rest = 0;
+  await here.worker.complete(message, { content: text.repeat(seq) });
+  for await (const event of again) {
+    expect(event.type).not.toBe('restart');
+    if (event.type === 'piece') rest += String(event.delta['content']).length;
+  }
+  expect(came + rest).toBe(seq * text.length);
 });
 
 it('ends by a stop with a word on when to come again', async () => {

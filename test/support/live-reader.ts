@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { createParser } from 'eventsource-parser';
 import { JoinedAnswer } from '../../src/domain/message/joined-answer.policy.js';
 
@@ -20,14 +23,21 @@ export interface LiveReading {
   cut(): Promise<void>;
 }
 
-/** Reads server-sent events with `fetch`, one after the other. */
+/**
+ * Reads server-sent events one after the other, over a connection of its own: `fetch` would open another one in the place
+ * of one that is cut, and a server that stops waits for it.
+ */
 export async function readLive(
   url: string,
   { after, headers = {} }: { after?: string | undefined; headers?: Record<string, string> } = {},
 ): Promise<LiveReading> {
-  const gone = new AbortController();
   const sent = after === undefined ? headers : { ...headers, 'last-event-id': after };
-  const response = await fetch(url, { headers: sent, signal: gone.signal });
+  const asked = get(url, { headers: sent, agent: false });
+  const [incoming] = (await once(asked, 'response')) as [IncomingMessage];
+  const status = incoming.statusCode!;
+  const stream =
+    status === 204 ? null : (Readable.toWeb(incoming) as ReadableStream<Uint8Array<ArrayBuffer>>);
+  const response = new Response(stream, { status, headers: incoming.headers as Record<string, string> });
   const ready: LiveFrame[] = [];
   const comments: string[] = [];
   const retries: number[] = [];
@@ -57,8 +67,8 @@ export async function readLive(
       return frames;
     },
     cut: async () => {
-      gone.abort();
       await body?.cancel().catch(() => undefined);
+      asked.destroy();
     },
   };
 }
@@ -101,7 +111,10 @@ export class LiveClient {
     headers: Record<string, string> = {},
   ): Promise<LiveReading> {
     const reading = await readLive(url, { after: this.after, headers });
-    for (const frame of await reading.until(isLast)) this.take(frame);
+    for (let frame = await reading.next(); frame !== null; frame = await reading.next()) {
+      this.take(frame);
+      if (isLast(frame)) break;
+    }
     await reading.cut();
     return reading;
   }

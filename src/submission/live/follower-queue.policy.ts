@@ -61,6 +61,11 @@ export class FollowerQueue<S> {
     return this.size > this.limits.items || this.units > this.limits.units;
   }
 
+  /** More waits than a client leaves behind that reads at all. */
+  get isHalfFull(): boolean {
+    return 2 * this.size > this.limits.items || 2 * this.units > this.limits.units;
+  }
+
   add(item: Queued<S>): void {
     const before = this.last.get(item.messageId);
     if (item.type === 'piece') this.units += unitsOf(item);

@@ -20,9 +20,6 @@ import type { StandingReads } from './standing-reads.js';
 
 /** What may wait for a follower that does not ask. */
 const LIMITS = { items: 1_000, units: 1024 * 1024 };
-/** More of what is told of before is not read while so much waits. */
-const ENOUGH_ITEMS = 200;
-const POLL_MS = 20;
 const RETRY_MS = 1_000;
 /** The first thing that is told of a message waits for its place so long. */
 const FIRST_WAIT_MS = 150;
@@ -70,6 +67,7 @@ export class Follower implements ChangeWatcher {
   private readonly messages = new Map<string, Followed>();
   private dirty = new Set<string>();
   private isUnsure = false;
+  private hasLooked = false;
   private reachedTo = 0;
   /** The ends that were told and lie behind what the scope has told, by message. */
   private readonly ends = new Map<string, number>();
@@ -78,6 +76,7 @@ export class Follower implements ChangeWatcher {
   private isClosed = false;
   private wakeReader: () => void = () => undefined;
   private wakeLooker: () => void = () => undefined;
+  private wakeWriter: () => void = () => undefined;
   private unwatch: () => void = () => undefined;
   private readonly over = () => this.interrupted();
 
@@ -103,7 +102,9 @@ export class Follower implements ChangeWatcher {
     }
     if (this.isClosed) return;
     this.unwatch = this.parts.changes.watch(this);
-    await this.lookAtAll(true);
+    // Of many messages more may be told than may wait: its client has to read for that.
+    if (this.scope.isWide) this.isUnsure = true;
+    else await this.lookAtAll();
     void this.keepLooking();
   }
 
@@ -117,6 +118,7 @@ export class Follower implements ChangeWatcher {
       if (this.isClosed) return { done: true, value: undefined };
       const item = this.queue.next();
       if (item !== undefined) {
+        this.wakeWriter();
         const event = await this.eventOf(item);
         if (event !== null) return { done: false, value: event };
       } else if (this.isEnded) {
@@ -144,6 +146,7 @@ export class Follower implements ChangeWatcher {
     this.waiting.leave();
     this.wakeReader();
     this.wakeLooker();
+    this.wakeWriter();
   }
 
   changed(messageId: string): void {
@@ -204,20 +207,31 @@ export class Follower implements ChangeWatcher {
     this.dirty = new Set();
     if (this.isUnsure) {
       this.isUnsure = false;
-      return this.lookAtAll(false);
+      return this.lookAtAll();
     }
-    const standings = await Promise.all([...dirty].map((id) => this.parts.reads.read(id)));
-    for (const [index, id] of [...dirty].entries()) await this.found(id, standings[index] ?? null);
+    const ids = [...dirty];
+    const standings = await Promise.all(ids.map((id) => this.parts.reads.read(id)));
+    for (const [index, id] of ids.entries()) await this.found(id, standings[index] ?? null);
     this.mark(reachedTo);
   }
 
-  private async lookAtAll(first: boolean): Promise<void> {
+  private async lookAtAll(): Promise<void> {
+    const first = !this.hasLooked;
     for await (const standings of this.scope.all(first)) {
       for (const standing of standings) await this.found(standing.id, standing, first);
-      while (this.queue.size > ENOUGH_ITEMS && !first && !this.isClosed) await sleep(POLL_MS);
       if (this.isClosed) return;
     }
+    this.hasLooked = true;
     this.mark(this.scope.seen);
+  }
+
+  /** Resolves when there is room for what one message has to tell. Until then its state is not read: it is told as it is then. */
+  private async room(): Promise<void> {
+    while (this.queue.isHalfFull && !this.isClosed) {
+      await new Promise<void>((resolve) => {
+        this.wakeWriter = resolve;
+      });
+    }
   }
 
   private mark(sequence: number): void {
@@ -228,6 +242,7 @@ export class Follower implements ChangeWatcher {
   }
 
   private async found(id: string, standing: MessageStanding | null, first = false): Promise<void> {
+    if (this.queue.isHalfFull) await this.room();
     if (this.isClosed) return;
     if (standing === null || standing.tenant !== this.scope.tenant) return this.gone(id);
     const { terminalSequence, currentAttempt } = standing;
@@ -243,8 +258,10 @@ export class Follower implements ChangeWatcher {
     const isNews = known === undefined || !isSame(known.standing, standing);
     followed.standing = standing;
     if (terminalSequence !== null) return this.end(followed, terminalSequence);
-    if (standing.status === 'processing' || !this.scope.isWide) this.listen(followed);
+    // The state comes first. What is said meanwhile comes out of the stream of pieces.
     if (isNews) await this.tell(followed, first);
+    if (this.isClosed) return;
+    if (standing.status === 'processing' || !this.scope.isWide) this.listen(followed);
   }
 
   private gone(id: string): void {
@@ -255,7 +272,9 @@ export class Follower implements ChangeWatcher {
 
   private knows(id: string, terminalSequence: number): void {
     this.ends.set(id, terminalSequence);
-    if (!this.scope.isWide) this.isEnded = true;
+    if (this.scope.isWide) return;
+    this.isEnded = true;
+    this.wakeReader();
   }
 
   private begin(standing: MessageStanding): Followed {
@@ -312,6 +331,9 @@ export class Follower implements ChangeWatcher {
     for await (const chunk of this.parts.answers.chunks(id, signal, { fromStart: true })) {
       if (signal.aborted) return;
       this.addSteps(id, answer.take(chunk));
+      // Nobody can make a worker wait.
+      if (this.queue.isOverfull)
+        this.fail(refused('too_slow', 'More came than was read; connect again to go on.'));
     }
   }
 
@@ -357,9 +379,7 @@ export class Follower implements ChangeWatcher {
   private add(item: Queued<StatusContent>): void {
     if (this.isClosed) return;
     this.queue.add(item);
-    if (this.queue.isOverfull) {
-      this.fail(refused('too_slow', 'More came than was read; connect again to go on.'));
-    } else this.wakeReader();
+    this.wakeReader();
   }
 
   /** Null for what is nothing to tell. */

@@ -36,7 +36,8 @@ export class LiveStreams {
     const feed = await this.feeds.follow(callerOf(request), topic, { after, signal, connection: raw });
     // An `EventSource` that is told so does not connect again.
     if (feed.isOver) return this.nothing(feed, reply);
-    const out = new EventStream(raw, headersSoFar(reply));
+    // A stop of the service waits for connections that are kept.
+    const out = new EventStream(raw, { ...headersSoFar(reply), connection: 'close' });
     reply.hijack();
     out.begin();
     const heartbeat = setInterval(() => out.comment('still here'), HEARTBEAT_MS);

@@ -1,0 +1,178 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { EventSource } from 'eventsource';
+import { type DemoModelServer, startDemoModel } from '../../src/demo-model/demo-server.js';
+import { eventually } from '../support/eventually.js';
+import { LiveClient, type LiveFrame, readLive } from '../support/live-reader.js';
+import { type RunningService, startService } from '../support/service.js';
+import { startTestNats, type TestNats } from '../support/test-nats.js';
+import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+
+const TOKENS = 60;
+const WHOLE = Array.from({ length: TOKENS }, (_, index) => `word${index + 1}`).join(' ');
+
+let nats: TestNats;
+let postgres: TestPostgres;
+let model: DemoModelServer;
+let api: RunningService;
+let others: RunningService[] = [];
+
+beforeAll(async () => {
+  [nats, postgres, model] = await Promise.all([
+    startTestNats(),
+    startTestPostgres(),
+    startDemoModel({ port: 0, tokensPerSecond: 20 }),
+  ]);
+  api = await start('api,projector');
+});
+afterEach(async () => {
+  await Promise.all(others.map((service) => service.stop().catch(() => undefined)));
+  others = [];
+});
+afterAll(async () => {
+  await api?.stop();
+  await model?.close();
+  await Promise.all([nats?.stop(), postgres?.stop()]);
+});
+
+function start(roles: string): Promise<RunningService> {
+  return startService({
+    env: {
+      NATS_URL: nats.url,
+      NATS_USER: nats.user,
+      NATS_PASSWORD: nats.password,
+      DATABASE_URL: postgres.url,
+      ENDPOINTS: JSON.stringify([{ name: 'model', base_url: model.url, models: ['demo'] }]),
+      LLMQ_ROLES: roles,
+    },
+    config: { queue: { worker: { ack_wait_ms: 1_500 } } },
+  });
+}
+
+async function other(roles: string): Promise<RunningService> {
+  const service = await start(roles);
+  others.push(service);
+  return service;
+}
+
+/** Each time another text, so that the model's troubles count for it alone. */
+async function submit(content: string, more: object = {}): Promise<string> {
+  const body = JSON.stringify({ user_id: 'ann', content: `${content} ${crypto.randomUUID()}`, ...more });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${api.baseUrl}/api/v1/messages`, { method: 'POST', body, headers });
+  expect(response.status).toBe(202);
+  return ((await response.json()) as { id: string }).id;
+}
+
+const urlOf = (service: RunningService, id: string) => `${service.baseUrl}/api/v1/messages/${id}/stream`;
+const isPiece = ({ data }: LiveFrame) => data.type === 'piece';
+const isEnd = ({ data }: LiveFrame) => data.type === 'ended';
+const SLOWLY = `[[demo:tokens ${TOKENS}]] [[demo:rate 20]]`;
+
+describe('a message that is followed', () => {
+  it('is told in pieces by a worker of another process, though it was not submitted as a stream', async () => {
+    await other('worker');
+    const id = await submit(SLOWLY);
+    const client = new LiveClient();
+    await sleep(1_000);
+    await client.read(urlOf(api, id), isEnd);
+    // What was said before somebody followed is one piece.
+    expect(client.of('piece').length).toBeGreaterThan(10);
+    expect(client.of('piece').length).toBeLessThan(TOKENS);
+    expect(client.text(id)).toBe(WHOLE);
+    expect(client.of('restart')).toEqual([]);
+    expect(client.frames.at(-1)!.data.message.result.content).toBe(WHOLE);
+  });
+
+  it('goes on behind each cut, and on another process when its own is killed', async () => {
+    await other('worker');
+    const dying = await other('api');
+    const id = await submit(SLOWLY);
+    const client = new LiveClient();
+    for (let cuts = 0; cuts < 10; cuts += 1) await client.read(urlOf(dying, id), isPiece);
+    const reading = await readLive(urlOf(dying, id), { after: client.after });
+    for (const frame of await reading.until(isPiece)) client.take(frame);
+    await dying.kill('SIGKILL');
+    await client.read(urlOf(api, id), isEnd);
+    expect(client.text(id)).toBe(WHOLE);
+    expect(client.of('restart')).toEqual([]);
+    expect((await readLive(urlOf(api, id), { after: client.after })).response.status).toBe(204);
+  });
+
+  it('begins anew when its worker is killed, and is whole in the end', async () => {
+    const worker = await other('worker');
+    const id = await submit(SLOWLY);
+    const client = new LiveClient();
+    const reading = client.read(urlOf(api, id), isEnd);
+    await eventually(() => expect(client.of('piece').length).toBeGreaterThan(5));
+    await worker.kill('SIGKILL');
+    await other('worker');
+    await reading;
+    expect(client.of('restart')).toHaveLength(1);
+    expect(client.text(id)).toBe(WHOLE);
+  });
+
+  it('is read by the package eventsource, which connects again by itself and stops at the end', async () => {
+    await other('worker');
+    const id = await submit(SLOWLY);
+    const told: string[] = [];
+    let asked = 0;
+    const source = new EventSource(urlOf(api, id), {
+      // Cut after some of the answer, twice.
+      fetch: async (url, init) => {
+        asked += 1;
+        const response = await fetch(url, init as RequestInit);
+        return asked > 2 || response.body === null ? response : cutAfter(response, 6);
+      },
+    });
+    source.addEventListener('piece', ({ data }) => told.push(JSON.parse(data).delta.content ?? ''));
+    source.addEventListener('restart', () => told.splice(0));
+    const ended = new Promise((resolve) => source.addEventListener('ended', resolve));
+    await ended;
+    expect(told.join('')).toBe(WHOLE);
+    await eventually(() => expect(source.readyState).toBe(EventSource.CLOSED));
+    expect(asked).toBe(4);
+  });
+});
+
+function cutAfter(response: Response, parts: number): Response {
+  let left = parts;
+  const cut = new TransformStream<Uint8Array, Uint8Array>({
+    transform(part, controller) {
+      controller.enqueue(part);
+      left -= 1;
+      if (left === 0) controller.terminate();
+    },
+  });
+  const { status, headers, url } = response;
+  const passed = new Response(response.body!.pipeThrough(cut), { status, headers });
+  return Object.defineProperty(passed, 'url', { value: url });
+}
+
+it('waits for a client that does not read, and tells it all in the end', async () => {
+  await other('worker');
+  const user = crypto.randomUUID();
+  const url = `${api.baseUrl}/api/v1/users/${user}/stream`;
+  const slow = await readLive(url);
+  // More than sockets and the queue of a follower hold.
+  const ids = await Promise.all(
+    Array.from({ length: 40 }, () => submit('[[demo:tokens 40000]] [[demo:rate 0]]', { user_id: user })),
+  );
+  const ended = async (id: string) => {
+    const message = await (await fetch(`${api.baseUrl}/api/v1/messages/${id}`)).json();
+    expect((message as { status: string }).status).toBe('completed');
+  };
+  await eventually(() => Promise.all(ids.map(ended)), { withinMs: 90_000, everyMs: 500 });
+  const client = new LiveClient();
+  const hasAll = () => client.of('ended').length === ids.length;
+  for (let frame = await slow.next(); frame !== null; frame = await slow.next()) {
+    client.take(frame);
+    if (hasAll()) break;
+  }
+  await slow.cut();
+  while (!hasAll()) await client.read(url, hasAll);
+  for (const id of ids) {
+    expect(client.of('ended', id)).toHaveLength(1);
+    expect(client.text(id)).toBe(client.of('ended', id)[0]!.data.message.result.content);
+  }
+});
