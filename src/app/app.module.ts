@@ -9,6 +9,7 @@ import { NatsModule } from '../interfaces/nats/nats.module.js';
 import { NatsResultsModule } from '../interfaces/nats/results/nats-results.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';
 import { RestModule } from '../interfaces/rest/rest.module.js';
+import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
 import { EndpointAlarmModule } from '../operations/alerts/endpoint-alarm.js';
 import { LogRoomAlarmModule } from '../operations/alerts/log-room-alarm.js';
@@ -26,8 +27,8 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
   api: [
-    ...[RestModule, OpenAiModule, NatsModule, DeadLetterAlertsModule],
-    ...[LogRoomAlarmModule, WebhooksModule],
+    ...[RestModule, OpenAiModule, WebSocketModule, NatsModule],
+    ...[DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
   ],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
   projector: [

@@ -9,6 +9,9 @@ import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
+import { ENDINGS } from '../interfaces/websocket/closing.policy.js';
+import { OpenClients } from '../interfaces/websocket/open-clients.js';
+import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { WebhookSender } from '../operations/webhooks/webhook-sender.js';
 import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
@@ -40,6 +43,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
     @Optional() @Inject(LogAgreement) private readonly agreement?: LogAgreement,
     @Optional() @Inject(WebhookSender) private readonly webhooks?: WebhookSender,
+    @Optional() @Inject(OpenClients) private readonly webSockets?: OpenClients,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -47,7 +51,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
-        ...(roles.has('api') ? [WebhooksModule] : []),
+        ...(roles.has('api') ? [WebhooksModule, WebSocketModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],
@@ -62,6 +66,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     if (this.worker !== undefined) this.observeWorker(this.worker);
     if (this.projector !== undefined) this.observeProjector(this.projector);
     if (this.webhooks !== undefined) this.observeWebhooks(this.webhooks);
+    if (this.webSockets !== undefined) this.observeWebSockets(this.webSockets);
     const { agreement } = this;
     if (agreement === undefined) return;
     this.gauge(
@@ -194,6 +199,22 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         if (count !== null) result.observe(waiting, count);
       },
       [waiting, sent],
+    );
+  }
+
+  private observeWebSockets(webSockets: OpenClients): void {
+    const open = this.gauge('llmq.websocket.open', 'WebSockets that are open in this process');
+    const subscriptions = this.gauge('llmq.websocket.subscriptions', 'What they are subscribed to');
+    const ended = this.meter.createObservableCounter('llmq.websocket.ended', {
+      description: 'WebSockets that ended since the start, by why',
+    });
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        result.observe(open, webSockets.open);
+        result.observe(subscriptions, webSockets.subscriptions);
+        for (const why of ENDINGS) result.observe(ended, webSockets.ended[why], { why });
+      },
+      [open, subscriptions, ended],
     );
   }
 

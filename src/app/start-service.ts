@@ -9,6 +9,8 @@ import { serveApiDocs } from '../interfaces/http/api-docs.js';
 import { compressAnswers } from '../interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
 import { CallServer } from '../interfaces/nats/rpc/call-server.js';
+import { serveWebSockets } from '../interfaces/websocket/frame.adapter.js';
+import { serveFrameDocs } from '../interfaces/websocket/frame-docs.js';
 import { loadConfig } from '../platform/config/load-config.js';
 import type { ServiceConfig } from '../platform/config/service-config.js';
 import { type EmbeddedServers, startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
@@ -157,7 +159,11 @@ async function startApp(
   );
   stack.push('the service', () => app.close());
   await compressAnswers(app);
-  if (config.roles.has('api') && config.server.docs !== 'off') serveApiDocs(app, VERSION);
+  if (config.roles.has('api')) serveWebSockets(app);
+  if (config.roles.has('api') && config.server.docs !== 'off') {
+    serveApiDocs(app, VERSION);
+    serveFrameDocs(app, VERSION);
+  }
   if (config.roles.has('api')) {
     app.connectMicroservice({ strategy: new CallServer(parts.nats, config.server.max_body_fields) });
     // Nothing is asked of modules that are not ready.

@@ -41,6 +41,9 @@ export const CALLER_PROPERTY = CALLER as unknown as string;
  */
 const atLeast = (role: CallerRole) => applyDecorators(SetMetadata(NEEDED_ROLE, role), UseGuards(CallerGuard));
 
+/** For what changes something, where the carrier was admitted to read: a WebSocket's handshake only reads. */
+export const ClientOnly = () => atLeast('client');
+
 /** For what belongs to the caller's own tenant. */
 export const AdminOnly = () => atLeast('admin');
 

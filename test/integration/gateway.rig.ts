@@ -13,6 +13,9 @@ import { compressAnswers } from '../../src/interfaces/http/compressed-answers.js
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
 import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
 import { RestModule } from '../../src/interfaces/rest/rest.module.js';
+import { serveWebSockets } from '../../src/interfaces/websocket/frame.adapter.js';
+import { serveFrameDocs } from '../../src/interfaces/websocket/frame-docs.js';
+import { WebSocketModule } from '../../src/interfaces/websocket/websocket.module.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import type { Role, ServiceConfig } from '../../src/platform/config/service-config.js';
@@ -56,6 +59,8 @@ export interface Gateway {
   readonly worker: HandWorker;
   /** Resolves when the tables have all that the log holds now. */
   projected(): Promise<void>;
+  /** A provider of the gateway. */
+  part<T>(type: Type<T>): T;
   /** Nest's shutdown, as SIGTERM brings it about. */
   close(): Promise<void>;
 }
@@ -86,6 +91,7 @@ export async function startGateway(
       ConversationUpkeepModule,
       RestModule,
       OpenAiModule,
+      WebSocketModule,
       ...modules,
     ],
   })
@@ -96,7 +102,9 @@ export async function startGateway(
     { logger: ['error'], abortOnError: false },
   );
   await compressAnswers(app);
+  serveWebSockets(app);
   serveApiDocs(app, '0.0.0');
+  serveFrameDocs(app, '0.0.0');
   await app.listen(0, '127.0.0.1');
   const log = app.get<EventLog>(EVENT_LOG);
   const baseUrl = await app.getUrl();
@@ -109,6 +117,7 @@ export async function startGateway(
       const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });
       await position.waitFor(await log.lastSequence(), 30_000);
     },
+    part: (type) => app.get(type, { strict: false }),
     close: async () => {
       await app.close();
       await connection.close();

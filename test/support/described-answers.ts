@@ -156,7 +156,7 @@ function escaped(part: string): string {
 }
 
 /** An object has the fields that it is described with, and no others, unless it says so. */
-function closed(value: unknown): unknown {
+export function closed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(closed);
   if (typeof value !== 'object' || value === null) return value;
   const inner = Object.fromEntries(Object.entries(value).map(([key, part]) => [key, closed(part)]));

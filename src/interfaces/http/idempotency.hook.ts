@@ -31,6 +31,7 @@ const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
   '/v1/embeddings',
 ]);
 const ROUTES_WITH_A_ROLE = ['/api/v1/admin/', '/api/v1/endpoints'] as const;
+const MESSAGES = '/api/v1/messages';
 /** Where a response says that a message was made. */
 const MESSAGE = /^\/api\/v1\/messages\/([^/]+)$/;
 const KEPT_HEADERS = ['content-type', 'location'] as const;
@@ -54,7 +55,7 @@ export function keepPlaceOnly(request: FastifyRequest, sequence: number): void {
 export function keyedRequest(request: FastifyRequest, more: unknown = null): KeyedRequest | null {
   const header = request.headers['idempotency-key'];
   if (header === undefined) return null;
-  if (!isIdempotencyKey(header)) throw invalidKey();
+  if (!isIdempotencyKey(header)) throw invalidKey('The header Idempotency-Key');
   if (executionOf(request) !== null) {
     throw new Error('This request is carried out under its key already, and would wait for itself.');
   }
@@ -68,6 +69,22 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   return {
     key: digestOf([tenant, request.method, path, header, ...(forbidden ? [role] : [])]),
     fingerprint: fingerprintOf([query, request.body ?? null, more, ...exactly(request.body)]),
+  };
+}
+
+/**
+ * The same for a message that comes by another protocol: its key is that of `POST /api/v1/messages`, so that a client may
+ * repeat over one what it has begun over the other.
+ *
+ * @param body what the body of that request would be
+ * @param named where the key stood
+ * @throws {RefusedError} `invalid_idempotency_key`
+ */
+export function keyedMessage(tenant: string, key: string, body: object, named: string): KeyedRequest {
+  if (!isIdempotencyKey(key)) throw invalidKey(named);
+  return {
+    key: digestOf([tenant, 'POST', MESSAGES, key]),
+    fingerprint: fingerprintOf(['', body, null, ...exactly(body)]),
   };
 }
 
@@ -153,7 +170,7 @@ function responseOf(reply: FastifyReply, status: number, body: string): StoredRe
   return { status, headers, body };
 }
 
-function invalidKey(): RefusedError {
-  const message = `The header Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`;
+function invalidKey(named: string): RefusedError {
+  const message = `${named} must have 1 to ${MAX_KEY_LENGTH} printable ASCII characters.`;
   return refused('invalid_idempotency_key', message);
 }

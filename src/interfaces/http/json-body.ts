@@ -58,7 +58,8 @@ export function acceptJsonOnly(fastify: FastifyInstance, maxFields: number, dige
       const path = pathOf(request.url);
       // Of the bytes, which are gone behind this: a tenth of the time that it takes of the parsed value.
       if (path.startsWith(digestUnder)) (request as Digested)[DIGEST] = sha256(json);
-      const read = readJson(json, path === BATCH_ROUTE ? FIELDS_OF_BATCH * maxFields : maxFields);
+      const fields = path === BATCH_ROUTE ? FIELDS_OF_BATCH * maxFields : maxFields;
+      const read = readJson(json, fields);
       if ('refusal' in read) done(read.refusal);
       else done(null, read.value);
     });
@@ -69,21 +70,29 @@ function sha256(bytes: Buffer): string {
   return hash('sha256', bytes, 'base64url');
 }
 
-/** What every protocol reads its requests with. */
+/**
+ * The value of JSON that a client sent, or why it is not taken.
+ *
+ * @param fields that its objects may have together
+ * @param whole what it is to the client
+ */
 export function readJson(
   json: Buffer,
-  maxFields: number,
+  fields: number,
+  whole: 'body' | 'frame' = 'body',
 ): { readonly value: unknown } | { readonly refusal: RefusedError } {
-  const bounds = { ...BOUNDS, fields: maxFields };
-  if (!isUtf8(json)) return { refusal: refused('invalid_json', 'The body is not UTF-8.') };
+  const bounds = { ...BOUNDS, fields };
+  if (!isUtf8(json)) return { refusal: refused('invalid_json', `The ${whole} is not UTF-8.`) };
   const exceeded = json.length > SHORT_BYTES ? exceededBound(json, bounds) : null;
-  if (exceeded !== null) return { refusal: tooMuch(exceeded, bounds) };
+  if (exceeded !== null) return { refusal: tooMuch(exceeded, bounds, whole) };
   const text = json.toString('utf8');
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { refusal: refused('invalid_json', `The body is not valid JSON: ${(error as Error).message}`) };
+    return {
+      refusal: refused('invalid_json', `The ${whole} is not valid JSON: ${(error as Error).message}`),
+    };
   }
   const beyond = mayBeChanged(json, text) ? markChangedParts(value, text) : null;
   if (beyond === null) return { value };
@@ -98,10 +107,10 @@ const COUNTED = {
   digits: 'digits in a number',
 } as const;
 
-function tooMuch(exceeded: keyof JsonBounds, bounds: Required<JsonBounds>): RefusedError {
+function tooMuch(exceeded: keyof JsonBounds, bounds: Required<JsonBounds>, whole: string): RefusedError {
   if (exceeded === 'levels') {
-    return refused('invalid_json', `The body nests deeper than ${bounds.levels} levels.`);
+    return refused('invalid_json', `The ${whole} nests deeper than ${bounds.levels} levels.`);
   }
   const reason = `has more ${COUNTED[exceeded]} than the ${bounds[exceeded]} that are accepted`;
-  return refusedField('content_too_large', 'body', reason);
+  return refusedField('content_too_large', whole, reason);
 }

@@ -291,6 +291,44 @@ export const configSchema = z.strictObject({
       shutdown_timeout_ms: milliseconds
         .default(30_000)
         .describe('time after SIGTERM to finish running calls or hand their messages back'),
+      websocket: z
+        .strictObject({
+          max_connections: count
+            .default(5_000)
+            .describe('open WebSockets of one process; further ones get 503'),
+          max_connections_per_key: count
+            .default(5_000)
+            .describe('the same for one API key, or for all clients where there are no keys'),
+          max_subscriptions: count.default(100).describe('what one WebSocket may be subscribed to at once'),
+          max_frame_bytes: bytes
+            .max(32 * 1024 * 1024)
+            .default(4 * 1024 * 1024)
+            .describe('largest frame of a client; a larger one closes the WebSocket with 1009'),
+          max_frames_per_second: count
+            .default(100)
+            .describe(
+              'frames of one client, on average over ten seconds; more close the WebSocket with 4429',
+            ),
+          max_buffered_bytes: bytes
+            .min(64 * 1024)
+            .default(256 * 1024)
+            .describe('what waits in the service for a client to read it, beyond which pieces are merged'),
+          slow_timeout_ms: milliseconds
+            .default(30_000)
+            .describe('time to read what waits; after it the WebSocket is closed with 1013'),
+          idle_timeout_ms: milliseconds
+            .default(600_000)
+            .describe(
+              'time without a frame of the client, and without a subscription; after it the WebSocket is closed with 4408',
+            ),
+          ping_interval_ms: milliseconds
+            .default(25_000)
+            .describe('silence of a client after which it is pinged; as long again, and it counts as gone'),
+          authenticate_timeout_ms: milliseconds
+            .default(10_000)
+            .describe('time for the key to come in the first frame, where the handshake carried none'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   database: z

@@ -7,6 +7,7 @@ const WIRING = new Set([
   'InstanceLoader',
   'RoutesResolver',
   'RouterExplorer',
+  'WebSocketsController',
   'NestApplication',
   'NestMicroservice',
 ]);

@@ -53,6 +53,15 @@ describe('ApiKeyRing', () => {
     expect(expires.holderOf(bearer(first.key), () => EXPIRY_MS)).toMatchObject({ name: 'first' });
   });
 
+  it('tells when the key that counts expires, whichever header it comes in', () => {
+    const expires = new ApiKeyRing([first.config, expiring]);
+    for (const headers of [bearer(third.key), { 'x-api-key': third.key, authorization: 'Bearer other' }]) {
+      expect(expires.endsAtMs(headers)).toBe(EXPIRY_MS);
+    }
+    expect(expires.endsAtMs(bearer(first.key))).toBe(Number.POSITIVE_INFINITY);
+    expect(expires.endsAtMs({})).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('takes the admin of the only tenant for an operator too', () => {
     const alone = new ApiKeyRing([second.config]);
     expect(alone.holderOf(bearer(second.key), () => 0)).toMatchObject({ role: 'operator' });

@@ -53,12 +53,22 @@ export class ApiKeyRing {
    * Many clients can't leave out `Authorization` and fill it with anything. So a key in `X-API-Key` counts wherever the
    * other header holds none that is known.
    */
-  holderOf({ authorization, 'x-api-key': plain }: SentKey, nowMs: () => number): KeyHolder {
+  holderOf(sent: SentKey, nowMs: () => number): KeyHolder {
+    const known = this.knownOf(sent);
+    if (known !== undefined) return isOver(known, nowMs) ? 'expired_key' : known.caller;
+    const isSent = sent.authorization !== undefined || sent['x-api-key'] !== undefined;
+    return isSent ? 'unknown_key' : 'no_key';
+  }
+
+  /** When the key that counts expires, in milliseconds since the epoch; infinite where none does. */
+  endsAtMs(sent: SentKey): number {
+    return this.knownOf(sent)?.expiresAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  private knownOf({ authorization, 'x-api-key': plain }: SentKey): KnownKey | undefined {
     const bearer = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
     const sent = [bearer, plain?.trim()].filter((key) => key !== undefined && key !== '');
-    const known = sent.map((key) => this.match(digestOf(key as string))).find((key) => key !== null);
-    if (known != null) return isOver(known, nowMs) ? 'expired_key' : known.caller;
-    return authorization === undefined && plain === undefined ? 'no_key' : 'unknown_key';
+    return sent.map((key) => this.match(digestOf(key as string))).find((key) => key !== null) ?? undefined;
   }
 
   /** Goes through all keys and compares in constant time, so that the answer's time tells nothing about any of them. */

@@ -50,6 +50,16 @@ export class CallerProof {
     return directCaller(this.publishers, name) ?? { code: 'unauthorized', message };
   }
 
+  /** Whether a key is needed, and none was sent. */
+  lacksKey(evidence: Evidence): boolean {
+    return !this.ring.open && evidence.authorization === undefined && evidence['x-api-key'] === undefined;
+  }
+
+  /** Until when the key proves its holder, in milliseconds since the epoch; infinite for one without an end. */
+  keyEndsAtMs(evidence: Evidence): number {
+    return this.ring.endsAtMs(evidence);
+  }
+
   prove(evidence: Evidence): Caller | Unproven {
     const caller = this.ring.open ? this.local(evidence) : this.keyHolder(evidence);
     const tenant = evidence['x-llmq-tenant'];
