@@ -116,13 +116,13 @@ describe('a message that is followed', () => {
     await other('worker');
     const id = await submit(SLOWLY);
     const told: string[] = [];
-    let asked = 0;
+    const statuses: number[] = [];
     const source = new EventSource(urlOf(api, id), {
       // Cut after some of the answer, twice.
       fetch: async (url, init) => {
-        asked += 1;
         const response = await fetch(url, init as RequestInit);
-        return asked > 2 || response.body === null ? response : cutAfter(response, 6);
+        statuses.push(response.status);
+        return statuses.length > 2 || response.body === null ? response : cutAfter(response, 6);
       },
     });
     source.addEventListener('piece', ({ data }) => told.push(JSON.parse(data).delta.content ?? ''));
@@ -131,7 +131,8 @@ describe('a message that is followed', () => {
     await ended;
     expect(told.join('')).toBe(WHOLE);
     await eventually(() => expect(source.readyState).toBe(EventSource.CLOSED));
-    expect(asked).toBe(4);
+    // On a slow machine all of the rest may come at once, before the second cut.
+    expect(statuses.slice(-3)).toEqual([200, 200, 204]);
   });
 });
 
@@ -148,31 +149,3 @@ function cutAfter(response: Response, parts: number): Response {
   const passed = new Response(response.body!.pipeThrough(cut), { status, headers });
   return Object.defineProperty(passed, 'url', { value: url });
 }
-
-it('waits for a client that does not read, and tells it all in the end', async () => {
-  await other('worker');
-  const user = crypto.randomUUID();
-  const url = `${api.baseUrl}/api/v1/users/${user}/stream`;
-  const slow = await readLive(url);
-  // More than sockets and the queue of a follower hold.
-  const ids = await Promise.all(
-    Array.from({ length: 40 }, () => submit('[[demo:tokens 40000]] [[demo:rate 0]]', { user_id: user })),
-  );
-  const ended = async (id: string) => {
-    const message = await (await fetch(`${api.baseUrl}/api/v1/messages/${id}`)).json();
-    expect((message as { status: string }).status).toBe('completed');
-  };
-  await eventually(() => Promise.all(ids.map(ended)), { withinMs: 90_000, everyMs: 500 });
-  const client = new LiveClient();
-  const hasAll = () => client.of('ended').length === ids.length;
-  for (let frame = await slow.next(); frame !== null; frame = await slow.next()) {
-    client.take(frame);
-    if (hasAll()) break;
-  }
-  await slow.cut();
-  while (!hasAll()) await client.read(url, hasAll);
-  for (const id of ids) {
-    expect(client.of('ended', id)).toHaveLength(1);
-    expect(client.text(id)).toBe(client.of('ended', id)[0]!.data.message.result.content);
-  }
-});

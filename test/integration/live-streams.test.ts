@@ -288,6 +288,30 @@ describe('the stream of a user, and of a conversation', () => {
   });
 });
 
+it('waits for a client that does not read, and tells it all in the end', async () => {
+  const url = `${there.baseUrl}/api/v1/users/slow/stream`;
+  const slow = await readLive(url, { headers: as(red) });
+  // More than sockets and the queue of a follower hold.
+  const ids: string[] = [];
+  for (let count = 0; count < 40; count += 1) {
+    const message = await submitted({ user_id: 'slow' });
+    ids.push(message.subject);
+    await here.worker.complete(message, { content: `${message.subject} `.repeat(15_000) });
+  }
+  await here.projected();
+  const client = new LiveClient();
+  const hasAll = () => client.of('ended').length === ids.length;
+  for (let frame = await slow.next(); frame !== null; frame = await slow.next()) {
+    client.take(frame);
+    if (hasAll()) break;
+  }
+  await slow.cut();
+  for (const id of ids) {
+    expect(client.of('ended', id)).toHaveLength(1);
+    expect(client.text(id)).toBe(`${id} `.repeat(15_000));
+  }
+});
+
 it('joins what is not read, within limits, and goes on behind what was', async () => {
   const message = await submitted();
   const id = message.subject;

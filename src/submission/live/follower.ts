@@ -21,8 +21,8 @@ import type { StandingReads } from './standing-reads.js';
 /** What may wait for a follower that does not ask. */
 const LIMITS = { items: 1_000, units: 1024 * 1024 };
 const RETRY_MS = 1_000;
-/** The first thing that is told of a message waits for its place so long. */
-const FIRST_WAIT_MS = 150;
+/** A state that is told with a place in a lane waits for that place so long. */
+const TOLD_WITHIN_MS = 150;
 
 export interface FollowerParts {
   readonly answers: AnswerListener;
@@ -294,10 +294,22 @@ export class Follower implements ChangeWatcher {
   private async tell(followed: Followed, first: boolean): Promise<void> {
     const { status } = followed.standing;
     if (status !== 'pending' && status !== 'scheduled') return this.addStatus(followed, NO_WAIT);
+    const telling = this.tellInTime(followed);
+    // It is the first that a client is told, of one message before its pieces.
+    if (first && !this.scope.isWide) await telling;
+  }
+
+  /** A state is told without its place where that takes long, and with it then. */
+  private async tellInTime(followed: Followed): Promise<void> {
+    const { standing } = followed;
     const telling = this.tellHowItWaits(followed, false);
-    if (!first || this.scope.isWide) return;
-    const late = sleep(FIRST_WAIT_MS, 'late' as const, { ref: false });
-    if ((await Promise.race([telling, late])) === 'late') this.addStatus(followed, followed.wait ?? NO_WAIT);
+    const late = sleep(TOLD_WITHIN_MS, 'late' as const, { ref: false });
+    if ((await Promise.race([telling, late])) !== 'late' || !this.isNow(followed, standing)) return;
+    this.addStatus(followed, followed.wait ?? NO_WAIT);
+  }
+
+  private isNow(followed: Followed, standing: MessageStanding): boolean {
+    return followed.standing === standing && this.messages.get(followed.id) === followed;
   }
 
   /** @param ifOther only where it waits otherwise than was told */
@@ -306,7 +318,7 @@ export class Follower implements ChangeWatcher {
     followed.asking = true;
     const wait = await this.parts.waits.of(standing);
     followed.asking = false;
-    if (followed.standing !== standing || this.messages.get(followed.id) !== followed) return;
+    if (!this.isNow(followed, standing)) return;
     if (!ifOther || followed.wait === null || !isSameWait(followed.wait, wait))
       this.addStatus(followed, wait);
   }
