@@ -63,15 +63,19 @@ function begin(
 function passing(response: Response, check: BodyCheck): Response {
   const decoder = new TextDecoder();
   let body = '';
+  const checkBody = () => {
+    const problem = check(body);
+    if (problem !== null) wrong.push(problem);
+  };
+  // A stream of events may have no end: what came until its client leaves is checked.
+  const isLeft = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
   const checked = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       body += decoder.decode(chunk, { stream: true });
       controller.enqueue(chunk);
     },
-    flush() {
-      const problem = check(body);
-      if (problem !== null) wrong.push(problem);
-    },
+    flush: checkBody,
+    ...(isLeft ? { cancel: checkBody } : {}),
   });
   const { status, statusText, headers, url } = response;
   const passed = new Response(response.body!.pipeThrough(checked), { status, statusText, headers });
