@@ -1,9 +1,7 @@
 import { Module } from '@nestjs/common';
-import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
-import { MessageWaits } from '../../submission/waiting/message-waits.js';
 import { HttpModule } from '../http/http.module.js';
 import { Intake } from './intake/intake.js';
 import { RejectedMessages } from './intake/rejected-messages.js';
@@ -18,8 +16,8 @@ import { SubmitCall } from './rpc/submit-call.js';
  * answered. Leaves out results, which are told beside the projector.
  */
 @Module({
-  imports: [HttpModule, SubmissionModule, EndpointsModule, QueuesModule, ProjectionReaderModule],
+  imports: [HttpModule, SubmissionModule, QueuesModule, ProjectionReaderModule],
   controllers: [ConversationCalls, MessageCalls, QueueCalls, RejectedCalls],
-  providers: [Intake, RejectedMessages, SubmitCall, MessageWaits],
+  providers: [Intake, RejectedMessages, SubmitCall],
 })
 export class NatsModule {}
