@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { asyncApiDocument, asyncApiYaml } from '../interfaces/asyncapi/asyncapi-document.js';
 import { NATS_MODELS, natsPart } from '../interfaces/nats/nats.asyncapi.js';
+import { WEBSOCKET_MODELS } from '../interfaces/websocket/frame-schema.js';
+import { websocketPart } from '../interfaces/websocket/websocket.asyncapi.js';
 import { eventsPart } from '../log/asyncapi.js';
 import { VERSION } from '../platform/version.js';
 import { describedSchemas } from './described-app.js';
@@ -10,8 +12,10 @@ import { describedSchemas } from './described-app.js';
  * which people need them: what clients send and hear, then the events of the log.
  */
 const PATH = 'docs/asyncapi.yaml';
-const schemas = await describedSchemas(NATS_MODELS);
-const document = asyncApiYaml(asyncApiDocument(VERSION, [natsPart(schemas), eventsPart()]));
+const schemas = await describedSchemas([...NATS_MODELS, ...WEBSOCKET_MODELS]);
+const document = asyncApiYaml(
+  asyncApiDocument(VERSION, [natsPart(schemas), websocketPart(schemas), eventsPart()]),
+);
 if (process.argv.includes('--print')) process.stdout.write(document);
 else {
   await writeFile(PATH, document);

@@ -72,7 +72,7 @@ describe('examples/websocket.mjs', () => {
     };
     expect(data).toHaveLength(1);
     expect(stdout).toBe(`${data[0]!.result.content}\ncompleted\n`);
-  });
+  }, 300_000);
 });
 
 /** Asks in a page, as a web application would, and joins the pieces. */
@@ -122,6 +122,7 @@ describe('a page in Chromium', () => {
         await Promise.all([own.close(), foreign.close()]);
       }
     },
+    300_000,
   );
 });
 

@@ -20,7 +20,8 @@ export function asyncApiDocument(version: string, parts: readonly AsyncApiPart[]
       title: 'LLM Message Queue',
       version,
       description:
-        'What the service takes from publishers and callers over NATS, what it tells them, and the events of its log.',
+        'What the service takes from publishers and callers over NATS and from clients of its WebSocket, what it tells them, ' +
+        'and the events of its log.',
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/json',

@@ -1,21 +1,11 @@
+import { type AsyncApiPart, schemasFrom } from '../asyncapi/asyncapi-document.js';
 import { WEBSOCKET_PATH } from '../http/upgrades.js';
 import { CLIENT_FRAMES, SERVER_FRAMES } from './frame-schema.js';
 import { PROTOCOL } from './handshake.policy.js';
 
-type Named = Readonly<Record<string, unknown>>;
-
-/** What the WebSocket adds to an AsyncAPI document. */
-export interface FramesPart {
-  readonly channels: Readonly<Record<string, object>>;
-  readonly operations: Readonly<Record<string, object>>;
-  readonly messages: Readonly<Record<string, object>>;
-  /** By name; what they refer to is among them. */
-  readonly schemas: Named;
-}
-
 const MESSAGE_ID = '01976e2c-5a00-7000-8000-000000000001';
 
-/** Sent as they are, in this order, by the test that holds them against a running service; but for the message's id. */
+/** Sent by the test that holds them against a running service, by the order of their names; but for the message's id. */
 const EXAMPLES: Readonly<Record<string, readonly object[]>> = {
   SubmitFrame: [
     {
@@ -33,8 +23,8 @@ const EXAMPLES: Readonly<Record<string, readonly object[]>> = {
   AuthenticateFrame: [{ type: 'authenticate', request_id: 'r7', key: 'llmq_...' }],
 };
 
-/** @param schemas of all frames, and of what they are made of, by their names */
-export function framesPart(schemas: Named): FramesPart {
+/** @param all schemas by their names, those of the frames among them */
+export function websocketPart(all: Readonly<Record<string, unknown>>): AsyncApiPart {
   const frames = [...CLIENT_FRAMES, ...SERVER_FRAMES];
   const channel = { $ref: '#/channels/WebSocket' };
   const messagesOf = (names: readonly string[]) =>
@@ -63,7 +53,7 @@ export function framesPart(schemas: Named): FramesPart {
       },
     },
     messages: Object.fromEntries(frames.map((name) => [name, message(name)])),
-    schemas,
+    schemas: schemasFrom(frames, all),
   };
 }
 
@@ -74,16 +64,5 @@ function message(name: string): object {
     contentType: 'application/json',
     payload: { $ref: `#/components/schemas/${name}` },
     ...(examples === undefined ? {} : { examples }),
-  };
-}
-
-/** A whole AsyncAPI 3 document of the WebSocket alone. */
-export function framesDocument(version: string, schemas: Named): object {
-  const { channels, operations, messages } = framesPart(schemas);
-  return {
-    asyncapi: '3.0.0',
-    info: { title: 'LLM Message Queue: the WebSocket', version },
-    defaultContentType: 'application/json',
-    ...{ channels, operations, components: { messages, schemas } },
   };
 }
