@@ -7,6 +7,7 @@ const ROOMS = [
   'interfaces',
   'operations',
   'submission',
+  'scheduler',
   'dispatch',
   'conversations',
   'projection',
@@ -104,7 +105,7 @@ module.exports = {
         'Submission and all below it serve every protocol: they know no Fastify and no description of REST.',
       severity: 'error',
       from: {
-        path: '^src/(operations|submission|dispatch|conversations|projection|log|broker|platform|domain)/',
+        path: '^src/(operations|submission|scheduler|dispatch|conversations|projection|log|broker|platform|domain)/',
       },
       to: { path: '^node_modules/(fastify|@fastify|@nestjs/(platform-fastify|swagger))/' },
     },
