@@ -8,7 +8,7 @@
  *
  * @implements {MigrationInterface}
  */
-export class ToldResults1795000720000 {
+export class ToldResults1795000730000 {
   /** @param {QueryRunner} queryRunner */
   async up(queryRunner) {
     await queryRunner.query('ALTER TABLE messages ADD COLUMN result_to text');
