@@ -28,6 +28,15 @@ describe('an answer in one call', () => {
     expect(answer.whole(whole('a', toolCall))).toEqual(whole('a', toolCall));
     expect([answer.begun, answer.characters]).toEqual([true, 1]);
   });
+
+  it('is told so far as one piece, unless parts of it are not kept', () => {
+    const answer = new SentAnswer();
+    answer.take({ role: 'assistant', reasoning_content: 'Hm.' });
+    sent(answer, 'One', ' two');
+    expect(answer.soFar()).toEqual({ role: 'assistant', reasoning_content: 'Hm.', content: 'One two' });
+    answer.take(toolCall);
+    expect(answer.soFar()).toBeNull();
+  });
 });
 
 describe('an answer that begins anew', () => {
