@@ -9,6 +9,7 @@ import { benchDelays } from './delays.bench.js';
 import type { Figure } from './figure.js';
 import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchLanes } from './lanes.bench.js';
+import { benchLive } from './live.bench.js';
 import { benchMemory } from './memory.bench.js';
 import { benchPoison } from './poison.bench.js';
 import { benchReads } from './reads.bench.js';
@@ -29,6 +30,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   'first-chunk': benchFirstChunk,
   delays: benchDelays,
   lanes: benchLanes,
+  live: benchLive,
   memory: benchMemory,
   poison: benchPoison,
   reads: benchReads,

@@ -254,4 +254,6 @@ const KEPT_NAMES = [
   ...['createChatCompletion', 'createCompletion', 'createEmbeddings', 'listModels', 'getModel'],
   ...['requeueAllDeadLetters', 'setUserPriorityByPost', 'getConfig', 'getHealth'],
   ...['getLiveness', 'getReadiness'],
+  ...['listWebhookDeliveries', 'getWebhookDelivery', 'redeliverWebhook', 'testWebhook'],
+  ...['listSwitchedOffReceivers', 'switchReceiverOn'],
 ];

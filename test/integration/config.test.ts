@@ -250,6 +250,30 @@ queue: {levels: [{name: realtime, max_concurrent: 1}]}
       ]);
     });
 
+    it('webhooks that nothing signs, whose URL holds a password, or whose tries do not come one behind the other', () => {
+      const secret = `whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`;
+      const yaml = `
+webhooks: {url: 'https://ann:hidden@example.com/', retry_times_ms: [5000, 1000]}
+security: {api_keys: [{name: shop, sha256: '${'0'.repeat(64)}', role: client, callback_url: 'https://example.com/'}]}
+`;
+      const found = problems({}, yaml);
+      expect(found).toEqual([
+        expect.stringMatching(/^webhooks\.retry_times_ms does not rise/),
+        expect.stringMatching(/^webhooks\.url is set and webhooks\.secrets is empty/),
+        expect.stringMatching(/^security\.api_keys\[0\] \(shop\) has a callback_url and no secret/),
+        expect.stringMatching(/^webhooks\.url holds a user or a password/),
+      ]);
+      expect(found.join()).not.toContain('hidden');
+      const signed = load(
+        { WEBHOOKS_SECRETS: JSON.stringify([secret]) },
+        'webhooks: {url: "https://example.com/"}\n',
+      );
+      expect(signed.webhooks.secrets).toEqual([secret]);
+      const wrong = problems({ WEBHOOKS_SECRETS: '["whsec_hidden"]' });
+      expect(wrong).toHaveLength(1);
+      expect(wrong[0]).toMatch(/^webhooks\.secrets\[0\] can't be what it is now \(not shown/);
+    });
+
     it('an endpoint that names a model twice, a header that can not be sent, and a model that is its own fallback', () => {
       const yaml = `
 endpoints:
