@@ -260,6 +260,20 @@ describe('what is unknown', () => {
     );
   });
 
+  it('holds its lane while others grow', () => {
+    const before = play(withStrategy('adaptive'), EVEN, 400);
+    const inputs = next(
+      before.inputs,
+      { ...EVEN, waiting: { ...EVEN.waiting, low: 400 } },
+      totalOf(before.state.slots),
+    );
+    const blind = { ...inputs, lanes: { ...inputs.lanes, high: { unknown: 'stale' } as const } };
+    const decision = decideScale(blind, withStrategy('adaptive'), before.state);
+    expect(decision.change).toBe('up');
+    expect(before.state.slots.high).toBeGreaterThan(0);
+    expect(decision.slots.high).toBe(before.state.slots.high);
+  });
+
   it('holds all where the broker is gone, and goes on from there when it is back', () => {
     const settings = withStrategy('hybrid');
     const before = play(settings, { ...EVEN, perSecond: 40 }, 700);

@@ -9,7 +9,7 @@ import { ownPolicy } from './scalers/own-policy.js';
 import type { Scaler } from './scalers/scaler.js';
 import { peakSlots, staticPeak } from './scalers/static-peak.js';
 import { type Run, Simulation } from './simulation.js';
-import { loadStep, type SyntheticKind } from './synthetic-trace.js';
+import { loadStep } from './synthetic-trace.js';
 import { type TracedRequest, withLanes } from './trace.js';
 
 export interface Comparison {
@@ -55,10 +55,9 @@ export function simulate(policy: PolicyName, comparison: Comparison): Compared {
 const STEP_PART_MS = 1_500_000;
 const STEP_FACTOR = 3;
 
-/** The same policy on a load that triples at one moment and falls back at another, with requests of the same kind. */
-export function simulateStep(policy: PolicyName, kind: SyntheticKind, comparison: Comparison): StepReport {
-  const perSecond = (comparison.trace.length * 1000) / comparison.trace.at(-1)!.atMs;
-  const trace = loadStep(kind, comparison.seed, perSecond, STEP_FACTOR, (3 * STEP_PART_MS) / 1000);
+/** The same policy on a load that triples at one moment and falls back at another, with the requests of the trace. */
+export function simulateStep(policy: PolicyName, comparison: Comparison): StepReport {
+  const trace = loadStep(comparison.trace, comparison.seed, STEP_FACTOR, (3 * STEP_PART_MS) / 1000);
   const mean = meanLoad(trace, MODEL_SPEED);
   const low = (3 * mean) / (2 + STEP_FACTOR);
   const { run } = simulate(policy, {

@@ -1,12 +1,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SCALE_STRATEGIES } from '../policy/scale-settings.policy.js';
+import { averageOf, worstOf } from './average.js';
 import { readAzureTrace } from './azure-trace.js';
-import { BASELINES, COMPARISON_DEFAULTS, type PolicyName, simulate, simulateStep } from './compare.js';
+import {
+  BASELINES,
+  COMPARISON_DEFAULTS,
+  type Comparison,
+  type PolicyName,
+  simulate,
+  simulateStep,
+} from './compare.js';
+import type { StepReport } from './load-step.js';
 import { plotOf } from './plot.js';
-import { type SyntheticKind, syntheticTrace } from './synthetic-trace.js';
+import { syntheticTrace } from './synthetic-trace.js';
 import { type Row, tableOf } from './table.js';
-import { statisticsOf, type TracedRequest } from './trace.js';
+import { statisticsOf, type TracedRequest, type TraceStatistics } from './trace.js';
 
 /** `npm run simulate -- --trace synthetic:code --start-delay 60`: what each scaling policy would have made of a load. */
 interface Options {
@@ -14,6 +23,7 @@ interface Options {
   readonly policy: string;
   readonly startDelay: number;
   readonly seed: number;
+  readonly seeds: number;
   readonly slotsPerWorker: number;
   readonly lagThreshold: number;
   readonly warmUp: number;
@@ -36,6 +46,12 @@ await new Command('simulate')
   .addOption(new Option('--policy <policy>', 'which').choices(CHOICES).default('all'))
   .option('--start-delay <seconds>', 'from the order of a worker to its first call', positive, 60)
   .option('--seed <number>', 'of the lanes and of synthetic requests', positive, 1)
+  .option(
+    '--seeds <number>',
+    'so many, from this one on: the figures are their means, the steps their worst',
+    positive,
+    1,
+  )
   .option('--slots-per-worker <number>', '', positive, COMPARISON_DEFAULTS.slotsPerWorker)
   .option('--lag-threshold <number>', "KEDA's, for each worker", positive, COMPARISON_DEFAULTS.lagThreshold)
   .option(
@@ -52,42 +68,56 @@ await new Command('simulate')
   .parseAsync();
 
 async function main(options: Options): Promise<void> {
-  const kind: SyntheticKind = options.trace === 'synthetic:conv' ? 'conv' : 'code';
-  const trace = await traceOf(options);
-  const comparison = {
-    ...COMPARISON_DEFAULTS,
-    ...{
-      trace,
-      seed: options.seed,
-      startDelayMs: options.startDelay * 1000,
-      warmUpMs: options.warmUp * 1000,
-    },
-    ...{ slotsPerWorker: options.slotsPerWorker, lagThreshold: options.lagThreshold },
-    maxSlots: options.maxSlots ?? null,
-  };
+  const seeds = Array.from({ length: options.seeds }, (_, at) => options.seed + at);
+  const comparisons = await Promise.all(seeds.map((seed) => comparisonOf(options, seed)));
   const names = options.policy === 'all' ? NAMES : [options.policy as PolicyName];
-  const compared = names.map((name) => {
-    const reacts = options.steps && !name.startsWith('static') && name !== 'oracle';
-    return { ...simulate(name, comparison), step: reacts ? simulateStep(name, kind, comparison) : null };
-  });
-  const rows: Row[] = compared.map(({ report, step }) => ({ report, step }));
-  const statistics = statisticsOf(trace);
+  const compared = names.map((name) => ({ name, runs: comparisons.map((one) => simulate(name, one)) }));
+  const rows: Row[] = compared.map(({ name, runs }) => ({
+    report: averageOf(runs.map(({ report }) => report)),
+    step: stepsOf(name, options, comparisons),
+  }));
   if (options.plot !== undefined) {
-    const plotted = compared.map(({ report, run }) => ({ name: report.policy, seconds: run.seconds }));
+    const plotted = compared.map(({ name, runs }) => ({ name, seconds: runs[0]!.run.seconds }));
     await writeFile(
       options.plot,
       plotOf(`${options.trace}, ${options.startDelay} s to start a worker`, plotted),
     );
   }
+  const statistics = comparisons.map(({ trace }) => statisticsOf(trace));
   process.stdout.write(
     options.json === true
       ? `${JSON.stringify({ options, statistics, policies: rows }, null, 2)}\n`
-      : `${statistics.requests} requests, ${statistics.perSecond.toFixed(2)} a second; variation of the gaps ${statistics.gapVariation.toFixed(1)}, ` +
-          `peak/mean ${statistics.peakToMeanOf1s.toFixed(1)} over 1 s and ${statistics.peakToMeanOf60s.toFixed(1)} over 60 s\n${tableOf(rows)}\n`,
+      : `${statistics.map(statisticsWords).join('\n')}\n${tableOf(rows)}\n`,
   );
 }
 
-async function traceOf({ trace, seed }: Options): Promise<TracedRequest[]> {
+async function comparisonOf(options: Options, seed: number): Promise<Comparison> {
+  return {
+    ...COMPARISON_DEFAULTS,
+    ...{ trace: await traceOf(options.trace, seed), seed },
+    ...{ startDelayMs: options.startDelay * 1000, warmUpMs: options.warmUp * 1000 },
+    ...{ slotsPerWorker: options.slotsPerWorker, lagThreshold: options.lagThreshold },
+    maxSlots: options.maxSlots ?? null,
+  };
+}
+
+function stepsOf(
+  name: PolicyName,
+  { steps }: Options,
+  comparisons: readonly Comparison[],
+): StepReport | null {
+  if (!steps || name.startsWith('static') || name === 'oracle') return null;
+  return worstOf(comparisons.map((one) => simulateStep(name, one)));
+}
+
+function statisticsWords({ requests, perSecond, gapVariation, ...peak }: TraceStatistics): string {
+  return (
+    `${requests} requests, ${perSecond.toFixed(2)} a second; variation of the gaps ${gapVariation.toFixed(1)}, ` +
+    `peak/mean ${peak.peakToMeanOf1s.toFixed(1)} over 1 s and ${peak.peakToMeanOf60s.toFixed(1)} over 60 s`
+  );
+}
+
+async function traceOf(trace: string, seed: number): Promise<TracedRequest[]> {
   if (trace === 'synthetic:conv') return syntheticTrace('conv', seed);
   if (trace === 'synthetic:code') return syntheticTrace('code', seed);
   return readAzureTrace(await readFile(trace, 'utf8'));

@@ -1,3 +1,4 @@
+import { averageOf, worstOf } from './average.js';
 import { BASELINES, COMPARISON_DEFAULTS, type Comparison, type PolicyName, simulate } from './compare.js';
 import { stepReport } from './load-step.js';
 import { MODEL_SPEED, meanLoad } from './model-speed.js';
@@ -136,6 +137,20 @@ it('counts what was met by lane, and only after the warm-up', () => {
   expect(report).toMatchObject({
     attainment: { realtime: null, high: 0, normal: 1, low: null, all: 0.5 },
     longestWaitSeconds: { all: 10 },
+  });
+});
+
+it('takes the mean over seeds, and the worst of the steps', () => {
+  const { report } = simulate('static', SHORT);
+  const other = {
+    ...report,
+    slotHours: report.slotHours + 2,
+    attainment: { ...report.attainment, low: null },
+  };
+  expect(averageOf([report, other])).toEqual({ ...report, slotHours: report.slotHours + 1 });
+  const step = { changesUp: 1, secondsUp: 9, overshoot: 1.2, changesDown: 1, secondsDown: 300 };
+  expect(worstOf([step, { ...step, changesUp: 2, secondsDown: null }])).toEqual({
+    ...{ ...step, changesUp: 2, secondsDown: null },
   });
 });
 

@@ -19,18 +19,23 @@ export function syntheticTrace(kind: SyntheticKind, seed: number, seconds = 3_45
   return withTokens(kind, times, random);
 }
 
-/** A constant Poisson process that rises to `factor` of its rate for the middle third, with the tokens of the kind. */
+/**
+ * Requests of a trace in another order of time: as a constant Poisson process of its mean rate, which rises to `factor` times as
+ * much for the middle third.
+ */
 export function loadStep(
-  kind: SyntheticKind,
+  trace: readonly TracedRequest[],
   seed: number,
-  perSecond: number,
   factor: number,
   seconds: number,
-) {
+): TracedRequest[] {
   const random = new SeededRandom(seed);
-  const rateAt = (second: number) =>
-    second >= seconds / 3 && second < (2 * seconds) / 3 ? perSecond * factor : perSecond;
-  return withTokens(kind, poissonTimes(random, seconds, perSecond * factor, rateAt), random);
+  const perSecond = (trace.length * 1000) / trace.at(-1)!.atMs;
+  const isHigh = (second: number) => second >= seconds / 3 && second < (2 * seconds) / 3;
+  const times = poissonTimes(random, seconds, perSecond * factor, (second) =>
+    isHigh(second) ? perSecond * factor : perSecond,
+  );
+  return times.map((at) => ({ ...trace[Math.floor(random.uniform() * trace.length)]!, atMs: at * 1000 }));
 }
 
 /** Near Poisson: the rate drifts by about a fifth within minutes, which makes the busiest minute 1.5 times the mean. */

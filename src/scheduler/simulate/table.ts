@@ -23,8 +23,8 @@ export function tableOf(rows: readonly Row[]): string {
         percent(report.attainment[lane]),
       ),
       `${report.longestWaitSeconds.all.toFixed(0)} s`,
-      String(report.changes),
-      String(report.flaps),
+      round(report.changes),
+      round(report.flaps),
       step === null ? '-' : followed(step.changesUp, step.secondsUp),
       step === null ? '-' : step.overshoot.toFixed(1),
       step === null ? '-' : followed(step.changesDown, step.secondsDown),
@@ -44,4 +44,8 @@ function percent(share: number | null): string {
 
 function followed(changes: number | null, seconds: number | null): string {
   return changes === null || seconds === null ? 'never' : `${changes} (${seconds.toFixed(0)} s)`;
+}
+
+function round(count: number): string {
+  return String(Math.round(count * 10) / 10);
 }
