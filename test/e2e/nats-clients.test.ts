@@ -53,7 +53,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const shown = async (program: string, ...args: string[]) => (await run(program, args, { env })).stdout;
+/** All that it says; the command `nats` tells of acknowledgements on its standard error. */
+const shown = async (program: string, ...args: string[]) => {
+  const { stdout, stderr } = await run(program, args, { env });
+  return `${stdout}${stderr}`;
+};
 
 describe('clients of others', () => {
   it('the packages of NATS for Node', async () => {

@@ -27,6 +27,9 @@ export const NATS_END_STEPS: readonly EndStep[] = [
 /** A message's content may be 4 MiB, and its event carries more than the content. */
 const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
+/** A publisher signs what the server asks it; on a busy machine that takes longer than the server's two seconds. */
+const LOGIN_TIMEOUT_S = 30;
+
 export const natsConfigFile = (folder: DataFolder) => join(folder.run, 'nats-server.conf');
 export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server.pid');
 
@@ -125,7 +128,7 @@ function natsProgram(
       const withAccounts = await inServiceAccount(folder.nats, publishers.length > 0);
       const users = usersOf(login, reader);
       const logins = withAccounts
-        ? { accounts: accountsOf(users, publishers) }
+        ? { accounts: accountsOf(users, publishers), authorization: { timeout: LOGIN_TIMEOUT_S } }
         : { authorization: { users } };
       await writePrivateFile(
         configPath,
