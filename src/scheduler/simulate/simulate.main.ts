@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SCALE_STRATEGIES } from '../policy/scale-settings.policy.js';
 import { averageOf, worstOf } from './average.js';
-import { readAzureTrace } from './azure-trace.js';
+import { readAzureTrace, TraceFormatError } from './azure-trace.js';
 import {
   BASELINES,
   COMPARISON_DEFAULTS,
@@ -65,7 +65,12 @@ await new Command('simulate')
   .option('--json', 'the report as JSON')
   .option('--plot <file>', 'draws load, size and wait over time into an SVG file')
   .action(main)
-  .parseAsync();
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (!(error instanceof TraceFormatError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
 
 async function main(options: Options): Promise<void> {
   const seeds = Array.from({ length: options.seeds }, (_, at) => options.seed + at);
@@ -120,7 +125,11 @@ function statisticsWords({ requests, perSecond, gapVariation, ...peak }: TraceSt
 async function traceOf(trace: string, seed: number): Promise<TracedRequest[]> {
   if (trace === 'synthetic:conv') return syntheticTrace('conv', seed);
   if (trace === 'synthetic:code') return syntheticTrace('code', seed);
-  return readAzureTrace(await readFile(trace, 'utf8'));
+  try {
+    return readAzureTrace(await readFile(trace, 'utf8'));
+  } catch (error) {
+    throw new TraceFormatError(`${trace}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 function positive(text: string): number {
