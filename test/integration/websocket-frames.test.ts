@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { v4 as uuid } from 'uuid';
 import { parse } from 'yaml';
+import { OpenClients } from '../../src/interfaces/websocket/open-clients.js';
 import { newApiKey } from '../../src/platform/security/api-key.js';
+import { eventually } from '../support/eventually.js';
 import { type Frame, FrameSocket } from '../support/frame-socket.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
@@ -285,7 +287,7 @@ describe('a WebSocket', () => {
   });
 
   it('is pinged, and ended where nobody answers', async () => {
-    const { baseUrl } = await start({ server: { websocket: { ping_interval_ms: 1_000 } } });
+    const { baseUrl, part } = await start({ server: { websocket: { ping_interval_ms: 1_000 } } });
     const alive = await open(baseUrl);
     let pings = 0;
     alive.socket.on('ping', () => {
@@ -294,10 +296,10 @@ describe('a WebSocket', () => {
     const dead = await open(baseUrl);
     // Nothing of what comes is read, so that no ping is answered.
     dead.socket.pause();
-    await sleep(4_000);
+    await eventually(() => expect(part(OpenClients).ended.dead).toBe(1));
     dead.socket.resume();
     expect((await dead.closed).code).toBe(1006);
-    expect(pings).toBeGreaterThanOrEqual(2);
+    await eventually(() => expect(pings).toBeGreaterThanOrEqual(2));
     expect(await alive.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
