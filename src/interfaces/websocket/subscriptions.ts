@@ -29,12 +29,14 @@ export class Subscriptions {
 
   /**
    * Takes the name at once, so that what comes behind it finds it taken. Resolves when the subscription is known to be
-   * right; its events come behind the answer.
+   * right; its events come behind the answer. One that was ended meanwhile is not answered any more. A client that has
+   * left gets none: nobody would end it.
    *
    * @throws {RefusedError} `limit_reached`, `already_exists`, and what `LiveFeeds.follow` throws
    */
   async open(client: FrameClient, caller: Caller, wanted: Wanted): Promise<void> {
     const { name, topic, after } = wanted;
+    if (!client.open) return;
     const ending = this.take(client, name);
     const { signal } = ending;
     try {
@@ -42,9 +44,11 @@ export class Subscriptions {
         ...(after === undefined ? {} : { after }),
         ...{ signal, connection: client.events },
       });
+      if (signal.aborted) return feed.close();
       client.send({ type: 'subscribed', request_id: name, subscription: name, over: feed.isOver });
       void this.run(client, name, feed, ending);
     } catch (error) {
+      if (signal.aborted) return;
       this.leave(client, name, ending);
       throw error;
     }
