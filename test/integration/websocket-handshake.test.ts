@@ -202,7 +202,7 @@ describe('the handshake', () => {
   });
 
   it('is refused beyond the limits, of all and of one key', async () => {
-    const websocket = { max_connections: 3, max_connections_per_key: 2 };
+    const websocket = { max_connections: 2, max_connections_per_key: 2 };
     const baseUrl = await start({ ...keyed, server: { websocket } });
     const first = await open(baseUrl, { headers: bearer(client.key) });
     await open(baseUrl, { headers: bearer(client.key) });
@@ -219,6 +219,21 @@ describe('the handshake', () => {
     expect(await late.ask({ type: 'authenticate', key: client.key })).toMatchObject({
       type: 'authenticated',
     });
+  });
+
+  it('without a key takes no place of those who have one', async () => {
+    const websocket = { max_connections: 1, max_connections_without_key: 2 };
+    const baseUrl = await start({ ...keyed, server: { websocket } });
+    const [late, nobody] = [await open(baseUrl), await open(baseUrl)];
+    const third = await refusedHandshake(baseUrl);
+    expect(third).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });
+    await open(baseUrl, { headers: bearer(client.key) });
+    expect(await late!.ask({ type: 'authenticate', key: client.key })).toMatchObject({
+      error: { code: 'too_many_waiting' },
+    });
+    await nobody!.close();
+    await sleep(50);
+    await open(baseUrl);
   });
 });
 

@@ -44,10 +44,12 @@ export class Handshake {
     }
     const key = headers['x-api-key'] ?? offered.key ?? undefined;
     const evidence = { ...headers, 'x-api-key': key } as Evidence;
-    if (!this.proof.lacksKey(evidence)) {
+    if (this.proof.lacksKey(evidence)) {
+      this.clients.refuseOneTooManyWithoutKey();
+    } else {
       this.clients.refuseOneTooManyOf(admitCaller(this.proof, {}, evidence, true).name);
+      this.clients.refuseOneTooMany();
     }
-    this.clients.refuseOneTooMany();
     return evidence;
   }
 }

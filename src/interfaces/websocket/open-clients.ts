@@ -39,6 +39,7 @@ export class OpenClients
   stopping = false;
   private readonly clients = new Set<FrameClient>();
   private readonly byOwner = new Map<string, number>();
+  private admitted = 0;
   private readonly times: WatchTimes;
   private timer: NodeJS.Timeout | undefined;
   private changed: () => void = () => undefined;
@@ -67,12 +68,31 @@ export class OpenClients
     return count;
   }
 
+  /**
+   * Those whose key is still to come are counted by themselves: whoever has no key takes no place of those who have one.
+   *
+   * @throws {RefusedError} `too_many_waiting`, `service_stopping`
+   */
+  refuseOneTooManyWithoutKey(): void {
+    this.refuseWhenStopping();
+    const most = this.config.server.websocket.max_connections_without_key;
+    if (this.clients.size - this.admitted < most) return;
+    throw refused(
+      'too_many_waiting',
+      `${most} WebSockets wait for their key, which is the limit; send the key with the handshake, or try again later.`,
+    );
+  }
+
   /** @throws {RefusedError} `too_many_waiting`, `service_stopping` */
   refuseOneTooMany(): void {
-    if (this.stopping) throw refused('service_stopping', 'The service is stopping.');
+    this.refuseWhenStopping();
     const most = this.config.server.websocket.max_connections;
-    if (this.clients.size < most) return;
+    if (this.admitted < most) return;
     throw refused('too_many_waiting', `${most} WebSockets are open, which is the limit; try again later.`);
+  }
+
+  private refuseWhenStopping(): void {
+    if (this.stopping) throw refused('service_stopping', 'The service is stopping.');
   }
 
   /**
@@ -101,7 +121,7 @@ export class OpenClients
     try {
       this.admit(client, headers);
     } catch (error) {
-      // The key has ended in this moment: the handshake itself was let in.
+      // The key has ended in this moment, or another one has taken the last place: the handshake itself was let in.
       client.close('unauthorized', (error as Error).message);
     }
   }
@@ -114,8 +134,10 @@ export class OpenClients
   admit(client: FrameClient, evidence: Evidence): void {
     const { name: owner } = admitCaller(this.proof, {}, evidence, true);
     this.refuseOneTooManyOf(owner);
+    this.refuseOneTooMany();
     admitCaller(this.proof, client, evidence, true);
     this.byOwner.set(owner, (this.byOwner.get(owner) ?? 0) + 1);
+    this.admitted += 1;
     client.admission = { owner, keyEndsAtMs: this.proof.keyEndsAtMs(evidence) };
   }
 
@@ -162,6 +184,7 @@ export class OpenClients
     this.ended[client.ending ?? 'client'] += 1;
     const owner = client.admission?.owner;
     if (owner !== undefined) {
+      this.admitted -= 1;
       const others = (this.byOwner.get(owner) ?? 1) - 1;
       if (others === 0) this.byOwner.delete(owner);
       else this.byOwner.set(owner, others);

@@ -295,10 +295,13 @@ export const configSchema = z.strictObject({
         .strictObject({
           max_connections: count
             .default(5_000)
-            .describe('open WebSockets of one process; further ones get 503'),
+            .describe('open WebSockets of one process whose key is known; further ones get 503'),
           max_connections_per_key: count
             .default(5_000)
             .describe('the same for one API key, or for all clients where there are no keys'),
+          max_connections_without_key: count
+            .default(200)
+            .describe('open WebSockets of one process whose key is still to come, beside the others'),
           max_subscriptions: count.default(100).describe('what one WebSocket may be subscribed to at once'),
           max_frame_bytes: bytes
             .max(32 * 1024 * 1024)
