@@ -187,6 +187,7 @@ export class Projector implements ProcessProjector {
     const from = await readCheckpoint(session.client, schema);
     const comparison = new LogComparison(log);
     refuseDamage(await comparison.look(from, signal));
+    const logEnd = comparison.lastSequence;
     let reached = from;
     const run = sources.newId();
     const applied = (sequence: number) => {
@@ -217,13 +218,13 @@ export class Projector implements ProcessProjector {
         tellsMessages: true,
       };
       turns?.begin(inner);
-      webhooks?.begin(inner);
+      webhooks?.begin(from.sequence, logEnd, inner);
       await foldLog(target, from, inner, (checkpoint, change) => {
         reached = checkpoint;
         applied(checkpoint.sequence);
         this.tellWatchers(change.from, checkpoint.sequence, change.messages);
         turns?.moved(change.turns, inner);
-        webhooks?.begun(change.webhooks);
+        webhooks?.begun(change.webhooks, checkpoint.sequence);
       });
       if (ended.signal.aborted) throw ended.signal.reason;
     } finally {

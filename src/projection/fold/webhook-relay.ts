@@ -26,20 +26,45 @@ export interface WebhookRelayParts {
  * several terminal events counts. A crash between the commit and the queue is made good by a look at all that are
  * overdue and not in the queue, with which each run begins and which is repeated every half minute. A rebuild writes the
  * same rows and has no relay, so it sends nothing.
+ *
+ * It waits until the tables have what the log held when the run began. Before that a row may wait whose outcome only
+ * comes further on in the log: after tables that were lost, all that was ever told would be told again.
  */
 export class WebhookRelay {
   private readonly under = new Set<Promise<void>>();
+  private isLooking = false;
+  private until = 0;
+  private signal: AbortSignal = AbortSignal.abort();
 
   constructor(private readonly parts: WebhookRelayParts) {}
 
-  /** To be called when the projection begins to be written here. */
-  begin(signal: AbortSignal): void {
-    this.track(this.keepLooking(signal));
+  /**
+   * To be called when the projection begins to be written here.
+   *
+   * @param from how far the tables are
+   * @param until the log's end
+   */
+  begin(from: number, until: number, signal: AbortSignal): void {
+    this.isLooking = false;
+    this.until = until;
+    this.signal = signal;
+    this.lookFrom(from);
   }
 
-  /** @param webhooks those that began in a batch that is committed; one that can't be put in is found by the next look */
-  begun(webhooks: readonly DueWebhook[]): void {
-    if (webhooks.length > 0) this.track(this.putIn(webhooks));
+  /**
+   * To be called for each batch that is committed.
+   *
+   * @param webhooks those that began in it; one that can't be put in is found by the next look
+   */
+  begun(webhooks: readonly DueWebhook[], to: number): void {
+    if (!this.isLooking) this.lookFrom(to);
+    else if (webhooks.length > 0) this.track(this.putIn(webhooks));
+  }
+
+  private lookFrom(applied: number): void {
+    if (applied < this.until) return;
+    this.isLooking = true;
+    this.track(this.keepLooking(this.signal));
   }
 
   /** Resolves when nothing is under way. */
