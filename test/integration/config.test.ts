@@ -372,6 +372,24 @@ queue:
         /nats\.publishers.*name billing/,
       ],
       [
+        'a key and a publisher of one name',
+        {
+          SECURITY_API_KEYS: JSON.stringify([{ ...KEY, name: 'billing' }]),
+          NATS_PUBLISHERS: JSON.stringify([{ name: 'billing' }]),
+        },
+        /api_keys: billing is also the name of one of nats\.publishers/,
+      ],
+      [
+        'a key with the name of the own login',
+        { SECURITY_API_KEYS: JSON.stringify([{ ...KEY, name: 'nats' }]) },
+        /api_keys: nats is also the name of the service's own login/,
+      ],
+      [
+        'a publisher with the name of the own login',
+        { NATS_PUBLISHERS: JSON.stringify([{ name: 'nats' }]) },
+        /nats\.publishers: nats is the name of the service's own login/,
+      ],
+      [
         'one login under two names',
         { NATS_PUBLISHERS: JSON.stringify(['a', 'b'].map((name) => ({ name, nkey: NKEY }))) },
         /keys:create -- --nats/,

@@ -24,6 +24,9 @@ function repeated(values: readonly string[]): string[] {
   return [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];
 }
 
+/** What messages are known by that come over the service's own login at NATS. */
+const OWN_LOGIN = 'nats';
+
 const uniqueNames: Check = ({ endpoints, security, nats }) => [
   ...repeated(nats.publishers.map(({ name }) => name)).map(
     (name) => `nats.publishers: two of them have the name ${name}. Give each its own.`,
@@ -39,6 +42,16 @@ const uniqueNames: Check = ({ endpoints, security, nats }) => [
   ...repeated(security.api_keys.map(({ name }) => name)).map(
     (name) => `security.api_keys: two of them have the name ${name}. Give each its own.`,
   ),
+  ...security.api_keys.flatMap(({ name }) =>
+    nats.publishers.some((publisher) => publisher.name === name) || name === OWN_LOGIN
+      ? [
+          `security.api_keys: ${name} is also the name of ${name === OWN_LOGIN ? "the service's own login at NATS" : 'one of nats.publishers'}. Give the key another name; who sent a message, and who is told of its end, is known by the name.`,
+        ]
+      : [],
+  ),
+  ...(nats.publishers.some(({ name }) => name === OWN_LOGIN)
+    ? [`nats.publishers: ${OWN_LOGIN} is the name of the service's own login. Give the publisher another.`]
+    : []),
   ...repeated(security.api_keys.map(({ sha256 }) => sha256)).map((sha256) => {
     const names = security.api_keys.filter((key) => key.sha256 === sha256).map(({ name }) => name);
     return `security.api_keys: ${names.join(' and ')} have the same sha256, so they are one key. Make another with \`npm run keys:create\`.`;
