@@ -8,6 +8,7 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { type SendableWebhook, WebhookReader } from '../../projection/read/webhook-reader.js';
 import { serverOf } from './receiver.policy.js';
 import { Receivers } from './receivers.js';
@@ -16,9 +17,6 @@ import { webhookBody } from './webhook-body.policy.js';
 import { WebhookClient } from './webhook-client.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 import { type WebhookAnswer, type WebhookVerdict, webhookVerdict } from './webhook-verdict.policy.js';
-
-/** The tables are some milliseconds behind the log, or seconds. */
-const UNTIL_TABLES_MS = 500;
 
 const NOT_SENT: WebhookAnswer = { status: null, problem: null, retryAfterMs: null, durationMs: 0 };
 
@@ -35,13 +33,14 @@ export class WebhookSender {
   private readonly places: ServerPlaces;
 
   constructor(
-    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append' | 'lastSequence'>,
     @Inject(WebhookReader) private readonly reader: Pick<WebhookReader, 'sendable' | 'waiting'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(WebhookDues) private readonly dues: Pick<WebhookDues, 'set'>,
     @Inject(Receivers) private readonly receivers: Pick<Receivers, 'isOff' | 'switchOff'>,
     @Inject(WebhookClient) private readonly client: Pick<WebhookClient, 'send'>,
     @Inject(WebhookSecrets) private readonly secrets: Pick<WebhookSecrets, 'headers'>,
-    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'webhooks'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'webhooks' | 'projection'>,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {
     this.places = new ServerPlaces(sources.steadyMs);
@@ -53,18 +52,21 @@ export class WebhookSender {
   }
 
   /**
-   * @returns null when nothing is left to do for this try, or after how many milliseconds it is to be handed out again
-   * @throws when a server is away; it is to be handed out again then
+   * Resolves when nothing is left to do for this try.
+   *
+   * @throws when a server is away or the tables are behind; it is to be handed out again then
    */
-  async send(due: DueWebhook): Promise<number | null> {
-    const webhook = await this.reader.sendable(due.messageId, due.id);
+  async send(due: DueWebhook): Promise<void> {
+    let webhook = await this.reader.sendable(due.messageId, due.id);
+    if (webhook !== null && aheadOf(due, webhook) < 0) {
+      // What it follows from is in the log. Where the tables have all of it and not that, the log has lost it.
+      await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
+      webhook = await this.reader.sendable(due.messageId, due.id);
+    }
     // Erased with its message, or at its end.
-    if (webhook === null || webhook.status !== 'waiting') return null;
-    const ahead = progressOf(webhook) - progressOf({ ...due, status: 'waiting' });
-    if (ahead < 0) return UNTIL_TABLES_MS;
-    if (ahead > 0) await this.dues.set(dueWebhook(webhook), Date.parse(webhook.nextTryAt ?? ''));
-    else await this.tryNow(webhook, due);
-    return null;
+    if (webhook === null || webhook.status !== 'waiting') return;
+    if (aheadOf(due, webhook) === 0) await this.tryNow(webhook, due);
+    else await this.dues.set(dueWebhook(webhook), Date.parse(webhook.nextTryAt ?? ''));
   }
 
   private async tryNow(webhook: SendableWebhook, due: DueWebhook): Promise<void> {
@@ -118,4 +120,9 @@ export class WebhookSender {
     this.outcomes[verdict.outcome] += 1;
     if (nextMs !== null) await this.dues.set({ messageId, id, round, tries }, nextMs);
   }
+}
+
+/** How many steps its row is ahead of it. */
+function aheadOf(due: DueWebhook, webhook: SendableWebhook): number {
+  return progressOf(webhook) - progressOf({ ...due, status: 'waiting' });
 }

@@ -58,8 +58,8 @@ export class WebhookFeed extends ConsumerFeed implements OnApplicationBootstrap,
       return UNDECODABLE;
     }
     try {
-      const againMs = await this.sender.send(due);
-      return againMs === null ? ACK : handBackReply(againMs);
+      await this.sender.send(due);
+      return ACK;
     } catch (error) {
       this.logger.warn({ err: error, webhook: due.id }, 'a webhook was not seen through; trying again');
       return handBackReply(backoffDelayMs(delivery, AGAIN, Math.random()));
