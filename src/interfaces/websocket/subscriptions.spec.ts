@@ -34,16 +34,16 @@ function rig() {
         fails: () => reject(new Error('not now')),
       });
     });
-  const websocket = { max_subscriptions: 10 };
+  const websocket = { max_subscriptions: 10, max_subscriptions_per_key: 3 };
   const config = { server: { websocket } } as ServiceConfig;
   const subscriptions = new Subscriptions({ follow } as LiveFeeds, config, pino({ enabled: false }));
   return { subscriptions, followed, running: () => running };
 }
 
-function client() {
+function client(owner = 'ann') {
   const sent: object[] = [];
   const subscriptions: FrameClient['subscriptions'] = new Map();
-  const state = { open: true, quiet: false, admission: { owner: 'ann' } };
+  const state = { open: true, quiet: false, admission: { owner } };
   const events = new EventEmitter();
   const send = (frame: object) => void sent.push(frame);
   return Object.assign(state as unknown as FrameClient, { sent, subscriptions, events, send });
@@ -89,5 +89,23 @@ describe('a subscription', () => {
       expect(fickle.subscriptions.size).toBe(1);
       fickle.subscriptions.get('one')!.end();
     }
+  });
+
+  it('is one of those that its key may have over all its WebSockets, and makes room when it ends', async () => {
+    const { subscriptions, followed } = rig();
+    const [one, other] = [client(), client()];
+    const open = async (by: FrameClient, name: string) => {
+      const opening = subscriptions.open(by, caller, wanted(name));
+      followed.at(-1)?.opens();
+      await opening;
+    };
+    await open(one, 'a');
+    await open(one, 'b');
+    await open(other, 'a');
+    await expect(open(other, 'b')).rejects.toMatchObject({ code: 'limit_reached' });
+    await open(client('otto'), 'a');
+    one.subscriptions.get('a')!.end();
+    await open(other, 'b');
+    await expect(open(one, 'c')).rejects.toMatchObject({ code: 'limit_reached' });
   });
 });

@@ -21,6 +21,9 @@ export interface Wanted {
 /** What clients listen to: each subscription pulls its feed as fast as its client reads, and no faster. */
 @Injectable()
 export class Subscriptions {
+  /** How many are open of each key, over all its WebSockets. */
+  private readonly byOwner = new Map<string, number>();
+
   constructor(
     private readonly feeds: LiveFeeds,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'server'>,
@@ -63,11 +66,19 @@ export class Subscriptions {
     if (client.subscriptions.size >= most) {
       throw refused('limit_reached', `This WebSocket has ${most} subscriptions, which is the limit.`);
     }
+    const mostOfKey = this.config.server.websocket.max_subscriptions_per_key;
+    if ((this.byOwner.get(ownerOf(client)) ?? 0) >= mostOfKey) {
+      throw refused(
+        'limit_reached',
+        `The WebSockets of this API key have ${mostOfKey} subscriptions, which is the limit.`,
+      );
+    }
   }
 
   private take(client: FrameClient, name: string): AbortController {
     this.refuseOneTooMany(client, name);
     const ending = new AbortController();
+    this.count(client, 1);
     client.subscriptions.set(name, { end: () => this.leave(client, name, ending) });
     return ending;
   }
@@ -105,6 +116,18 @@ export class Subscriptions {
     if (ending.signal.aborted) return;
     ending.abort();
     client.subscriptions.delete(name);
+    this.count(client, -1);
     if (client.quiet) client.onQuiet();
   }
+  private count(client: FrameClient, by: 1 | -1): void {
+    const owner = ownerOf(client);
+    const open = (this.byOwner.get(owner) ?? 0) + by;
+    if (open === 0) this.byOwner.delete(owner);
+    else this.byOwner.set(owner, open);
+  }
+}
+
+/** Nobody subscribes before it is known whose it is. */
+function ownerOf({ admission }: FrameClient): string {
+  return admission?.owner ?? '';
 }

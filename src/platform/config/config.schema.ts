@@ -303,6 +303,11 @@ export const configSchema = z.strictObject({
             .default(200)
             .describe('open WebSockets of one process whose key is still to come, beside the others'),
           max_subscriptions: count.default(100).describe('what one WebSocket may be subscribed to at once'),
+          max_subscriptions_per_key: count
+            .default(2_500)
+            .describe(
+              'the same for all WebSockets of one API key in a process, or of all clients where there are no keys; it leaves room in server.max_waiting_requests for others',
+            ),
           max_frame_bytes: bytes
             .max(32 * 1024 * 1024)
             .default(4 * 1024 * 1024)
