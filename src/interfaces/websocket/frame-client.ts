@@ -47,6 +47,7 @@ export class FrameClient implements HandshakenClient {
   readonly events = new EventEmitter().setMaxListeners(0);
   admission: Admission | null = null;
   pingedAtMs = 0;
+  private carryOut: (json: Buffer) => Promise<void> = async () => undefined;
   /** Called when the last thing that was under way for it is over. */
   onQuiet: () => void = () => undefined;
   /** Null while it is open and nobody has said why it should not be. */
@@ -59,6 +60,8 @@ export class FrameClient implements HandshakenClient {
   private framesUnderWay = 0;
   private bytesUnderWay = 0;
   private held = false;
+  /** Frames that had come when it was held: the protocol's reader gives all that it has. */
+  private readonly waiting: Buffer[] = [];
   private readonly raw: Socket;
 
   constructor(
@@ -90,7 +93,7 @@ export class FrameClient implements HandshakenClient {
 
   /** Nothing is carried out for it, and it listens to nothing. */
   get quiet(): boolean {
-    return this.framesUnderWay === 0 && this.subscriptions.size === 0;
+    return this.framesUnderWay === 0 && this.waiting.length === 0 && this.subscriptions.size === 0;
   }
 
   get watched(): Watched {
@@ -105,11 +108,13 @@ export class FrameClient implements HandshakenClient {
 
   /** Each frame in turn, the next one without waiting for the one before to be carried out. */
   onFrame(carryOut: (json: Buffer) => Promise<void>): void {
+    this.carryOut = carryOut;
     this.socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (!this.open || !this.mayFrame()) return;
       if (isBinary) return this.close('not_text');
-      this.begin(data.length);
-      void carryOut(data).finally(() => this.settle(data.length));
+      this.heardAtMs = this.framedAtMs = this.steadyMs();
+      this.waiting.push(data);
+      this.carryOutWaiting();
     });
   }
 
@@ -182,17 +187,21 @@ export class FrameClient implements HandshakenClient {
     return true;
   }
 
-  private begin(bytes: number): void {
-    this.heardAtMs = this.framedAtMs = this.steadyMs();
-    this.framesUnderWay += 1;
-    this.bytesUnderWay += bytes;
+  private carryOutWaiting(): void {
+    if (!this.open) this.waiting.length = 0;
+    while (!this.mustHold && this.waiting.length > 0) {
+      const json = this.waiting.shift()!;
+      this.framesUnderWay += 1;
+      this.bytesUnderWay += json.length;
+      void this.carryOut(json).finally(() => this.settle(json.length));
+    }
     this.holdOrRead();
   }
 
   private settle(bytes: number): void {
     this.framesUnderWay -= 1;
     this.bytesUnderWay -= bytes;
-    this.holdOrRead();
+    this.carryOutWaiting();
     if (this.quiet) this.onQuiet();
   }
 
@@ -202,17 +211,22 @@ export class FrameClient implements HandshakenClient {
     // It is above what the socket holds before it says so (the setting's least value): its drain is told.
     this.raw.once('drain', () => {
       this.fullSinceMs = null;
-      this.holdOrRead();
+      this.carryOutWaiting();
       this.events.emit('drain');
     });
     this.holdOrRead();
   }
 
-  private holdOrRead(): void {
-    const held =
+  private get mustHold(): boolean {
+    return (
       this.fullSinceMs !== null ||
       this.framesUnderWay >= MAX_UNDER_WAY ||
-      this.bytesUnderWay > this.limits.max_frame_bytes;
+      this.bytesUnderWay > this.limits.max_frame_bytes
+    );
+  }
+
+  private holdOrRead(): void {
+    const held = this.mustHold;
     if (held === this.held || this.ending !== null) return;
     this.held = held;
     if (held) this.socket.pause();
