@@ -18,6 +18,9 @@ import { WebhookClient } from './webhook-client.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 import { type WebhookAnswer, type WebhookVerdict, webhookVerdict } from './webhook-verdict.policy.js';
 
+/** Of one process. Most wait for their receiver, and cost next to nothing. */
+export const WEBHOOKS_AT_ONCE = 256;
+
 const NOT_SENT: WebhookAnswer = { status: null, problem: null, retryAfterMs: null, durationMs: 0 };
 
 /**
@@ -43,7 +46,7 @@ export class WebhookSender {
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'webhooks' | 'projection'>,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {
-    this.places = new ServerPlaces(sources.steadyMs);
+    this.places = new ServerPlaces(sources.steadyMs, WEBHOOKS_AT_ONCE / 4);
   }
 
   /** Of all tenants and processes. */
@@ -75,7 +78,7 @@ export class WebhookSender {
     const body = webhookBody(webhook);
     const headers = this.secrets.headers(webhook.keyName, webhook.id, body, this.sources.nowMs());
     if (headers === null) return this.giveUp(webhook, 'no_secret');
-    const place = this.places.enter(serverOf(callback.url));
+    const place = this.places.enter(tenant, serverOf(callback.url));
     if (typeof place === 'number') return this.dues.set(due, this.sources.nowMs() + place);
     const answer = await this.client.send(callback, headers, body);
     const { retry_times_ms: times } = this.config.webhooks;

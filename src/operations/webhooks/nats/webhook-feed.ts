@@ -9,11 +9,9 @@ import { DUE_WEBHOOKS_SUBJECT, decodeDueWebhook } from '../../../broker/webhook-
 import { backoffDelayMs } from '../../../domain/message/backoff.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
-import { WebhookSender } from '../webhook-sender.js';
+import { WEBHOOKS_AT_ONCE, WebhookSender } from '../webhook-sender.js';
 
 export const WEBHOOKS_CONSUMER = 'webhooks';
-/** Most wait for their receiver, and cost next to nothing. A server that is slow or down holds one of them. */
-const IN_FLIGHT = 256;
 /** Of all processes. */
 const MAX_ACK_PENDING = 4_000;
 /** For the tables before a try and the log behind it. */
@@ -37,7 +35,7 @@ export class WebhookFeed extends ConsumerFeed implements OnApplicationBootstrap,
       ack_wait: nanos(webhooks.timeout_ms + ACK_SLACK_MS),
       max_ack_pending: MAX_ACK_PENDING,
     };
-    super(nats, { stream: WEBHOOKS_STREAM, consumer, capacity: IN_FLIGHT }, logger);
+    super(nats, { stream: WEBHOOKS_STREAM, consumer, capacity: WEBHOOKS_AT_ONCE }, logger);
   }
 
   /** @throws when the consumer can't be created */
