@@ -55,6 +55,15 @@ export class WebhookDues {
     await this.client.publish(scheduleSubject(id), body, { expect, schedule });
   }
 
+  /** Those that `has` says it of, asked at once: a page of names for each of the broker's answers, however many it has. */
+  async ids(): Promise<ReadonlySet<string>> {
+    const { streams } = await jetstreamManager(this.nats, { checkAPI: false });
+    const { state } = await streams.info(WEBHOOKS_STREAM, { subjects_filter: 'llmq.webhooks.*.*' });
+    return new Set(
+      Object.keys(state.subjects ?? {}).map((subject) => subject.slice(subject.lastIndexOf('.') + 1)),
+    );
+  }
+
   /** Whether it waits here, is due, or is being sent: what is sent leaves the queue when its outcome is in the log. */
   async has(id: string): Promise<boolean> {
     const { streams } = await jetstreamManager(this.nats, { checkAPI: false });

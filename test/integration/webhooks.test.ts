@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import OpenAI from 'openai';
 import { Webhook } from 'standardwebhooks';
 import { WEBHOOKS_STREAM } from '../../src/broker/streams.js';
+import { WebhookDues } from '../../src/broker/webhook-dues.js';
 import { WebhookClient } from '../../src/operations/webhooks/webhook-client.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
@@ -369,6 +370,8 @@ describe('a queue of webhooks that is lost', () => {
     );
     const id = await answered('/patient');
     await eventually(async () => expect((await deliveryOf(id)).tries).toBe(1));
+    const queued = await new WebhookDues(nats, Date.now).ids();
+    expect([...queued]).toContain((await deliveryOf(id)).id);
     await (await jetstreamManager(nats)).streams.purge(WEBHOOKS_STREAM);
     await gateway.close();
     await sleep(7_000);

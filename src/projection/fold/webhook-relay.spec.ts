@@ -9,10 +9,17 @@ const due = (id: string): DueWebhook => ({ messageId: `m-${id}`, id, round: 1, t
 /** The rows that wait, and what was put into the queue. */
 function rig() {
   const rows: OverdueWebhook[] = [];
-  const put: string[] = [];
+  const [put, queued, asked]: [string[], string[], string[]] = [[], [], []];
   const relay = new WebhookRelay({
     waiting: { overdue: async (_before, behind) => (behind === null ? [...rows] : []) },
-    dues: { has: async (id) => put.includes(id), set: async ({ id }) => void put.push(id) },
+    dues: {
+      ids: async () => new Set(queued),
+      has: async (id) => {
+        asked.push(id);
+        return put.includes(id);
+      },
+      set: async ({ id }) => void put.push(id),
+    },
     sources: { nowMs: () => 0 },
     logger: pino({ enabled: false }),
   });
@@ -24,7 +31,7 @@ function rig() {
     ended.abort();
     await relay.idle();
   };
-  return { relay, rows, put, add, settled, end, signal: ended.signal };
+  return { relay, rows, put, queued, asked, add, settled, end, signal: ended.signal };
 }
 
 describe('the relay of webhooks', () => {
@@ -65,6 +72,17 @@ describe('the relay of webhooks', () => {
     relay.begun([due('told')], 20);
     await settled();
     expect(put).toEqual([]);
+    await end();
+  });
+
+  it('asks for each by itself only where the queue does not name it', async () => {
+    const { relay, put, queued, asked, add, settled, end, signal } = rig();
+    for (const id of ['waits', 'lost']) add(id);
+    queued.push('waits');
+    relay.begin(1, 1, signal);
+    await settled();
+    expect(asked).toEqual(['lost']);
+    expect(put).toEqual(['lost']);
     await end();
   });
 });

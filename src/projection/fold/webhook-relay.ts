@@ -14,7 +14,7 @@ const AGAIN_AFTER_MS = 1_000;
 
 export interface WebhookRelayParts {
   readonly waiting: Pick<WaitingWebhooks, 'overdue'>;
-  readonly dues: Pick<WebhookDues, 'set' | 'has'>;
+  readonly dues: Pick<WebhookDues, 'set' | 'has' | 'ids'>;
   readonly sources: Pick<Sources, 'nowMs'>;
   readonly logger: Logger;
 }
@@ -94,10 +94,14 @@ export class WebhookRelay {
   private async look(graceMs: number, signal: AbortSignal): Promise<void> {
     const before = new Date(this.parts.sources.nowMs() - graceMs).toISOString();
     let behind: OverdueWebhook | null = null;
+    // Behind a server that is down many are overdue, and all of them in the queue.
+    let known: ReadonlySet<string> | null = null;
     do {
       const page: readonly OverdueWebhook[] = await this.parts.waiting.overdue(before, behind, PAGE);
-      for (let from = 0; from < page.length; from += AT_ONCE) {
-        await Promise.all(page.slice(from, from + AT_ONCE).map((webhook) => this.putBack(webhook)));
+      if (page.length > 0) known ??= await this.parts.dues.ids();
+      const left = page.filter(({ id }) => known?.has(id) !== true);
+      for (let from = 0; from < left.length; from += AT_ONCE) {
+        await Promise.all(left.slice(from, from + AT_ONCE).map((webhook) => this.putBack(webhook)));
       }
       behind = page.length < PAGE ? null : (page[page.length - 1] ?? null);
     } while (behind !== null && !signal.aborted);
