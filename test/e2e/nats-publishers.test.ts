@@ -201,6 +201,31 @@ describe('what is wrong', () => {
   });
 });
 
+describe('headers that no client can read', () => {
+  it('stop nobody: what is published with them is rejected, and a call is answered', async () => {
+    const rejected = new Results(publisher, 'llmq.intake.rejected');
+    const answers = publisher.subscribe('_INBOX.torn', { max: 1 });
+    await publisher.flush();
+    const torn = 'NATS/1.0\r\nX: a\nb\r\n\r\n';
+    const body = JSON.stringify(question());
+    const send = (subject: string) =>
+      // biome-ignore lint/suspicious/noExplicitAny: the client itself refuses to send such headers.
+      (publisher as any).protocol.sendCommand(
+        `HPUB ${subject} ${torn.length} ${torn.length + body.length}\r\n${torn}${body}\r\n`,
+      );
+    send('llmq.intake.high');
+    expect(await rejected.of('llmq.intake.rejected')).toMatchObject({
+      error: { code: 'invalid_fields', problems: [{ field: 'headers' }] },
+    });
+    rejected.close();
+    send('llmq.rpc.queues.status _INBOX.torn');
+    for await (const answer of answers) expect(answer.json<Json>().error.code).toBe('invalid_fields');
+    const id = uuid();
+    await publish('llmq.intake.high', question(), { msgID: id });
+    expect(await results.of(`llmq.results.${id}`)).toMatchObject({ status: 'completed' });
+  });
+});
+
 async function call(subject: string, body?: unknown, by = publisher, sent?: Record<string, string>) {
   const with_ = headers();
   for (const [name, value] of Object.entries(sent ?? {})) with_.set(name, value);

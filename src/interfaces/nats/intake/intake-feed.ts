@@ -7,11 +7,11 @@ import { intakeSubject } from '../../../broker/direct-subjects.policy.js';
 import { ensureConsumer } from '../../../broker/ensure-consumer.js';
 import { capacityLeft, Pull } from '../../../broker/pull.js';
 import type { Caller } from '../../../domain/caller.js';
-import type { IdentifiedSubmission, SubmitOnce } from '../../../submission/idempotency/submit-once.js';
+import type { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { isFailure, RefusedError, retryAfterSeconds } from '../../../submission/refusal.js';
 import { refusedBy } from '../../../submission/refusal-of.js';
 import type { SubmitResult } from '../../../submission/submit-message.js';
-import { type IntakePlace, readPublished } from './published-message.js';
+import { type IntakePlace, type Published, readPublished } from './published-message.js';
 import type { RejectedMessages } from './rejected-messages.js';
 
 /** Messages that are held here, under way into the log or in front of a full lane. */
@@ -34,7 +34,7 @@ interface Held {
   readonly message: Msg;
   readonly delivery: Delivery;
   /** Read when its turn comes. */
-  item: IdentifiedSubmission | null;
+  item: Published | null;
   failures: number;
 }
 
@@ -114,7 +114,8 @@ export class IntakeFeed {
         });
         continue;
       }
-      const waitMs = await this.takeIn(this.held.slice(0, this.groupSize));
+      const group = this.held.slice(0, this.groupSize);
+      const waitMs = await this.takeIn(group).catch((error: unknown) => this.handBack(group, error));
       this.groupSize = waitMs === 0 ? Math.min(GROUP, 2 * this.groupSize) : GROUP_AFTER_FAILURE;
       this.pull.demand();
       if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined);
@@ -140,8 +141,16 @@ export class IntakeFeed {
     return waitMs;
   }
 
+  /** Nothing is known to fail here. Whatever does must stop neither the process nor the messages behind these. */
+  private handBack(group: readonly Held[], error: unknown): number {
+    this.parts.logger.error({ err: error, stream: this.parts.place.stream }, 'messages were handed back');
+    for (const { message } of group) this.answer(message, handBackReply(ACK_WAIT_MS));
+    this.held.splice(0, this.held.length, ...this.held.filter((held) => !group.includes(held)));
+    return LONGEST_WAIT_MS;
+  }
+
   /** What is wrong by itself stays so, whatever failed for the others. */
-  private failed({ submission }: IdentifiedSubmission, error: unknown): RefusedError {
+  private failed({ submission }: Published, error: unknown): RefusedError {
     if (submission instanceof RefusedError) return submission;
     const refused = refusedBy(error);
     if (refused.code === 'internal') this.parts.logger.error({ err: error }, 'messages were not taken in');
@@ -163,8 +172,9 @@ export class IntakeFeed {
     const { root, stream } = this.parts.place;
     const { message, delivery, item } = held;
     const sequence = delivery.streamSequence;
+    const named = { id: item!.id, headerName: item!.headerName };
     try {
-      await this.parts.rejected.tell({ message, root, stream, sequence, id: item!.id, error: result });
+      await this.parts.rejected.tell({ message, root, stream, sequence, ...named, error: result });
       this.answer(message, ACK);
       return null;
     } catch (error) {

@@ -20,6 +20,8 @@ export interface Rejected {
   readonly sequence: number;
   /** The id that it would have had. */
   readonly id: string;
+  /** As its publisher wrote it into the header. */
+  readonly headerName: string | null;
   readonly error: RefusedError;
 }
 
@@ -38,12 +40,12 @@ export class RejectedMessages {
   ) {}
 
   /** Resolves when it is stored. Told again of the same message, it is stored once. @throws when the broker did not confirm */
-  async tell({ message, root, stream, sequence, id, error }: Rejected): Promise<void> {
+  async tell({ message, root, stream, sequence, id, headerName, error }: Rejected): Promise<void> {
     const record = {
       rejected_at: new Date(this.sources.nowMs()).toISOString(),
       // As its publisher wrote it.
       subject: `llmq.${message.subject.slice(root.length)}`,
-      ...{ message_id: id, nats_msg_id: message.headers?.get('Nats-Msg-Id') || null, stream, sequence },
+      ...{ message_id: id, nats_msg_id: headerName, stream, sequence },
       error: errorJson(error.refusal),
       original: originalOf(message.data),
     };

@@ -1,6 +1,8 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type NatsContext, type OutgoingResponse, ServerNats } from '@nestjs/microservices';
 import { callSubjects } from '../../../broker/direct-subjects.policy.js';
+import { errorJson } from '../error.json.js';
+import { headersOf } from '../intake/published-message.js';
 import { CallDeserializer } from './call-payload.js';
 
 /** Processes share the calls among them. */
@@ -55,6 +57,11 @@ export class CallServer extends ServerNats {
   }
 
   private serve(pattern: string, message: Msg): void {
+    const { refusal } = headersOf(message);
+    if (refusal !== undefined) {
+      respond(message, { error: errorJson(refusal.refusal) });
+      return;
+    }
     const work = this.handleMessage(pattern, message)
       .catch((error: unknown) => this.handleError(String(error)))
       .finally(() => this.served.delete(work));
