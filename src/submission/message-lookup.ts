@@ -79,6 +79,11 @@ export class MessageLookup {
     return this.reader.isErased(id);
   }
 
+  /** Those of these messages that were erased as a whole. */
+  erased(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.reader.erased(ids);
+  }
+
   /** The fold's state after all that the log holds now. */
   async currentState(id: string, signal: AbortSignal): Promise<MessageState | null> {
     await this.reach(await this.log.lastSequence(), signal);

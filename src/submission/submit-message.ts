@@ -44,6 +44,8 @@ export interface SubmitOptions {
   readonly messageId?: string;
   /** The same for each of many, by its place among them. */
   readonly idAt?: (index: number) => string;
+  /** Of a single message: an append with the same key that was there before is this one's. */
+  readonly dedupeKey?: string;
   /** Of the request's `Idempotency-Key`. Carried out again, it finds what an earlier run has stored. */
   readonly execution?: Execution | null;
 }
@@ -140,7 +142,11 @@ export class SubmitMessage {
       await this.inConversations(turns?.admitted ?? placed, results),
       results,
     );
-    const notStored = await appendMessages(this.log, admitted, options.execution?.dedupeKey);
+    const notStored = await appendMessages(
+      this.log,
+      admitted,
+      options.execution?.dedupeKey ?? options.dedupeKey,
+    );
     for (const { index, error } of notStored) results[index] = this.told(error);
     for (const item of admitted) this.leave(item, mayBeStored(results[item.index]));
     this.withoutParts(admitted.filter(({ index }) => !mayBeStored(results[index])));

@@ -132,14 +132,22 @@ describe('what a publisher sends', () => {
     expect(await listed('acme', 'twice')).toHaveLength(3);
   });
 
-  it("can't take the id of another tenant's message", async () => {
+  it("gets another id where another tenant's message has the one that it asks for", async () => {
     const id = uuid();
     await publish('llmq.intake.high', question(), { msgID: id });
     await results.of(`llmq.results.${id}`);
-    const rejected = new Results(other, 'llmq.intake.rejected');
-    await publish('llmq.intake.low', question('Mine?'), { msgID: id }, other);
-    expect(await rejected.of('llmq.intake.rejected')).toMatchObject({ error: { code: 'already_exists' } });
-    rejected.close();
+    const told = new Results(other);
+    const again = { msgID: id };
+    await publish('llmq.intake.low', { ...question('Mine?'), user_id: 'same id' }, again, other);
+    const mine = await told.of(`llmq.results.${id}`);
+    told.close();
+    expect(mine).toMatchObject({ status: 'completed', priority: 'low' });
+    expect(mine.id).not.toBe(id);
+    const event = { specversion: '1.0', id, source: '/s', type: 't', data: question() };
+    await publish('llmq.intake.high', event, {}, other);
+    const called = await call('llmq.rpc.messages.submit', question(), other, { 'Nats-Msg-Id': id });
+    expect(called.data.id).toBe(mine.id);
+    expect(await listed('other', 'same id')).toHaveLength(1);
     expect(await read('acme', id)).toMatchObject({ priority: 'high', status: 'completed' });
     expect(await read('other', id)).toMatchObject({ code: 'not_found' });
   });

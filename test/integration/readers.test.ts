@@ -39,6 +39,17 @@ describe('the user of NATS that may only read', () => {
     for await (const message of heard) expect(message.string()).toBe('two');
   });
 
+  it('hears nothing else: calls carry keys', async () => {
+    for (const subject of ['llmq.>', 'llmq.rpc.>', 'llmq.publishers.*.rpc.>']) {
+      for (const options of [{}, { queue: 'llmq' }]) {
+        const refused = new Promise<unknown>((resolve) => {
+          reader.subscribe(subject, { ...options, callback: (error) => resolve(error) });
+        });
+        expect(await refused).toMatchObject({ name: 'PermissionViolationError' });
+      }
+    }
+  });
+
   it('writes nothing by the answers to its questions', async () => {
     const owner = await jetstreamManager(service);
     const before = (await owner.streams.info('LLMQ_EVENTS')).state;

@@ -62,6 +62,10 @@ export class MessageReader {
     return (await loadErased(this.dataSource, databaseOf(this.dataSource).schema, [id])).has(id);
   }
 
+  async erased(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set((await loadErased(this.dataSource, databaseOf(this.dataSource).schema, ids)).keys());
+  }
+
   /** Those of these messages that are the tenant's. */
   async ownOf(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
     const own = await this.dataSource

@@ -46,7 +46,7 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     const caller = directCaller(this.config.nats.publishers, publisher);
     if (caller === null) return [];
     const place = {
-      ...{ root: rootOf(publisher), stream: intakeStreamOf(publisher) },
+      ...{ root: rootOf(publisher), stream: intakeStreamOf(publisher), tenant: caller.tenant },
       maxFields: this.config.server.max_body_fields,
     };
     const { nats, logger, submitOnce, rejected } = this;

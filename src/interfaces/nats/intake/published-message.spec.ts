@@ -4,7 +4,7 @@ import type { Delivery } from '../../../broker/acks.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import { readPublished } from './published-message.js';
 
-const PLACE = { root: 'llmq.', stream: 'LLMQ_INTAKE', lane: 'high', maxFields: 100 } as const;
+const PLACE = { root: 'llmq.', stream: 'LLMQ_INTAKE', lane: 'high', maxFields: 100, tenant: 'acme' } as const;
 const DELIVERY = { delivery: 1, streamSequence: 7 } as Delivery;
 
 describe('a published message', () => {

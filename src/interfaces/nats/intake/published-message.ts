@@ -14,6 +14,7 @@ import { REPLY_SUBJECT, type SubmissionPlace, submissionIn } from '../submission
 export interface IntakePlace {
   readonly root: Root;
   readonly stream: string;
+  readonly tenant: string;
   readonly lane: IntakeLane;
   /** Fields of objects in one message. */
   readonly maxFields: number;
@@ -39,7 +40,7 @@ export function readPublished(message: Msg, delivery: Delivery, place: IntakePla
   const id =
     named === null
       ? idOfPlace(stream, delivery.streamSequence, storedTimeIn(message.reply ?? ''))
-      : idNamed(root, named);
+      : idNamed(root, place.tenant, named);
   const submission =
     'refusal' in read
       ? read.refusal

@@ -23,7 +23,7 @@ export class SubmitCall {
     const root = rootOf(publisherOf(context.getSubject()));
     const header = (name: string): string | undefined => context.getHeaders()?.get(name) || undefined;
     const named = header('Nats-Msg-Id') ?? read.name;
-    const id = named === null ? this.sources.newId() : idNamed(root, named);
+    const id = named === null ? this.sources.newId() : idNamed(root, caller.tenant, named);
     const submission = submissionIn(read, { root, lane: 'auto', id, replySubject: header(REPLY_SUBJECT) });
     const item = { id, mayBeThere: named !== null, submission };
     const result = (await this.submitOnce.submitMany(caller, [item]))[0]!;
