@@ -41,9 +41,13 @@ function logUnavailable({ code, message, outcome }: LogUnavailableError): Refusa
 }
 
 /** Socket errors of Node, as they come through the database driver. */
-const SOCKET_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH']);
-/** PostgreSQL is stopping, was stopped, or starts (57P01 to 57P03); 08 is the class of connection failures; 53300 is full. */
-const SERVER_CODES = /^(57P0[123]|08...|53300)$/;
+const SOCKET_CODES = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT', 'EHOSTUNREACH', 'ENETUNREACH'],
+  // Its name can't be resolved now.
+  ...['EAI_AGAIN', 'ENOTFOUND'],
+]);
+/** PostgreSQL is stopping, was stopped, or starts (57P01 to 57P03); 08 is the class of connection failures, 28 that of refused logins; 53100 and 53300: it is full. */
+const SERVER_CODES = /^(57P0[123]|08...|28...|53[13]00)$/;
 /** What `pg` says of a connection that ended under a query, or that it could not get in time; these have no code. */
 const DRIVER_TEXTS =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered)/;

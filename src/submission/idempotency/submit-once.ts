@@ -3,9 +3,12 @@ import { v5 } from 'uuid';
 import type { Caller } from '../../domain/caller.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { MessageLookup } from '../message-lookup.js';
-import { RefusedError, refused } from '../refusal.js';
+import { RefusedError } from '../refusal.js';
 import type { Submission } from '../submission.js';
 import { acceptedOf, SubmitMessage, type SubmitResult } from '../submit-message.js';
+
+/** It was done with once, so that nothing of it is to be kept anywhere. */
+export class ErasedBeforeError extends RefusedError {}
 
 /** A submission that always has the same id, however often it comes. */
 export interface IdentifiedSubmission {
@@ -125,6 +128,7 @@ function idInstead(tenant: string, id: string): string {
   return v5(JSON.stringify([tenant, id]), NAMESPACE);
 }
 
-function wasErased(id: string): RefusedError {
-  return refused('already_exists', `The message ${id} was here before, and was erased.`);
+function wasErased(id: string): ErasedBeforeError {
+  const message = `The message ${id} was here before, and was erased.`;
+  return new ErasedBeforeError({ code: 'already_exists', message });
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as othersServed, setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -7,10 +7,11 @@ import { intakeSubject } from '../../../broker/direct-subjects.policy.js';
 import { ensureConsumer } from '../../../broker/ensure-consumer.js';
 import { capacityLeft, Pull } from '../../../broker/pull.js';
 import type { Caller } from '../../../domain/caller.js';
-import type { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
+import { ErasedBeforeError, type SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { isFailure, RefusedError, retryAfterSeconds } from '../../../submission/refusal.js';
 import { refusedBy } from '../../../submission/refusal-of.js';
 import type { SubmitResult } from '../../../submission/submit-message.js';
+import { groupSize } from './intake-group.policy.js';
 import { type IntakePlace, type Published, readPublished } from './published-message.js';
 import type { RejectedMessages } from './rejected-messages.js';
 
@@ -18,6 +19,10 @@ import type { RejectedMessages } from './rejected-messages.js';
 const CAPACITY = 1_000;
 /** They become one append of the log's. */
 const GROUP = 500;
+/** Of what is read in one go: meanwhile the process serves nobody else. */
+const BYTES_AT_ONCE = 1024 * 1024;
+/** What a message has beside its payload and headers, which the broker counts as well. */
+const AROUND_BYTES = 1024 * 1024;
 /** Of what waits for room, so few are tried: each try costs what it costs to accept a message. */
 const GROUP_AFTER_FAILURE = 8;
 const SHORTEST_WAIT_MS = 100;
@@ -27,8 +32,8 @@ const ACK_WAIT_MS = 20_000;
 const STILL_HERE_EVERY_MS = 5_000;
 /** Of all processes together. */
 const MAX_ACK_PENDING = 50_000;
-/** A message that breaks the service, and nothing else, is put aside after so many tries. */
-const MOST_FAILURES = 5;
+/** A message that breaks the service is put aside after so many tries, alone, while others went through. */
+const MOST_FAILURES = 10;
 
 interface Held {
   readonly message: Msg;
@@ -36,6 +41,8 @@ interface Held {
   /** Read when its turn comes. */
   item: Published | null;
   failures: number;
+  /** It was refused for now before. */
+  tried: boolean;
 }
 
 export interface IntakeFeedParts {
@@ -43,6 +50,8 @@ export interface IntakeFeedParts {
   readonly logger: Logger;
   readonly caller: Caller;
   readonly place: IntakePlace;
+  /** Of what is held here. One message more may come, however large. */
+  readonly mostBytes: number;
   readonly submitOnce: Pick<SubmitOnce, 'submitMany'>;
   readonly rejected: Pick<RejectedMessages, 'tell'>;
 }
@@ -77,7 +86,10 @@ export class IntakeFeed {
     const options = {
       stream: place.stream,
       consumer: ensureConsumer(place.stream, consumer),
-      wanted: (outstanding: number) => capacityLeft(CAPACITY, this.held.length + outstanding),
+      wanted: (outstanding: number) =>
+        outstanding > 0 || this.heldBytes >= parts.mostBytes ? 0 : capacityLeft(CAPACITY, this.held.length),
+      // A request for less than the next message is never answered.
+      maxBytes: () => Math.max(parts.mostBytes, (nats.info?.max_payload ?? 0) + AROUND_BYTES),
       onMessage: (message: Msg, delivery: Delivery) => this.receive(message, delivery),
       mayRest: true,
     };
@@ -101,8 +113,12 @@ export class IntakeFeed {
   }
 
   private receive(message: Msg, delivery: Delivery): void {
-    this.held.push({ message, delivery, item: null, failures: 0 });
+    this.held.push({ message, delivery, item: null, failures: 0, tried: false });
     this.arrived();
+  }
+
+  private get heldBytes(): number {
+    return this.held.reduce((sum, { message }) => sum + message.data.length, 0);
   }
 
   private async run(): Promise<void> {
@@ -114,7 +130,7 @@ export class IntakeFeed {
         });
         continue;
       }
-      const group = this.held.slice(0, this.groupSize);
+      const group = this.held.slice(0, groupSize(this.held, this.groupSize, this.parts.place.lane));
       const waitMs = await this.takeIn(group).catch((error: unknown) => this.handBack(group, error));
       this.groupSize = waitMs === 0 ? Math.min(GROUP, 2 * this.groupSize) : GROUP_AFTER_FAILURE;
       this.pull.demand();
@@ -124,11 +140,7 @@ export class IntakeFeed {
 
   /** @returns after how many milliseconds those that are held still may be tried again; 0 where there are none */
   private async takeIn(group: readonly Held[]): Promise<number> {
-    const { caller, place } = this.parts;
-    const items = group.map((held) => (held.item ??= readPublished(held.message, held.delivery, place)));
-    const results = await this.parts.submitOnce
-      .submitMany(caller, items)
-      .catch((error: unknown) => items.map((item) => this.failed(item, error)));
+    const results = await this.resultsOf(group);
     const settled = new Set<Held>();
     let waitMs = 0;
     for (const [at, held] of group.entries()) {
@@ -139,6 +151,47 @@ export class IntakeFeed {
     const left = this.held.filter((held) => !settled.has(held));
     this.held.splice(0, this.held.length, ...left);
     return waitMs;
+  }
+
+  /**
+   * What fails for a reason that nobody knows is tried alone. Only what fails so while others go through is to blame;
+   * where all fail, it is the service or its servers, and they wait.
+   */
+  private async resultsOf(group: readonly Held[]): Promise<SubmitResult[]> {
+    const items = await this.read(group);
+    const results = await this.submit(items);
+    const broken = results.flatMap((result, at) => (isBroken(result) ? [at] : []));
+    const failedAlone: Held[] = [];
+    if (group.length > 1) {
+      for (const at of broken.slice(0, GROUP_AFTER_FAILURE)) {
+        const [alone] = await this.submit([{ ...items[at]!, mayBeThere: true }]);
+        results[at] = alone!;
+        if (isBroken(alone!)) failedAlone.push(group[at]!);
+      }
+    }
+    const somePass = results.some((result) => !(result instanceof RefusedError));
+    if (somePass) for (const held of failedAlone) held.failures += 1;
+    return results;
+  }
+
+  private async read(group: readonly Held[]): Promise<Published[]> {
+    const items: Published[] = [];
+    let bytes = 0;
+    for (const held of group) {
+      if (held.item === null) bytes += held.message.data.length;
+      held.item ??= readPublished(held.message, held.delivery, this.parts.place);
+      items.push(held.item);
+      if (bytes < BYTES_AT_ONCE) continue;
+      bytes = 0;
+      await othersServed();
+    }
+    return items;
+  }
+
+  private submit(items: readonly Published[]): Promise<SubmitResult[]> {
+    return this.parts.submitOnce
+      .submitMany(this.parts.caller, items)
+      .catch((error: unknown) => items.map((item) => this.failed(item, error)));
   }
 
   /** Nothing is known to fail here. Whatever does must stop neither the process nor the messages behind these. */
@@ -159,7 +212,7 @@ export class IntakeFeed {
 
   /** Null when the message is done with; else after how many milliseconds it may be tried again. */
   private async settle(held: Held, result: SubmitResult): Promise<number | null> {
-    if (!(result instanceof RefusedError)) {
+    if (!(result instanceof RefusedError) || result instanceof ErasedBeforeError) {
       this.answer(held.message, ACK);
       return null;
     }
@@ -167,6 +220,7 @@ export class IntakeFeed {
     if (afterMs !== null) {
       // It may be in the log all the same.
       held.item = { ...held.item!, mayBeThere: true };
+      held.tried = true;
       return afterMs;
     }
     const { root, stream } = this.parts.place;
@@ -189,8 +243,7 @@ export class IntakeFeed {
   /** Null for a message that will never be accepted. */
   private retryAfterMs(held: Held, { refusal, code }: RefusedError): number | null {
     if (!isFailure(refusal) || code === 'event_too_large') return null;
-    if (code === 'internal') held.failures += 1;
-    if (held.failures >= MOST_FAILURES) return null;
+    if (code === 'internal' && held.failures >= MOST_FAILURES) return null;
     const told = (retryAfterSeconds(refusal) ?? 1) * 1_000;
     return Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, told));
   }
@@ -207,4 +260,8 @@ export class IntakeFeed {
       this.parts.logger.debug({ err: error }, 'an acknowledgement was not sent');
     }
   }
+}
+
+function isBroken(result: SubmitResult): boolean {
+  return result instanceof RefusedError && result.code === 'internal';
 }

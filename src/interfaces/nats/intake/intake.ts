@@ -11,6 +11,9 @@ import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { IntakeFeed } from './intake-feed.js';
 import { RejectedMessages } from './rejected-messages.js';
 
+/** Of what this process holds of all publishers, on its way into the log. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
 /**
  * Takes in what is published to NATS: for each publisher a stream of its own, with a consumer for each of its subjects,
  * so that a full lane holds up no other.
@@ -50,9 +53,14 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
       maxFields: this.config.server.max_body_fields,
     };
     const { nats, logger, submitOnce, rejected } = this;
+    const { publishers } = this.config.nats;
+    const mostBytes = MOST_BYTES / (INTAKE_LANES.length * (publishers.length + 1));
     return INTAKE_LANES.map(
       (lane) =>
-        new IntakeFeed({ ...{ nats, logger, caller, submitOnce, rejected }, place: { ...place, lane } }),
+        new IntakeFeed({
+          ...{ nats, logger, caller, submitOnce, rejected, mostBytes },
+          place: { ...place, lane },
+        }),
     );
   }
 }

@@ -1,12 +1,16 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { type NatsContext, type OutgoingResponse, ServerNats } from '@nestjs/microservices';
 import { callSubjects } from '../../../broker/direct-subjects.policy.js';
+import type { Refusal } from '../../../submission/refusal.js';
 import { errorJson } from '../error.json.js';
 import { headersOf } from '../intake/published-message.js';
 import { CallDeserializer } from './call-payload.js';
 
 /** Processes share the calls among them. */
 const QUEUE = 'llmq';
+/** Of this process, with those that wait for an answer; a call beyond it is refused unread. */
+const MOST_CALLS = 4_000;
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Nest's transport of calls over NATS, for callers that need not be Nest's: a payload is the request itself, in JSON, and
@@ -16,6 +20,7 @@ const QUEUE = 'llmq';
 export class CallServer extends ServerNats {
   private readonly open: Subscription[] = [];
   private readonly served = new Set<Promise<unknown>>();
+  private servedBytes = 0;
 
   constructor(
     private readonly nats: NatsConnection,
@@ -51,24 +56,52 @@ export class CallServer extends ServerNats {
   /** One answer for each call: the end of Nest's stream of answers is none. */
   override getPublisher(message: Msg, _id: string, _context: NatsContext) {
     return (packet: OutgoingResponse) => {
-      if ('err' in packet && packet.err !== undefined) respond(message, { error: packet.err });
-      else if ('response' in packet) respond(message, { data: packet.response });
+      if ('err' in packet && packet.err !== undefined) this.respond(message, { error: packet.err });
+      else if ('response' in packet) this.respond(message, { data: packet.response });
     };
   }
 
   private serve(pattern: string, message: Msg): void {
+    if (this.served.size >= MOST_CALLS || this.servedBytes >= MOST_BYTES) {
+      this.respond(message, { error: errorJson(OVERLOADED) });
+      return;
+    }
     const { refusal } = headersOf(message);
     if (refusal !== undefined) {
-      respond(message, { error: errorJson(refusal.refusal) });
+      this.respond(message, { error: errorJson(refusal.refusal) });
       return;
     }
     const work = this.handleMessage(pattern, message)
       .catch((error: unknown) => this.handleError(String(error)))
-      .finally(() => this.served.delete(work));
+      .finally(() => {
+        this.served.delete(work);
+        this.servedBytes -= message.data.length;
+      });
     this.served.add(work);
+    this.servedBytes += message.data.length;
+  }
+
+  /** The client would throw at an answer that is too large, and the caller would wait in vain. */
+  private respond(message: Msg, answer: object): void {
+    if (!message.reply) return;
+    const whole = Buffer.from(JSON.stringify(answer));
+    const most = this.nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    message.respond(
+      whole.length <= most ? whole : JSON.stringify({ error: errorJson(tooLarge(whole.length, most)) }),
+    );
   }
 }
 
-function respond(message: Msg, answer: object): void {
-  if (message.reply) message.respond(JSON.stringify(answer));
+const OVERLOADED: Refusal = {
+  code: 'too_many_waiting',
+  message: 'Too many calls are under way; try again shortly.',
+};
+
+function tooLarge(bytes: number, most: number): Refusal {
+  const reason = `would be ${bytes} bytes, and NATS takes ${most} at most; ask for fewer, or over HTTP`;
+  return {
+    code: 'content_too_large',
+    message: `The answer ${reason}.`,
+    problems: [{ field: 'answer', reason }],
+  };
 }

@@ -31,7 +31,7 @@ export class MessageCalls {
     @Inject(MessageWaits) private readonly waits: MessageWaits,
   ) {}
 
-  /** With `wait`: the message when it has ended, or as it is when the time is over. */
+  /** With `wait`: the message when it has ended, or as it is when the time is over, or as it was accepted where nobody can wait for it. */
   @MessagePattern('llmq.rpc.messages.submit')
   async submit(
     @Payload() payload: CallPayload,
@@ -42,7 +42,9 @@ export class MessageCalls {
     const { wait: asked, ...body } = fieldsOf(read);
     const waitMs = waitMsOf(asked);
     const accepted = await this.submitCall.submit(caller, { ...read, body }, context);
-    return waitMs === 0 ? accepted : this.found(caller, accepted['id'] as string, waitMs);
+    if (waitMs === 0) return accepted;
+    // It is accepted whatever becomes of the wait: who was told of an error would send it again.
+    return this.found(caller, accepted['id'] as string, waitMs).catch(() => accepted);
   }
 
   @MessagePattern('llmq.rpc.messages.get')
