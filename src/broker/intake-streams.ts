@@ -10,6 +10,7 @@ import { INTAKE_LANES, intakeSubject, rejectedSubject, rootOf } from './direct-s
 import { makeStream } from './ensure-streams.js';
 import { streamInfo } from './stream-info.js';
 import { DEDUPE_WINDOW_MS, type WantedStream } from './streams.js';
+import { whenSettled } from './when-settled.js';
 
 export const INTAKE_STREAM = 'LLMQ_INTAKE';
 export const REJECTED_STREAM = 'LLMQ_REJECTED';
@@ -107,11 +108,27 @@ export async function ensureIntakeStreams(
   const manager = await jetstreamManager(connection, { checkAPI: false });
   for (const publisher of publishers) {
     const wanted = intakeStream(publisher, limits, replicas);
-    await narrow(manager, wanted);
+    await whenSettled(() => narrow(manager, wanted));
     await makeStream(connection, manager, wanted);
-    await limit(manager, wanted);
+    await whenSettled(() => limit(manager, wanted));
   }
   await makeStream(connection, manager, rejectedStream(replicas));
+}
+
+/**
+ * Lets publishers store, or not: a closed one keeps what it holds, and its messages are read all the same. Room for one
+ * byte is what the broker takes for none.
+ */
+export async function letPublish(
+  connection: NatsConnection,
+  { publishers, limits, replicas }: IntakeChoices,
+  open: boolean,
+): Promise<void> {
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  for (const publisher of publishers) {
+    const wanted = intakeStream(publisher, limits, replicas);
+    await limit(manager, open ? wanted : { ...wanted, max_bytes: 1 });
+  }
 }
 
 /** Those of publishers that the configuration names no more, or all, where nothing is taken in. */
@@ -120,7 +137,8 @@ export async function unusedIntakeStreams(
   used: readonly (string | null)[],
 ): Promise<string[]> {
   const kept = new Set(used.map(intakeStreamOf));
-  const there = await intakeStreamsIn(await jetstreamManager(connection, { checkAPI: false }));
+  const manager = await jetstreamManager(connection, { checkAPI: false });
+  const there = await whenSettled(() => intakeStreamsIn(manager));
   return there.filter((name) => isIntakeStream(name) && !kept.has(name));
 }
 

@@ -204,8 +204,11 @@ describe('what is wrong', () => {
     expect(kept.data).toEqual(live.slice(0, 4));
     const { data: rest } = await call('llmq.rpc.rejected.list', { after: kept.next_after });
     expect([rest.data, rest.next_after]).toEqual([live.slice(4), null]);
-    const { data: theirs } = await call('llmq.rpc.rejected.list', {}, other);
-    expect(theirs.data).toHaveLength(1);
+    await publish('llmq.intake.normal', { user_id: 'theirs' }, {}, other);
+    await eventually(async () => {
+      const { data: theirs } = await call('llmq.rpc.rejected.list', {}, other);
+      expect(theirs.data.map(({ original }: Json) => original.text)).toEqual(['{"user_id":"theirs"}']);
+    });
   });
 });
 

@@ -3,7 +3,7 @@ import { type JetStreamManager, jetstream, jetstreamManager, type StreamConfig }
 import { Kvm } from '@nats-io/kv';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { ensureIntakeStreams, unusedIntakeStreams } from '../../src/broker/intake-streams.js';
+import { ensureIntakeStreams, letPublish, unusedIntakeStreams } from '../../src/broker/intake-streams.js';
 import { retireStreams } from '../../src/broker/retire-streams.js';
 import { RETIRED_STREAMS } from '../../src/broker/streams.js';
 import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
@@ -11,7 +11,7 @@ import { configSchema } from '../../src/platform/config/config.schema.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 
-/** With it, those that are of use no more where the intake is switched off. */
+/** With one of publishers, which earlier versions closed where the intake was switched off. */
 const UNUSED = ['LLMQ_INTAKE', ...RETIRED_STREAMS];
 
 /** As the version before made them. */
@@ -64,10 +64,8 @@ describe('streams that earlier versions made and nothing uses', () => {
   });
 
   const retire = async (each = connection) => {
-    await retireStreams(each, logger, await unusedIntakeStreams(each, []));
-    await retireStreams(each, logger);
+    await retireStreams(each, logger, UNUSED);
   };
-  /** As the service does with `nats.intake.enabled: false`. */
   const start = async () => {
     const log = await openEventLog(connection, configSchema.parse({}), logger);
     await retire();
@@ -149,6 +147,25 @@ describe('streams that earlier versions made and nothing uses', () => {
     await jetstream(connection).publish('llmq.intake.auto', 'a message');
     expect(await messagesIn('LLMQ_INTAKE')).toBe(3);
     await expect(publish()).rejects.toThrow('maximum messages exceeded');
+  });
+
+  it('are told apart from those of publishers that are configured', async () => {
+    const limits = { max_messages: 3, max_bytes: null };
+    await ensureIntakeStreams(connection, { publishers: [null, 'billing'], limits, replicas: 1 });
+    expect(await unusedIntakeStreams(connection, [null])).toEqual(['LLMQ_INTAKE_billing']);
+  });
+
+  it('of publishers can be closed with what they hold, and opened again', async () => {
+    const limits = { max_messages: 100, max_bytes: null };
+    const choices = { publishers: [null], limits, replicas: 1 };
+    await ensureIntakeStreams(connection, choices);
+    await publish();
+    await letPublish(connection, choices, false);
+    await expect(publish()).rejects.toThrow('maximum bytes exceeded');
+    expect(await messagesIn('LLMQ_INTAKE')).toBe(1);
+    await letPublish(connection, choices, true);
+    await publish();
+    expect(await messagesIn('LLMQ_INTAKE')).toBe(2);
   });
 
   it('lose no message that was acknowledged while they went', async () => {

@@ -28,8 +28,10 @@ function repeated(values: readonly string[]): string[] {
 const OWN_LOGIN = 'nats';
 
 const uniqueNames: Check = ({ endpoints, security, nats }) => [
-  ...repeated(nats.publishers.map(({ name }) => name)).map(
-    (name) => `nats.publishers: two of them have the name ${name}. Give each its own.`,
+  // Some file systems take both for one folder of the embedded NATS.
+  ...repeated(nats.publishers.map(({ name }) => name.toLowerCase())).map(
+    (name) =>
+      `nats.publishers: two of them have the name ${name}, whatever the case of its letters. Give each its own.`,
   ),
   ...repeated(nats.publishers.flatMap(({ nkey }) => nkey ?? [])).map(
     (nkey) =>

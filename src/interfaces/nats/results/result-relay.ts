@@ -18,7 +18,10 @@ const KEY = 'told';
 const placeSchema = z.object({ up_to: z.number().int().nonnegative() });
 type Place = z.infer<typeof placeSchema>;
 
-const AT_ONCE = 200;
+const MOST_AT_ONCE = 200;
+const FIRST_AT_ONCE = 8;
+/** Beyond it fewer are read at once, and the broker is waited for. */
+const MOST_BYTES = 8 * 1024 * 1024;
 /** Results within this time are looked up together. */
 const TOGETHER_MS = 10;
 const LOOK_ANYWAY_MS = 1_000;
@@ -40,6 +43,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   /** Null where another process may have told since. */
   private place: Entry<Place> | null = null;
   private lookedAt = -1;
+  private atOnce = FIRST_AT_ONCE;
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
@@ -104,8 +108,9 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
       for (let more = true; more && !signal.aborted; ) {
         const looked = this.position.applied;
         this.place ??= await this.known();
-        const ended = await this.reader.endedAfter(this.place.value.up_to, AT_ONCE);
-        more = ended.length === AT_ONCE;
+        const asked = this.atOnce;
+        const ended = await this.reader.endedAfter(this.place.value.up_to, asked);
+        more = ended.length === asked;
         if (ended.length > 0) await this.tell(ended);
         if (!more) this.lookedAt = looked;
       }
@@ -124,10 +129,21 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async tell(ended: readonly EndedMessage[]): Promise<void> {
+    let bytes = 0;
+    let unflushed = 0;
     for (const one of ended) {
-      if (isResultSubject(one.resultTo)) this.nats.publish(one.resultTo, this.payloadOf(one));
+      if (!isResultSubject(one.resultTo)) continue;
+      const payload = this.payloadOf(one);
+      this.nats.publish(one.resultTo, payload);
+      bytes += payload.length;
+      unflushed += payload.length;
+      if (unflushed < MOST_BYTES) continue;
+      await this.nats.flush();
+      unflushed = 0;
     }
     await this.nats.flush();
+    this.atOnce =
+      bytes > MOST_BYTES ? Math.max(1, this.atOnce >> 1) : Math.min(MOST_AT_ONCE, this.atOnce * 2);
     const value = { up_to: ended[ended.length - 1]!.terminalSequence };
     const revision = await this.bucket.write(KEY, value, this.place!.revision);
     // Another process is at it, too.
