@@ -24,6 +24,7 @@ import { SubmitOnce } from './idempotency/submit-once.js';
 import { LiveFeeds } from './live/live-feeds.js';
 import { LiveWaits } from './live/live-waits.js';
 import { MessageChanges } from './live/message-changes.js';
+import { OwnerReads } from './live/owner-reads.js';
 import { StandingReads } from './live/standing-reads.js';
 import { MessageLookup } from './message-lookup.js';
 import { Analyser } from './preprocessor/analyser.js';
@@ -41,7 +42,7 @@ const COMMANDS = [
   ...[Conversations, EraseConversation],
 ];
 const READS = [MessageLookup, AnswerWait, WaitingRequests, MessageWaits, WaitNews, LiveFeeds];
-const LIVE = [LiveWaits, MessageChanges, StandingReads];
+const LIVE = [LiveWaits, MessageChanges, OwnerReads, StandingReads];
 const SERVICES = [FirstTries, Idempotency, Prioritizer, PreprocessorSettings];
 
 /**

@@ -3,9 +3,10 @@ import type { ProjectedRows } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
+import type { Erased } from '../tables/changes.js';
 import type { Checkpoint } from '../tables/checkpoint.js';
 import { codeOf } from '../tables/database.errors.js';
-import type { BatchWriter } from '../write/batch-writer.port.js';
+import type { BatchWriter, FoldedRows } from '../write/batch-writer.port.js';
 import type { BatchingDelay } from './batching-delay.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { type PassGap, withGapsSeen } from './gap-guard.js';
@@ -37,8 +38,9 @@ export interface FoldTarget {
 /** What a transaction changed. */
 export interface Applied {
   readonly from: number;
-  /** The messages, as they are now, where they are to be told; some may be there twice. Null where some were erased, and nobody tells which. */
-  readonly messages: readonly MessageState[] | null;
+  /** The messages, as they are now, where they are to be told; some may be there twice, and erased ones too. */
+  readonly messages: readonly MessageState[];
+  readonly erased: readonly Erased[];
   /** Turns that ended, are held, or moved. */
   readonly turns: readonly string[];
   /** Webhooks that are to be tried at once. */
@@ -53,7 +55,7 @@ interface OpenBatch {
   to: Checkpoint;
   readonly turns: string[];
   readonly messages: MessageState[];
-  erases: boolean;
+  readonly erased: Erased[];
   readonly webhooks: DueWebhook[];
 }
 
@@ -118,10 +120,10 @@ async function run(
         const full = writer.add(rows);
         extend(batch, part, rows.messages);
         if (target.tellsMessages === true) batch.messages.push(...rows.messages.messages.values());
-        batch.erases ||= rows.erases;
+        if (rows.erases) batch.erased.push(...erasedBy(part, rows));
         if (!full && !rows.erases && batch.to.sequence < until) continue;
-        const { to, turns, webhooks, messages, erases } = batch;
-        const change = { from: batch.from.sequence, messages: erases ? null : messages, turns, webhooks };
+        const { to, turns, webhooks, messages, erased } = batch;
+        const change = { from: batch.from.sequence, messages, erased, turns, webhooks };
         const write = writer.seal(batch.from, to);
         await writing;
         memory.sealed();
@@ -139,7 +141,17 @@ async function run(
 }
 
 function begun(from: Checkpoint): OpenBatch {
-  return { from, to: from, turns: [], webhooks: [], messages: [], erases: false };
+  return { from, to: from, turns: [], webhooks: [], messages: [], erased: [] };
+}
+
+/** @param events of which the last one takes rows away */
+function erasedBy(events: readonly StoredEvent[], { conversations }: FoldedRows): Erased[] {
+  const { event } = events[events.length - 1]!;
+  const { tenant, subject } = event;
+  const messageOf = (id: string) => ({ kind: 'message', tenant, id }) as const;
+  if (event.type === 'llmq.conversation.erased.v1')
+    return [{ kind: 'conversation', tenant, id: subject }, ...(event.data.message_ids ?? []).map(messageOf)];
+  return (conversations.erased?.messageIds ?? []).map(messageOf);
 }
 
 function extend(

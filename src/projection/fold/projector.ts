@@ -9,7 +9,7 @@ import type { RecordRange } from '../../log/record-ranges.policy.js';
 import type { Sources } from '../../platform/clock.js';
 import { LogComparison } from '../agreement/log-comparison.js';
 import { refuseDamage } from '../agreement/log-damage.errors.js';
-import type { ChangedMessage, Changes } from '../tables/changes.js';
+import type { ChangedMessage, Changes, Erased } from '../tables/changes.js';
 import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';
 import { codeOf } from '../tables/database.errors.js';
@@ -93,12 +93,17 @@ export class Projector implements ProcessProjector {
 
   watch(): void {
     this.watchedUntilMs = performance.now() + WATCHED_MS;
-    if (this.state.active) this.tellWatchers(this.state.applied, this.state.applied, []);
+    if (this.state.active) this.tellWatchers(this.state.applied, this.state.applied, [], []);
   }
 
-  private tellWatchers(from: number, to: number, messages: readonly MessageState[] | null): void {
+  private tellWatchers(
+    from: number,
+    to: number,
+    messages: readonly MessageState[] | null,
+    erased: readonly Erased[],
+  ): void {
     if (performance.now() >= this.watchedUntilMs) return;
-    this.parts.onChanged?.({ from, to, messages: messages === null ? null : changed(messages) });
+    this.parts.onChanged?.({ from, to, messages: messages === null ? null : changed(messages), erased });
   }
 
   private async run(): Promise<void> {
@@ -196,7 +201,7 @@ export class Projector implements ProcessProjector {
     };
     applied(from.sequence);
     // What was committed before is not told again: who watches looks for itself.
-    this.tellWatchers(from.sequence, from.sequence, null);
+    this.tellWatchers(from.sequence, from.sequence, null, []);
     const ended = new AbortController();
     const inner = AbortSignal.any([signal, ended.signal]);
     const watching = this.watchLog(comparison, () => reached, inner).catch((error: unknown) =>
@@ -222,7 +227,7 @@ export class Projector implements ProcessProjector {
       await foldLog(target, from, inner, (checkpoint, change) => {
         reached = checkpoint;
         applied(checkpoint.sequence);
-        this.tellWatchers(change.from, checkpoint.sequence, change.messages);
+        this.tellWatchers(change.from, checkpoint.sequence, change.messages, change.erased);
         turns?.moved(change.turns, inner);
         webhooks?.begun(change.webhooks, checkpoint.sequence);
       });

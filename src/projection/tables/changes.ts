@@ -6,11 +6,19 @@ export interface ChangedMessage {
   readonly conversationId: string | null;
 }
 
+/** A message or a whole conversation that is there no more. */
+export interface Erased {
+  readonly kind: 'message' | 'conversation';
+  readonly tenant: string;
+  readonly id: string;
+}
+
 /** What one transaction of the projector changed: it took the tables from one sequence of the log to another. */
 export interface Changes {
   /** The `to` of the changes before these; where it is another one, changes were missed. */
   readonly from: number;
   readonly to: number;
-  /** Null where it is not told which: some were erased. */
+  /** Null where it is not told which, since a projector begins. */
   readonly messages: readonly ChangedMessage[] | null;
+  readonly erased: readonly Erased[];
 }

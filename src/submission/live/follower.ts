@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AnswerListener } from '../../dispatch/answers/answers.port.js';
 import { type AnsweredChoice, choicesOf } from '../../domain/message/answered-choices.policy.js';
+import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import type { MessageStanding } from '../../projection/read/message-standings.js';
@@ -15,12 +16,16 @@ import type { LiveEvent, LiveStatus } from './live-event.js';
 import type { LiveScope } from './live-scope.js';
 import type { LiveWaits } from './live-waits.js';
 import type { ChangeWatcher, MessageChanges, Watched } from './message-changes.js';
+import type { OwnerReads } from './owner-reads.js';
 import { endOf } from './piece-position.policy.js';
 import type { StandingReads } from './standing-reads.js';
 
 /** What may wait for a follower that does not ask. */
 const LIMITS = { items: 1_000, units: 1024 * 1024 };
-const RETRY_MS = 1_000;
+/** Followers may be thousands, and all of them fail at the same time. */
+const RETRY = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
+/** Of more messages that changed it is not remembered which. */
+const MOST_DIRTY = 5_000;
 /** A state that is told with a place in a lane waits for that place so long. */
 const TOLD_WITHIN_MS = 150;
 
@@ -28,6 +33,7 @@ export interface FollowerParts {
   readonly answers: AnswerListener;
   readonly changes: MessageChanges;
   readonly reads: StandingReads;
+  readonly ownerReads: Pick<OwnerReads, 'failed'>;
   readonly waits: LiveWaits;
   readonly lookup: MessageLookup;
   readonly log: EventLog;
@@ -67,6 +73,7 @@ export class Follower implements ChangeWatcher {
   private readonly messages = new Map<string, Followed>();
   private dirty = new Set<string>();
   private isUnsure = false;
+  private isLooking = false;
   private hasLooked = false;
   private reachedTo = 0;
   /** The ends that were told and lie behind what the scope has told, by message. */
@@ -151,7 +158,17 @@ export class Follower implements ChangeWatcher {
 
   changed(messageId: string): void {
     this.dirty.add(messageId);
+    // A client that does not read holds up the looking, however much changes.
+    if (this.dirty.size > MOST_DIRTY) {
+      this.dirty.clear();
+      this.isUnsure = true;
+    }
     this.wakeLooker();
+  }
+
+  erased(messageIds: readonly string[]): void {
+    // Whatever is being read now may have been read before.
+    for (const id of messageIds) if (this.isLooking || this.messages.has(id)) this.changed(id);
   }
 
   unsure(): void {
@@ -183,21 +200,25 @@ export class Follower implements ChangeWatcher {
   }
 
   private async keepLooking(): Promise<void> {
-    while (!this.isClosed) {
+    for (let failures = 0; !this.isClosed; ) {
       if (!this.isUnsure && this.dirty.size === 0 && this.reachedTo <= this.scope.told) {
         await new Promise<void>((resolve) => {
           this.wakeLooker = resolve;
         });
         continue;
       }
+      this.isLooking = true;
       try {
         await this.look();
+        failures = 0;
       } catch (error) {
         if (error instanceof RefusedError && error.code === 'not_found') return this.fail(error);
-        // The tables can't be read now. Followers may be thousands, and whatever is away tells so itself.
-        this.parts.logger.debug({ err: error }, 'could not look at what is followed; trying again');
+        this.parts.ownerReads.failed(error);
         this.isUnsure = true;
-        await sleep(RETRY_MS, undefined, { ref: false });
+        failures += 1;
+        await sleep(backoffDelayMs(failures, RETRY, Math.random()), undefined, { ref: false });
+      } finally {
+        this.isLooking = false;
       }
     }
   }
@@ -217,11 +238,17 @@ export class Follower implements ChangeWatcher {
 
   private async lookAtAll(): Promise<void> {
     const first = !this.hasLooked;
+    const unseen = new Set(this.messages.keys());
     for await (const standings of this.scope.all(first)) {
-      for (const standing of standings) await this.found(standing.id, standing, first);
+      for (const standing of standings) {
+        unseen.delete(standing.id);
+        await this.found(standing.id, standing, first);
+      }
       if (this.isClosed) return;
     }
     this.hasLooked = true;
+    // Erased, or moved while it was looked for.
+    for (const id of unseen) this.changed(id);
     this.mark(this.scope.seen);
   }
 
@@ -434,12 +461,13 @@ export class Follower implements ChangeWatcher {
 
   /** Undefined when it was closed before the tables could be read. */
   private async persistently<T>(read: () => Promise<T>): Promise<T | undefined> {
-    while (!this.isClosed) {
+    for (let failures = 0; !this.isClosed; ) {
       try {
         return await read();
       } catch (error) {
-        this.parts.logger.debug({ err: error }, 'could not read a message that has ended; trying again');
-        await sleep(RETRY_MS, undefined, { ref: false });
+        this.parts.ownerReads.failed(error);
+        failures += 1;
+        await sleep(backoffDelayMs(failures, RETRY, Math.random()), undefined, { ref: false });
       }
     }
     return undefined;

@@ -5,7 +5,6 @@ import type { Caller } from '../../domain/caller.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
-import { MessageStandings } from '../../projection/read/message-standings.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { Conversations } from '../conversations/conversations.js';
 import { MessageLookup } from '../message-lookup.js';
@@ -18,6 +17,7 @@ import type { LiveEvent, LiveTopic } from './live-event.js';
 import { type LiveScope, ManyScope, MessageScope } from './live-scope.js';
 import { LiveWaits } from './live-waits.js';
 import { MessageChanges } from './message-changes.js';
+import { OwnerReads } from './owner-reads.js';
 import { positionIn } from './piece-position.policy.js';
 import { StandingReads } from './standing-reads.js';
 
@@ -58,7 +58,7 @@ export class LiveFeeds {
     private readonly changes: MessageChanges,
     private readonly reads: StandingReads,
     private readonly waits: LiveWaits,
-    @Inject(MessageStandings) private readonly standings: MessageStandings,
+    private readonly ownerReads: OwnerReads,
     @Inject(ProjectionPosition) private readonly position: ProjectionPosition,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -76,8 +76,8 @@ export class LiveFeeds {
   ): Promise<LiveFeed> {
     const scope = await this.scopeOf(caller, topic, after ?? null);
     const waiting = this.waitingRequests.enter(connection);
-    const { answers, changes, reads, waits, lookup, log, logger } = this;
-    const parts = { answers, changes, reads, waits, lookup, log, logger };
+    const { answers, changes, reads, ownerReads, waits, lookup, log, logger } = this;
+    const parts = { answers, changes, reads, ownerReads, waits, lookup, log, logger };
     const follower = new Follower(parts, scope, waiting, signal);
     try {
       await follower.start();
@@ -96,7 +96,7 @@ export class LiveFeeds {
       return new MessageScope({ reads: this.reads, lookup: this.lookup }, tenant, id.toLowerCase(), at);
     }
     const cursor = after === null ? null : known(cursorIn(after));
-    const { standings, position } = this;
+    const { ownerReads: standings, position } = this;
     if (kind === 'user') {
       const reason = identifier(id);
       if (reason !== null) throw invalidFields([{ field: 'user_id', reason }]);
@@ -104,7 +104,8 @@ export class LiveFeeds {
       return new ManyScope(sources, { kind, tenant, id }, cursor);
     }
     const conversation = await this.conversations.get(caller, id);
-    const check = async () => void (await this.conversations.get(caller, conversation.id));
+    const check = async () =>
+      void (await standings.inTurn(() => this.conversations.get(caller, conversation.id)));
     return new ManyScope({ standings, position, check }, { kind, tenant, id: conversation.id }, cursor);
   }
 }

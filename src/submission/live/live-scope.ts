@@ -1,13 +1,10 @@
-import type {
-  MessageStanding,
-  MessageStandings,
-  StandingsOf,
-} from '../../projection/read/message-standings.js';
+import type { MessageStanding, StandingsOf } from '../../projection/read/message-standings.js';
 import type { ProjectionPosition } from '../../projection/read/projection-position.js';
 import type { MessageLookup } from '../message-lookup.js';
 import { refused } from '../refusal.js';
 import { cursorText, type LiveCursor } from './live-cursor.policy.js';
 import type { Watched } from './message-changes.js';
+import type { OwnerReads } from './owner-reads.js';
 import type { StandingReads } from './standing-reads.js';
 
 /** Of messages that are read at a time. */
@@ -111,7 +108,7 @@ export class MessageScope implements LiveScope {
 }
 
 export interface ManySources {
-  readonly standings: MessageStandings;
+  readonly standings: Pick<OwnerReads, 'open' | 'endedAfter'>;
   readonly position: Pick<ProjectionPosition, 'applied'>;
   /** @throws {RefusedError} `not_found` when what is followed is there no more */
   readonly check: () => Promise<void>;

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { ChangesChannel } from '../../projection/read/nats/changes-channel.js';
-import type { Changes } from '../../projection/tables/changes.js';
+import type { Changes, Erased } from '../../projection/tables/changes.js';
 
 /** The projector forgets who watches after some more of these. */
 const AGAIN_MS = 3_000;
@@ -14,9 +14,14 @@ export interface ChangeWatcher {
   readonly watched: Watched;
   /** This message changed. */
   changed(messageId: string): void;
+  /** These messages are there no more. Said to those that watch more than one message of this tenant. */
+  erased(messageIds: readonly string[]): void;
   /** Changes may have been missed: look at all. */
   unsure(): void;
-  /** Every change up to this sequence of the log was told. Said to those that watch more than one message. */
+  /**
+   * Every change up to this sequence of the log was told. Said to those that watch more than one message, at once where one
+   * of theirs changed, and to the others from time to time.
+   */
   reached(sequence: number): void;
   /** Some time has passed. */
   tick(): void;
@@ -73,6 +78,7 @@ export class MessageChanges implements OnApplicationShutdown {
     this.timer = setInterval(() => {
       this.channel.watch();
       for (const watcher of this.everyone()) watcher.tick();
+      if (this.told !== null) for (const watcher of this.wide) watcher.reached(this.told);
     }, AGAIN_MS).unref();
   }
 
@@ -88,22 +94,47 @@ export class MessageChanges implements OnApplicationShutdown {
     this.channel.watch();
   }
 
-  private hear({ from, to, messages }: Changes): void {
+  private hear({ from, to, messages, erased }: Changes): void {
     const isGap = messages === null || from !== this.told;
     this.told = to;
     // What was missed is made good by a look at all, which sees these changes too.
     if (isGap) for (const watcher of this.everyone()) watcher.unsure();
+    const concerned = new Set<ChangeWatcher>();
     for (const { id, tenant, userId, conversationId } of messages ?? []) {
       this.tell({ kind: 'message', id }, id);
       if (this.wide.size === 0) continue;
-      this.tell({ kind: 'user', tenant, id: userId }, id);
-      if (conversationId !== null) this.tell({ kind: 'conversation', tenant, id: conversationId }, id);
+      this.tell({ kind: 'user', tenant, id: userId }, id, concerned);
+      if (conversationId !== null)
+        this.tell({ kind: 'conversation', tenant, id: conversationId }, id, concerned);
     }
-    for (const watcher of this.wide) watcher.reached(to);
+    if (erased.length > 0) this.hearErased(erased);
+    for (const watcher of concerned) watcher.reached(to);
   }
 
-  private tell(watched: Watched, messageId: string): void {
-    for (const watcher of this.watchers.get(keyOf(watched)) ?? []) watcher.changed(messageId);
+  private hearErased(erased: readonly Erased[]): void {
+    const ofTenants = new Map<string, string[]>();
+    for (const { kind, tenant, id } of erased) {
+      if (kind === 'conversation') {
+        for (const watcher of this.watchers.get(keyOf({ kind, tenant, id })) ?? []) watcher.unsure();
+        continue;
+      }
+      this.tell({ kind, id }, id);
+      const others = ofTenants.get(tenant);
+      if (others === undefined) ofTenants.set(tenant, [id]);
+      else others.push(id);
+    }
+    for (const watcher of this.wide) {
+      const { watched } = watcher;
+      const ids = watched.kind === 'message' ? undefined : ofTenants.get(watched.tenant);
+      if (ids !== undefined) watcher.erased(ids);
+    }
+  }
+
+  private tell(watched: Watched, messageId: string, concerned?: Set<ChangeWatcher>): void {
+    for (const watcher of this.watchers.get(keyOf(watched)) ?? []) {
+      watcher.changed(messageId);
+      concerned?.add(watcher);
+    }
   }
 
   private everyone(): ChangeWatcher[] {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { NATS } from '../../../platform/tokens.js';
-import type { ChangedMessage, Changes } from '../../tables/changes.js';
+import type { ChangedMessage, Changes, Erased } from '../../tables/changes.js';
 
 /** Core NATS, captured by no stream. What was missed is seen by the gap that it leaves. */
 const CHANGES = 'llmq.projection.changes';
@@ -13,11 +13,13 @@ const WATCH = 'llmq.projection.watch';
 const MOST_IN_ONE = 500;
 
 const changedSchema = z.tuple([z.string(), z.string(), z.string(), z.string().nullable()]);
+const erasedSchema = z.tuple([z.enum(['message', 'conversation']), z.string(), z.string()]);
 const changesSchema = z.object({
   schema: z.string(),
   from: z.number().int().nonnegative(),
   to: z.number().int().nonnegative(),
   messages: z.array(changedSchema).nullable(),
+  erased: z.array(erasedSchema),
 });
 
 /**
@@ -37,13 +39,17 @@ export class ChangesChannel {
   }
 
   /** Does not wait for the network, and does nothing on a closed connection. */
-  announce({ from, to, messages }: Changes): void {
+  announce({ from, to, messages, erased }: Changes): void {
     if (this.nats.isClosed()) return;
     let rest = messages ?? [];
     for (; rest.length > MOST_IN_ONE; rest = rest.slice(MOST_IN_ONE)) {
-      this.publish({ from, to: from, messages: rest.slice(0, MOST_IN_ONE) });
+      this.publish({ from, to: from, messages: rest.slice(0, MOST_IN_ONE), erased: [] });
     }
-    this.publish({ from, to, messages: messages === null ? null : rest });
+    let gone = erased;
+    for (; gone.length > MOST_IN_ONE; gone = gone.slice(MOST_IN_ONE)) {
+      this.publish({ from, to: from, messages: [], erased: gone.slice(0, MOST_IN_ONE) });
+    }
+    this.publish({ from, to, messages: messages === null ? null : rest, erased: gone });
   }
 
   /** Says that somebody watches. */
@@ -79,14 +85,16 @@ export class ChangesChannel {
     };
   }
 
-  private publish({ from, to, messages }: Changes): void {
+  private publish({ from, to, messages, erased }: Changes): void {
     const told = messages?.map(({ id, tenant, userId, conversationId }) => [
       id,
       tenant,
       userId,
       conversationId,
     ]);
-    this.nats.publish(CHANGES, JSON.stringify({ schema: this.schema, from, to, messages: told ?? null }));
+    const gone = erased.map(({ kind, tenant, id }) => [kind, tenant, id]);
+    const changes = { schema: this.schema, from, to, messages: told ?? null, erased: gone };
+    this.nats.publish(CHANGES, JSON.stringify(changes));
   }
 }
 
@@ -95,8 +103,8 @@ function decode(bytes: Uint8Array, schema: string): Changes | null {
   try {
     const told = changesSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
     if (told?.schema !== schema) return null;
-    const { from, to, messages } = told;
-    return { from, to, messages: messages === null ? null : messages.map(changedOf) };
+    const { from, to, messages, erased } = told;
+    return { from, to, messages: messages?.map(changedOf) ?? null, erased: erased.map(erasedOf) };
   } catch {
     return null;
   }
@@ -104,4 +112,8 @@ function decode(bytes: Uint8Array, schema: string): Changes | null {
 
 function changedOf([id, tenant, userId, conversationId]: z.infer<typeof changedSchema>): ChangedMessage {
   return { id, tenant, userId, conversationId };
+}
+
+function erasedOf([kind, tenant, id]: z.infer<typeof erasedSchema>): Erased {
+  return { kind, tenant, id };
 }

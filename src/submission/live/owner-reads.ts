@@ -1,0 +1,57 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { LOGGER } from '../../platform/tokens.js';
+import {
+  type MessageStanding,
+  MessageStandings,
+  type StandingsOf,
+} from '../../projection/read/message-standings.js';
+
+/** Far fewer than the database connections of the process, which its other requests need too. */
+const MOST_AT_ONCE = 3;
+const WARN_EVERY_MS = 60_000;
+
+/**
+ * Reads of all messages of a user or a conversation, for the followers of the process. After a cut all of them look at
+ * the same time: some read, the others wait for their turn.
+ */
+@Injectable()
+export class OwnerReads {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+  private warnedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    @Inject(MessageStandings) private readonly standings: Pick<MessageStandings, 'open' | 'endedAfter'>,
+    @Inject(LOGGER) private readonly logger: Pick<Logger, 'warn'>,
+  ) {}
+
+  open(of: StandingsOf, afterReceived: number, limit: number): Promise<MessageStanding[]> {
+    return this.inTurn(() => this.standings.open(of, afterReceived, limit));
+  }
+
+  endedAfter(of: StandingsOf, sequence: number, limit: number): Promise<MessageStanding[]> {
+    return this.inTurn(() => this.standings.endedAfter(of, sequence, limit));
+  }
+
+  async inTurn<T>(read: () => Promise<T>): Promise<T> {
+    if (this.running < MOST_AT_ONCE) this.running += 1;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await read();
+    } finally {
+      // The turn goes over to the next one.
+      const next = this.waiting.shift();
+      if (next === undefined) this.running -= 1;
+      else next();
+    }
+  }
+
+  /** Followers may be thousands: what they all meet is told once in a while. */
+  failed(error: unknown): void {
+    const now = performance.now();
+    if (now - this.warnedMs < WARN_EVERY_MS) return;
+    this.warnedMs = now;
+    this.logger.warn({ err: error }, 'followers can not read where their messages stand; they try again');
+  }
+}
