@@ -46,6 +46,13 @@ export interface ChunkOptions {
    * was said so far.
    */
   readonly fromStart?: boolean;
+  /** So many chunks may wait to be read that came as they were said; without it, all that come. */
+  readonly mostWaiting?: number;
+}
+
+/** More chunks came than may wait. */
+export class FallenBehindError extends Error {
+  override readonly name = 'FallenBehindError';
 }
 
 export interface AnswerListener {
@@ -67,6 +74,8 @@ export interface AnswerListener {
    * read again from the chunk stream; where they are lost there too, the rest of the attempt is held back, and it is the
    * message's completion that ends the wait. A new attempt, or a new delivery of it, starts again at `seq` 1.
    * The subscription stands when this method has returned (before the first `next()`).
+   *
+   * Iterating throws `FallenBehindError` where more than `mostWaiting` wait.
    */
   chunks(messageId: string, signal: AbortSignal, options?: ChunkOptions): AsyncIterable<AnswerChunk>;
 

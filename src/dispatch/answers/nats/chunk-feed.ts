@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { chunkSubject } from '../../../broker/message-subjects.js';
-import type { AnswerChunk } from '../answers.port.js';
+import { type AnswerChunk, FallenBehindError } from '../answers.port.js';
 import { decodeChunks, isOfRun } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
@@ -29,6 +29,9 @@ export interface ChunkSources {
 export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<AnswerChunk> {
   private readonly order = new ChunkOrder();
   private ready: AnswerChunk[] = [];
+  /** How many of these came as they were said: whoever joins late reads what was said before at its own speed. */
+  private live = 0;
+  private fellBehind = false;
   private wake: () => void = () => {};
   private ended = false;
   private filling = false;
@@ -44,12 +47,13 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     private readonly sources: ChunkSources,
     private readonly signal: AbortSignal,
     private readonly onEnd: (feed: ChunkFeed) => void,
+    private readonly mostWaiting = Number.POSITIVE_INFINITY,
   ) {
     const { nats, inProcess, messageId } = sources;
     const subject = chunkSubject(messageId);
     this.leaveInProcess = inProcess.listen(messageId, (chunks) => {
       this.fromHere = chunks[0] ?? this.fromHere;
-      this.take(chunks);
+      this.takeLive(chunks);
     });
     this.subscription = nats.subscribe(subject, {
       callback: (error, message) => {
@@ -67,11 +71,13 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   async next(): Promise<IteratorResult<AnswerChunk>> {
     while (!this.ended) {
       const chunk = this.ready.shift();
+      this.live = Math.min(this.live, this.ready.length);
       if (chunk !== undefined) return { done: false, value: chunk };
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
+    if (this.fellBehind) throw new FallenBehindError('More chunks came than were read.');
     return { done: true, value: undefined };
   }
 
@@ -90,7 +96,17 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
 
   /** A run has one publisher: what the server delivers of one that comes from this process has been taken already. */
   private hear(bytes: Uint8Array): void {
-    if (this.fromHere === null || !isOfRun(bytes, this.fromHere)) this.take(decodeChunks(bytes));
+    if (this.fromHere === null || !isOfRun(bytes, this.fromHere)) this.takeLive(decodeChunks(bytes));
+  }
+
+  private takeLive(chunks: readonly AnswerChunk[]): void {
+    const before = this.ready.length;
+    this.take(chunks);
+    this.live += Math.max(0, this.ready.length - before);
+    this.live = Math.min(this.live, this.ready.length);
+    if (this.live <= this.mostWaiting) return;
+    this.fellBehind = true;
+    this.close();
   }
 
   private take(chunks: readonly AnswerChunk[]): void {
@@ -121,11 +137,12 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     for (const pauseMs of FILL_PAUSES_MS) {
       await sleep(pauseMs);
       if (this.ended) return;
-      // A read that fails is one that found nothing: the next one, or the message's completion, ends the wait.
-      this.take(await history.read(chunkSubject(messageId)).catch(() => []));
-      if (!this.order.hasGap) return;
+      // After a read that failed comes another one: the newest chunks can be missing without a gap to see.
+      const chunks = await history.read(chunkSubject(messageId)).catch(() => null);
+      this.take(chunks ?? []);
+      if (chunks !== null && !this.order.hasGap) return;
     }
-    this.order.giveUp();
+    if (this.order.hasGap) this.order.giveUp();
   }
 
   private close(): void {

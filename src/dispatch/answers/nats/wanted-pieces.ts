@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { WANTED_PIECES_SUBJECT } from '../../../broker/message-subjects.js';
+import { isUuid } from '../../../domain/uuid.policy.js';
 import { NATS } from '../../../platform/tokens.js';
 
 /** How long a worker remembers that the pieces of an answer are wanted. */
@@ -15,7 +16,7 @@ const GATHER_MS = 2;
 const MOST_IN_ONE = 1_000;
 const MOST_REMEMBERED = 200_000;
 
-const noticeSchema = z.object({ ids: z.array(z.string()).max(MOST_IN_ONE) });
+const noticeSchema = z.object({ ids: z.array(z.string().refine(isUuid)).max(MOST_IN_ONE) });
 
 /**
  * Which answers somebody listens to, in any process: the pieces of a message that was not submitted with `stream: true`
