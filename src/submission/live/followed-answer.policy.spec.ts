@@ -107,7 +107,7 @@ describe('FollowedAnswer', () => {
       { kind: 'piece', delta: { content: 'b' } },
     ]);
     expect(followed.take({ attempt: 2, delivery: 1, seq: 2, delta: { content: 'c' } })).toEqual([
-      { kind: 'restart' },
+      { kind: 'restart', at: endOf(1) + 1 },
     ]);
     const end = followed.end(2, wholeOf([{ content: 'whole' }]));
     expect(end).toEqual([
@@ -127,6 +127,39 @@ describe('FollowedAnswer', () => {
     for (const piece of [one!, three!, two!]) followed.take(piece);
     const rest = followed.end(1, wholeOf([{ content: 'abc' }]));
     expect(rest).toEqual([{ kind: 'piece', at: endOf(1) - 1, attempt: 1, delta: { content: 'bc' } }]);
-    expect(followed.end(1, wholeOf([{ content: 'other' }]))[0]).toEqual({ kind: 'restart' });
+    expect(followed.end(1, wholeOf([{ content: 'other' }]))[0]).toEqual({
+      kind: 'restart',
+      at: endOf(1) - 2,
+    });
+  });
+
+  it('goes on behind a restart at which it was cut, with nothing lost', () => {
+    const answer = wholeOf([{ content: 'abc' }]);
+    const said = run([{ content: 'a' }, { content: 'b' }, { content: 'c' }]);
+    // The pieces can't be read at the end, and can again when the client comes back.
+    const cut = new FollowedAnswer(2).end(1, answer)[0]!;
+    expect(cut).toEqual({ kind: 'restart', at: endOf(1) - 2 });
+    const client = new Client();
+    for (const pieces of [said, []]) {
+      const followed = new FollowedAnswer(cut.at);
+      for (const piece of pieces) client.take(followed.take(piece));
+      client.after = 0;
+      client.take(followed.end(1, answer));
+      expectWhole(client, answer);
+    }
+    // Before the first piece of another run.
+    const other = run([{ content: 'abc' }], 1, 2);
+    const before = new FollowedAnswer(2).take(other[0]!)[0]!;
+    expect(before.kind).toBe('restart');
+    expect(before.at).toBeGreaterThan(2);
+    const again = new FollowedAnswer(before.at);
+    expect(again.take(other[0]!)).toMatchObject([{ kind: 'piece', delta: { content: 'abc' } }]);
+  });
+
+  it('begins anew for who may have something, and nobody knows what', () => {
+    const [one] = run([{ content: 'a' }]);
+    const followed = new FollowedAnswer(0, true);
+    expect(followed.take(one!)).toMatchObject([{ kind: 'restart' }, { kind: 'piece', at: 1 }]);
+    expect(new FollowedAnswer(0, true).end(1, wholeOf([{ content: 'a' }]))[0]!.kind).toBe('restart');
   });
 });

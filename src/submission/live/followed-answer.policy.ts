@@ -13,7 +13,8 @@ export interface SentPiece {
 }
 
 export type AnswerStep =
-  | { readonly kind: 'restart' }
+  /** Whoever comes back with this number has nothing of what is told next. */
+  | { readonly kind: 'restart'; readonly at: number }
   | {
       readonly kind: 'piece';
       /** The number of its position. */
@@ -24,7 +25,6 @@ export type AnswerStep =
     };
 
 const NOTHING: readonly AnswerStep[] = [];
-const RESTART: AnswerStep = { kind: 'restart' };
 
 /**
  * What of an answer's pieces a follower is told that has some of them already, so that what it joins behind the last
@@ -47,13 +47,19 @@ export class FollowedAnswer {
   /** Pieces of the run are missing. */
   private broken = false;
 
-  /** @param after the number of the last piece that the follower has; 0 for none */
-  constructor(private readonly after = 0) {
+  /**
+   * @param after the number of the last piece that the follower has; 0 for none
+   * @param mayHave it may have pieces, and it is not known which
+   */
+  constructor(
+    private readonly after = 0,
+    private readonly mayHave = false,
+  ) {
     const { attempt, delivery, seq } = positionOf(after);
     this.attempt = attempt;
     this.delivery = after === 0 ? 0 : delivery;
     this.had = after === 0 || isAtEnd(after) ? 0 : seq;
-    this.told = after > 0;
+    this.told = after > 0 || mayHave;
   }
 
   /** The follower has pieces of the run that did not come here: they may lie in the stream of pieces. */
@@ -91,12 +97,12 @@ export class FollowedAnswer {
     const rest = this.isComparable ? restOf(whole, this.said) : null;
     if (rest !== null) return numbered(rest, end, attempt);
     const all = numbered(restOf(whole, new JoinedAnswer())!, end, attempt);
-    return this.told ? [RESTART, ...all] : all;
+    return this.told ? [{ kind: 'restart', at: end - all.length - 1 }, ...all] : all;
   }
 
   /** What the follower has is what was joined here. */
   private get isComparable(): boolean {
-    return !this.isBehind && !(isAtEnd(this.after) && this.seq === 0);
+    return !this.isBehind && !((isAtEnd(this.after) || this.mayHave) && this.seq === 0);
   }
 
   private begin(attempt: number, delivery: number): AnswerStep[] {
@@ -108,7 +114,7 @@ export class FollowedAnswer {
     this.said = new JoinedAnswer();
     const { told } = this;
     this.told = false;
-    return told ? [RESTART] : [];
+    return told ? [{ kind: 'restart', at: numberOf({ attempt, delivery, seq: 0 }) }] : [];
   }
 }
 

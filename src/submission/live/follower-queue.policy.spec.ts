@@ -17,7 +17,7 @@ const delta: fc.Arbitrary<AnswerPiece> = fc.oneof(
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ type: fc.constant('piece' as const), messageId: id, delta }) },
   fc.record({ type: fc.constant('status' as const), messageId: id }),
-  fc.record({ type: fc.constant('restart' as const), messageId: id }),
+  fc.record({ type: fc.constant('restart' as const), at: fc.constant(7), messageId: id }),
   fc.record({ type: fc.constant('told' as const) }),
   fc.record({ type: fc.constant('taken' as const) }),
 );
@@ -97,7 +97,7 @@ describe('FollowerQueue', () => {
     expect(queue.isOverfull).toBe(true);
     expect(queue.next()).toMatchObject({ at: 51, delta: { content: 'x'.repeat(110) } });
     expect(queue.isOverfull).toBe(false);
-    for (const messageId of ['a', 'b', 'c', 'd']) queue.add({ type: 'restart', messageId });
+    for (const messageId of ['a', 'b', 'c', 'd']) queue.add({ type: 'restart', at: 7, messageId });
     expect(queue.isOverfull).toBe(true);
   });
 

@@ -21,7 +21,7 @@ export interface QueuedPiece {
 export type Queued<S> =
   | QueuedStatus<S>
   | QueuedPiece
-  | { readonly type: 'restart'; readonly messageId: string }
+  | { readonly type: 'restart'; readonly messageId: string; readonly at: number }
   | {
       readonly type: 'ended';
       readonly messageId: string;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { type AnswerListener, FallenBehindError } from '../../dispatch/answers/answers.port.js';
 import { type AnsweredChoice, choicesOf } from '../../domain/message/answered-choices.policy.js';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
@@ -83,7 +83,7 @@ export class Follower implements ChangeWatcher {
   private isClosed = false;
   private wakeReader: () => void = () => undefined;
   private wakeLooker: () => void = () => undefined;
-  private wakeWriter: () => void = () => undefined;
+  private writers: (() => void)[] = [];
   private unwatch: () => void = () => undefined;
   private readonly over = () => this.interrupted();
 
@@ -125,7 +125,7 @@ export class Follower implements ChangeWatcher {
       if (this.isClosed) return { done: true, value: undefined };
       const item = this.queue.next();
       if (item !== undefined) {
-        this.wakeWriter();
+        this.wakeWriters();
         const event = await this.eventOf(item);
         if (event !== null) return { done: false, value: event };
       } else if (this.isEnded) {
@@ -153,7 +153,7 @@ export class Follower implements ChangeWatcher {
     this.waiting.leave();
     this.wakeReader();
     this.wakeLooker();
-    this.wakeWriter();
+    this.wakeWriters();
   }
 
   changed(messageId: string): void {
@@ -243,6 +243,8 @@ export class Follower implements ChangeWatcher {
       for (const standing of standings) {
         unseen.delete(standing.id);
         await this.found(standing.id, standing, first);
+        // In the order of their ends: of those up to here all was told.
+        if (this.scope.isWide && standing.terminalSequence !== null) this.mark(standing.terminalSequence);
       }
       if (this.isClosed) return;
     }
@@ -256,9 +258,16 @@ export class Follower implements ChangeWatcher {
   private async room(): Promise<void> {
     while (this.queue.isHalfFull && !this.isClosed) {
       await new Promise<void>((resolve) => {
-        this.wakeWriter = resolve;
+        this.writers.push(resolve);
       });
     }
+  }
+
+  private wakeWriters(): void {
+    if (this.writers.length === 0) return;
+    const { writers } = this;
+    this.writers = [];
+    for (const wake of writers) wake();
   }
 
   private mark(sequence: number): void {
@@ -280,10 +289,11 @@ export class Follower implements ChangeWatcher {
       if (this.scope.isWide && known === undefined && terminalSequence <= this.scope.told) return;
       if (this.scope.hasEnd(id, endOf(currentAttempt))) return this.knows(id, terminalSequence);
     }
-    const followed = known ?? this.begin(standing);
+    const followed = known ?? this.begin(standing, first);
     if (known !== undefined && known.standing.lastSequence > standing.lastSequence) return;
     const isNews = known === undefined || !isSame(known.standing, standing);
-    followed.standing = standing;
+    // Whoever asks how it waits goes by the object.
+    if (isNews) followed.standing = standing;
     if (terminalSequence !== null) return this.end(followed, terminalSequence);
     // The state comes first. What is said meanwhile comes out of the stream of pieces.
     if (isNews) await this.tell(followed, first);
@@ -299,19 +309,21 @@ export class Follower implements ChangeWatcher {
 
   private knows(id: string, terminalSequence: number): void {
     this.ends.set(id, terminalSequence);
+    this.scope.knows(id, terminalSequence);
     if (this.scope.isWide) return;
     this.isEnded = true;
     this.wakeReader();
   }
 
-  private begin(standing: MessageStanding): Followed {
+  private begin(standing: MessageStanding, first: boolean): Followed {
     const { id, currentAttempt } = standing;
     const had = this.scope.take(id);
     // Of an earlier life its client may have more than is known here.
     const livedBefore = currentAttempt > 1 && (this.scope.isWide || this.ends.has(id));
     const after = had ?? (livedBefore ? endOf(currentAttempt - 1) : 0);
+    const mayHave = first && this.scope.cut && had === undefined;
     const followed = {
-      ...{ id, answer: new FollowedAnswer(after), standing },
+      ...{ id, answer: new FollowedAnswer(after, mayHave), standing },
       ...{ wait: null, asking: false, listening: null },
     };
     this.messages.set(id, followed);
@@ -346,8 +358,11 @@ export class Follower implements ChangeWatcher {
     const wait = await this.parts.waits.of(standing);
     followed.asking = false;
     if (!this.isNow(followed, standing)) return;
-    if (!ifOther || followed.wait === null || !isSameWait(followed.wait, wait))
-      this.addStatus(followed, wait);
+    // Without news, what was told stays.
+    if (wait === null && followed.wait !== null) return;
+    const told = wait ?? NO_WAIT;
+    if (!ifOther || followed.wait === null || !isSameWait(followed.wait, told))
+      this.addStatus(followed, told);
   }
 
   private addStatus(followed: Followed, wait: MessageWait): void {
@@ -361,18 +376,20 @@ export class Follower implements ChangeWatcher {
     followed.listening = new AbortController();
     const { signal } = followed.listening;
     void this.takePieces(followed, signal).catch((error: unknown) => {
+      // Nobody can make a worker wait.
+      if (error instanceof FallenBehindError) return this.fail(tooSlow());
       // The whole answer comes with the message's end.
       this.parts.logger.warn({ err: error, messageId: followed.id }, 'lost the pieces of an answer');
     });
   }
 
   private async takePieces({ id, answer }: Followed, signal: AbortSignal): Promise<void> {
-    for await (const chunk of this.parts.answers.chunks(id, signal, { fromStart: true })) {
+    const options = { fromStart: true, mostWaiting: LIMITS.items / 2 };
+    for await (const chunk of this.parts.answers.chunks(id, signal, options)) {
+      if (this.queue.isHalfFull) await this.room();
       if (signal.aborted) return;
       this.addSteps(id, answer.take(chunk));
-      // Nobody can make a worker wait.
-      if (this.queue.isOverfull)
-        this.fail(refused('too_slow', 'More came than was read; connect again to go on.'));
+      if (this.queue.isOverfull) this.fail(tooSlow());
     }
   }
 
@@ -407,7 +424,7 @@ export class Follower implements ChangeWatcher {
 
   private addSteps(messageId: string, steps: readonly AnswerStep[]): void {
     for (const step of steps) {
-      if (step.kind === 'restart') this.add({ type: 'restart', messageId });
+      if (step.kind === 'restart') this.add({ type: 'restart', messageId, at: step.at });
       else {
         const { kind: type, ...piece } = step;
         this.add({ type, messageId, ...piece });
@@ -434,7 +451,10 @@ export class Follower implements ChangeWatcher {
         return { ...piece, id: scope.idAt(item.messageId, at) };
       }
       case 'restart':
-        return { ...item, id: scope.idAtRestart(item.messageId) };
+        return {
+          ...{ type: 'restart', messageId: item.messageId },
+          id: scope.idAtRestart(item.messageId, item.at),
+        };
       case 'told':
         scope.reached(item.sequence);
         return null;
@@ -472,6 +492,10 @@ export class Follower implements ChangeWatcher {
     }
     return undefined;
   }
+}
+
+function tooSlow(): RefusedError {
+  return refused('too_slow', 'More came than was read; connect again to go on.');
 }
 
 function statusOf(standing: MessageStanding): LiveStatus {

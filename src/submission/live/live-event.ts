@@ -58,5 +58,5 @@ export type LiveEvent =
       /** Who speaks, where that is not the model that was asked for. */
       readonly model?: string;
     }
-  | { readonly type: 'restart'; readonly messageId: string; readonly id: string | null }
+  | { readonly type: 'restart'; readonly messageId: string; readonly id: string }
   | { readonly type: 'ended'; readonly messageId: string; readonly id: string; readonly view: MessageView };

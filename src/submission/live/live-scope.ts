@@ -32,12 +32,16 @@ export interface LiveScope {
   all(first: boolean): AsyncIterable<readonly MessageStanding[]>;
   /** The number of the last piece of this message that the client came with; undefined for none, and the second time. */
   take(messageId: string): number | undefined;
+  /** Of a message that was there before, the client may have pieces, and it is not known which. */
+  readonly cut: boolean;
+  /** The client came with this end, which lies at this sequence. */
+  knows(messageId: string, sequence: number): void;
   /** The client came with this end. */
   hasEnd(messageId: string, end: number): boolean;
 
   idNow(): string | null;
   idAt(messageId: string, at: number): string;
-  idAtRestart(messageId: string): string | null;
+  idAtRestart(messageId: string, at: number): string;
   /** @param sequence of the terminal event */
   idAtEnd(messageId: string, at: number, sequence: number): string;
   reached(sequence: number): void;
@@ -52,6 +56,7 @@ export interface MessageSources {
 export class MessageScope implements LiveScope {
   readonly watched: Watched;
   readonly isWide = false;
+  readonly cut = false;
   told = 0;
   readonly seen = 0;
   private untaken: number | undefined;
@@ -96,20 +101,22 @@ export class MessageScope implements LiveScope {
     return String(at);
   }
 
-  idAtRestart(): null {
-    return null;
+  idAtRestart(_messageId: string, at: number): string {
+    return String(at);
   }
 
   idAtEnd(_messageId: string, at: number): string {
     return String(at);
   }
 
+  knows(): void {}
+
   reached(): void {}
 }
 
 export interface ManySources {
   readonly standings: Pick<OwnerReads, 'open' | 'endedAfter'>;
-  readonly position: Pick<ProjectionPosition, 'applied'>;
+  readonly position: Pick<ProjectionPosition, 'applied' | 'reread'>;
   /** @throws {RefusedError} `not_found` when what is followed is there no more */
   readonly check: () => Promise<void>;
 }
@@ -117,6 +124,7 @@ export interface ManySources {
 /** The messages of a conversation or of a user. */
 export class ManyScope implements LiveScope {
   readonly isWide = true;
+  readonly cut: boolean;
   told: number;
   seen = 0;
   private readonly untaken: Map<string, number>;
@@ -131,6 +139,7 @@ export class ManyScope implements LiveScope {
     private readonly after: LiveCursor | null,
   ) {
     this.told = after?.told ?? 0;
+    this.cut = after?.cut ?? false;
     this.reachedTo = this.told;
     this.untaken = new Map(after?.answers);
     this.answers = new Map(after?.answers);
@@ -143,10 +152,14 @@ export class ManyScope implements LiveScope {
   async *all(first: boolean): AsyncIterable<readonly MessageStanding[]> {
     const { standings, position, check } = this.sources;
     await check();
+    // Before anything was heard of it the position says nothing.
+    if (position.applied < this.told || position.applied === 0) await position.reread();
     this.seen = position.applied;
     const { tenant, kind, id } = this.watched;
     const of: StandingsOf = { tenant, ...(kind === 'user' ? { userId: id } : { conversationId: id }) };
     const isNew = first && this.after === null;
+    // Told by a log that was put back since: what comes in its place is to be told.
+    if (first && this.seen > 0 && this.told > this.seen) this.told = this.reachedTo = this.seen;
     // Of what ended before it came, a client is told only where it has something of it.
     if (isNew) this.told = this.reachedTo = this.seen;
     yield* pages(
@@ -170,11 +183,11 @@ export class ManyScope implements LiveScope {
   }
 
   idNow(): string {
-    return cursorText({ told: this.reachedTo, answers: this.answers });
+    return cursorText({ told: this.reachedTo, answers: this.answers, cut: this.cut });
   }
 
   idAt(messageId: string, at: number): string {
-    this.answers.set(messageId, at);
+    this.stands(messageId, at);
     this.ends.delete(messageId);
     return this.idNow();
   }
@@ -185,15 +198,25 @@ export class ManyScope implements LiveScope {
   }
 
   idAtEnd(messageId: string, at: number, sequence: number): string {
-    this.answers.set(messageId, at);
+    this.stands(messageId, at);
+    this.knows(messageId, sequence);
+    return this.idNow();
+  }
+
+  knows(messageId: string, sequence: number): void {
     this.ends.set(messageId, sequence);
     this.forgetEnds();
-    return this.idNow();
   }
 
   reached(sequence: number): void {
     this.reachedTo = sequence;
     this.forgetEnds();
+  }
+
+  /** Behind all that stood still: an id that does not hold all holds the last. */
+  private stands(messageId: string, at: number): void {
+    this.answers.delete(messageId);
+    this.answers.set(messageId, at);
   }
 
   private forgetEnds(): void {

@@ -6,7 +6,13 @@ import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { LANES } from '../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { etaSeconds, type MessageWait, NO_WAIT, untilSeconds } from '../waiting/message-wait.policy.js';
+import {
+  etaSeconds,
+  type MessageWait,
+  NO_WAIT,
+  untilSeconds,
+  type WaitState,
+} from '../waiting/message-wait.policy.js';
 import type { WaitingMessage } from '../waiting/message-waits.js';
 import { drainRateOf, waitingIn } from '../waiting/model-backlog.js';
 import { WaitNews } from '../waiting/wait-news.js';
@@ -17,6 +23,8 @@ const NEWS_WITHIN_MS = 1_000;
 /** How messages wait that are followed: the same figures as `MessageWaits` tells, for all that ask at a time by one query. */
 @Injectable()
 export class LiveWaits {
+  private readonly asking = new Map<string, Promise<WaitState | null>>();
+
   constructor(
     @Inject(WaitNews) private readonly news: Pick<WaitNews, 'of'>,
     @Inject(LaneLagReader) private readonly lag: Pick<LaneLagReader, 'read'>,
@@ -26,8 +34,8 @@ export class LiveWaits {
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'queue'>,
   ) {}
 
-  /** Never rejects. */
-  async of(message: WaitingMessage): Promise<MessageWait> {
+  /** Null without news of it. Never rejects. */
+  async of(message: WaitingMessage): Promise<MessageWait | null> {
     const { id, status, scheduledAt } = message;
     if (status === 'scheduled') {
       const eta = untilSeconds(scheduledAt, this.sources.nowMs());
@@ -35,8 +43,9 @@ export class LiveWaits {
     }
     if (status !== 'pending') return NO_WAIT;
     const none = sleep(NEWS_WITHIN_MS, null, { ref: false });
-    const state = await Promise.race([this.news.of(id), none]);
-    if (state === null || state.status !== 'pending') return NO_WAIT;
+    const state = await Promise.race([this.newsOf(id), none]);
+    if (state === null) return null;
+    if (state.status !== 'pending') return NO_WAIT;
     const { position, waitingFor } = state.wait;
     const goes = waitingFor === 'slot' || waitingFor === 'endpoint';
     return {
@@ -44,6 +53,15 @@ export class LiveWaits {
       waitingFor,
       etaSeconds: goes && position !== null ? await this.eta(message, position) : null,
     };
+  }
+
+  /** Whoever asks again while nothing was answered waits for the same answer. */
+  private newsOf(id: string): Promise<WaitState | null> {
+    const before = this.asking.get(id);
+    if (before !== undefined) return before;
+    const asking = this.news.of(id).finally(() => this.asking.delete(id));
+    this.asking.set(id, asking);
+    return asking;
   }
 
   private async eta({ priority, model }: WaitingMessage, position: number): Promise<number | null> {
