@@ -351,6 +351,62 @@ it('joins what is not read, within limits, and goes on behind what was', async (
   expect(came + rest).toBe(seq * text.length);
 });
 
+it('ends when its key does', async () => {
+  const expires_at = new Date(Date.now() + 6_000).toISOString();
+  const short = newApiKey({ name: 'short-key', role: 'client', tenant: 'red', expires_at });
+  const gateway = await startGateway(servers, { security: { api_keys: [short.config] } }, { roles: ['api'] });
+  const reading = await readLive(`${gateway.baseUrl}/api/v1/users/short/stream`, { headers: as(short) });
+  const [last] = (await reading.until(() => false)).slice(-1);
+  expect(last!.data).toMatchObject({ type: 'closed', code: 'unauthorized', retry_after_seconds: null });
+  await gateway.close();
+});
+
+it('forgets a followed message that is erased while it is open, and tells the others on', async () => {
+  const url = `${there.baseUrl}/api/v1/users/eve/stream`;
+  const reading = await readLive(url, { headers: as(red) });
+  const { json } = await request('POST', `${here.baseUrl}/api/v1/conversations`, { user_id: 'eve' }, as(red));
+  const gone = await submitted({ user_id: 'eve', conversation_id: json.id });
+  const client = new LiveClient();
+  for (let frame = await reading.next(); frame !== null; frame = await reading.next()) {
+    client.take(frame);
+    if (frame.data.message_id === gone.subject) break;
+  }
+  await request('DELETE', `${here.baseUrl}/api/v1/conversations/${json.id}`, undefined, as(red));
+  const stays = await submitted({ user_id: 'eve' });
+  await here.worker.complete(stays, { content: WHOLE });
+  for (let frame = await reading.next(); frame !== null; frame = await reading.next()) {
+    client.take(frame);
+    if (client.of('ended', stays.subject).length > 0) break;
+  }
+  expect(client.text(stays.subject)).toBe(WHOLE);
+  await reading.cut();
+});
+
+it('lets a reader that joins late read what was said before, however many pieces that are', async () => {
+  const message = await submitted();
+  const id = message.subject;
+  const pieces = 3_000;
+  const first = await readLive(urlOf(there, id), { headers: as(red) });
+  await first.next();
+  // Pieces of two choices by turns can't be joined.
+  for (let seq = 1; seq <= pieces; seq += 1) here.worker.piece(id, seq, { content: 'x', index: seq % 2 });
+  await first.cut();
+  await sleep(1_000);
+  const feed = await there.feeds.follow(
+    { name: 'red-key', role: 'client', tenant: 'red' },
+    { kind: 'message', id },
+    { signal: new AbortController().signal, connection: new EventEmitter() },
+  );
+  let read = 0;
+  for await (const { type } of feed) {
+    if (type !== 'piece') continue;
+    read += 1;
+    await sleep(0);
+    if (read === pieces) break;
+  }
+  expect(read).toBe(pieces);
+});
+
 it('ends by a stop with a word on when to come again', async () => {
   const stopping = await startGateway(servers, { security: { api_keys: [red.config] } }, { roles: ['api'] });
   const { subject } = await submitted();

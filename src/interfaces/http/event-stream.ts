@@ -46,10 +46,16 @@ export class EventStream {
     this.write(`: ${text}\n\n`);
   }
 
-  /** Resolves when the client has read enough of what was written for more to be useful, or is gone. */
-  async ready(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the client has read enough of what was written for more to be useful, or is gone.
+   *
+   * @param withinMs a client that has read nothing of it by then is cut off
+   */
+  async ready(signal: AbortSignal, withinMs?: number): Promise<void> {
     if (this.response.writableLength < MAX_LAG_BYTES || this.response.destroyed) return;
+    const cut = withinMs === undefined ? undefined : setTimeout(() => this.response.destroy(), withinMs);
     await once(this.response, 'drain', { signal }).catch(() => undefined);
+    clearTimeout(cut);
   }
 
   /** Ends with nothing more. */

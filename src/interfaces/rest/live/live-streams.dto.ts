@@ -57,7 +57,9 @@ export class EndedEventDto {
 export class ClosedEventDto {
   @ApiProperty({ enum: ['closed'], description: 'The service ends the stream before its end' })
   type!: 'closed';
-  @ApiProperty({ description: 'Stable, for programs: `service_stopping`, `too_slow`, `not_found`' })
+  @ApiProperty({
+    description: 'Stable, for programs: `service_stopping`, `too_slow`, `not_found`, `unauthorized`',
+  })
   code!: string;
   @ApiProperty() message!: string;
   @ApiProperty({

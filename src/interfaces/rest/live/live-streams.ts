@@ -1,10 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { CallerProof, type Evidence } from '../../../platform/security/caller-proof.js';
 import { LOGGER } from '../../../platform/tokens.js';
 import type { LiveTopic } from '../../../submission/live/live-event.js';
 import { type LiveFeed, LiveFeeds } from '../../../submission/live/live-feeds.js';
-import { type Refusal, retryAfterSeconds } from '../../../submission/refusal.js';
+import { type Refusal, refused, retryAfterSeconds } from '../../../submission/refusal.js';
 import { refusalOf } from '../../../submission/refusal-of.js';
 import { callerOf } from '../../caller.guard.js';
 import { EventStream, headersSoFar } from '../../http/event-stream.js';
@@ -12,12 +15,19 @@ import { liveEventJson } from './live.json.js';
 
 /** Proxies close connections on which nothing happens, many of them after a minute. */
 const HEARTBEAT_MS = 15_000;
+/** Timers take no longer times. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const KEY_ENDED = Symbol('keyEnded');
 
 /** Serves what is followed as server-sent events. A failure before the first of them is told by a status. */
 @Injectable()
 export class LiveStreams {
   constructor(
     private readonly feeds: LiveFeeds,
+    private readonly proof: CallerProof,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'server'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -41,18 +51,37 @@ export class LiveStreams {
     reply.hijack();
     out.begin();
     const heartbeat = setInterval(() => out.comment('still here'), HEARTBEAT_MS);
+    const stopWaiting = this.atKeyEnd(request, () => leaving.abort(KEY_ENDED));
+    const slowAfterMs = this.config.server.websocket.slow_timeout_ms;
     try {
       for await (const event of feed) {
         out.event(event.type, liveEventJson(event), event.id);
-        await out.ready(signal);
+        await out.ready(signal, slowAfterMs);
       }
+      if (signal.reason === KEY_ENDED) this.tell(out, keyEnded(), null);
     } catch (error) {
       this.tell(out, refusalOf(error), error);
     } finally {
       clearInterval(heartbeat);
+      stopWaiting();
       feed.close();
       out.end();
     }
+  }
+
+  /** @returns ends the waiting */
+  private atKeyEnd({ headers }: FastifyRequest, end: () => void): () => void {
+    const endsAtMs = this.proof.keyEndsAtMs(headers as Evidence);
+    let timer: NodeJS.Timeout;
+    const wait = () => {
+      const leftMs = endsAtMs - this.sources.nowMs();
+      timer = setTimeout(
+        () => (leftMs <= LONGEST_TIMER_MS ? end() : wait()),
+        Math.min(leftMs, LONGEST_TIMER_MS),
+      );
+    };
+    wait();
+    return () => clearTimeout(timer);
   }
 
   private nothing(feed: LiveFeed, reply: FastifyReply): void {
@@ -68,6 +97,10 @@ export class LiveStreams {
     if (seconds !== null) out.retryAfter(seconds * 1_000);
     out.event('closed', { type: 'closed', code, message, retry_after_seconds: seconds }, null);
   }
+}
+
+function keyEnded(): Refusal {
+  return refused('unauthorized', 'This API key has expired (expires_at).').refusal;
 }
 
 function lastEventId({ headers }: FastifyRequest): string | undefined {
