@@ -10,6 +10,9 @@ import type { InProcessAnswers } from './in-process-answers.js';
 /** Pauses before each read of the stream for a gap: it stores a chunk a moment after listeners get it. */
 const FILL_PAUSES_MS = [0, 100, 500, 2_000] as const;
 
+/** Where what waits is limited, also of few and long chunks. */
+const MOST_UNITS = 512 * 1024;
+
 /** Where the chunks of one message come from. */
 export interface ChunkSources {
   readonly nats: NatsConnection;
@@ -31,6 +34,8 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   private ready: AnswerChunk[] = [];
   /** How many of these came as they were said: whoever joins late reads what was said before at its own speed. */
   private live = 0;
+  /** What they are as JSON. */
+  private liveUnits = 0;
   private fellBehind = false;
   private wake: () => void = () => {};
   private ended = false;
@@ -72,6 +77,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     while (!this.ended) {
       const chunk = this.ready.shift();
       this.live = Math.min(this.live, this.ready.length);
+      if (this.live === 0) this.liveUnits = 0;
       if (chunk !== undefined) return { done: false, value: chunk };
       await new Promise<void>((resolve) => {
         this.wake = resolve;
@@ -104,7 +110,9 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     this.take(chunks);
     this.live += Math.max(0, this.ready.length - before);
     this.live = Math.min(this.live, this.ready.length);
-    if (this.live <= this.mostWaiting) return;
+    if (before > 0 && this.mostWaiting < Number.POSITIVE_INFINITY)
+      this.liveUnits += JSON.stringify(chunks).length;
+    if (this.live <= this.mostWaiting && this.liveUnits <= MOST_UNITS) return;
     this.fellBehind = true;
     this.close();
   }
