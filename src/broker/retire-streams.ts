@@ -2,6 +2,7 @@ import { DiscardPolicy, type JetStreamManager, jetstreamManager, type StreamInfo
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { isStreamMissing } from './api-codes.js';
+import { streamInfo } from './stream-info.js';
 import { RETIRED_STREAMS } from './streams.js';
 
 /**
@@ -21,10 +22,15 @@ export async function retireStreams(
       await retire(manager, stream, logger);
     } catch (error) {
       // Another process that starts at the same time was first.
-      if (isStreamMissing(error)) continue;
+      if (isStreamMissing(error) || (await isGone(manager, stream))) continue;
       logger.warn({ err: error, stream }, `the stream ${stream} is used no more and could not be removed`);
     }
   }
+}
+
+/** While one is being deleted, the broker answers others with various errors. */
+async function isGone(manager: JetStreamManager, stream: string): Promise<boolean> {
+  return (await streamInfo(manager, stream).catch(() => undefined)) === null;
 }
 
 /**
