@@ -1,4 +1,5 @@
-import { chooseArchive } from './release.source.js';
+import { readFileSync } from 'node:fs';
+import { chooseArchive, PINNED_SUMS } from './release.source.js';
 import { PINNED_NATS_SERVER } from './version.policy.js';
 
 const stem = (platform: string) => `nats-server-v${PINNED_NATS_SERVER}-${platform}`;
@@ -32,5 +33,11 @@ describe('the archive of a release', () => {
     expect(() => chooseArchive(`abcdef  ${stem('linux-amd64')}.tar.gz`, 'linux', 'x64')).toThrow(
       'no archive',
     );
+  });
+
+  it.each(['x64', 'arm64'])('for Linux on %s has a checksum in this repository', (arch) => {
+    const { name, sha256 } = chooseArchive(readFileSync(PINNED_SUMS, 'utf8'), 'linux', arch);
+    expect(name).toContain(PINNED_NATS_SERVER);
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 });

@@ -4,8 +4,8 @@
  */
 export const LOWEST_NATS_SERVER = '2.14.7';
 
-/** What is downloaded where no server is there. */
-export const PINNED_NATS_SERVER = '2.15.1';
+/** Which release is downloaded where no server is there: one whose checksums this repository holds. */
+export const PINNED_NATS_SERVER = '2.15.0';
 
 /** @typedef {{ major: number, minor: number, patch: number, pre: string }} Version `pre`: empty for a release */
 

@@ -210,7 +210,9 @@ onUnix('a nats-server', () => {
       const { env } = await serveRelease({});
       const code = `
         import { findNatsServer } from ${JSON.stringify(resolve('scripts/nats-server-binary.js'))};
-        const found = await findNatsServer({ platform: 'linux', arch: 'x64', log: () => {} });
+        import { releaseSourceBy } from ${JSON.stringify(resolve('scripts/nats-server/release.source.js'))};
+        const sources = [releaseSourceBy(${JSON.stringify(join(dir, 'pins'))})];
+        const found = await findNatsServer({ platform: 'linux', arch: 'x64', log: () => {}, sources });
         console.log(found.version, found.path);`;
       await writeFile(join(dir, 'find.mjs'), code);
       const processEnv = { ...env, LLMQ_CACHE_DIR: join(dir, 'cache') };
