@@ -91,6 +91,8 @@ export class Pull {
   /** Messages asked for that have not come. */
   private outstanding = 0;
   private received = 0;
+  /** Openings since the server last showed that a request of ours is open there. */
+  private reopened = 0;
   /** Since anything was heard, and since a message came. */
   private quietTicks = 0;
   private emptyTicks = 0;
@@ -138,8 +140,11 @@ export class Pull {
   reopen(reason: string): void {
     this.isOpen = false;
     if (this.opening || this.stopping.signal.aborted) return;
-    this.logger.info({ consumer: this.consumer, reason }, 'opening the pull again');
-    this.openAgain(1);
+    // Without a majority a cluster takes requests and ends them at once, for as long as that lasts.
+    const level = this.reopened === 0 ? 'info' : levelOf(this.reopened);
+    this.logger[level]({ consumer: this.consumer, reason }, 'opening the pull again');
+    this.reopened += 1;
+    this.openAgain(this.reopened);
   }
 
   /** No message arrives after this has resolved, and none that was sent before is dropped. */
@@ -212,8 +217,7 @@ export class Pull {
       try {
         return await this.open();
       } catch (error) {
-        const level = attempt % WARN_EVERY_ATTEMPTS === WARN_EVERY_ATTEMPTS - 1 ? 'warn' : 'debug';
-        this.logger[level]({ err: error, stream: this.options.stream }, 'no pull yet');
+        this.logger[levelOf(attempt)]({ err: error, stream: this.options.stream }, 'no pull yet');
       }
     }
   }
@@ -244,6 +248,7 @@ export class Pull {
     if (delivery !== null) {
       this.outstanding = Math.max(0, this.outstanding - 1);
       this.received += 1;
+      this.reopened = 0;
       this.emptyTicks = 0;
       this.pace = AWAKE;
       this.options.onMessage(message, delivery);
@@ -256,6 +261,7 @@ export class Pull {
   private told(status: MsgHdrs): void {
     const { code, description } = status;
     const meaning = pullStatus(code, description);
+    if (meaning !== 'broken') this.reopened = 0;
     if (meaning === 'alive' || meaning === 'completed') return;
     const left = Number(status.get('Nats-Pending-Messages') || Number.NaN);
     if (meaning === 'nothing') {
@@ -296,6 +302,10 @@ export class Pull {
       if (this.isOpen) this.reopen((error as Error).message);
     }
   }
+}
+
+function levelOf(attempt: number): 'warn' | 'debug' {
+  return attempt % WARN_EVERY_ATTEMPTS === WARN_EVERY_ATTEMPTS - 1 ? 'warn' : 'debug';
 }
 
 /** For `wanted`: what to ask for once half of the capacity is free. So requests are few and large. */

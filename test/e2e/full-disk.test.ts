@@ -125,7 +125,8 @@ const isReady = () =>
       detail: expect.stringMatching(/has \d+ MiB free, and new messages need 80 MiB \(nats\.reserve_bytes\)/),
     });
     expect(await metric('llmq_log_open')).toBe(0);
-    expect(await metric('llmq_log_free_bytes')).toBeLessThanOrEqual(40 * MIB);
+    // PostgreSQL, on the same disk, may have given a part of its own log back meanwhile.
+    expect(await metric('llmq_log_free_bytes')).toBeLessThan(64 * MIB);
     await completes(slow.id);
 
     await service.disk.empty(service.pid);

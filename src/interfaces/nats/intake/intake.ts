@@ -97,7 +97,8 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     };
     const { nats, logger, submitOnce, rejected } = this;
     const { publishers } = this.config.nats;
-    const mostBytes = MOST_BYTES / (INTAKE_LANES.length * (publishers.length + 1));
+    // The broker takes whole numbers only.
+    const mostBytes = Math.floor(MOST_BYTES / (INTAKE_LANES.length * (publishers.length + 1)));
     return INTAKE_LANES.map(
       (lane) =>
         new IntakeFeed({
