@@ -86,7 +86,7 @@ describe('the projector in its thread', () => {
     expect(changes).toEqual([]);
     const from = await log.lastSequence();
     projector.watch();
-    await eventually(() => expect(changes).toEqual([{ from, to: from, messages: [] }]));
+    await eventually(() => expect(changes).toEqual([{ from, to: from, messages: [], erased: [] }]));
     const events = tangledLog(50, 5);
     for (const event of events) void log.append([event]);
     await eventually(async () =>
