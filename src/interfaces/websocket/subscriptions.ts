@@ -119,6 +119,7 @@ export class Subscriptions {
     this.count(client, -1);
     if (client.quiet) client.onQuiet();
   }
+
   private count(client: FrameClient, by: 1 | -1): void {
     const owner = ownerOf(client);
     const open = (this.byOwner.get(owner) ?? 0) + by;
