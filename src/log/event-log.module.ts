@@ -1,6 +1,9 @@
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { watchMemoryStreams } from '../broker/memory-streams.js';
 import { retireStreams } from '../broker/retire-streams.js';
-import { SERVICE_CONFIG } from '../platform/config/service-config.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS } from '../platform/tokens.js';
 import { JetStreamEventLog, openEventLog } from './jetstream/jetstream-event-log.js';
 import { PartStore } from './jetstream/part-store.js';
@@ -21,10 +24,20 @@ import { LogRoom } from './room/log-room.js';
   exports: [EVENT_LOG, LogRoom, PartStore],
 })
 export class EventLogModule implements OnApplicationShutdown {
-  constructor(@Inject(EVENT_LOG) private readonly log: JetStreamEventLog) {}
+  private readonly stopWatching: () => void;
+
+  constructor(
+    @Inject(EVENT_LOG) private readonly log: JetStreamEventLog,
+    @Inject(NATS) connection: NatsConnection,
+    @Inject(SERVICE_CONFIG) { nats }: Pick<ServiceConfig, 'nats'>,
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.stopWatching = watchMemoryStreams(connection, nats.replicas, logger);
+  }
 
   /** The last of Nest's hooks: servers are closed and workers have handed back, so what is under way is the rest. */
   async onApplicationShutdown(): Promise<void> {
+    this.stopWatching();
     await this.log.close();
   }
 }

@@ -81,7 +81,13 @@ export class EndpointAccount {
   /** Another member has written. */
   hear(revision: number, ledger: Ledger): void {
     if (this.isOld || revision <= this.revision) return;
-    this.adopt(revision, ledger);
+    const { member } = this.parts;
+    const isLess = RESOURCES.some(
+      (each) => unitsOf(ledger, each, member) < unitsOf(this.ledger, each, member),
+    );
+    // Only this member gives its share away. So the others took it for gone, or the ledger was made anew.
+    if (isLess) this.grewOld();
+    else this.adopt(revision, ledger);
   }
 
   /** Claims what nobody has. */

@@ -1,0 +1,101 @@
+import { jetstreamManager, StorageType } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { isPassing, isStreamMissing } from './api-codes.js';
+import { type WantedStream, wantedStreams } from './streams.js';
+
+/** The part of the client that is used here. */
+interface Streams {
+  info(name: string): Promise<{ readonly cluster?: { readonly leader?: string } }>;
+  delete(name: string): Promise<boolean>;
+  add(settings: WantedStream & { readonly first_seq: number }): Promise<unknown>;
+}
+
+const LOOK_EVERY_MS = 5_000;
+/** An election takes a few seconds; after so many looks in a row without a leader there will be none. */
+const LOOKS_WITHOUT_LEADER = 3;
+const API_TIMEOUT_MS = 3_000;
+
+/**
+ * Makes the streams anew that are in the memory of a cluster and stay without a leader.
+ *
+ * A server that comes back with an empty memory does not count as a vote for another one (nats-server's pull request
+ * 7038), so after the loss of a majority such a stream waits until every server is back, while all others go on. What is
+ * in memory is what may be lost, and workers must not wait for it.
+ */
+export class MemoryStreams {
+  private readonly looksWithoutLeader = new Map<string, number>();
+
+  constructor(
+    private readonly streams: Streams,
+    private readonly replicas: number,
+  ) {}
+
+  /**
+   * One look; to be repeated every few seconds.
+   *
+   * @returns the streams that were made anew
+   * @throws what the broker said where it did not do it
+   */
+  async look(): Promise<string[]> {
+    const made: string[] = [];
+    for (const wanted of wantedStreams({ replicas: this.replicas, idempotencyTtlMs: 0 })) {
+      if (wanted.storage !== StorageType.Memory) continue;
+      const looks = (await this.isWithoutLeader(wanted.name))
+        ? (this.looksWithoutLeader.get(wanted.name) ?? 0) + 1
+        : 0;
+      this.looksWithoutLeader.set(wanted.name, looks);
+      if (looks < LOOKS_WITHOUT_LEADER) continue;
+      await this.make(wanted);
+      this.looksWithoutLeader.delete(wanted.name);
+      made.push(wanted.name);
+    }
+    return made;
+  }
+
+  /** False as well where nobody can tell: then the whole cluster has no leader, and nothing can be made. */
+  private async isWithoutLeader(name: string): Promise<boolean> {
+    try {
+      const { cluster } = await this.streams.info(name);
+      return cluster !== undefined && (cluster.leader ?? '') === '';
+    } catch (error) {
+      // Deleted here, or by another process, which did not come to the making.
+      if (isStreamMissing(error)) return true;
+      if (isPassing(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Two processes that do this at once make it twice, which loses as little as once. */
+  private async make(wanted: WantedStream): Promise<void> {
+    await this.streams.delete(wanted.name).catch((error: unknown) => {
+      if (!isStreamMissing(error)) throw error;
+    });
+    // Revisions only ever grow for those that remember one of before.
+    await this.streams.add({ ...wanted, first_seq: Date.now() });
+  }
+}
+
+/** Looks every few seconds. Returns the way to stop. */
+export function watchMemoryStreams(nats: NatsConnection, replicas: number, logger: Logger): () => void {
+  let streams: Promise<MemoryStreams> | null = null;
+  let isLooking = false;
+  const look = async () => {
+    // A single server's memory goes with the server, and its streams have a leader when it is back.
+    if (isLooking || nats.isClosed() || nats.isDraining() || nats.info?.cluster === undefined) return;
+    isLooking = true;
+    try {
+      streams ??= jetstreamManager(nats, { checkAPI: false, timeout: API_TIMEOUT_MS }).then(
+        (manager) => new MemoryStreams(manager.streams as Streams, replicas),
+      );
+      for (const stream of await (await streams).look())
+        logger.warn({ stream }, 'this stream in memory stayed without a leader; it was made anew, empty');
+    } catch (err) {
+      logger.debug({ err }, 'the streams in memory could not be looked at');
+    } finally {
+      isLooking = false;
+    }
+  };
+  const timer = setInterval(() => void look(), LOOK_EVERY_MS).unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { ensureStreams } from '../../src/broker/ensure-streams.js';
+import { MemoryStreams } from '../../src/broker/memory-streams.js';
+import { CHUNKS_STREAM, ENDPOINT_SHARES_BUCKET, EVENTS_STREAM } from '../../src/broker/streams.js';
+import { eventually } from '../support/eventually.js';
+import {
+  type ClusterServer,
+  startTestNatsCluster,
+  type TestNatsCluster,
+} from '../support/test-nats-cluster.js';
+import { connectTo } from './event-log.test-log.js';
+
+const IN_MEMORY = [CHUNKS_STREAM, `KV_${ENDPOINT_SHARES_BUCKET}`];
+
+let cluster: TestNatsCluster;
+let connection: NatsConnection;
+let manager: JetStreamManager;
+beforeEach(async () => {
+  cluster = await startTestNatsCluster();
+  connection = await connectTo(cluster.address('one'));
+  await ensureStreams(connection, 3);
+  manager = await jetstreamManager(connection, { checkAPI: false, timeout: 3_000 });
+}, 120_000);
+afterEach(async () => {
+  await connection.close();
+  await cluster.stop();
+}, 60_000);
+
+async function leaderOf(name: string): Promise<string> {
+  const { cluster: standing } = await manager.streams.info(name);
+  return standing?.leader ?? '';
+}
+
+/** Both streams are led by servers that the test takes away, which keep nothing in memory. */
+async function moveLeadersAwayFrom(server: ClusterServer): Promise<void> {
+  for (const name of IN_MEMORY) {
+    await eventually(
+      async () => {
+        if ((await leaderOf(name)) === server)
+          await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${name}`, '', { timeout: 2_000 });
+        expect(cluster.names.filter((each) => each !== server)).toContain(await leaderOf(name));
+      },
+      { withinMs: 30_000, everyMs: 500 },
+    );
+  }
+}
+
+it('makes anew what is in memory where servers came back without it, and leaves the rest', async () => {
+  await connection.request('llmq.chunks.before', 'a piece', { timeout: 5_000 });
+  const { last_seq: before } = (await manager.streams.info(CHUNKS_STREAM)).state;
+  await moveLeadersAwayFrom('one');
+  await cluster.kill('two');
+  await cluster.kill('three');
+  await cluster.start('two');
+  const memory = new MemoryStreams(manager.streams, 3);
+  await eventually(async () => expect(await leaderOf(EVENTS_STREAM)).not.toBe(''), { withinMs: 60_000 });
+  // More than an election takes: without the looks it would stay so until the third server is back.
+  await sleep(15_000);
+  expect(await Promise.all(IN_MEMORY.map(leaderOf))).toEqual(['', '']);
+
+  const made: string[] = [];
+  await eventually(
+    async () => {
+      made.push(...(await memory.look()));
+      expect(made).toEqual(IN_MEMORY);
+    },
+    { withinMs: 30_000, everyMs: 500 },
+  );
+  await eventually(
+    async () => {
+      for (const name of IN_MEMORY) expect(await leaderOf(name)).not.toBe('');
+    },
+    { withinMs: 30_000 },
+  );
+  await connection.request('llmq.chunks.after', 'a piece', { timeout: 5_000 });
+  // Whoever remembers a revision of before is never told a smaller one.
+  const { messages, last_seq: after } = (await manager.streams.info(CHUNKS_STREAM)).state;
+  expect({ messages, grew: after > before }).toEqual({ messages: 1, grew: true });
+  expect(await memory.look()).toEqual([]);
+}, 240_000);
+
+it('makes nothing where the whole cluster has no majority, or all is well', async () => {
+  const memory = new MemoryStreams(manager.streams, 3);
+  for (let look = 0; look < 5; look += 1) expect(await memory.look()).toEqual([]);
+  await cluster.kill('two');
+  await cluster.kill('three');
+  const until = performance.now() + 20_000;
+  while (performance.now() < until) {
+    expect(await memory.look().catch(() => [])).toEqual([]);
+    await sleep(500);
+  }
+}, 240_000);
