@@ -45,6 +45,8 @@ export interface Applied {
   readonly turns: readonly string[];
   /** Webhooks that are to be tried at once. */
   readonly webhooks: readonly DueWebhook[];
+  /** Where the last message ended whose end is to be told on NATS; null where none did. */
+  readonly lastToTell: number | null;
 }
 
 type OnApplied = (checkpoint: Checkpoint, applied: Applied) => void;
@@ -57,6 +59,7 @@ interface OpenBatch {
   readonly messages: MessageState[];
   readonly erased: Erased[];
   readonly webhooks: DueWebhook[];
+  lastToTell: number | null;
 }
 
 /** PostgreSQL's `unique_violation`. */
@@ -122,8 +125,8 @@ async function run(
         if (target.tellsMessages === true) batch.messages.push(...rows.messages.messages.values());
         if (rows.erases) batch.erased.push(...erasedBy(part, rows));
         if (!full && !rows.erases && batch.to.sequence < until) continue;
-        const { to, turns, webhooks, messages, erased } = batch;
-        const change = { from: batch.from.sequence, messages, erased, turns, webhooks };
+        const { to, turns, webhooks, messages, erased, lastToTell } = batch;
+        const change = { from: batch.from.sequence, messages, erased, turns, webhooks, lastToTell };
         const write = writer.seal(batch.from, to);
         await writing;
         memory.sealed();
@@ -141,7 +144,7 @@ async function run(
 }
 
 function begun(from: Checkpoint): OpenBatch {
-  return { from, to: from, turns: [], webhooks: [], messages: [], erased: [] };
+  return { from, to: from, turns: [], webhooks: [], messages: [], erased: [], lastToTell: null };
 }
 
 /** @param events of which the last one takes rows away */
@@ -164,7 +167,9 @@ function extend(
   for (const webhook of webhooks.values()) {
     if (webhook.status === 'waiting' && webhook.tries === 0) batch.webhooks.push(dueWebhook(webhook));
   }
-  for (const { id, conversationId, heldBehind, terminalSequence } of messages.values()) {
+  for (const { id, conversationId, heldBehind, terminalSequence, resultTo } of messages.values()) {
+    if (resultTo !== null && terminalSequence !== null)
+      batch.lastToTell = Math.max(batch.lastToTell ?? 0, terminalSequence);
     if (conversationId === null) continue;
     if (heldBehind !== null || terminalSequence !== null || turnMoves.has(id)) batch.turns.push(id);
   }

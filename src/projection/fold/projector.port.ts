@@ -6,11 +6,22 @@ export interface ProjectorHealth {
   readonly active: boolean;
   /** The last sequence that this projector applied; 0 until it was active. */
   readonly applied: number;
+  /** Where the last end was committed that somebody is to be told of; where it became active, until it committed one. */
+  readonly endsToTell: number;
   /** The distance to the log's end, so at most this many events; null where this projector can't know. */
   readonly lag: number | null;
   /** What keeps it from working now; null while all is well. */
   readonly error: string | null;
 }
+
+export const IDLE_PROJECTOR: ProjectorHealth = {
+  running: false,
+  active: false,
+  applied: 0,
+  endsToTell: 0,
+  lag: null,
+  error: null,
+};
 
 /** Why a projector can't go on by itself. */
 export interface ProjectionStop {

@@ -17,7 +17,12 @@ import { RowWriter } from '../write/row-writer.js';
 import type { BatchingDelay } from './batching-delay.js';
 import { foldLog } from './fold-log.js';
 import { passExplained } from './gap-guard.js';
-import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
+import {
+  IDLE_PROJECTOR,
+  type ProcessProjector,
+  type ProjectionStop,
+  type ProjectorHealth,
+} from './projector.port.js';
 import { projectorVerdict } from './projector-failure.policy.js';
 import { ProjectorSession } from './projector-session.js';
 import { tellingStrays } from './telling-strays.js';
@@ -70,7 +75,7 @@ export interface ProjectorParts {
 export class Projector implements ProcessProjector {
   private readonly stopping = new AbortController();
   private work: Promise<void> | null = null;
-  private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
+  private state: ProjectorHealth = IDLE_PROJECTOR;
   /** By a clock that only goes forward. */
   private watchedUntilMs = 0;
 
@@ -195,11 +200,12 @@ export class Projector implements ProcessProjector {
     const logEnd = comparison.lastSequence;
     let reached = from;
     const run = sources.newId();
-    const applied = (sequence: number) => {
-      this.update({ active: true, applied: sequence, error: null });
+    const applied = (sequence: number, endsToTell = this.state.endsToTell) => {
+      this.update({ active: true, applied: sequence, endsToTell, error: null });
       announce(sequence, run);
     };
-    applied(from.sequence);
+    // What was committed before may not be told yet.
+    applied(from.sequence, from.sequence);
     // What was committed before is not told again: who watches looks for itself.
     this.tellWatchers(from.sequence, from.sequence, null, []);
     const ended = new AbortController();
@@ -226,7 +232,7 @@ export class Projector implements ProcessProjector {
       webhooks?.begin(from.sequence, logEnd, inner);
       await foldLog(target, from, inner, (checkpoint, change) => {
         reached = checkpoint;
-        applied(checkpoint.sequence);
+        applied(checkpoint.sequence, change.lastToTell ?? undefined);
         this.tellWatchers(change.from, checkpoint.sequence, change.messages, change.erased);
         turns?.moved(change.turns, inner);
         webhooks?.begun(change.webhooks, checkpoint.sequence);

@@ -11,7 +11,12 @@ import { threadEnvironment } from '../../platform/thread-environment.js';
 import { threadFile } from '../../platform/thread-file.js';
 import type { Changes } from '../tables/changes.js';
 import type { ReadDemand } from './batching-delay.js';
-import type { ProcessProjector, ProjectionStop, ProjectorHealth } from './projector.port.js';
+import {
+  IDLE_PROJECTOR,
+  type ProcessProjector,
+  type ProjectionStop,
+  type ProjectorHealth,
+} from './projector.port.js';
 
 const THREAD = threadFile(import.meta.url, './projector.thread.js');
 const BACKOFF = { baseDelayMs: 200, maxDelayMs: 10_000 };
@@ -61,7 +66,7 @@ export class ThreadedProjector implements ProcessProjector {
   private readonly stopping = new AbortController();
   private thread: Worker | null = null;
   private work: Promise<void> | null = null;
-  private state: ProjectorHealth = { running: false, active: false, applied: 0, lag: null, error: null };
+  private state: ProjectorHealth = IDLE_PROJECTOR;
 
   constructor(private readonly parts: ThreadedProjectorParts) {
     parts.demand.onWaiting((sequence) => this.send({ kind: 'wanted', sequence }));

@@ -49,7 +49,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(NATS) private readonly nats: NatsConnection,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(PROJECTOR) private readonly projector: ProcessProjector,
-    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'applied' | 'onMoved'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'onMoved'>,
     @Inject(ResultReader) private readonly reader: ResultReader,
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -82,7 +82,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private get isBehind(): boolean {
-    return this.position.applied !== this.lookedAt;
+    return this.projector.health.endsToTell !== this.lookedAt;
   }
 
   private forget(): void {
@@ -106,7 +106,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   private async tellAll(signal: AbortSignal): Promise<void> {
     try {
       for (let more = true; more && !signal.aborted; ) {
-        const looked = this.position.applied;
+        const looked = this.projector.health.endsToTell;
         this.place ??= await this.known();
         const asked = this.atOnce;
         const ended = await this.reader.endedAfter(this.place.value.up_to, asked);
