@@ -5,6 +5,7 @@ import { NatsError } from './broker.errors.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
+import { SilentServer } from './silent-server.js';
 import { writeOncePerTurn } from './turn-writes.js';
 
 /** The configuration's section `nats`; of the embedded server, what it told when it started. */
@@ -26,7 +27,7 @@ const BETWEEN_TRIES_MS = 250;
 /** Spread, so that a fleet does not come back to a restarted server all at the same moment. */
 const RECONNECT_WAIT_MS = 200;
 const RECONNECT_JITTER_MS = 300;
-/** A connection that hangs open is noticed after three of these. */
+/** A connection to a single server that hangs open is noticed after three of these. */
 const PING_INTERVAL_MS = 10_000;
 
 /**
@@ -41,7 +42,8 @@ export async function connectNats(
   { name = DEFAULT_NAME, startTimeoutMs = START_TIMEOUT_MS }: ConnectNatsOptions = {},
 ): Promise<NatsConnection> {
   const address = parseNatsAddress(nats);
-  const connection = await keepTrying(address, { name, startTimeoutMs }, logger);
+  const silent = new SilentServer();
+  const connection = await keepTrying(address, { name, startTimeoutMs }, silent, logger);
   try {
     await assertSuitable(connection, startTimeoutMs, logger);
   } catch (error) {
@@ -49,6 +51,7 @@ export async function connectNats(
     throw error;
   }
   ConnectionWatch.of(connection).logTo(logger);
+  silent.watch(connection, logger);
   writeOncePerTurn(connection);
   return connection;
 }
@@ -56,12 +59,13 @@ export async function connectNats(
 async function keepTrying(
   address: NatsAddress,
   { name, startTimeoutMs }: Required<ConnectNatsOptions>,
+  silent: SilentServer,
   logger: Logger,
 ): Promise<NatsConnection> {
   const deadline = performance.now() + startTimeoutMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await connect(connectionOptions(address, name));
+      return await connect(connectionOptions(address, name, silent));
     } catch (error) {
       if (error instanceof errors.AuthorizationError) throw loginRefused(address, error);
       if (performance.now() >= deadline) throw unreachable(address, startTimeoutMs, error);
@@ -72,7 +76,7 @@ async function keepTrying(
   }
 }
 
-function connectionOptions(address: NatsAddress, name: string): ConnectionOptions {
+function connectionOptions(address: NatsAddress, name: string, silent: SilentServer): ConnectionOptions {
   return {
     servers: [...address.servers],
     name,
@@ -84,6 +88,7 @@ function connectionOptions(address: NatsAddress, name: string): ConnectionOption
     reconnectJitter: RECONNECT_JITTER_MS,
     reconnectJitterTLS: RECONNECT_JITTER_MS,
     pingInterval: PING_INTERVAL_MS,
+    reconnectToServer: (pool) => silent.choose(pool),
     ...(address.tls ? { tls: {} } : {}),
     ...login(address),
   };
