@@ -11,6 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { type Delivery, parseAckSubject } from './acks.js';
 import { ConnectionWatch } from './connection-watch.js';
+import { LeaderNews } from './leader-news.js';
 import { pullStatus } from './pull-status.js';
 import { everySecond } from './seconds.js';
 import { whenSettled } from './when-settled.js';
@@ -38,6 +39,8 @@ const OPEN_DELAYS_MS = [0, 100, 250, 500, 1_000] as const;
 /** About every ten seconds, and not for what is over in less. */
 const WARN_EVERY_ATTEMPTS = 10;
 const DRAIN_TIMEOUT_MS = 1_000;
+/** A consumer that was made just now has its first leader, and no request that an earlier one forgot. */
+const NEW_LEADER_AFTER_MS = 2_000;
 
 export interface PullOptions {
   readonly stream: string;
@@ -78,11 +81,13 @@ export class Pull {
   private readonly stopping = new AbortController();
   private readonly watch: ConnectionWatch;
   private readonly stopWatching: (() => void)[] = [];
+  private stopNews: () => void = () => undefined;
   private subscription: Subscription | null = null;
   private stopTicking: () => void = () => undefined;
   private pace = AWAKE;
   private manager: Promise<JetStreamManager> | null = null;
   private consumer = '';
+  private openedAt = 0;
   private connectionIsBack: () => void = () => undefined;
   private isOpen = false;
   private opening = false;
@@ -154,6 +159,7 @@ export class Pull {
     this.connectionIsBack();
     this.stopTicking();
     for (const stop of this.stopWatching.splice(0)) stop();
+    this.stopNews();
     const { subscription } = this;
     // Without a connection nothing can arrive.
     if (!this.watch.up) subscription?.unsubscribe();
@@ -186,13 +192,25 @@ export class Pull {
 
   private async open(): Promise<void> {
     this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: API_TIMEOUT_MS });
-    this.consumer = await this.options.consumer(await this.manager);
+    const consumer = await this.options.consumer(await this.manager);
     if (this.stopping.signal.aborted) return;
+    if (consumer !== this.consumer) this.hearOf(consumer);
+    this.openedAt = performance.now();
     this.session += 1;
     this.outstanding = 0;
     this.pace = AWAKE;
     this.isOpen = true;
     this.demand();
+  }
+
+  /** A leader that is new knows of no request that the one before it took. */
+  private hearOf(consumer: string): void {
+    this.stopNews();
+    this.consumer = consumer;
+    this.stopNews = LeaderNews.of(this.nats).ofConsumer(this.options.stream, consumer, () => {
+      if (this.isOpen && performance.now() - this.openedAt > NEW_LEADER_AFTER_MS)
+        this.reopen('the consumer has a new leader');
+    });
   }
 
   private openAgain(firstDelay: number): void {

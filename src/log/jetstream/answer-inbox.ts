@@ -1,5 +1,7 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import type { ConnectionWatch } from '../../broker/connection-watch.js';
+import { LeaderNews } from '../../broker/leader-news.js';
+import { EVENTS_STREAM } from '../../broker/streams.js';
 import { writeNow } from '../../broker/turn-writes.js';
 import type { Publish } from './wire.js';
 import { type WriteAnswer, writeAnswer } from './write-answer.js';
@@ -12,7 +14,7 @@ export class AnswerInbox {
   private readonly prefix: string;
   private readonly subscription: Subscription;
   private readonly waiting = new Map<string, (answer: WriteAnswer) => void>();
-  private readonly stopWatching: () => void;
+  private readonly endings: readonly (() => void)[];
   private next = 0;
 
   constructor(
@@ -26,7 +28,13 @@ export class AnswerInbox {
       },
     });
     // Answers that were on their way are lost with the connection: whoever waits learns it now, not at its time-out.
-    this.stopWatching = state.onDown(() => this.abandon('the connection to NATS was lost'));
+    // So are those of a leader that is no more; a write that the new one was asked already is only asked again.
+    this.endings = [
+      state.onDown(() => this.abandon('the connection to NATS was lost')),
+      LeaderNews.of(connection).ofStream(EVENTS_STREAM, () =>
+        this.abandon('the stream has a new leader, and the old one did not answer'),
+      ),
+    ];
   }
 
   /** Publishes and waits for the answer; never rejects. `silence` after the time-out, or when the connection is lost. */
@@ -52,7 +60,7 @@ export class AnswerInbox {
   }
 
   close(): void {
-    this.stopWatching();
+    for (const end of this.endings) end();
     this.subscription.unsubscribe();
     this.abandon('the event log was closed');
   }
