@@ -475,6 +475,9 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
     streamed: delivery.streamed,
     delivery: delivery.delivery,
     inDoubtUpTo: delivery.inDoubtUpTo,
+    get isLost() {
+      return delivery.isLost;
+    },
     ack: () => {},
     handBack: (delayMs) => delivery.handBack(delayMs),
     putBack: () => delivery.putBack(),
@@ -498,6 +501,8 @@ function withLostAcks(around: { readonly lanes: Lanes }) {
         return lanes.queues.map(withUnheard);
       },
       stopTaking: () => lanes.stopTaking(),
+      repliesHeld: (forMs: number) => lanes.repliesHeld(forMs),
+      lose: (replies: ReadonlySet<string>) => lanes.lose(replies),
       close: () => lanes.close(),
     },
   };

@@ -244,6 +244,26 @@ describe('JetStreamLanes', () => {
     third.ack();
   });
 
+  it('tells what it holds, and neither hands back nor extends what has gone to another worker', async () => {
+    const ids = await submit('normal', 2);
+    const lanes = lanesOn(nats);
+    await lanes.start(SERVED, nothing);
+    const [lost, kept] = [await take(lanes, 'normal'), await take(lanes, 'normal')];
+    expect(lanes.repliesHeld(60_000)).toEqual([]);
+    const replies = lanes.repliesHeld(0);
+    expect(replies).toHaveLength(2);
+    lanes.lose(new Set(replies.slice(0, 1)));
+    expect([lost.isLost, kept.isLost]).toEqual([true, false]);
+    // In the place of this worker, which is held for dead.
+    nats.publish(replies[0]!, '-NAK');
+    lost.handBack(60_000);
+    kept.ack();
+    expect(lanes.repliesHeld(0)).toEqual([]);
+    const again = await take(lanes, 'normal');
+    expect([again.event.subject, again.delivery, again.isLost]).toEqual([ids[0], 2, false]);
+    again.ack();
+  });
+
   it("gives a dead worker's messages to another", async () => {
     const [id] = await submit('high');
     const doomed = await client();

@@ -26,6 +26,8 @@ export interface LaneDelivery {
    * before; what came of that is at or below this sequence.
    */
   readonly inDoubtUpTo: number | null;
+  /** Another worker was given it, since this process was taken for gone: handing it back is no longer its business. */
+  readonly isLost: boolean;
   /** Takes the message off its lane for good. None of these waits or throws: a lost one means a redelivery. */
   ack(): void;
   /** Puts the message back into its lane, for any worker, at once (then it is the first of its model) or after the delay. */
@@ -83,6 +85,10 @@ export interface Lanes {
   /** To be called when other models are served. What waits for one that is gone stays in its lane. */
   serve(models: ServedModels): void;
   readonly queues: readonly ModelQueue[];
+  /** The subjects under which the broker is answered for what has been held for so long. */
+  repliesHeld(forMs: number): string[];
+  /** What was delivered under these has gone to other workers. */
+  lose(replies: ReadonlySet<string>): void;
   /** Takes no more from the broker, and hands back at once what was held ready. What was taken stays held. */
   stopTaking(): Promise<void>;
   /** Ends the holding of what is left, once everything that was acked or handed back has reached the broker. */

@@ -60,7 +60,7 @@ export class Attempts {
     try {
       const decided = await this.redelivery.ask(work.delivery, await this.record(work, lease));
       // Where nobody can tell in time, a turn waits, for the order of turns. Another message may be called twice.
-      if (decided?.kind === 'known' || (decided !== null && isTurn(work))) return decided;
+      if (decided !== null && (decided.kind !== 'unclear' || isTurn(work))) return decided;
       return await this.calls.run(work, lease, async () => {});
     } finally {
       lease.release();

@@ -15,7 +15,9 @@ import { CancellationModule } from '../cancellations/nats/cancellations.js';
 import { EndpointsModule } from '../endpoints/endpoints.module.js';
 import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';
+import { HeldLists } from '../workers/nats/held-lists.js';
 import { SharedTurns } from '../workers/nats/shared-turns.js';
+import { WorkerClaims } from '../workers/nats/worker-claims.js';
 import { Accountant } from './accountant.js';
 import { Attempts } from './attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
@@ -28,6 +30,7 @@ import { RedeliveryCheck } from './redelivery-check.js';
 import { RunningCalls } from './running-calls.js';
 import { Settlement } from './settlement.js';
 import { Slots } from './slots.js';
+import { Standing } from './standing.js';
 import { Summaries } from './summaries.js';
 import { TurnedAway } from './turned-away.js';
 import { Worker } from './worker.js';
@@ -41,6 +44,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
   ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant],
+  ...[Standing, HeldLists, WorkerClaims],
   ...[Places, RunningCalls, DurableSteps, Settlement, TurnedAway],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
@@ -69,18 +73,21 @@ export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicati
   constructor(
     @Inject(Worker) private readonly worker: Worker,
     @Inject(WorkerPulse) private readonly pulse: WorkerPulse,
+    @Inject(Standing) private readonly standing: Standing,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.worker.start();
     this.pulse.start();
+    this.standing.start();
   }
 
   /** Before anything else is taken down: calls under way still need the log, the answers and the endpoints. */
   async beforeApplicationShutdown(): Promise<void> {
     this.pulse.stop();
     await this.worker.stop(this.config.server.shutdown_timeout_ms * SHARE_OF_SHUTDOWN);
+    this.standing.stop();
   }
 }
 

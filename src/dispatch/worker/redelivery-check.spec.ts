@@ -27,6 +27,7 @@ function check({
   applied = LAST_SEQUENCE,
   cancelled = [] as string[],
   maxWaitMs = null as number | null,
+  standing = { doubts: () => false as boolean, isGone: async () => false as boolean },
 } = {}) {
   const waitedFor: number[] = [];
   const entries = new Set(cancelled);
@@ -49,6 +50,7 @@ function check({
       queue: { max_lost_calls: MAX_LOST_CALLS, levels: { low: { max_wait_ms: maxWaitMs } } },
     } as ServiceConfig,
     stop,
+    standing,
   );
   return { redelivery, waitedFor, entries, stop };
 }
@@ -86,6 +88,20 @@ describe('the redelivery check', () => {
     expect(redelivery.isNeeded(delivery({}, { reason: 'aged' }))).toBe(true);
     expect(await redelivery.ask(waited(60_000))).toEqual({ kind: 'known', decision: { kind: 'superseded' } });
     expect(waitedFor).toEqual([LAST_SEQUENCE]);
+  });
+
+  it('leaves to another worker what that one was given, and asks for the rest as ever', async () => {
+    const doubted = (isGone: boolean) =>
+      check({ standing: { doubts: () => true, isGone: async () => isGone } });
+    const gone = doubted(true);
+    expect(gone.redelivery.isNeeded(delivery())).toBe(true);
+    expect(await gone.redelivery.ask(delivery())).toEqual({ kind: 'handed_back', delayMs: 0 });
+    expect(gone.waitedFor).toEqual([]);
+    const kept = doubted(false);
+    expect(await kept.redelivery.ask(delivery())).toBeNull();
+    expect(kept.waitedFor).toEqual([10]);
+    kept.stop.now();
+    await expect(kept.redelivery.ask(delivery())).rejects.toThrow(WorkerStoppingError);
   });
 
   it('lets a message be called that has not ended, and forgets that an earlier life was cancelled', async () => {

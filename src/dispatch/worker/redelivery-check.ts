@@ -10,6 +10,7 @@ import { MessageReader } from '../../projection/read/message-reader.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
+import { Standing } from './standing.js';
 import type { Outcome } from './work.js';
 import { WorkerStop } from './worker-stop.js';
 
@@ -20,7 +21,7 @@ const WAIT_MS = 5_000;
 const RETURNED: ReadonlySet<PriorityReason> = new Set(['retry', 'turn_ready', 'requeue', 'aged']);
 
 /** What keeps a message from being called. */
-export type Decided = Extract<Outcome, { kind: 'known' | 'unclear' }>;
+export type Decided = Extract<Outcome, { kind: 'known' | 'unclear' | 'handed_back' }>;
 
 /** Whether a message was in a worker's hands before, or ended while it waited, and what the log says came of that. */
 @Injectable()
@@ -33,6 +34,7 @@ export class RedeliveryCheck {
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
     @Inject(WorkerStop) private readonly stop: WorkerStop,
+    @Inject(Standing) private readonly standing: Pick<Standing, 'doubts' | 'isGone'>,
   ) {}
 
   /**
@@ -44,7 +46,8 @@ export class RedeliveryCheck {
     const { delivery: count, inDoubtUpTo, event } = delivery;
     const { reason, moved_from: movedFrom } = event.data;
     const returned = RETURNED.has(reason) || movedFrom != null;
-    return count > 1 || inDoubtUpTo !== null || returned || this.isOver(delivery) || this.mayBeAged(delivery);
+    if (count > 1 || inDoubtUpTo !== null || returned || this.standing.doubts(delivery)) return true;
+    return this.isOver(delivery) || this.mayBeAged(delivery);
   }
 
   /** True when it was cancelled or has expired: what was known when it was taken off its lane counts no more. */
@@ -53,13 +56,19 @@ export class RedeliveryCheck {
   }
 
   /**
-   * Null where the message may be called. `unclear` when the projection does not catch up in time.
+   * Null where the message may be called. `unclear` when the projection does not catch up in time; `handed_back` when
+   * another worker was given it.
    *
    * @param record where the record of the call lies, for the second look of a message that is recorded first
    * @throws {WorkerStoppingError} when the worker's time is over first
    */
   async ask(delivery: LaneDelivery, record: number | null = null): Promise<Decided | null> {
     const { event, sequence } = delivery;
+    if (this.standing.doubts(delivery)) {
+      const isGone = await this.standing.isGone(delivery);
+      this.stop.signal.throwIfAborted();
+      if (isGone) return { kind: 'handed_back', delayMs: 0 };
+    }
     const wasCancelled = this.cancellations.has(event.subject);
     const upTo = record === null || wasCancelled ? await this.doubtedUpTo(delivery) : record;
     if (!(await this.position.waitFor(upTo, WAIT_MS, this.stop.signal))) {

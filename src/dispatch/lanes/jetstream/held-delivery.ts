@@ -53,6 +53,7 @@ export class HeldDelivery implements LaneDelivery {
   /** False until the first round of extensions after the arrival, whose deadline is still far. */
   private isDue = false;
   private isHeld = true;
+  private lost = false;
   readonly arrivedAt = performance.now();
 
   constructor(
@@ -99,13 +100,13 @@ export class HeldDelivery implements LaneDelivery {
   }
 
   handBack(delayMs = 0): void {
-    if (!this.isHeld) return;
+    if (!this.isHeld || this.lettingGo()) return;
     this.end(handBackReply(delayMs));
     if (delayMs === 0) this.holder.returned(this, false);
   }
 
   putBack(): void {
-    if (!this.isHeld) return;
+    if (!this.isHeld || this.lettingGo()) return;
     this.end(handBackReply(0));
     this.holder.returned(this, true);
   }
@@ -114,6 +115,19 @@ export class HeldDelivery implements LaneDelivery {
   redelivered(reply: string, brokersCount: number): void {
     this.reply = reply;
     this.brokersCount = brokersCount;
+    this.lost = false;
+  }
+
+  get isLost(): boolean {
+    return this.lost;
+  }
+
+  get answeredUnder(): string {
+    return this.reply;
+  }
+
+  lose(): void {
+    this.lost = true;
   }
 
   /** The count of the next delivery, if no other worker has it in between. */
@@ -122,8 +136,16 @@ export class HeldDelivery implements LaneDelivery {
   }
 
   extendDeadline(): void {
-    if (this.isDue) this.holder.respond(this.reply, IN_PROGRESS);
+    if (this.isDue && !this.lost) this.holder.respond(this.reply, IN_PROGRESS);
     this.isDue = true;
+  }
+
+  /** The broker would take it from whoever has it now. */
+  private lettingGo(): boolean {
+    if (!this.lost) return false;
+    this.isHeld = false;
+    this.holder.release(this.streamSequence);
+    return true;
   }
 
   private end(payload: AckReply): void {

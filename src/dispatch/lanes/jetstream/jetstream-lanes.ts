@@ -72,6 +72,14 @@ export class JetStreamLanes implements Lanes {
     return this.all().reduce((sum, feed) => sum + feed.undecodable, 0);
   }
 
+  repliesHeld(forMs: number): string[] {
+    return this.all().flatMap((feed) => feed.repliesHeld(forMs));
+  }
+
+  lose(replies: ReadonlySet<string>): void {
+    for (const feed of this.all()) feed.lose(replies);
+  }
+
   async stopTaking(): Promise<void> {
     this.stopped = true;
     await Promise.all(this.all().map((feed) => feed.stopTaking()));

@@ -161,6 +161,16 @@ export class RouteFeed {
     for (const delivery of this.held.values()) delivery.extendDeadline();
   }
 
+  repliesHeld(forMs: number): string[] {
+    const until = performance.now() - forMs;
+    const held = [...this.held.values()].filter(({ arrivedAt }) => arrivedAt <= until);
+    return held.map(({ answeredUnder }) => answeredUnder);
+  }
+
+  lose(replies: ReadonlySet<string>): void {
+    for (const delivery of this.held.values()) if (replies.has(delivery.answeredUnder)) delivery.lose();
+  }
+
   async stopTaking(): Promise<void> {
     this.stopped = true;
     this.wanted = 0;
