@@ -61,6 +61,11 @@ export function isPassing(error: unknown): boolean {
   );
 }
 
+/** An earlier try of the same write is on its way: soon the broker knows whether it was stored. */
+export function isOnItsWay(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === DUPLICATE_IN_PROCESS;
+}
+
 export interface ApiRefusal {
   /** The JetStream error code, 0 where the broker sent none. */
   readonly code: number;

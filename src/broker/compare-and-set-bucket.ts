@@ -5,7 +5,7 @@ import {
   jetstream,
   jetstreamManager,
 } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection, nuid } from '@nats-io/transport-node';
 
 /** Of the JetStream API: another write came first. The second one tells it of writes in the same cluster step. */
 const WRONG_LAST_SEQUENCE = [10071, 10164];
@@ -35,9 +35,7 @@ export class CompareAndSetBucket<T> {
 
   /** @throws when the broker does not say */
   async read(key: string): Promise<Entry<T> | null> {
-    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: this.timeoutMs });
-    const { streams } = await this.manager;
-    const stored = await streams.getMessage(`KV_${this.bucket}`, { last_by_subj: this.subjectOf(key) });
+    const stored = await this.stored(key);
     return stored === null ? null : { value: this.parse(stored.json()), revision: stored.seq };
   }
 
@@ -46,16 +44,57 @@ export class CompareAndSetBucket<T> {
    * @throws when the broker does not say; it may have been written
    */
   async write(key: string, value: T, revision: number): Promise<number | null> {
+    return this.tryToWrite(key, value, revision, {});
+  }
+
+  /**
+   * A write that can be tried again where the broker did not say: a try that was stored is known for it by the next one,
+   * and not taken for another's. Each try is as `write`.
+   */
+  repeatableWrite(key: string, value: T, revision: number): () => Promise<number | null> {
+    const msgID = nuid.next();
+    let tries = 0;
+    return async () => {
+      tries += 1;
+      const written = await this.tryToWrite(key, value, revision, { msgID });
+      return written ?? (tries > 1 ? await this.revisionWritten(key, msgID) : null);
+    };
+  }
+
+  private async tryToWrite(
+    key: string,
+    value: T,
+    revision: number,
+    options: { readonly msgID?: string },
+  ): Promise<number | null> {
     try {
       const expect = { streamName: `KV_${this.bucket}`, lastSubjectSequence: revision };
-      return (await this.client.publish(this.subjectOf(key), JSON.stringify(value), { expect })).seq;
+      return (await this.client.publish(this.subjectOf(key), JSON.stringify(value), { ...options, expect }))
+        .seq;
     } catch (error) {
       if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code)) return null;
-      throw error;
+      throw withoutListener(error) ?? error;
     }
+  }
+
+  private async revisionWritten(key: string, id: string): Promise<number | null> {
+    const stored = await this.stored(key);
+    return stored?.header?.get('Nats-Msg-Id') === id ? stored.seq : null;
+  }
+
+  private async stored(key: string) {
+    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: this.timeoutMs });
+    const { streams } = await this.manager;
+    return streams.getMessage(`KV_${this.bucket}`, { last_by_subj: this.subjectOf(key) });
   }
 
   private subjectOf(key: string): string {
     return `$KV.${this.bucket}.${key}`;
   }
+}
+
+/** The client takes it for a server without JetStream that nobody listens on a subject. It is a stream without a leader. */
+function withoutListener(error: unknown): Error | null {
+  const cause = error instanceof Error ? error.cause : null;
+  return cause instanceof errors.RequestError && cause.isNoResponders() ? cause : null;
 }

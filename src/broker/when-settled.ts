@@ -11,8 +11,12 @@ const BETWEEN_TRIES_MS = 250;
  * @param passes whether it is worth asking again
  * @throws what it was answered last
  */
-export async function whenSettled<T>(ask: () => Promise<T>, passes = isPassing): Promise<T> {
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
+export async function whenSettled<T>(
+  ask: () => Promise<T>,
+  passes = isPassing,
+  withinMs = SETTLE_TIMEOUT_MS,
+): Promise<T> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
     try {
       return await ask();

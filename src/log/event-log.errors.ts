@@ -17,8 +17,10 @@ export class LogUnavailableError extends Error {
     readonly outcome: 'not_stored' | 'unknown',
     afterMs: number,
     reason: string,
+    /** What of the broker it is about. */
+    what = 'The event log',
   ) {
-    super(`The event log did not confirm within ${Math.round(afterMs)} ms: ${reason}.`);
+    super(`${what} did not confirm within ${Math.round(afterMs)} ms: ${reason}.`);
   }
 }
 
