@@ -491,7 +491,15 @@ queue:
 
     it('roles shared with other processes on servers that those do not know', () => {
       load({ LLMQ_ROLES: 'api, worker' });
-      expect(warnings[0]).toMatch(/NATS_URL and DATABASE_URL/);
+      expect(warnings[0]).toMatch(
+        /a NATS server and a PostgreSQL of its own.*Set NATS_URL and DATABASE_URL to/,
+      );
+      warnings.length = 0;
+      load({ LLMQ_ROLES: 'api, worker', NATS_URL: 'nats://127.0.0.1:4222' });
+      expect(warnings[0]).toMatch(
+        /a PostgreSQL of its own.*Set DATABASE_URL to .*llmq -- status --show-secrets/,
+      );
+      expect(warnings[0]).not.toContain('NATS_URL');
     });
 
     it('fallbacks that no endpoint of the file serves', () => {

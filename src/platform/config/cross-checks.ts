@@ -215,11 +215,21 @@ const baseUrlEnding: Check = ({ endpoints }) =>
     );
 
 const splitRolesShareServers: Check = ({ roles, nats, database }) =>
-  roles.size < ROLES.length && (nats.url === '' || database.url === '')
-    ? [
-        'LLMQ_ROLES leaves roles to other processes, but this one starts its own embedded servers, which the others do not know. Set NATS_URL and DATABASE_URL for all of them.',
-      ]
-    : [];
+  roles.size < ROLES.length ? withoutAddress(nats.url, database.url) : [];
+
+/** Only what is missing is named. */
+function withoutAddress(natsUrl: string, databaseUrl: string): string[] {
+  const embedded = [
+    ...(natsUrl === '' ? [{ server: 'a NATS server', variable: 'NATS_URL' }] : []),
+    ...(databaseUrl === '' ? [{ server: 'a PostgreSQL', variable: 'DATABASE_URL' }] : []),
+  ];
+  if (embedded.length === 0) return [];
+  const servers = embedded.map(({ server }) => server).join(' and ');
+  const variables = embedded.map(({ variable }) => variable).join(' and ');
+  return [
+    `LLMQ_ROLES leaves roles to other processes, but this one starts ${servers} of its own, which the others do not know. Set ${variables} to the same for all of them: to a server of yours, or for the others to this one's, which "npm run llmq -- status --show-secrets" tells while it runs.`,
+  ];
+}
 
 const credentialsWithoutUrl: Check = ({ nats }) =>
   nats.url === '' && (nats.user !== '' || nats.password !== '')

@@ -23,12 +23,16 @@ export interface DataFolderLock {
  * refused process who the owner is. Processes in containers that share the folder but not the network don't see each
  * other's lock.
  *
+ * @param missing the addresses that are not set, for which the folder's servers are wanted
  * @throws {EmbeddedServerError} `data_dir_in_use`
  */
-export async function lockDataFolder(folder: DataFolder): Promise<DataFolderLock> {
+export async function lockDataFolder(
+  folder: DataFolder,
+  missing: readonly AddressVariable[] = ['NATS_URL', 'DATABASE_URL'],
+): Promise<DataFolderLock> {
   const address = await lockAddress(folder.root);
   const server = await claim(address);
-  if (server === null) throw await inUse(folder);
+  if (server === null) throw await inUse(folder, missing);
   const identity = await processIdentity(process.pid);
   await writePrivateFile(ownerPath(folder), JSON.stringify({ pid: process.pid, identity }));
   return {
@@ -92,15 +96,17 @@ async function stillOurs(server: Server, address: string): Promise<boolean> {
   return (await answers(address)) && (await Promise.race([reached, sleep(1_000, false, { ref: false })]));
 }
 
+export type AddressVariable = 'NATS_URL' | 'DATABASE_URL';
+
 const ownerPath = (folder: DataFolder) => join(folder.run, 'owner.json');
 const ownerSchema = z.object({ pid: z.number().int().positive(), identity: z.string().nullable() });
 
-async function inUse(folder: DataFolder): Promise<EmbeddedServerError> {
+async function inUse(folder: DataFolder, missing: readonly AddressVariable[]): Promise<EmbeddedServerError> {
   const owner = ownerSchema.safeParse(await readJsonFile(ownerPath(folder)));
   const known = owner.success && (await processIdentity(owner.data.pid)) === owner.data.identity;
   const who = known ? `process ${owner.data.pid}` : 'a process that is just starting';
   return new EmbeddedServerError(
     'data_dir_in_use',
-    `The data folder ${folder.root} is in use by another instance of this service (${who}). Stop that one, or set LLMQ_DATA_DIR to another folder for this one. To run several processes on the same data, give all of them the same NATS_URL and DATABASE_URL instead of embedded servers.`,
+    `The data folder ${folder.root} is in use by another instance of this service (${who}). Stop that one, or set LLMQ_DATA_DIR to another folder for this one. To run several processes on the same data, give all of them the same ${missing.join(' and ')} instead of embedded servers.`,
   );
 }

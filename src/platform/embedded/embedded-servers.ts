@@ -55,7 +55,10 @@ interface Stoppable {
 export async function startEmbeddedServers(options: EmbeddedServersOptions): Promise<EmbeddedServers> {
   if (!options.wantNats && !options.wantPostgres) return { stop: async () => undefined };
   const folder = await openDataFolder(options.dataDir);
-  const lock = await lockDataFolder(folder);
+  const lock = await lockDataFolder(folder, [
+    ...(options.wantNats ? (['NATS_URL'] as const) : []),
+    ...(options.wantPostgres ? (['DATABASE_URL'] as const) : []),
+  ]);
   try {
     return await startLocked(folder, lock, options);
   } catch (error) {
