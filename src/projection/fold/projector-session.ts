@@ -4,8 +4,8 @@ import pg from 'pg';
  * PostgreSQL ends a session that is silent this long, and with it frees the lock of a projector whose process hangs or
  * whose machine is gone. A live one says something every `HEARTBEAT_MS`.
  */
-const SILENCE_MS = 30_000;
-const HEARTBEAT_MS = 5_000;
+const SILENCE_MS = 8_000;
+const HEARTBEAT_MS = 2_000;
 
 /**
  * The projector's own connection: it writes, and it holds the lock that makes this projector the active one. The lock
