@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface SteadyLoad {
   /** Ids that the service answered `202` for, over all addresses, with what was submitted. */
   readonly accepted: ReadonlyMap<string, string>;
+  /** Begins to measure; what it returns tells the longest time without an acceptance since, in milliseconds. */
+  measurePause(): () => number;
   /** Where to submit from now on; null while the service is down. */
   aimAt(baseUrl: string | null): void;
   /** Ends the load; resolves when no request is under way. */
@@ -16,12 +18,25 @@ const LANES = ['realtime', 'high', 'normal', 'low'];
  * answered, so nothing is promised about it.
  *
  * @param contentOf the content of the message with this number
+ * @param everyMs what a client waits after each answer
  */
-export function startSteadyLoad(clients: number, contentOf: (index: number) => string): SteadyLoad {
+export function startSteadyLoad(
+  clients: number,
+  contentOf: (index: number) => string,
+  everyMs = 2,
+): SteadyLoad {
   const accepted = new Map<string, string>();
   let target: string | null = null;
   let running = true;
   let next = 0;
+  let acceptedAt = performance.now();
+  let longestPauseMs = 0;
+
+  function notePause(): number {
+    const now = performance.now();
+    longestPauseMs = Math.max(longestPauseMs, now - acceptedAt);
+    return now;
+  }
 
   async function submit(baseUrl: string, index: number): Promise<void> {
     const content = contentOf(index);
@@ -31,8 +46,12 @@ export function startSteadyLoad(clients: number, contentOf: (index: number) => s
       body: JSON.stringify({ user_id: `user${index % 7}`, content, priority: LANES[index % 4] }),
       signal: AbortSignal.timeout(20_000),
     });
-    if (response.status === 202) accepted.set(((await response.json()) as { id: string }).id, content);
-    else await sleep(50);
+    if (response.status !== 202) {
+      await sleep(50);
+      return;
+    }
+    accepted.set(((await response.json()) as { id: string }).id, content);
+    acceptedAt = notePause();
   }
 
   async function client(): Promise<void> {
@@ -40,13 +59,21 @@ export function startSteadyLoad(clients: number, contentOf: (index: number) => s
       const baseUrl = target;
       if (baseUrl === null) await sleep(20);
       else await submit(baseUrl, next++).catch(() => sleep(20));
-      await sleep(2);
+      await sleep(everyMs);
     }
   }
 
   const done = Promise.all(Array.from({ length: clients }, client));
   return {
     accepted,
+    measurePause: () => {
+      acceptedAt = performance.now();
+      longestPauseMs = 0;
+      return () => {
+        notePause();
+        return longestPauseMs;
+      };
+    },
     aimAt: (baseUrl) => {
       target = baseUrl;
     },

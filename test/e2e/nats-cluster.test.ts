@@ -4,7 +4,11 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
-import { startTestNatsCluster, type TestNatsCluster } from '../support/test-nats-cluster.js';
+import {
+  type ClusterServer,
+  startTestNatsCluster,
+  type TestNatsCluster,
+} from '../support/test-nats-cluster.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 
 let cluster: TestNatsCluster;
@@ -52,7 +56,7 @@ async function copies(): Promise<Map<string, number>> {
   }
 }
 
-async function answered(service: RunningService): Promise<void> {
+async function answered(service: RunningService, withinMs = 120_000): Promise<void> {
   const response = await fetch(`${service.baseUrl}/api/v1/messages`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -60,15 +64,39 @@ async function answered(service: RunningService): Promise<void> {
   });
   const { id } = (await response.json()) as { id: string };
   expect(response.status).toBe(202);
-  // A lane that had nothing for long finds out after 40 s that the broker has forgotten its request.
   await eventually(
     async () => {
       const read = await fetch(`${service.baseUrl}/api/v1/messages/${id}?wait=10s`);
       expect(await read.json()).toMatchObject({ status: 'completed' });
     },
-    { withinMs: 120_000 },
+    { withinMs },
   );
 }
+
+/** The server that leads the consumer which delivered something. */
+async function leaderOfUsedConsumer(): Promise<ClusterServer> {
+  const { url, user, password } = cluster.address('one');
+  const connection = await connect({ servers: url, user, pass: password });
+  try {
+    for await (const info of (await jetstreamManager(connection)).consumers.list('LLMQ_EVENTS'))
+      if (info.config.durable_name !== undefined && info.delivered.consumer_seq > 0)
+        return info.cluster!.leader as ClusterServer;
+    throw new Error('no consumer delivered anything');
+  } finally {
+    await connection.close();
+  }
+}
+
+it('delivers to a lane at rest, soon after the server is killed that led its consumer', async () => {
+  const service = await start(3);
+  await answered(service);
+  // A request ends after 30 s without a message, and the next one is listened to less often.
+  await sleep(40_000);
+  await cluster.kill(await leaderOfUsedConsumer());
+  await sleep(12_000);
+  // Without news of the election the lane finds out 40 s after it was killed.
+  await answered(service, 15_000);
+}, 240_000);
 
 it('is not ready without a majority, says which servers are missing, and is ready when they are back', async () => {
   const service = await start(3);
@@ -125,4 +153,57 @@ it('adds copies while it runs, and says that it takes none away', async () => {
 
 it('names the setting where there are fewer servers than copies', async () => {
   await expect(start(5)).rejects.toThrow(/nats\.replicas \(NATS_REPLICAS\) is 5/);
+}, 240_000);
+
+/** Takes all copies of the bucket's stream but one away, and tells which server keeps it. */
+async function onOneServer(stream: string): Promise<ClusterServer> {
+  const { url, user, password } = cluster.address('one');
+  const connection = await connect({ servers: url, user, pass: password });
+  try {
+    const { streams } = await jetstreamManager(connection);
+    await streams.update(stream, { num_replicas: 1 });
+    return await eventually(
+      async () => {
+        const { cluster: standing } = await streams.info(stream);
+        expect(standing?.replicas ?? []).toEqual([]);
+        return standing!.leader as ClusterServer;
+      },
+      { withinMs: 60_000 },
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+it('waits with an Idempotency-Key for the leader of its bucket, and says truly what is missing', async () => {
+  const service = await start(3);
+  await answered(service);
+  const keeper = await onOneServer('KV_llmq_idempotency');
+  const post = async (key: string) => {
+    const began = Date.now();
+    const response = await fetch(`${service.baseUrl}/api/v1/messages`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify({ user_id: 'u', content: 'Once. [[demo:rate 0]]' }),
+    });
+    return { status: response.status, body: await response.text(), ms: Date.now() - began };
+  };
+  expect(await post('before')).toMatchObject({ status: 202 });
+  await cluster.kill(keeper);
+  // The log itself has its leader again.
+  await answered(service);
+  const refused = await post('lonely');
+  expect(refused).toMatchObject({ status: 503 });
+  expect(refused.body).toMatch(/The bucket of idempotency keys did not confirm within [5-9]\d{3} ms/);
+  expect(refused.ms).toBeGreaterThan(4_500);
+  const waiting = post('patient');
+  await sleep(1_500);
+  await cluster.start(keeper);
+  const first = await waiting;
+  const again = await post('patient');
+  const id = (body: string) => JSON.parse(body).id;
+  // The server may need longer to come back than a request waits.
+  expect([202, 503]).toContain(first.status);
+  await eventually(async () => expect((await post('patient')).status).toBe(202), { withinMs: 30_000 });
+  if (first.status === 202 && again.status === 202) expect(id(again.body)).toBe(id(first.body));
 }, 240_000);

@@ -20,6 +20,9 @@ export interface TestNatsCluster {
   /** SIGKILL. */
   kill(name: ClusterServer): Promise<void>;
   start(name: ClusterServer): Promise<void>;
+  /** SIGSTOP: it stands still, and its connections stay open. */
+  freeze(name: ClusterServer): void;
+  thaw(name: ClusterServer): void;
   stop(): Promise<void>;
 }
 
@@ -73,6 +76,8 @@ export async function startTestNatsCluster(): Promise<TestNatsCluster> {
     address: (name) => ({ url: `nats://127.0.0.1:${servers.get(name)!.port}`, ...LOGIN }),
     kill,
     start,
+    freeze: (name) => void servers.get(name)!.child!.kill('SIGSTOP'),
+    thaw: (name) => void servers.get(name)!.child!.kill('SIGCONT'),
     async stop() {
       for (const name of NAMES) await kill(name);
       for (const { dir, release } of servers.values()) {
