@@ -2,14 +2,11 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../domain/message/message.state.js';
 import type { MessageFilter } from '../../projection/read/message-page.js';
-import type { PageOrder } from '../../projection/read/page.js';
-import { identifier, listOrder, priority, type Rule } from '../../submission/submission-rules.policy.js';
+import { identifier, priority, type Rule } from '../../submission/submission-rules.policy.js';
 import { waitDuration } from './duration.policy.js';
 import { instantOf } from './instant.policy.js';
+import { ListQueryDto } from './list-query.dto.js';
 import { MayObey } from './obeys.js';
-
-export const MAX_LIMIT = 200;
-export const DEFAULT_LIMIT = 50;
 
 const status: Rule = (value) =>
   (MESSAGE_STATUSES as readonly unknown[]).includes(value)
@@ -21,16 +18,8 @@ export const instant: Rule = (value) =>
     ? null
     : 'must be a time in ISO 8601 with its zone, such as 2030-01-31T09:00:00Z';
 
-export const limit: Rule = (value) =>
-  typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= MAX_LIMIT
-    ? null
-    : `must be a whole number from 1 to ${MAX_LIMIT}`;
-
-/** What no page has given out is told by a code of its own, when the page is read. */
-export const cursor: Rule = (value) => (typeof value === 'string' ? null : "must be a page's next_cursor");
-
 /** The query of `GET /api/v1/messages`. */
-export class ListMessagesDto {
+export class ListMessagesDto extends ListQueryDto {
   @ApiPropertyOptional()
   @MayObey(identifier)
   user_id?: string;
@@ -54,18 +43,6 @@ export class ListMessagesDto {
   @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
   @MayObey(instant)
   created_before?: string;
-
-  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
-  @MayObey(listOrder)
-  order?: ListOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
 }
 
 /** @param conversationId as its messages name it */
@@ -83,18 +60,6 @@ export function filterOf(
     createdAfter: instantText(query.created_after),
     createdBefore: instantText(query.created_before),
   };
-}
-
-export type ListOrder = 'asc' | 'desc';
-
-/** The newest first, if nothing else is asked for. */
-export function orderOf({ order }: { readonly order?: ListOrder | PageOrder }): PageOrder {
-  return order === 'asc' || order === 'oldest_first' ? 'oldest_first' : 'newest_first';
-}
-
-/** How many a page of a list has. */
-export function limitOf({ limit: asked }: { readonly limit?: string }): number {
-  return asked === undefined ? DEFAULT_LIMIT : Number(asked);
 }
 
 export function instantText(text: string | null | undefined): string | undefined {

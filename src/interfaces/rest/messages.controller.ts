@@ -38,7 +38,8 @@ import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
 import { waitDuration } from './duration.policy.js';
 import { messageIdPipe } from './id.pipe.js';
-import { FindMessageDto, filterOf, ListMessagesDto, limitOf, orderOf } from './list-messages.dto.js';
+import { FindMessageDto, filterOf, ListMessagesDto } from './list-messages.dto.js';
+import { limitOf, orderOf } from './list-query.dto.js';
 import {
   AcceptedMessageDto,
   ErasedMessageDto,

@@ -1,7 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { ListTurnsDto } from '../../rest/conversations/list-conversations.dto.js';
-import { DEFAULT_LIMIT, FindMessageDto, limit, MAX_LIMIT } from '../../rest/list-messages.dto.js';
+import { FindMessageDto } from '../../rest/list-messages.dto.js';
+import { LimitedQueryDto } from '../../rest/list-query.dto.js';
 import { MayObey, Obeys } from '../../rest/obeys.js';
 
 /** `llmq.rpc.messages.cancel`. */
@@ -36,12 +37,8 @@ const after: rules.Rule = (value) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? null : 'must be the next_after of the page before';
 
 /** `llmq.rpc.rejected.list`. */
-export class ListRejectedCallDto {
+export class ListRejectedCallDto extends LimitedQueryDto {
   @ApiPropertyOptional({ type: Number, description: 'The `next_after` of the page before' })
   @MayObey(after)
   after?: number;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
 }

@@ -12,7 +12,7 @@ import {
 } from '../../rest/conversations/conversation.dto.js';
 import { filterOf, ListConversationsDto } from '../../rest/conversations/list-conversations.dto.js';
 import { conversationIdPipe } from '../../rest/id.pipe.js';
-import { limitOf, orderOf } from '../../rest/list-messages.dto.js';
+import { limitOf, orderOf } from '../../rest/list-query.dto.js';
 import { pageJson } from '../../rest/message.json.js';
 import { type CallPayload, fieldsOf, readOf, ValidCall } from './call-payload.js';
 import { CallsController } from './calls.controller.js';

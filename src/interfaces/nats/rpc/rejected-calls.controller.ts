@@ -1,6 +1,6 @@
 import { Ctx, MessagePattern, NatsContext, Payload } from '@nestjs/microservices';
 import { publisherOf, rootOf } from '../../../broker/direct-subjects.policy.js';
-import { limitOf } from '../../rest/list-messages.dto.js';
+import { limitOf } from '../../rest/list-query.dto.js';
 import { RejectedMessages } from '../intake/rejected-messages.js';
 import { ValidCall } from './call-payload.js';
 import { CallsController } from './calls.controller.js';

@@ -11,7 +11,7 @@ import { SubmitMessage } from '../../../submission/submit-message.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
-import { limitOf, orderOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-query.dto.js';
 import { AcceptedMessageDto, MessagePageDto } from '../message.dto.js';
 import { acceptedJson, pageJson } from '../message.json.js';
 import { ApiLaneFull, RestApi } from '../rest-api.js';

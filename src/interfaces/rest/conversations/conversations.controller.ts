@@ -30,7 +30,7 @@ import { EraseConversation } from '../../../submission/conversations/erase-conve
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf, keepPlaceOnly } from '../../http/idempotency.hook.js';
 import { conversationIdPipe } from '../id.pipe.js';
-import { limitOf, orderOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-query.dto.js';
 import { ApiConversationsFull, ProblemDto, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {

@@ -9,16 +9,15 @@ import type { PageOrder } from '../../../projection/read/page.js';
 import {
   conversationState,
   identifier,
-  listOrder,
   pageOrder,
   priority,
   title,
 } from '../../../submission/submission-rules.policy.js';
-import { cursor, DEFAULT_LIMIT, type ListOrder, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { type ListOrder, ListQueryDto, PageQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
 
 /** The query of `GET /api/v1/users/{user_id}/conversations`. */
-export class ListUserConversationsDto {
+export class ListUserConversationsDto extends ListQueryDto {
   @ApiPropertyOptional({ enum: CONVERSATION_STATES })
   @MayObey(conversationState)
   state?: ConversationLifeState;
@@ -30,18 +29,6 @@ export class ListUserConversationsDto {
   @ApiPropertyOptional({ description: 'Text anywhere in the title, upper or lower case' })
   @MayObey(title)
   title?: string;
-
-  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
-  @MayObey(listOrder)
-  order?: ListOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
 }
 
 /** The query of `GET /api/v1/conversations`. */
@@ -52,21 +39,13 @@ export class ListConversationsDto extends ListUserConversationsDto {
 }
 
 /** The query of `GET /api/v1/conversations/{id}/messages`. */
-export class ListTurnsDto {
+export class ListTurnsDto extends PageQueryDto {
   @ApiPropertyOptional({
     ...{ enum: ['asc', 'desc', 'oldest_first', 'newest_first'], default: 'desc' },
     description: '`asc`, or `oldest_first`: in the order of the turns',
   })
   @MayObey(pageOrder)
   order?: ListOrder | PageOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
 }
 
 export function filterOf(

@@ -5,7 +5,7 @@ import { ConversationReader } from '../../../projection/read/conversation-reader
 import { invalidFields } from '../../../submission/refusal.js';
 import { identifier } from '../../../submission/submission-rules.policy.js';
 import { CallerOf } from '../../caller.guard.js';
-import { limitOf, orderOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-query.dto.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { ConversationPageDto, conversationPageJson } from './conversation.dto.js';

@@ -6,67 +6,49 @@ import type {
   DeadLetterFilter,
 } from '../../../projection/read/dead-letter-reader.js';
 import type { Page } from '../../../projection/read/page.js';
-import {
-  identifier,
-  listOrder,
-  priority,
-  type Rule,
-  wholeNumber,
-} from '../../../submission/submission-rules.policy.js';
-import {
-  cursor,
-  DEFAULT_LIMIT,
-  instant,
-  instantText,
-  type ListOrder,
-  limit,
-  MAX_LIMIT,
-} from '../list-messages.dto.js';
+import { identifier, priority, type Rule, wholeNumber } from '../../../submission/submission-rules.policy.js';
+import { instant, instantText } from '../list-messages.dto.js';
+import { ListQueryDto } from '../list-query.dto.js';
 import { MessageDto } from '../message.dto.js';
 import { MayObey } from '../obeys.js';
 
 export const MAX_REQUEUED = 10_000;
 
-class DeadLetterFilterDto {
-  @ApiPropertyOptional()
-  @MayObey(identifier)
-  user_id?: string;
+// biome-ignore lint/suspicious/noExplicitAny: TypeScript asks for it of what gets more fields.
+type Fields = new (...args: any[]) => object;
 
-  @ApiPropertyOptional({ enum: LANES })
-  @MayObey(priority)
-  priority?: Lane;
+/** The filter of dead letters, beside the fields of a query or of a body. */
+function withFilter<T extends Fields>(Others: T) {
+  class DeadLetterFilterDto extends Others {
+    @ApiPropertyOptional()
+    @MayObey(identifier)
+    user_id?: string;
 
-  @ApiPropertyOptional({ description: 'The model that the message asked for' })
-  @MayObey(identifier)
-  model?: string;
+    @ApiPropertyOptional({ enum: LANES })
+    @MayObey(priority)
+    priority?: Lane;
 
-  @ApiPropertyOptional({ example: 'endpoint_error' })
-  @MayObey(identifier)
-  error_code?: string;
+    @ApiPropertyOptional({ description: 'The model that the message asked for' })
+    @MayObey(identifier)
+    model?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'When it failed; inclusive' })
-  @MayObey(instant)
-  failed_after?: string;
+    @ApiPropertyOptional({ example: 'endpoint_error' })
+    @MayObey(identifier)
+    error_code?: string;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
-  @MayObey(instant)
-  failed_before?: string;
+    @ApiPropertyOptional({ format: 'date-time', description: 'When it failed; inclusive' })
+    @MayObey(instant)
+    failed_after?: string;
+
+    @ApiPropertyOptional({ format: 'date-time', description: 'Exclusive' })
+    @MayObey(instant)
+    failed_before?: string;
+  }
+  return DeadLetterFilterDto;
 }
 
 /** The query of `GET /api/v1/admin/dead-letters`. */
-export class ListDeadLettersDto extends DeadLetterFilterDto {
-  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
-  @MayObey(listOrder)
-  order?: ListOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
-}
+export class ListDeadLettersDto extends withFilter(ListQueryDto) {}
 
 const isTrue: Rule = (value) => (value === true ? null : 'must be true or absent');
 
@@ -78,7 +60,7 @@ export class RequeueOneDto {
 }
 
 /** The body of `POST /api/v1/admin/dead-letters/requeue-all`, which may be absent: what it does not name is requeued too. */
-export class RequeueAllDto extends DeadLetterFilterDto {
+export class RequeueAllDto extends withFilter(class {}) {
   @ApiPropertyOptional({
     type: Number,
     minimum: 1,
@@ -100,7 +82,10 @@ export class RequeueDto extends RequeueAllDto {
   all?: boolean;
 }
 
-export function filterOf(tenant: string, dto: DeadLetterFilterDto): DeadLetterFilter {
+export function filterOf(
+  tenant: string,
+  dto: Omit<ListDeadLettersDto, keyof ListQueryDto>,
+): DeadLetterFilter {
   return {
     tenant,
     userId: dto.user_id ?? undefined,

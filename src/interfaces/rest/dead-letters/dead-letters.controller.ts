@@ -6,7 +6,7 @@ import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError, refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { messageIdPipe } from '../id.pipe.js';
-import { limitOf, orderOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-query.dto.js';
 import { messageJson } from '../message.json.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';

@@ -4,7 +4,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { UsageReader } from '../../../projection/read/usage-reader.js';
 import { CallerOf } from '../../caller.guard.js';
-import { limitOf } from '../list-messages.dto.js';
+import { limitOf } from '../list-query.dto.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { groupJson, groupsIn, sumsJson, UsageDto, UsageQueryDto, usageFilterOf } from './usage.dto.js';

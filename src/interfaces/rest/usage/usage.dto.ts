@@ -8,15 +8,8 @@ import {
   type UsageSums,
 } from '../../../projection/read/usage-reader.js';
 import { identifier, listOrder, type Rule } from '../../../submission/submission-rules.policy.js';
-import {
-  cursor,
-  DEFAULT_LIMIT,
-  instant,
-  instantText,
-  type ListOrder,
-  limit,
-  MAX_LIMIT,
-} from '../list-messages.dto.js';
+import { instant, instantText } from '../list-messages.dto.js';
+import { type ListOrder, PageQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -28,7 +21,7 @@ const groups: Rule = (value) =>
     : `must be one or more of ${USAGE_GROUPS.join(', ')}, separated by commas, each once`;
 
 /** The query of `GET /api/v1/usage`. */
-export class UsageQueryDto {
+export class UsageQueryDto extends PageQueryDto {
   @ApiPropertyOptional({
     format: 'date-time',
     description:
@@ -71,14 +64,6 @@ export class UsageQueryDto {
   @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'asc', description: 'By the values of `group_by`' })
   @MayObey(listOrder)
   order?: ListOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
 }
 
 export class UsageSumsDto {

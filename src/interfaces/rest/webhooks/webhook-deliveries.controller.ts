@@ -4,7 +4,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { WebhookDeliveries } from '../../../operations/webhooks/webhook-deliveries.js';
 import { type RefusedError, refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
-import { limitOf, orderOf } from '../list-messages.dto.js';
+import { limitOf, orderOf } from '../list-query.dto.js';
 import { RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {

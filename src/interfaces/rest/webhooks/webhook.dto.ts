@@ -6,12 +6,11 @@ import type { Page } from '../../../projection/read/page.js';
 import type { WebhookFilter, WebhookView } from '../../../projection/read/webhook-reader.js';
 import {
   callbackUrl,
-  listOrder,
   MAX_URL_LENGTH,
   messageId,
   type Rule,
 } from '../../../submission/submission-rules.policy.js';
-import { cursor, DEFAULT_LIMIT, type ListOrder, limit, MAX_LIMIT } from '../list-messages.dto.js';
+import { ListQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
 
 const STATUSES: readonly WebhookView['status'][] = ['waiting', 'delivered', 'failed'];
@@ -20,7 +19,7 @@ const status: Rule = (value) =>
   (STATUSES as readonly unknown[]).includes(value) ? null : `must be one of ${STATUSES.join(', ')}`;
 
 /** The query of `GET /api/v1/webhooks/deliveries`. */
-export class ListDeliveriesDto {
+export class ListDeliveriesDto extends ListQueryDto {
   @ApiPropertyOptional({ format: 'uuid', description: 'About this message alone' })
   @MayObey(messageId)
   message_id?: string;
@@ -28,18 +27,6 @@ export class ListDeliveriesDto {
   @ApiPropertyOptional({ enum: STATUSES })
   @MayObey(status)
   status?: WebhookView['status'];
-
-  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: '`asc`: the oldest first' })
-  @MayObey(listOrder)
-  order?: ListOrder;
-
-  @ApiPropertyOptional({ type: Number, minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
-  @MayObey(limit)
-  limit?: string;
-
-  @ApiPropertyOptional({ description: 'The `next_cursor` of the page before' })
-  @MayObey(cursor)
-  cursor?: string;
 }
 
 /** The body of `POST /api/v1/webhooks/test`, which may be absent. */
