@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { LOGGER } from '../../platform/tokens.js';
 import {
   type MessageStanding,
@@ -10,6 +12,8 @@ import {
 /** Far fewer than the database connections of the process, which its other requests need too. */
 const MOST_AT_ONCE = 3;
 const WARN_EVERY_MS = 60_000;
+/** Followers may be thousands, and all of them fail at the same time. */
+const RETRY = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
 
 /**
  * Reads of all messages of a user or a conversation, for the followers of the process. After a cut all of them look at
@@ -54,4 +58,9 @@ export class OwnerReads {
     this.warnedMs = now;
     this.logger.warn({ err: error }, 'followers can not read where their messages stand; they try again');
   }
+}
+
+/** Resolves when a follower may read again, after so many failures in a row. */
+export function pauseAfter(failures: number): Promise<unknown> {
+  return sleep(backoffDelayMs(failures, RETRY, Math.random()), undefined, { ref: false });
 }
