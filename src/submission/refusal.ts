@@ -36,6 +36,7 @@ type PlainCode =
   // The service, now
   | 'idempotency_in_progress'
   | 'too_many_waiting'
+  | 'too_many_of_key'
   | 'too_slow'
   | 'outcome_unknown'
   | 'service_stopping'
@@ -118,6 +119,7 @@ export function retryAfterSeconds(refusal: Refusal): number | null {
       return LATER_S;
     case 'idempotency_in_progress':
     case 'too_many_waiting':
+    case 'too_many_of_key':
     case 'too_slow':
     case 'outcome_unknown':
     case 'service_stopping':

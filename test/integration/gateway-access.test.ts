@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/platform/security/api-key.js';
+import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const red = newApiKey({ name: 'red-key', role: 'client', tenant: 'red' });
@@ -523,6 +524,36 @@ describe('limits', () => {
     expect((await request('GET', `${url}/${id}`)).status).toBe(200);
     for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
     expect((await request('GET', `${url}/${id}?wait=100ms`)).status).toBe(200);
+  });
+
+  it('leaves room for others beside the key that has as many waiting as it may', async () => {
+    const server = { max_waiting_requests_per_key: 2 };
+    const { baseUrl } = await start({ server, security: { api_keys: [red.config, blue.config] } });
+    const url = `${baseUrl}/api/v1/messages`;
+    const send = (key: string, path = '', body?: object) =>
+      request(body === undefined ? 'GET' : 'POST', `${url}${path}`, body, bearer(key));
+    const { id } = (await send(red.key, '', { user_id: 'u', content: 'x' })).json;
+    const streaming = await fetch(`${url}/${id}/stream`, { headers: bearer(red.key) });
+    const polling = send(red.key, `/${id}?wait=2s`);
+    await sleep(500);
+    for (const path of [`/${id}?wait=1s`, `/${id}/stream`]) {
+      const refused = await send(red.key, path);
+      expect(refused).toMatchObject({ status: 429, json: { code: 'too_many_of_key', status: 429 } });
+      expect(refused.headers.get('content-type')).toContain('application/problem+json');
+      expect(refused.headers.get('retry-after')).toBe('1');
+      expect(refused.json.detail).toContain('red-key');
+    }
+    const chatted = await request('POST', `${baseUrl}/v1/chat/completions`, chat, bearer(red.key));
+    expect(chatted).toMatchObject({
+      status: 429,
+      json: { error: { type: 'rate_limit_error', code: 'too_many_of_key' } },
+    });
+    expect((await send(red.key, `/${id}`)).status).toBe(200);
+    const others = (await send(blue.key, '', { user_id: 'u', content: 'x' })).json.id;
+    expect((await send(blue.key, `/${others}?wait=100ms`)).status).toBe(200);
+    expect((await polling).status).toBe(200);
+    await streaming.body?.cancel();
+    await eventually(async () => expect((await send(red.key, `/${id}?wait=100ms`)).status).toBe(200));
   });
 
   it('closes a connection that does not send its request in time, and tells why', async () => {

@@ -207,10 +207,10 @@ describe('the handshake', () => {
     const first = await open(baseUrl, { headers: bearer(client.key) });
     await open(baseUrl, { headers: bearer(client.key) });
     const refused = await refusedHandshake(baseUrl, { headers: bearer(client.key) });
-    expect(refused).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });
+    expect(refused).toMatchObject({ status: 429, json: { code: 'too_many_of_key' } });
     const late = await open(baseUrl);
     expect(await late.ask({ type: 'authenticate', key: client.key })).toMatchObject({
-      error: { code: 'too_many_waiting' },
+      error: { code: 'too_many_of_key' },
     });
     const beyondAll = await refusedHandshake(baseUrl, { headers: bearer(other.key) });
     expect(beyondAll).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });

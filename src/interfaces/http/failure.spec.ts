@@ -47,6 +47,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   idempotency_key_reused: [422, 422],
   queue_full: [429, 429],
   too_many_conversations: [429, 429],
+  too_many_of_key: [429, 429],
   internal: [500, 500],
   too_many_waiting: [503, 503],
   too_slow: [503, 503],

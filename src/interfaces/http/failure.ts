@@ -58,6 +58,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   idempotency_key_reused: 422,
   queue_full: 429,
   too_many_conversations: 429,
+  too_many_of_key: 429,
   internal: 500,
   too_many_waiting: 503,
   too_slow: 503,

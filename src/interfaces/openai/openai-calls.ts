@@ -58,7 +58,7 @@ export class OpenAiCalls {
 
   /** @throws what `SubmitMessage.submit` and `WaitingRequests.enter` throw, before anything is sent or stored */
   async answer(order: OpenAiOrder, reply: FastifyReply): Promise<void> {
-    const waiting = this.waitingRequests.enter(reply.raw);
+    const waiting = this.waitingRequests.enter(reply.raw, order.caller.name);
     try {
       await (order.request.stream ? this.stream : this.whole).call(this, order, reply, waiting);
     } finally {

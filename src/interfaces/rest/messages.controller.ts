@@ -48,7 +48,7 @@ import {
   WaitingMessageDto,
 } from './message.dto.js';
 import { acceptedJson, messageJson, pageJson, waitingMessageJson } from './message.json.js';
-import { ApiLaneFull, ProblemDto, RestApi } from './rest-api.js';
+import { ApiKeyFull, ApiLaneFull, ProblemDto, RestApi } from './rest-api.js';
 import { submissionOf } from './submission-of.js';
 import { SubmitMessageDto } from './submit-message.dto.js';
 import { ValidRequest } from './valid-request.pipe.js';
@@ -108,6 +108,7 @@ export class MessagesController {
     summary: 'Read a message',
     description: 'With `wait`, answers when the message has ended, or with its state when the time is over.',
   })
+  @ApiKeyFull()
   @ApiOkResponse({ type: WaitingMessageDto })
   async find(
     @Param('id', messageIdPipe) id: string,
@@ -119,7 +120,7 @@ export class MessagesController {
     const waitMs = query.wait === undefined ? 0 : (waitDuration(query.wait) ?? 0);
     const view =
       waitMs > 0
-        ? await this.answerWait.find(tenant, id, waitMs, reply.raw)
+        ? await this.answerWait.find(caller, id, waitMs, reply.raw)
         : await this.lookup.find(tenant, id);
     if (view === null) throw refused('not_found', `There is no message ${id}.`);
     // A wait that ended without the message's end may be a shutdown's doing, which waits for connections that are kept.

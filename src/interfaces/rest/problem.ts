@@ -25,6 +25,7 @@ const TITLES_OF_CODES: Readonly<Record<string, string>> = {
   unsupported_encoding: 'The body is encoded in a way that is not read here',
   idempotency_key_reused: 'The key belongs to another request',
   too_many_conversations: 'Too many conversations',
+  too_many_of_key: 'Too much is open of one key',
 };
 
 export interface Problem {

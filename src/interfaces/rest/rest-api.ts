@@ -42,6 +42,20 @@ export const ApiLaneFull = () =>
     },
   });
 
+/** Documents what a request that would wait is told where its key has as many open as it may. */
+export const ApiKeyFull = () =>
+  ApiTooManyRequestsResponse({
+    content: PROBLEM,
+    description:
+      '`too_many_of_key`: the key has as many long polls and streams open as `server.max_waiting_requests_per_key` allows',
+    headers: {
+      'Retry-After': {
+        description: 'Seconds after which it may be tried again',
+        schema: { type: 'integer' },
+      },
+    },
+  });
+
 /** Documents what opening a conversation is told when its user has as many as there may be. */
 export const ApiConversationsFull = () =>
   ApiTooManyRequestsResponse({

@@ -25,7 +25,7 @@ export class Handshake {
    * What the client says of itself, with its key, wherever that stood. Without a key where one is needed, it is to come
    * in the first frame.
    *
-   * @throws {RefusedError} `invalid_fields`, `foreign_origin`, `too_many_waiting`, `service_stopping`, and what
+   * @throws {RefusedError} `invalid_fields`, `foreign_origin`, `too_many_waiting`, `too_many_of_key`, `service_stopping`, and what
    *   `admitCaller` throws
    */
   judge({ headers, url }: Pick<FastifyRequest, 'headers' | 'url'>): Evidence {

@@ -97,13 +97,13 @@ export class OpenClients
 
   /**
    * @param owner the name of an API key
-   * @throws {RefusedError} `too_many_waiting`
+   * @throws {RefusedError} `too_many_of_key`
    */
   refuseOneTooManyOf(owner: string): void {
     const most = this.config.server.websocket.max_connections_per_key;
     if ((this.byOwner.get(owner) ?? 0) < most) return;
     throw refused(
-      'too_many_waiting',
+      'too_many_of_key',
       `${most} WebSockets of the API key ${owner} are open, which is the limit; one of them can have many subscriptions.`,
     );
   }
@@ -129,7 +129,7 @@ export class OpenClients
   /**
    * Makes the client the caller's that its key proves.
    *
-   * @throws {RefusedError} what `admitCaller` throws, `too_many_waiting`
+   * @throws {RefusedError} what `admitCaller` throws, `too_many_of_key`, `too_many_waiting`
    */
   admit(client: FrameClient, evidence: Evidence): void {
     const { name: owner } = admitCaller(this.proof, {}, evidence, true);

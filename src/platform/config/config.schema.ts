@@ -288,6 +288,11 @@ export const configSchema = z.strictObject({
       max_waiting_requests: count
         .default(5_000)
         .describe('long polls and streams open at once; further ones get 503'),
+      max_waiting_requests_per_key: count
+        .default(2_500)
+        .describe(
+          'the same for one API key, with the subscriptions of its WebSockets; further ones get 429. Without keys only the limit for all holds',
+        ),
       shutdown_timeout_ms: milliseconds
         .default(30_000)
         .describe('time after SIGTERM to finish running calls or hand their messages back'),
@@ -306,7 +311,7 @@ export const configSchema = z.strictObject({
           max_subscriptions_per_key: count
             .default(2_500)
             .describe(
-              'the same for all WebSockets of one API key in a process, or of all clients where there are no keys; it leaves room in server.max_waiting_requests for others',
+              'the same for all WebSockets of one API key in a process, or of all clients where there are no keys',
             ),
           max_frame_bytes: bytes
             .max(32 * 1024 * 1024)

@@ -66,7 +66,7 @@ export class LiveFeeds {
 
   /**
    * @throws {RefusedError} `not_found`, `invalid_fields` for an id that is none or an `after` that was not given out here,
-   *   `too_many_waiting`, `service_stopping`
+   *   `too_many_waiting`, `too_many_of_key`, `service_stopping`
    * @throws {ProjectionBehindError}
    */
   async follow(
@@ -75,7 +75,7 @@ export class LiveFeeds {
     { after, signal, connection }: FollowOptions,
   ): Promise<LiveFeed> {
     const scope = await this.scopeOf(caller, topic, after ?? null);
-    const waiting = this.waitingRequests.enter(connection);
+    const waiting = this.waitingRequests.enter(connection, caller.name);
     const { answers, changes, reads, ownerReads, waits, lookup, log, logger } = this;
     const parts = { answers, changes, reads, ownerReads, waits, lookup, log, logger };
     const follower = new Follower(parts, scope, waiting, signal);

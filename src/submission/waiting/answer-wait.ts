@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
+import type { Caller } from '../../domain/caller.js';
 import { isTerminal, type TerminalEvent } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
@@ -31,15 +32,15 @@ export class AnswerWait {
    * For a client that reads a message: the message once it has ended; as it is then, when the time is over, the client
    * gone, or the service stopping.
    *
-   * @throws {RefusedError} `too_many_waiting`, `service_stopping`
+   * @throws {RefusedError} `too_many_waiting`, `too_many_of_key`, `service_stopping`
    */
   async find(
-    tenant: string,
+    { name, tenant }: Caller,
     id: string,
     waitMs: number,
     connection: Connection,
   ): Promise<MessageView | null> {
-    const waiting = this.waiting.enter(connection);
+    const waiting = this.waiting.enter(connection, name);
     const timer = setTimeout(() => waiting.end(), waitMs);
     try {
       return await this.untilEnded(tenant, id, waiting.signal);

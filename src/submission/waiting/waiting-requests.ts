@@ -34,24 +34,36 @@ export interface Connection {
 @Injectable()
 export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdown {
   private readonly open = new Set<WaitingRequest>();
+  private readonly byOwner = new Map<string, number>();
   private stopping = false;
   private emptied: () => void = () => undefined;
 
-  constructor(@Inject(SERVICE_CONFIG) private readonly config: ServiceConfig) {}
+  constructor(@Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'server' | 'security'>) {}
 
-  /** @throws {RefusedError} `too_many_waiting`, `service_stopping` */
-  enter(connection: Connection): Waiting {
+  /**
+   * @param owner the name of the caller's key
+   * @throws {RefusedError} `too_many_waiting`, `too_many_of_key`, `service_stopping`
+   */
+  enter(connection: Connection, owner: string): Waiting {
     if (this.stopping) throw refused('service_stopping', 'The service is stopping.');
-    const limit = this.config.server.max_waiting_requests;
-    if (this.open.size >= limit) {
-      throw refused(
-        'too_many_waiting',
-        `${limit} requests are waiting for answers, which is the limit; submit by POST /api/v1/messages and ask later, or try again.`,
-      );
-    }
-    const request = new WaitingRequest(connection, () => this.left(request));
+    this.refuseOneTooMany(owner);
+    const request = new WaitingRequest(connection, () => this.left(request, owner));
     this.open.add(request);
+    this.count(owner, 1);
     return request;
+  }
+
+  private refuseOneTooMany(owner: string): void {
+    const { max_waiting_requests: most, max_waiting_requests_per_key: mostOfKey } = this.config.server;
+    const instead = 'submit by POST /api/v1/messages and ask later, or try again';
+    if (this.open.size >= most) {
+      const message = `${most} requests are waiting for answers, which is the limit; ${instead}.`;
+      throw refused('too_many_waiting', message);
+    }
+    // Where there are no keys, all callers have one name, and nobody else needs room.
+    if (this.config.security.api_keys.length === 0 || (this.byOwner.get(owner) ?? 0) < mostOfKey) return;
+    const message = `${mostOfKey} requests of the API key ${owner} are waiting for answers, which is the limit; ${instead}.`;
+    throw refused('too_many_of_key', message);
   }
 
   onModuleDestroy(): void {
@@ -73,9 +85,16 @@ export class WaitingRequests implements OnModuleDestroy, BeforeApplicationShutdo
     for (const request of this.open) request.stop();
   }
 
-  private left(request: WaitingRequest): void {
-    this.open.delete(request);
+  private left(request: WaitingRequest, owner: string): void {
+    if (!this.open.delete(request)) return;
+    this.count(owner, -1);
     if (this.open.size === 0) this.emptied();
+  }
+
+  private count(owner: string, by: 1 | -1): void {
+    const open = (this.byOwner.get(owner) ?? 0) + by;
+    if (open === 0) this.byOwner.delete(owner);
+    else this.byOwner.set(owner, open);
   }
 }
 

@@ -63,9 +63,11 @@ export class MessageCalls {
     return messageJson(await this.cancelMessage.cancel(caller, id.toLowerCase(), BY_CLIENT));
   }
 
-  private async found({ tenant }: Caller, id: string, waitMs: number): Promise<Record<string, unknown>> {
+  private async found(caller: Caller, id: string, waitMs: number): Promise<Record<string, unknown>> {
     const view =
-      waitMs > 0 ? await this.answerWait.find(tenant, id, waitMs, STAYS) : await this.lookup.find(tenant, id);
+      waitMs > 0
+        ? await this.answerWait.find(caller, id, waitMs, STAYS)
+        : await this.lookup.find(caller.tenant, id);
     if (view === null) throw refused('not_found', `There is no message ${id}.`);
     return waitingMessageJson(view, await this.waits.of(view));
   }

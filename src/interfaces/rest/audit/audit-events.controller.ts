@@ -16,7 +16,7 @@ import { Conversations } from '../../../submission/conversations/conversations.j
 import { type Waiting, WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
 import { tellRequestIdRaw } from '../../http/request-id.hook.js';
-import { RestApi } from '../rest-api.js';
+import { ApiKeyFull, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import { AuditEventsDto, EndOfEventsDto, eventFilterOf, StoredEventDto } from './audit-events.dto.js';
 
@@ -49,6 +49,7 @@ export class AuditEventsController {
     description:
       'NDJSON: a line `{"sequence", "event"}` for each event, and at the end `{"end": {"after"}}`, which tells where to continue. Without that line the stream was interrupted: continue after the last sequence. For admins.',
   })
+  @ApiKeyFull()
   @ApiExtraModels(StoredEventDto, EndOfEventsDto)
   @ApiOkResponse({
     description: 'Lines of JSON; the schema is that of each line',
@@ -65,7 +66,7 @@ export class AuditEventsController {
     @CallerOf() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const waiting = this.waiting.enter(reply.raw);
+    const waiting = this.waiting.enter(reply.raw, caller.name);
     try {
       const named = query.conversation_id;
       const conversation = named == null ? undefined : await this.conversations.nameInLog(caller, named);

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { conversationIdPipe, messageIdPipe } from '../id.pipe.js';
-import { RestApi } from '../rest-api.js';
+import { ApiKeyFull, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
 import {
   ClosedEventDto,
@@ -33,6 +33,7 @@ function ApiEvents(): MethodDecorator {
       schema: { type: 'string' },
       description: 'The id of the last event that was read: the stream goes on behind it',
     }),
+    ApiKeyFull(),
     ApiOkResponse({
       description: 'Server-sent events; each is named by its `type`, and has an id to go on from',
       content: {
