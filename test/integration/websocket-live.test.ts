@@ -262,6 +262,35 @@ describe('a client that does not read', () => {
     expect(await quick.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
+  it('is closed before what waits of all its subscriptions together is more than it may be', async () => {
+    const websocket = {
+      ...{ max_buffered_bytes: 64 * 1024, max_waiting_bytes: 512 * 1024 },
+      slow_timeout_ms: 60_000,
+    };
+    const gateway = await start({ server: { websocket } });
+    const { worker, baseUrl } = gateway;
+    const [slow, quick] = [await open(baseUrl), await open(baseUrl)];
+    const ids: string[] = [];
+    for (let at = 0; at < 20; at += 1) {
+      ids.push(await submit(slow, {}, `${at}`));
+      await quick.ask({ type: 'subscribe', request_id: `${at}`, message_id: ids[at] });
+    }
+    slow.socket.pause();
+    // Of each far less than one subscription may hold, and of all far more than the client may.
+    let seq = 0;
+    const clients = gateway.part(OpenClients) as unknown as { clients: Set<FrameClient> };
+    const isClosed = () => [...clients.clients].some(({ ending }) => ending === 'too_slow');
+    while (!isClosed() && seq < 100) {
+      seq += 1;
+      for (const id of ids) worker.piece(id, seq, { content: 'x'.repeat(8 * 1024) });
+      await sleep(20);
+    }
+    expect(isClosed()).toBe(true);
+    slow.socket.resume();
+    expect((await slow.closed).code).toBe(1013);
+    expect(await quick.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+
   it('is not read from either, whatever it sends', async () => {
     const websocket = {
       max_buffered_bytes: 64 * 1024,

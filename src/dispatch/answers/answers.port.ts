@@ -39,6 +39,13 @@ export interface AnswerPublisher {
   completed(notice: CompletionNotice): void;
 }
 
+/** What may wait for one client, of all that it listens to. */
+export interface SharedRoom {
+  /** Counts what waits more, in UTF-16 units, or less. */
+  take(units: number): void;
+  readonly isOverfull: boolean;
+}
+
 export interface ChunkOptions {
   /**
    * From the beginning of the newest run, as far as the chunk stream has it; and workers send the chunks whether or not
@@ -48,6 +55,8 @@ export interface ChunkOptions {
   readonly fromStart?: boolean;
   /** So many chunks may wait to be read that came as they were said; without it, all that come. */
   readonly mostWaiting?: number;
+  /** Where these chunks are counted with others', and may be too many together. */
+  readonly room?: SharedRoom | null;
 }
 
 /** More chunks came than may wait. */
@@ -75,7 +84,7 @@ export interface AnswerListener {
    * message's completion that ends the wait. A new attempt, or a new delivery of it, starts again at `seq` 1.
    * The subscription stands when this method has returned (before the first `next()`).
    *
-   * Iterating throws `FallenBehindError` where more than `mostWaiting` wait.
+   * Iterating throws `FallenBehindError` where more than `mostWaiting` wait, or more than the `room` takes.
    */
   chunks(messageId: string, signal: AbortSignal, options?: ChunkOptions): AsyncIterable<AnswerChunk>;
 

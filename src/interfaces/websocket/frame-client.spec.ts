@@ -16,7 +16,12 @@ function rig() {
     close: () => undefined,
   });
   const raw = Object.assign(new EventEmitter(), { writableLength: 0 });
-  const limits = { max_frames_per_second: 1_000, max_buffered_bytes: 1e6, max_frame_bytes: 1e6 };
+  const limits = {
+    max_frames_per_second: 1_000,
+    max_buffered_bytes: 1e6,
+    max_frame_bytes: 1e6,
+    max_waiting_bytes: 1e6,
+  };
   const request = { socket: raw } as unknown as IncomingMessage;
   const client = new FrameClient(socket as unknown as WebSocket, request, {}, limits, () => 0);
   const underWay: { name: string; settle(): void }[] = [];

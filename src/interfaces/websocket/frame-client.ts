@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { jsonLine } from '../../platform/json/json-line.js';
 import type { Evidence } from '../../platform/security/caller-proof.js';
+import { ClientRoom } from '../../submission/live/follower-queue.policy.js';
 import type { HandshakenClient } from '../caller.guard.js';
 import { CLOSINGS, type Closing, type Ending } from './closing.policy.js';
 import { type Allowance, afterFrame, fullAllowance } from './frame-rate.policy.js';
@@ -13,11 +14,14 @@ import type { Watched } from './watch.policy.js';
 export interface ClientLimits {
   readonly max_frames_per_second: number;
   readonly max_buffered_bytes: number;
+  readonly max_waiting_bytes: number;
   readonly max_frame_bytes: number;
 }
 
 /** Frames of one client that are carried out at once; while there are so many, no more are read. */
 const MAX_UNDER_WAY = 64;
+/** Of a text in memory, at most. */
+const BYTES_OF_UNIT = 2;
 /** What a client may send before its key: that is one frame. */
 const MAX_BYTES_BEFORE_KEY = 16 * 1024;
 /** For a client that sends too much before its key to read why it is closed; nothing more is read from it. */
@@ -42,6 +46,8 @@ export interface Admission {
  */
 export class FrameClient implements HandshakenClient {
   readonly subscriptions = new Map<string, Subscription>();
+  /** Of what it is subscribed to and can't be sent yet. */
+  readonly room: ClientRoom;
   readonly handshake: { readonly headers: Evidence };
   /** Tells `close`, and `drain` when what waited for the client to read was read; to any number of listeners. */
   readonly events = new EventEmitter().setMaxListeners(0);
@@ -73,6 +79,7 @@ export class FrameClient implements HandshakenClient {
   ) {
     this.raw = request.socket;
     this.handshake = { headers: evidence };
+    this.room = new ClientRoom(limits.max_waiting_bytes / BYTES_OF_UNIT);
     this.openedAtMs = this.heardAtMs = this.framedAtMs = steadyMs();
     this.allowance = fullAllowance(limits.max_frames_per_second, this.openedAtMs);
     socket.once('close', () => this.events.emit('close'));

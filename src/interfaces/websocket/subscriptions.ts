@@ -45,7 +45,7 @@ export class Subscriptions {
     try {
       const feed = await this.feeds.follow(caller, topic, {
         ...(after === undefined ? {} : { after }),
-        ...{ signal, connection: client.events },
+        ...{ signal, connection: client.events, room: client.room },
       });
       if (signal.aborted) return feed.close();
       client.send({ type: 'subscribed', request_id: name, subscription: name, over: feed.isOver });

@@ -326,6 +326,12 @@ export const configSchema = z.strictObject({
             .min(64 * 1024)
             .default(256 * 1024)
             .describe('what waits in the service for a client to read it, beyond which pieces are merged'),
+          max_waiting_bytes: bytes
+            .min(256 * 1024)
+            .default(4 * 1024 * 1024)
+            .describe(
+              'what may wait behind that, merged, of all that one client is subscribed to; beyond it the WebSocket is closed with 1013',
+            ),
           slow_timeout_ms: milliseconds
             .default(30_000)
             .describe('time to read what waits; after it the WebSocket is closed with 1013'),

@@ -7,7 +7,7 @@ import type { MessageStanding } from '../../projection/read/message-standings.js
 import { type RefusedError, refused } from '../refusal.js';
 import { type MessageWait, NO_WAIT } from '../waiting/message-wait.policy.js';
 import { type AnswerStep, FollowedAnswer } from './followed-answer.policy.js';
-import { FollowerQueue, type Queued } from './follower-queue.policy.js';
+import { type ClientRoom, FollowerQueue, type Queued } from './follower-queue.policy.js';
 import type { LiveStatus } from './live-event.js';
 import type { LiveScope } from './live-scope.js';
 import type { LiveWaits } from './live-waits.js';
@@ -58,7 +58,7 @@ interface Followed {
  * under way as they come. Both go into a queue, which the client empties at its own speed.
  */
 export class FollowedMessages {
-  private readonly queue = new FollowerQueue<StatusContent>(LIMITS);
+  private readonly queue: FollowerQueue<StatusContent>;
   private readonly messages = new Map<string, Followed>();
   /** The ends that were told and lie behind what the scope has told, by message. */
   private readonly ends = new Map<string, number>();
@@ -69,7 +69,10 @@ export class FollowedMessages {
     private readonly parts: TellingParts,
     private readonly scope: LiveScope,
     private readonly told: Told,
-  ) {}
+    private readonly room: ClientRoom | null,
+  ) {
+    this.queue = new FollowerQueue(LIMITS, room);
+  }
 
   /** How much waits for the client. */
   get size(): number {
@@ -94,6 +97,7 @@ export class FollowedMessages {
     this.isClosed = true;
     for (const followed of this.messages.values()) followed.listening?.abort();
     this.messages.clear();
+    this.queue.clear();
     this.wakeWriters();
   }
 
@@ -224,7 +228,7 @@ export class FollowedMessages {
   }
 
   private async takePieces({ id, answer }: Followed, signal: AbortSignal): Promise<void> {
-    const options = { fromStart: true, mostWaiting: LIMITS.items / 2 };
+    const options = { fromStart: true, mostWaiting: LIMITS.items / 2, room: this.room };
     for await (const chunk of this.parts.answers.chunks(id, signal, options)) {
       if (this.queue.isHalfFull) await this.untilRoom();
       if (signal.aborted) return;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type AnswerPiece, JoinedAnswer } from '../../domain/message/joined-answer.policy.js';
-import { FollowerQueue, type Queued } from './follower-queue.policy.js';
+import { ClientRoom, FollowerQueue, type Queued } from './follower-queue.policy.js';
 
 type Item = Queued<number>;
 
@@ -99,6 +99,25 @@ describe('FollowerQueue', () => {
     expect(queue.isOverfull).toBe(false);
     for (const messageId of ['a', 'b', 'c', 'd']) queue.add({ type: 'restart', at: 7, messageId });
     expect(queue.isOverfull).toBe(true);
+  });
+
+  it('shares the room of its client with the others', () => {
+    const room = new ClientRoom(2_000);
+    const [one, other] = [new FollowerQueue<number>(limits, room), new FollowerQueue<number>(limits, room)];
+    const piece = (content: string): Item => ({
+      ...{ type: 'piece', messageId: 'a', attempt: 1, at: 1, delta: { content } },
+    });
+    one.add(piece('x'.repeat(700)));
+    expect([room.isHalfFull, one.isHalfFull, other.isHalfFull]).toEqual([false, false, false]);
+    one.add(piece('x'.repeat(200)));
+    // What is taken out of the one wakes nobody who waits for the other, which holds nothing.
+    expect([room.isHalfFull, one.isHalfFull, other.isHalfFull]).toEqual([true, true, false]);
+    other.add(piece('x'.repeat(800)));
+    expect([room.isOverfull, one.isOverfull, other.isOverfull]).toEqual([true, true, true]);
+    one.clear();
+    expect([room.isOverfull, other.isHalfFull]).toEqual([false, true]);
+    expect(other.next()).toBeDefined();
+    expect(room).toMatchObject({ units: 0 });
   });
 
   it('takes a state in the place of an older one of the same message', () => {

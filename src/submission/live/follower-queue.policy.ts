@@ -38,6 +38,29 @@ export interface QueueLimits {
   readonly units: number;
 }
 
+/** About what a thing costs that waits, beside its text. */
+const UNITS_OF_ITEM = 200;
+
+/** What waits for one client, in the queues of all that it follows. */
+export class ClientRoom {
+  private units = 0;
+
+  /** @param limit in UTF-16 units */
+  constructor(private readonly limit: number) {}
+
+  get isOverfull(): boolean {
+    return this.units > this.limit;
+  }
+
+  get isHalfFull(): boolean {
+    return 2 * this.units > this.limit;
+  }
+
+  take(units: number): void {
+    this.units += units;
+  }
+}
+
 /**
  * What a follower was not given yet. While it does not ask, what can be joined is: more text of one run, a newer state of a
  * message behind an older one. Within one message nothing changes places.
@@ -50,7 +73,11 @@ export class FollowerQueue<S> {
   /** The last thing that waits of each message. */
   private readonly last = new Map<string | null, Queued<S>>();
 
-  constructor(private readonly limits: QueueLimits) {}
+  /** @param room which it shares with the client's other queues, where it has some */
+  constructor(
+    private readonly limits: QueueLimits,
+    private readonly room: ClientRoom | null = null,
+  ) {}
 
   get size(): number {
     return this.items.length - this.taken;
@@ -58,18 +85,24 @@ export class FollowerQueue<S> {
 
   /** More waits than may. */
   get isOverfull(): boolean {
-    return this.size > this.limits.items || this.units > this.limits.units;
+    const isOverfull = this.size > this.limits.items || this.units > this.limits.units;
+    return isOverfull || this.room?.isOverfull === true;
   }
 
-  /** More waits than a client leaves behind that reads at all. */
+  /**
+   * More waits than a client leaves behind that reads at all. Never so of an empty queue, however full the others are: what is
+   * taken out of those wakes nobody who waits for this one.
+   */
   get isHalfFull(): boolean {
-    return 2 * this.size > this.limits.items || 2 * this.units > this.limits.units;
+    const isHalfFull = 2 * this.size > this.limits.items || 2 * this.units > this.limits.units;
+    return isHalfFull || (this.size > 0 && this.room?.isHalfFull === true);
   }
 
   add(item: Queued<S>): void {
     const before = this.last.get(item.messageId);
-    if (item.type === 'piece') this.units += unitsOf(item);
+    if (item.type === 'piece') this.count(unitsOf(item));
     if (before !== undefined && this.isJoined(before, item)) return;
+    this.room?.take(UNITS_OF_ITEM);
     this.items.push(item);
     this.last.set(item.messageId, item);
   }
@@ -78,13 +111,24 @@ export class FollowerQueue<S> {
     const item = this.items[this.taken];
     if (item === undefined) return undefined;
     this.taken += 1;
-    if (item.type === 'piece') this.units -= unitsOf(item);
+    this.room?.take(-UNITS_OF_ITEM);
+    if (item.type === 'piece') this.count(-unitsOf(item));
     if (this.last.get(item.messageId) === item) this.last.delete(item.messageId);
     if (this.taken === this.items.length || this.taken > 1_000) {
       this.items = this.items.slice(this.taken);
       this.taken = 0;
     }
     return item;
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    while (this.next() !== undefined);
+  }
+
+  private count(units: number): void {
+    this.units += units;
+    this.room?.take(units);
   }
 
   private isJoined(before: Queued<S>, item: Queued<S>): boolean {
@@ -97,10 +141,10 @@ export class FollowerQueue<S> {
     if (before.type !== 'piece' || item.type !== 'piece') return false;
     const joined = joinedDelta(before, item);
     if (joined === null) return false;
-    this.units -= unitsOf(before) + unitsOf(item);
+    this.count(-unitsOf(before) - unitsOf(item));
     before.delta = joined;
     before.at = item.at;
-    this.units += unitsOf(before);
+    this.count(unitsOf(before));
     return true;
   }
 

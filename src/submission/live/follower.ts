@@ -3,6 +3,7 @@ import type { MessageLookup } from '../message-lookup.js';
 import { type RefusedError, refused } from '../refusal.js';
 import type { Waiting } from '../waiting/waiting-requests.js';
 import { FollowedMessages, type TellingParts, type ToTell } from './followed-messages.js';
+import type { ClientRoom } from './follower-queue.policy.js';
 import type { LiveEvent } from './live-event.js';
 import type { LiveScope } from './live-scope.js';
 import { Looker, type LookingParts } from './looker.js';
@@ -37,16 +38,18 @@ export class Follower implements ChangeWatcher {
     private readonly scope: LiveScope,
     private readonly waiting: Waiting,
     private readonly signal: AbortSignal,
+    room: ClientRoom | null,
   ) {
     this.watched = scope.watched;
-    this.messages = new FollowedMessages(parts, scope, {
+    const told = {
       added: () => this.wakeReader(),
       over: () => {
         this.isEnded = true;
         this.wakeReader();
       },
-      failed: (error) => this.fail(error),
-    });
+      failed: (error: RefusedError) => this.fail(error),
+    };
+    this.messages = new FollowedMessages(parts, scope, told, room);
     this.looker = new Looker(parts, scope, this.messages, (error) => this.fail(error));
   }
 

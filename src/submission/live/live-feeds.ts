@@ -12,6 +12,7 @@ import { invalidFields, refused } from '../refusal.js';
 import { identifier } from '../submission-rules.policy.js';
 import { type Connection, WaitingRequests } from '../waiting/waiting-requests.js';
 import { Follower } from './follower.js';
+import type { ClientRoom } from './follower-queue.policy.js';
 import { cursorIn } from './live-cursor.policy.js';
 import type { LiveEvent, LiveTopic } from './live-event.js';
 import { type LiveScope, ManyScope, MessageScope } from './live-scope.js';
@@ -28,6 +29,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Whose end ends it too. */
   readonly connection: Connection;
+  /** What may wait of all that the client follows, where that is more than this. */
+  readonly room?: ClientRoom;
 }
 
 /**
@@ -72,13 +75,13 @@ export class LiveFeeds {
   async follow(
     caller: Caller,
     topic: LiveTopic,
-    { after, signal, connection }: FollowOptions,
+    { after, signal, connection, room }: FollowOptions,
   ): Promise<LiveFeed> {
     const scope = await this.scopeOf(caller, topic, after ?? null);
     const waiting = this.waitingRequests.enter(connection, caller.name);
     const { answers, changes, reads, ownerReads, waits, lookup, log, logger } = this;
     const parts = { answers, changes, reads, ownerReads, waits, lookup, log, logger };
-    const follower = new Follower(parts, scope, waiting, signal);
+    const follower = new Follower(parts, scope, waiting, signal, room ?? null);
     try {
       await follower.start();
       return follower;

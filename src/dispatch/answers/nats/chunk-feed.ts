@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { chunkSubject } from '../../../broker/message-subjects.js';
-import { type AnswerChunk, FallenBehindError } from '../answers.port.js';
+import { type AnswerChunk, type ChunkOptions, FallenBehindError } from '../answers.port.js';
 import { decodeChunks, isOfRun } from './answer-codec.js';
 import type { ChunkHistory } from './chunk-history.js';
 import { ChunkOrder } from './chunk-order.js';
@@ -52,7 +52,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     private readonly sources: ChunkSources,
     private readonly signal: AbortSignal,
     private readonly onEnd: (feed: ChunkFeed) => void,
-    private readonly mostWaiting = Number.POSITIVE_INFINITY,
+    private readonly limits: Pick<ChunkOptions, 'mostWaiting' | 'room'> = {},
   ) {
     const { nats, inProcess, messageId } = sources;
     const subject = chunkSubject(messageId);
@@ -77,7 +77,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     while (!this.ended) {
       const chunk = this.ready.shift();
       this.live = Math.min(this.live, this.ready.length);
-      if (this.live === 0) this.liveUnits = 0;
+      if (this.live === 0) this.countUnits(-this.liveUnits);
       if (chunk !== undefined) return { done: false, value: chunk };
       await new Promise<void>((resolve) => {
         this.wake = resolve;
@@ -106,15 +106,22 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
   }
 
   private takeLive(chunks: readonly AnswerChunk[]): void {
+    if (this.ended) return;
     const before = this.ready.length;
     this.take(chunks);
     this.live += Math.max(0, this.ready.length - before);
     this.live = Math.min(this.live, this.ready.length);
-    if (before > 0 && this.mostWaiting < Number.POSITIVE_INFINITY)
-      this.liveUnits += JSON.stringify(chunks).length;
-    if (this.live <= this.mostWaiting && this.liveUnits <= MOST_UNITS) return;
+    const { mostWaiting, room } = this.limits;
+    if (mostWaiting === undefined) return;
+    if (before > 0) this.countUnits(JSON.stringify(chunks).length);
+    if (this.live <= mostWaiting && this.liveUnits <= MOST_UNITS && room?.isOverfull !== true) return;
     this.fellBehind = true;
     this.close();
+  }
+
+  private countUnits(units: number): void {
+    this.liveUnits += units;
+    this.limits.room?.take(units);
   }
 
   private take(chunks: readonly AnswerChunk[]): void {
@@ -160,6 +167,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
     this.subscription.unsubscribe();
     this.leaveInProcess();
     this.ready = [];
+    this.countUnits(-this.liveUnits);
     this.wake();
     this.onEnd(this);
   }

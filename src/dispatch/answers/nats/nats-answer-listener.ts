@@ -36,14 +36,14 @@ export class NatsAnswerListener implements AnswerListener {
   chunks(
     messageId: string,
     signal: AbortSignal,
-    { fromStart = false, mostWaiting }: ChunkOptions = {},
+    { fromStart = false, mostWaiting, room }: ChunkOptions = {},
   ): AsyncIterable<AnswerChunk> {
     let wantNoMore: () => void = () => undefined;
     const forget = (ended: ChunkFeed) => {
       this.feeds.delete(ended);
       wantNoMore();
     };
-    const feed = new ChunkFeed({ messageId, ...this.sources }, signal, forget, mostWaiting);
+    const feed = new ChunkFeed({ messageId, ...this.sources }, signal, forget, { mostWaiting, room });
     if (signal.aborted) return feed;
     this.feeds.add(feed);
     if (fromStart) {
