@@ -9,6 +9,8 @@ import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
+import { Intake } from '../interfaces/nats/intake/intake.js';
+import { NatsModule } from '../interfaces/nats/nats.module.js';
 import { ENDINGS } from '../interfaces/websocket/closing.policy.js';
 import { OpenClients } from '../interfaces/websocket/open-clients.js';
 import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
@@ -44,6 +46,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Optional() @Inject(LogAgreement) private readonly agreement?: LogAgreement,
     @Optional() @Inject(WebhookSender) private readonly webhooks?: WebhookSender,
     @Optional() @Inject(OpenClients) private readonly webSockets?: OpenClients,
+    @Optional() @Inject(Intake) private readonly intake?: Intake,
   ) {}
 
   static of(roles: ReadonlySet<Role>): DynamicModule {
@@ -51,7 +54,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
-        ...(roles.has('api') ? [WebhooksModule, WebSocketModule] : []),
+        ...(roles.has('api') ? [WebhooksModule, WebSocketModule, NatsModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],
@@ -67,6 +70,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     if (this.projector !== undefined) this.observeProjector(this.projector);
     if (this.webhooks !== undefined) this.observeWebhooks(this.webhooks);
     if (this.webSockets !== undefined) this.observeWebSockets(this.webSockets);
+    if (this.intake !== undefined) this.observeIntake(this.intake);
     const { agreement } = this;
     if (agreement === undefined) return;
     this.gauge(
@@ -216,6 +220,35 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       },
       [open, subscriptions, ended],
     );
+  }
+
+  private observeIntake(intake: Intake): void {
+    const waiting = this.gauge('llmq.intake.waiting', 'Messages in NATS that are not taken in yet, in all');
+    const age = this.gauge('llmq.intake.oldest_age_seconds', 'How long the oldest of them has waited');
+    const held = this.gauge('llmq.intake.held', 'Of these, the ones that this process holds');
+    const received = this.counter('llmq.intake.received', 'Messages of publishers that came here');
+    const accepted = this.counter('llmq.intake.accepted', 'Of these, the ones that are in the log');
+    const rejected = this.counter('llmq.intake.rejected', 'Of these, the ones that were refused');
+    this.meter.addBatchObservableCallback(
+      async (result) => {
+        for (const { publisher, ...counts } of intake.counts) {
+          result.observe(held, counts.held, { publisher });
+          result.observe(received, counts.received, { publisher });
+          result.observe(accepted, counts.accepted, { publisher });
+          for (const [code, count] of counts.rejected) result.observe(rejected, count, { publisher, code });
+        }
+        // What the broker does not tell is left out: it is not known to be none.
+        for (const each of await intake.waiting().catch(() => [])) {
+          result.observe(waiting, each.waiting, { publisher: each.publisher });
+          result.observe(age, each.oldestAgeMs / 1_000, { publisher: each.publisher });
+        }
+      },
+      [waiting, age, held, received, accepted, rejected],
+    );
+  }
+
+  private counter(name: string, description: string) {
+    return this.meter.createObservableCounter(name, { description });
   }
 
   private gauge(name: string, description: string) {

@@ -20,6 +20,7 @@ export const RESULTS_BUCKET = 'llmq_results';
 const EARLIER_SUBJECT = 'llmq.intake.*';
 const DAY_MS = 86_400_000;
 export const REJECTED_KEPT_MS = 7 * DAY_MS;
+const TOLD_WITHIN_MS = 2_000;
 /** Of each publisher, so that none pushes out what another may want to read. */
 const REJECTED_KEPT = 10_000;
 
@@ -129,6 +130,33 @@ export async function letPublish(
     const wanted = intakeStream(publisher, limits, replicas);
     await limit(manager, open ? wanted : { ...wanted, max_bytes: 1 });
   }
+}
+
+/** What a publisher was promised, and no process has taken into the log yet. */
+export interface IntakeBacklog {
+  readonly waiting: number;
+  /** How long the oldest has waited; 0 where none waits. */
+  readonly oldestAgeMs: number;
+}
+
+/** Of publishers of whom the broker does not tell, nothing. @throws when it tells nothing in time */
+export async function intakeBacklogs(
+  connection: NatsConnection,
+  publishers: readonly (string | null)[],
+): Promise<readonly (IntakeBacklog & { readonly publisher: string | null })[]> {
+  const named = new Map(publishers.map((publisher) => [intakeStreamOf(publisher), publisher]));
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: TOLD_WITHIN_MS });
+  const found: (IntakeBacklog & { readonly publisher: string | null })[] = [];
+  // All of them in one answer or a few, however many publishers there are.
+  for await (const { config, state, ts } of manager.streams.list()) {
+    const publisher = named.get(config.name);
+    if (publisher === undefined) continue;
+    // By the broker's clock, as the times of its messages are.
+    const nowMs = ts === undefined ? Date.now() : Date.parse(ts);
+    const ageMs = state.messages === 0 ? 0 : nowMs - Date.parse(state.first_ts);
+    found.push({ publisher, waiting: state.messages, oldestAgeMs: Math.max(0, ageMs) });
+  }
+  return found;
 }
 
 /** Those of publishers that the configuration names no more, or all, where nothing is taken in. */

@@ -89,6 +89,17 @@ async function listed(tenant: keyof typeof keys, userId: string): Promise<Json[]
   return ((await response.json()) as Json).data;
 }
 
+/** The figure of a publisher, by its name in `/metrics` and the code where it has some. */
+async function metric(name: string, publisher: string, code?: string): Promise<number> {
+  const response = await fetch(`${service.baseUrl}/metrics`, {
+    headers: { authorization: `Bearer ${keys.acme.key}` },
+  });
+  const lines = (await response.text()).split('\n').filter((line) => line.startsWith(`llmq_intake_${name}{`));
+  const wanted = [`publisher="${publisher}"`, ...(code === undefined ? [] : [`code="${code}"`])];
+  const line = lines.find((each) => wanted.every((label) => each.includes(label)));
+  return line === undefined ? 0 : Number(line.split(' ')[1]);
+}
+
 describe('what a publisher sends', () => {
   it('is acknowledged, answered on its own subject, and belongs to the tenant of its credentials', async () => {
     const id = uuid();
@@ -168,6 +179,11 @@ describe('what is wrong', () => {
       callback: (_error, message) => void live.push(message.json()),
     });
     await publisher.flush();
+    const before = {
+      fields: await metric('rejected_total', 'billing', 'invalid_fields'),
+      received: await metric('received_total', 'billing'),
+      accepted: await metric('accepted_total', 'billing'),
+    };
     await jetstream(publisher).publish('llmq.intake.normal', 'no JSON');
     await publish('llmq.intake.normal', { user_id: 'u' }, { msgID: 'named' });
     await publish('llmq.intake.normal', { ...question(), colour: 'red' });
@@ -179,6 +195,11 @@ describe('what is wrong', () => {
     await publish('llmq.intake.auto', { ...question('x'.repeat(100_000)), nope: 1 });
     await eventually(() => expect(live).toHaveLength(9));
     subscription.unsubscribe();
+    expect(await metric('rejected_total', 'billing', 'invalid_json')).toBe(1);
+    expect(await metric('rejected_total', 'billing', 'invalid_fields')).toBe(before.fields + 7);
+    expect(await metric('received_total', 'billing')).toBe(before.received + 9);
+    expect(await metric('accepted_total', 'billing')).toBe(before.accepted);
+    expect(await metric('rejected_total', 'nightly', 'invalid_json')).toBe(0);
     const whys = live.map(({ error }) => [error.code, error.problems?.[0]?.field]);
     expect(whys.sort()).toEqual(
       [

@@ -19,5 +19,6 @@ import { SubmitCall } from './rpc/submit-call.js';
   imports: [HttpModule, SubmissionModule, QueuesModule, ProjectionReaderModule],
   controllers: [ConversationCalls, MessageCalls, QueueCalls, RejectedCalls],
   providers: [Intake, RejectedMessages, SubmitCall],
+  exports: [Intake],
 })
 export class NatsModule {}

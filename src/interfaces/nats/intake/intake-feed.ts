@@ -45,6 +45,14 @@ interface Held {
   tried: boolean;
 }
 
+/** What came of messages since the start. */
+export interface IntakeCounts {
+  received: number;
+  accepted: number;
+  /** By the code of the refusal. */
+  readonly rejected: Map<string, number>;
+}
+
 export interface IntakeFeedParts {
   readonly nats: NatsConnection;
   readonly logger: Logger;
@@ -65,6 +73,7 @@ export interface IntakeFeedParts {
  * that is full, and the broker refuses what is published.
  */
 export class IntakeFeed {
+  readonly counts: IntakeCounts = { received: 0, accepted: 0, rejected: new Map() };
   private readonly held: Held[] = [];
   private readonly pull: Pull;
   private readonly stopping = new AbortController();
@@ -112,7 +121,13 @@ export class IntakeFeed {
     for (const { message } of this.held.splice(0)) this.answer(message, handBackReply(0));
   }
 
+  /** Messages that are on their way into the log here, or wait for room in their lane. */
+  get holds(): number {
+    return this.held.length;
+  }
+
   private receive(message: Msg, delivery: Delivery): void {
+    this.counts.received += 1;
     this.held.push({ message, delivery, item: null, failures: 0, tried: false });
     this.arrived();
   }
@@ -213,6 +228,7 @@ export class IntakeFeed {
   /** Null when the message is done with; else after how many milliseconds it may be tried again. */
   private async settle(held: Held, result: SubmitResult): Promise<number | null> {
     if (!(result instanceof RefusedError) || result instanceof ErasedBeforeError) {
+      this.counts.accepted += 1;
       this.answer(held.message, ACK);
       return null;
     }
@@ -229,6 +245,8 @@ export class IntakeFeed {
     const named = { id: item!.id, headerName: item!.headerName };
     try {
       await this.parts.rejected.tell({ message, root, stream, sequence, ...named, error: result });
+      const { rejected } = this.counts;
+      rejected.set(result.code, (rejected.get(result.code) ?? 0) + 1);
       this.answer(message, ACK);
       return null;
     } catch (error) {

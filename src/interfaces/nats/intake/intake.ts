@@ -5,7 +5,9 @@ import type { Logger } from 'pino';
 import { INTAKE_LANES, rootOf } from '../../../broker/direct-subjects.policy.js';
 import {
   ensureIntakeStreams,
+  type IntakeBacklog,
   type IntakeChoices,
+  intakeBacklogs,
   intakeStreamOf,
   letPublish,
   unusedIntakeStreams,
@@ -15,12 +17,31 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/ser
 import { directCaller } from '../../../platform/security/direct-caller.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
 import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
-import { IntakeFeed } from './intake-feed.js';
+import { type IntakeCounts, IntakeFeed } from './intake-feed.js';
 import { RejectedMessages } from './rejected-messages.js';
 
 /** Of what this process holds of all publishers, on its way into the log. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const LOOK_EVERY_MS = 1_000;
+
+interface PublisherFeeds {
+  /** Null for the service's own login. */
+  readonly publisher: string | null;
+  readonly feeds: readonly IntakeFeed[];
+}
+
+/** Who publishes by the service's own login; no publisher has the name. */
+const OWN_LOGIN = 'nats';
+
+export interface PublisherCounts extends Readonly<IntakeCounts> {
+  readonly publisher: string;
+  /** Held here now. */
+  readonly held: number;
+}
+
+export interface PublisherWaiting extends IntakeBacklog {
+  readonly publisher: string;
+}
 
 /**
  * Takes in what is published to NATS: for each publisher a stream of its own, with a consumer for each of its subjects,
@@ -28,7 +49,7 @@ const LOOK_EVERY_MS = 1_000;
  */
 @Injectable()
 export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
-  private feeds: readonly IntakeFeed[] = [];
+  private publishers: readonly PublisherFeeds[] = [];
   private readonly stopping = new AbortController();
   private work: Promise<void> = Promise.resolve();
 
@@ -48,7 +69,7 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     const choices = { publishers: used, limits: intake, replicas };
     if (intake.enabled) await ensureIntakeStreams(this.nats, choices);
     await this.tellUnused(used);
-    this.feeds = used.flatMap((publisher) => this.feedsOf(publisher));
+    this.publishers = used.map((publisher) => ({ publisher, feeds: this.feedsOf(publisher) }));
     for (const feed of this.feeds) feed.start();
     if (intake.enabled) this.work = this.keepRoom(choices);
   }
@@ -57,6 +78,22 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     this.stopping.abort();
     await this.work;
     await Promise.all(this.feeds.map((feed) => feed.stop()));
+  }
+
+  /** What this process did with the messages of each publisher since its start. The configuration bounds how many there are. */
+  get counts(): readonly PublisherCounts[] {
+    return this.publishers.map(({ publisher, feeds }) => countsOf(publisher ?? OWN_LOGIN, feeds));
+  }
+
+  /** What waits in the streams, of all processes; nothing of publishers of whom the broker doesn't tell. */
+  async waiting(): Promise<readonly PublisherWaiting[]> {
+    const names = this.publishers.map(({ publisher }) => publisher);
+    const found = await intakeBacklogs(this.nats, names);
+    return found.map(({ publisher, ...backlog }) => ({ publisher: publisher ?? OWN_LOGIN, ...backlog }));
+  }
+
+  private get feeds(): readonly IntakeFeed[] {
+    return this.publishers.flatMap(({ feeds }) => feeds);
   }
 
   /** Another process may read them, with a newer configuration, so that only a person may take them away. */
@@ -107,4 +144,18 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
         }),
     );
   }
+}
+
+function countsOf(publisher: string, feeds: readonly IntakeFeed[]): PublisherCounts {
+  const rejected = new Map<string, number>();
+  for (const feed of feeds) {
+    for (const [code, count] of feed.counts.rejected) rejected.set(code, (rejected.get(code) ?? 0) + count);
+  }
+  const sum = (of: (feed: IntakeFeed) => number) => feeds.reduce((all, feed) => all + of(feed), 0);
+  return {
+    ...{ publisher, rejected },
+    received: sum(({ counts }) => counts.received),
+    accepted: sum(({ counts }) => counts.accepted),
+    held: sum(({ holds }) => holds),
+  };
 }
