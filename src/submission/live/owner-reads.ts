@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import { LOGGER } from '../../platform/tokens.js';
+import { Turns } from '../../platform/turns.js';
 import {
   type MessageStanding,
   MessageStandings,
@@ -21,8 +22,7 @@ const RETRY = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
  */
 @Injectable()
 export class OwnerReads {
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly turns = new Turns(MOST_AT_ONCE);
   private warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -38,17 +38,8 @@ export class OwnerReads {
     return this.inTurn(() => this.standings.endedAfter(of, sequence, limit));
   }
 
-  async inTurn<T>(read: () => Promise<T>): Promise<T> {
-    if (this.running < MOST_AT_ONCE) this.running += 1;
-    else await new Promise<void>((resolve) => this.waiting.push(resolve));
-    try {
-      return await read();
-    } finally {
-      // The turn goes over to the next one.
-      const next = this.waiting.shift();
-      if (next === undefined) this.running -= 1;
-      else next();
-    }
+  inTurn<T>(read: () => Promise<T>): Promise<T> {
+    return this.turns.take(read);
   }
 
   /** Followers may be thousands: what they all meet is told once in a while. */

@@ -153,7 +153,7 @@ export class ChunkFeed implements AsyncIterable<AnswerChunk>, AsyncIterator<Answ
       await sleep(pauseMs);
       if (this.ended) return;
       // After a read that failed comes another one: the newest chunks can be missing without a gap to see.
-      const chunks = await history.read(chunkSubject(messageId)).catch(() => null);
+      const chunks = await history.read(chunkSubject(messageId), () => !this.ended).catch(() => null);
       this.take(chunks ?? []);
       if (chunks !== null && !this.order.hasGap) return;
     }

@@ -1,24 +1,33 @@
 import { type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { CHUNKS_STREAM } from '../../../broker/streams.js';
+import { Turns } from '../../../platform/turns.js';
 import type { AnswerChunk } from '../answers.port.js';
 import { decodeChunks } from './answer-codec.js';
 
 const BATCH = 500;
 const READ_TIMEOUT_MS = 5_000;
+/** A connection that comes back makes all listeners of the process look, and they may be thousands. */
+const MOST_AT_ONCE = 32;
 
 /** Reads chunks that were published before, out of the stream that captures them. */
 export class ChunkHistory {
   private manager: Promise<JetStreamManager> | null = null;
+  private readonly turns = new Turns(MOST_AT_ONCE);
 
   constructor(private readonly nats: NatsConnection) {}
 
   /**
-   * What the stream still holds of one subject, oldest first.
+   * What the stream still holds of one subject, oldest first. Where others read, it waits for its turn.
    *
+   * @param isWanted asked when its turn has come; nothing is read for whoever has left
    * @throws {Error} when the server does not answer in time, or there is no such stream
    */
-  async read(subject: string): Promise<AnswerChunk[]> {
+  read(subject: string, isWanted: () => boolean = () => true): Promise<AnswerChunk[]> {
+    return this.turns.take(async () => (isWanted() ? this.readAll(subject) : []));
+  }
+
+  private async readAll(subject: string): Promise<AnswerChunk[]> {
     const chunks: AnswerChunk[] = [];
     for (let from = 1; ; ) {
       const batch = await this.readBatch(subject, from);
