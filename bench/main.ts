@@ -15,6 +15,7 @@ import { benchPoison } from './poison.bench.js';
 import { benchReads } from './reads.bench.js';
 import { benchRebuild } from './rebuild.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
+import { benchWorkers } from './workers.bench.js';
 
 /**
  * `npm run bench` with some of the names below, or all of them without a name. Every figure is a ratio or a
@@ -35,6 +36,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   poison: benchPoison,
   reads: benchReads,
   rebuild: benchRebuild,
+  workers: benchWorkers,
 };
 
 const wanted = process.argv.slice(2);
