@@ -49,6 +49,11 @@ async function answer(
   calls: RecordedCall[],
   { failing, takesMs, answer, refuses }: RecordingModelOptions,
 ): Promise<void> {
+  // A check of its health.
+  if (request.method === 'GET') {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ object: 'list', data: [] }));
+    return;
+  }
   let text = '';
   for await (const part of request.setEncoding('utf8')) text += part;
   const { messages, model } = JSON.parse(text) as Pick<RecordedCall, 'messages'> & { model: string };
