@@ -12,7 +12,8 @@ import { rounds, tell } from './rounds.js';
 import { type SteadyLoad, startSteadyLoad } from './steady-load.js';
 import { readLog } from './story.js';
 
-const ROUNDS = rounds(1);
+/** Each takes more than a minute. */
+const ROUNDS = rounds(0) >= 20 ? 3 : 1;
 /** A server stays away for longer than an election takes, which is up to nine seconds and can need another round. */
 const AWAY_MS = 14_000;
 /** Aimed at are 10 s. An election alone can take them where the machine has much else to do. */
