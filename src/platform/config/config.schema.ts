@@ -330,7 +330,7 @@ export const configSchema = z.strictObject({
             .min(256 * 1024)
             .default(4 * 1024 * 1024)
             .describe(
-              'what may wait behind that, merged, of all that one client is subscribed to; beyond it the WebSocket is closed with 1013',
+              'what may wait behind that, merged, of all that one client is subscribed to; beyond it nothing more waits for it, and the WebSocket is closed with 1013 when it reads again or slow_timeout_ms is over',
             ),
           slow_timeout_ms: milliseconds
             .default(30_000)
