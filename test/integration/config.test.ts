@@ -43,7 +43,7 @@ describe('loadConfig', () => {
     const config = load({});
     expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080 });
     expect(config.dataDir).toBe(join(folder, '.llmq'));
-    expect([...config.roles]).toEqual(['api', 'worker', 'projector']);
+    expect([...config.roles]).toEqual(['api', 'worker', 'projector', 'scheduler']);
     expect(warnings).toEqual([]);
   });
 

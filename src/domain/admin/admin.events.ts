@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { CloudEvent } from '../cloud-event.events.js';
 import { laneSchema } from '../message/message.events.js';
 import { endpointTuningSchema, registeredEndpointSchema } from './endpoint.events.js';
+import { scaleDecidedSchema, schedulerChangesSchema } from './scale.events.js';
 
 /**
  * How a rule looks for its words: as given, or as a regular expression in RE2's syntax, which can't backtrack; `any` text
@@ -57,6 +58,10 @@ export const adminEventSchemas = {
   /** Told by the service when a receiver answered 410. The subject is made of its tenant and its address. */
   'llmq.admin.webhook-receiver-switched-off.v1': z.object({ url: z.string(), reason: z.string(), by }),
   'llmq.admin.webhook-receiver-switched-on.v1': z.object({ url: z.string(), by }),
+  /** What differs from the configuration from now on, as a whole. The subject is `scheduler`. */
+  'llmq.admin.scheduler-set.v1': z.object({ changes: schedulerChangesSchema, by }),
+  /** Told by the leader of the schedulers, for every change of size: what, by whom, why. The subject is the model. */
+  'llmq.admin.scale-decided.v1': scaleDecidedSchema,
   /**
    * A person let the tables be built from a log that had lost records. The loss stays told: an auditor still finds it,
    * but the projection goes on. The subject is the log's name.

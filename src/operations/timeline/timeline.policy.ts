@@ -161,6 +161,12 @@ function adminWords(event: AdminEvent): string {
       return `Endpoint ${event.subject} drained by ${event.data.by}: ${event.data.reason}.`;
     case 'llmq.admin.endpoint-undrained.v1':
       return `Endpoint ${event.subject} undrained by ${event.data.by}: ${event.data.reason}.`;
+    case 'llmq.admin.scheduler-set.v1':
+      return `Scheduler set by ${event.data.by}: ${JSON.stringify(event.data.changes)}.`;
+    case 'llmq.admin.scale-decided.v1': {
+      const { model, from, to, dry_run: isDry, reason } = event.data;
+      return `${model} ${isDry ? 'would get' : 'gets'} ${to} slots, before ${from}: ${reason}.`;
+    }
     default:
       return assertNever(event);
   }

@@ -62,6 +62,32 @@ const laneLevel = (minShare: number) =>
     })
     .prefault({});
 
+/** Slots for the work of one lane, of one model. */
+const laneScale = (waitTargetMs: number) =>
+  z
+    .strictObject({
+      min_slots: z
+        .number()
+        .int()
+        .min(0)
+        .max(MOST_SLOTS)
+        .default(0)
+        .describe('slots that each model keeps for this lane, whatever comes'),
+      max_slots: z
+        .number()
+        .int()
+        .min(0)
+        .max(MOST_SLOTS)
+        .default(1_000)
+        .describe('the most slots that a model gets for this lane'),
+      wait_target_ms: milliseconds
+        .default(waitTargetMs)
+        .describe('how long a message of the lane may wait for its slot'),
+    })
+    .prefault({});
+
+const MOST_SLOTS = 100_000;
+
 /** As the providers name them; what a model can't do is no reason to refuse a request, but one to choose another model. */
 export const CAPABILITIES = [
   'vision',
@@ -591,6 +617,94 @@ export const configSchema = z.strictObject({
       fallbacks: fallbacks.describe('models to ask where no endpoint of a model can serve'),
       context_window_fallbacks: fallbacks.describe('models to ask where a request is too long for a model'),
       content_policy_fallbacks: fallbacks.describe('models to ask where a provider refuses the content'),
+    })
+    .prefault({}),
+  scheduler: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('whether the size is decided; of all processes with the role scheduler one leads'),
+      dry_run: z.boolean().default(false).describe('decide and tell, and order nothing'),
+      strategy: z
+        .enum(['static', 'dynamic', 'adaptive', 'hybrid'])
+        .default('hybrid')
+        .describe('how many slots are wanted; docs/scaling.md compares them'),
+      actuator: z
+        .enum(['none', 'slots', 'processes', 'kubernetes'])
+        .default('none')
+        .describe(
+          'what carries a decision out: nothing here, others read the metrics (none); the slots of the workers that run (slots); worker processes on this machine; a Kubernetes Deployment',
+        ),
+      interval_ms: milliseconds.min(100).default(1_000).describe('how often the leader reads and decides'),
+      min_slots: z
+        .number()
+        .int()
+        .min(0)
+        .max(MOST_SLOTS)
+        .default(1)
+        .describe('the fewest slots of all models together; 0 with zero_after_ms: none where nothing is to do'),
+      max_slots: count.max(MOST_SLOTS).default(1_000).describe('the most slots of all models together'),
+      static_slots: count
+        .max(MOST_SLOTS)
+        .default(16)
+        .describe('slots of all models together, for the strategy static'),
+      utilisation: z
+        .number()
+        .min(0.05)
+        .max(1)
+        .default(0.8)
+        .describe('the share of the slots that work shall keep busy'),
+      hysteresis: z
+        .number()
+        .min(0)
+        .max(0.9)
+        .default(0.1)
+        .describe('a size stays while the wanted one is nearer to it than this share'),
+      attainment: z
+        .number()
+        .min(0.5)
+        .max(0.999)
+        .default(0.98)
+        .describe('the share of the messages that shall meet their wait targets, for the strategy hybrid'),
+      up_cool_down_ms: z
+        .number()
+        .int()
+        .min(0)
+        .max(86_400_000)
+        .default(15_000)
+        .describe('time from a raise to the next'),
+      down_cool_down_ms: z
+        .number()
+        .int()
+        .min(0)
+        .max(86_400_000)
+        .default(300_000)
+        .describe('slots go when none of the sizes wanted in this time needed them'),
+      zero_after_ms: milliseconds
+        .nullable()
+        .default(null)
+        .describe('time without any work after which a model has no slots; null: it keeps one at least'),
+      start_delay_ms: z
+        .number()
+        .int()
+        .min(0)
+        .max(3_600_000)
+        .default(1_000)
+        .describe('time from the order of a slot to its first call, until one was seen'),
+      slots_per_worker: count
+        .max(10_000)
+        .nullable()
+        .default(null)
+        .describe('slots of a worker that is started or counted; null: queue.worker.concurrency'),
+      lanes: z
+        .strictObject({
+          realtime: laneScale(1_000),
+          high: laneScale(3_000),
+          normal: laneScale(10_000),
+          low: laneScale(60_000),
+        })
+        .prefault({}),
     })
     .prefault({}),
   openai: z

@@ -201,6 +201,21 @@ const summariesFit: Check = ({ conversation: { max_context_tokens: most, summary
   ];
 };
 
+const slotsInOrder: Check = ({ scheduler }) => [
+  ...(scheduler.min_slots <= scheduler.max_slots
+    ? []
+    : [
+        `scheduler.min_slots (${scheduler.min_slots}) is above scheduler.max_slots (${scheduler.max_slots}). Lower the one or raise the other.`,
+      ]),
+  ...Object.entries(scheduler.lanes).flatMap(([lane, { min_slots: least, max_slots: most }]) =>
+    least <= most
+      ? []
+      : [
+          `scheduler.lanes.${lane}.min_slots (${least}) is above its max_slots (${most}). Lower the one or raise the other.`,
+        ],
+  ),
+];
+
 const portsDiffer: Check = ({ server, demo, endpoints }) =>
   server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
     ? [`demo.port is ${demo.port}, the same as server.port. Choose another, or 0 for a free one.`]
@@ -357,6 +372,7 @@ const PROBLEMS: readonly Check[] = [
   bufferHoldsAMessage,
   storeHoldsMoreThanItsReserve,
   summariesFit,
+  slotsInOrder,
   portsDiffer,
   egressEntries,
   retryTimesRise,
