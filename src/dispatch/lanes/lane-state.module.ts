@@ -2,6 +2,7 @@ import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit }
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { WorkerBeats } from '../workers/nats/worker-beats.js';
 import { WorkerRegistry } from '../workers/worker-registry.js';
+import { LaneHeads } from './jetstream/lane-heads.js';
 import { LaneLagReader } from './jetstream/lane-lag.js';
 import { LanePauses } from './lane-pauses.js';
 
@@ -12,8 +13,8 @@ import { LanePauses } from './lane-pauses.js';
 @Global()
 @Module({
   imports: [AdminModule],
-  providers: [LanePauses, LaneLagReader, WorkerBeats, WorkerRegistry],
-  exports: [LanePauses, LaneLagReader, WorkerBeats, WorkerRegistry],
+  providers: [LanePauses, LaneLagReader, LaneHeads, WorkerBeats, WorkerRegistry],
+  exports: [LanePauses, LaneLagReader, LaneHeads, WorkerBeats, WorkerRegistry],
 })
 export class LaneStateModule implements OnModuleInit, OnApplicationShutdown {
   private endListening: (() => void) | null = null;

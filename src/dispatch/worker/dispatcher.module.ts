@@ -17,6 +17,7 @@ import { LaneStateModule } from '../lanes/lane-state.module.js';
 import { LanesModule } from '../lanes/lanes.module.js';
 import { HeldLists } from '../workers/nats/held-lists.js';
 import { SharedTurns } from '../workers/nats/shared-turns.js';
+import { SlotOrders } from '../workers/nats/slot-orders.js';
 import { WorkerClaims } from '../workers/nats/worker-claims.js';
 import { Accountant } from './accountant.js';
 import { Attempts } from './attempt.js';
@@ -24,10 +25,12 @@ import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
 import { DurableSteps } from './durable-steps.js';
 import { MessageOrder } from './message-order.js';
+import { OrderedSlots } from './ordered-slots.js';
 import { Places } from './places.js';
 import { Preparation } from './preparation.js';
 import { RedeliveryCheck } from './redelivery-check.js';
 import { RunningCalls } from './running-calls.js';
+import { ServedCalls } from './served-calls.js';
 import { Settlement } from './settlement.js';
 import { Slots } from './slots.js';
 import { Standing } from './standing.js';
@@ -45,14 +48,14 @@ export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
   ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant],
   ...[Standing, HeldLists, WorkerClaims],
-  ...[Places, RunningCalls, DurableSteps, Settlement, TurnedAway],
+  ...[Places, RunningCalls, ServedCalls, DurableSteps, Settlement, TurnedAway],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 
 /**
  * The role `worker`: takes messages off the lanes, calls models, and sees each message to its next event.
- * Needs `PlatformModule` and `DemoEndpointModule` (global). Left out: how many slots there should be, and
- * the way of held turns back into their lanes, which the projector sees first.
+ * Needs `PlatformModule` and `DemoEndpointModule` (global). Left out: how many slots there
+ * should be, which the scheduler orders where there is one, and the way of held turns back into their lanes, which the projector sees first.
  */
 @Module({
   imports: [
@@ -66,25 +69,28 @@ export const WORKER_PROVIDERS: Provider[] = [
     ProjectionReaderModule,
     LaneStateModule,
   ],
-  providers: [...WORKER_PROVIDERS, WorkerPulse],
+  providers: [...WORKER_PROVIDERS, WorkerPulse, SlotOrders, OrderedSlots],
   exports: [Worker],
 })
 export class DispatcherModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     @Inject(Worker) private readonly worker: Worker,
     @Inject(WorkerPulse) private readonly pulse: WorkerPulse,
+    @Inject(OrderedSlots) private readonly ordered: OrderedSlots,
     @Inject(Standing) private readonly standing: Standing,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.worker.start();
+    this.ordered.start();
     this.pulse.start();
     this.standing.start();
   }
 
   /** Before anything else is taken down: calls under way still need the log, the answers and the endpoints. */
   async beforeApplicationShutdown(): Promise<void> {
+    this.ordered.stop();
     this.pulse.stop();
     await this.worker.stop(this.config.server.shutdown_timeout_ms * SHARE_OF_SHUTDOWN);
     this.standing.stop();

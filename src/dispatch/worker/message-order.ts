@@ -26,6 +26,8 @@ const REFUSED_FOR_MS = 50;
 /** A message on its way to an endpoint. */
 export interface Picked {
   readonly delivery: LaneDelivery;
+  /** Whose turn it is. */
+  readonly model: string;
   /** To be called once its place is taken, or not needed: until then the place is kept for it. */
   readonly placed: () => void;
   /** The registry had no place for it. */
@@ -200,6 +202,7 @@ export class MessageOrder {
     };
     return {
       delivery,
+      model: queue.model,
       placed,
       refused: () => {
         turns.refusedAt = performance.now();

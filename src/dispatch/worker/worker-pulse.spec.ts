@@ -16,7 +16,8 @@ describe('WorkerPulse', () => {
     let running = IDLE;
     const worker = {
       get status() {
-        const status = { slots: 4, capacity: IDLE, runningByLane: running, models: [], busyModels: [] };
+        const calls = { models: [], busyModels: [], served: [] };
+        const status = { slots: 4, capacity: IDLE, runningByLane: running, ...calls };
         return status as unknown as WorkerStatus;
       },
     };

@@ -7,7 +7,8 @@ import { Worker } from './worker.js';
 /** Says once a second how the worker is, sooner when what runs or may run has changed, and at the end that it is gone. */
 @Injectable()
 export class WorkerPulse {
-  private readonly name: string;
+  /** One run of this worker. */
+  readonly name: string;
   private timer: NodeJS.Timeout | null = null;
   private soon = false;
 
@@ -39,10 +40,10 @@ export class WorkerPulse {
   }
 
   private beat(): void {
-    const { slots, capacity, runningByLane, models, busyModels } = this.worker.status;
+    const { slots, capacity, runningByLane, models, busyModels, served } = this.worker.status;
     this.beats.announce({
       ...{ worker: this.name, slots, capacity, running: runningByLane },
-      ...{ models: [...models], busy_models: [...busyModels] },
+      ...{ models: [...models], busy_models: [...busyModels], served: [...served] },
     });
     this.soon = false;
     this.beatIn(WORKER_BEAT_EVERY_MS);

@@ -6,11 +6,13 @@ import { perLaneOf } from '../../domain/message/per-lane.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { LANES_PORT, type LaneDelivery, type Lanes, type ServedModels } from '../lanes/lane.port.js';
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
+import type { ServedModel } from '../workers/nats/worker-beats.js';
 import { Attempts } from './attempt.js';
 import { MessageOrder, type Picked } from './message-order.js';
 import { Places } from './places.js';
 import { Preparation } from './preparation.js';
 import { RunningCalls } from './running-calls.js';
+import { ServedCalls } from './served-calls.js';
 import { Settlement, type WorkerCounters } from './settlement.js';
 import { Slots } from './slots.js';
 import { Summaries } from './summaries.js';
@@ -37,6 +39,7 @@ export interface WorkerStatus {
   /** Fetched and not begun. */
   readonly ready: Readonly<Record<Lane, number>>;
   readonly counters: Readonly<WorkerCounters>;
+  readonly served: readonly ServedModel[];
 }
 
 /**
@@ -76,6 +79,7 @@ export class Worker {
     @Inject(RunningCalls) private readonly calls: RunningCalls,
     @Inject(Summaries) private readonly summaries: Summaries,
     @Inject(WorkerStop) private readonly stopping: WorkerStop,
+    @Inject(ServedCalls) private readonly served: ServedCalls,
   ) {
     this.wantedSlots = slots.count;
   }
@@ -88,7 +92,7 @@ export class Worker {
     this.registry.events.on('changed', () => this.endpointsChanged());
     this.pauses.onChange(() => this.wake());
     this.order.start();
-    await this.lanes.start(this.served(), () => this.wake());
+    await this.lanes.start(this.servedModels(), () => this.wake());
     this.wake();
     this.sweep = setInterval(() => {
       this.calls.abortOverdue();
@@ -111,6 +115,7 @@ export class Worker {
       busyModels: models.filter((model) => registry.freePlaces(model) <= 0),
       ready: perLaneOf(readyIn),
       counters: { ...this.settlement.counters },
+      served: this.served.all,
     };
   }
 
@@ -140,7 +145,7 @@ export class Worker {
     await this.lanes.close();
   }
 
-  private served(): ServedModels {
+  private servedModels(): ServedModels {
     const { defaultModel } = this.registry;
     const models = this.registry.models().map(({ id }) => id);
     // Without any endpoint there is still a default, and messages for it wait.
@@ -153,7 +158,7 @@ export class Worker {
   }
 
   private endpointsChanged(): void {
-    if (this.accepting) this.lanes.serve(this.served());
+    if (this.accepting) this.lanes.serve(this.servedModels());
     this.order.changed();
     this.fitSlots();
   }
@@ -221,16 +226,21 @@ export class Worker {
   }
 
   private async inSlot(picked: Picked): Promise<Outcome> {
-    const { delivery } = picked;
+    const { delivery, model } = picked;
     const begunAt = performance.now();
+    let outcome: Outcome | null = null;
     this.slots.occupy(delivery.lane);
+    this.served.began(model, delivery.lane);
     try {
       const prepared = this.preparation.of(delivery);
       const work = prepared instanceof Promise ? await prepared : prepared;
-      return work.kind === 'ready' ? await this.place(work, picked) : work;
+      outcome = work.kind === 'ready' ? await this.place(work, picked) : work;
+      return outcome;
     } finally {
+      const tookMs = performance.now() - begunAt;
       this.slots.free(delivery.lane);
-      picked.ended(performance.now() - begunAt);
+      this.served.ended(model, delivery.lane, tookMs, outcome);
+      picked.ended(tookMs);
       this.wake();
     }
   }

@@ -5,7 +5,7 @@ import { WorkerRegistry } from './worker-registry.js';
 const NONE = { realtime: 0, high: 0, normal: 0, low: 0 };
 const beat = (more: Partial<WorkerBeat>): WorkerBeat => ({
   ...{ worker: 'w', slots: 16, capacity: { realtime: 16, high: 14, normal: 14, low: 5 } },
-  ...{ running: NONE, models: ['m', 'n'], busy_models: [] },
+  ...{ running: NONE, models: ['m', 'n'], busy_models: [], served: [] },
   ...more,
 });
 

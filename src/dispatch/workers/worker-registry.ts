@@ -31,6 +31,22 @@ export class WorkerRegistry {
     return this.alive().reduce((sum, { slots }) => sum + slots, 0);
   }
 
+  /** Of each worker: its id and its slots, in the order of the ids. */
+  get sizes(): { readonly worker: string; readonly slots: number }[] {
+    const sizes = this.alive().map(({ worker, slots }) => ({ worker, slots }));
+    return sizes.sort((one, other) => (one.worker < other.worker ? -1 : 1));
+  }
+
+  /** Models that some worker serves. */
+  get models(): ReadonlySet<string> {
+    return new Set(this.alive().flatMap(({ models }) => models));
+  }
+
+  /** What each worker did since its start, by worker. */
+  get served(): ReadonlyMap<string, WorkerBeat['served']> {
+    return new Map(this.alive().map(({ worker, served }) => [worker, served]));
+  }
+
   capacity(lane: Lane): number {
     return this.alive().reduce((sum, { capacity }) => sum + capacity[lane], 0);
   }

@@ -23,9 +23,24 @@ export interface Lag {
   readonly drainRate: number | null;
 }
 
+/** What the broker counts of a route beside its backlog. */
+export interface RouteLag extends Lag {
+  /** Messages that ever came into the route; fewer where some were erased. */
+  readonly arrived: number;
+  /** Null where no worker has made the consumer, or it does not answer. */
+  readonly consumer: RouteConsumer | null;
+}
+
+export interface RouteConsumer {
+  /** Messages that were delivered more than once, and are not settled. */
+  readonly redelivered: number;
+  /** The record of the log behind the last that was delivered. */
+  readonly next: number;
+}
+
 /** A lane's backlog over all routes, and of each. */
 export interface LaneLag extends Lag {
-  readonly routes: ReadonlyMap<string, Lag>;
+  readonly routes: ReadonlyMap<string, RouteLag>;
 }
 
 type AskListener = () => (lag: ReadonlyMap<Lane, LaneLag>) => void;
@@ -40,7 +55,7 @@ interface Counted {
   /** Ever stored there. */
   stored: number;
   /** Of the consumer; null where no worker has made it. */
-  left: { readonly waiting: number; readonly delivered: number } | null;
+  left: ({ readonly waiting: number; readonly delivered: number } & RouteConsumer) | null;
 }
 
 /**
@@ -98,13 +113,15 @@ export class LaneLagReader {
   }
 
   private lagOf(lane: Lane, routes: ReadonlyMap<string, Counted>, atMs: number): LaneLag {
-    const lags = new Map<string, Lag>();
+    const lags = new Map<string, RouteLag>();
     let settledInAll = 0;
     for (const [route, { stored, left }] of routes) {
       const { waiting, delivered } = left ?? { waiting: stored, delivered: 0 };
       const settled = Math.max(0, stored - waiting - delivered);
       settledInAll += settled;
-      lags.set(route, { waiting, delivered, drainRate: this.drainRateOf(`${lane} ${route}`, settled, atMs) });
+      const drained = this.drainRateOf(`${lane} ${route}`, settled, atMs);
+      const consumer = left === null ? null : { redelivered: left.redelivered, next: left.next };
+      lags.set(route, { waiting, delivered, drainRate: drained, arrived: stored, consumer });
     }
     return {
       waiting: sumOf(lags, (lag) => lag.waiting),
@@ -134,13 +151,13 @@ async function count(manager: JetStreamManager): Promise<Record<Lane, Map<string
     return known;
   };
   // The consumers first: what is stored in between must not count as settled.
-  for await (const { name, num_pending: waiting, num_ack_pending: delivered } of manager.consumers.list(
-    EVENTS_STREAM,
-  )) {
+  for await (const info of manager.consumers.list(EVENTS_STREAM)) {
+    const { name, num_pending: waiting, num_ack_pending: delivered, num_redelivered: redelivered } = info;
+    const left = { waiting, delivered, redelivered, next: info.delivered.stream_seq + 1 };
     const routed = routeOfConsumer(name);
     const lane = LANES.find((each) => unroutedConsumerName(each) === name);
-    if (routed !== null) countedIn(routed.lane, routed.route).left = { waiting, delivered };
-    else if (lane !== undefined) countedIn(lane, UNROUTED).left = { waiting, delivered };
+    if (routed !== null) countedIn(routed.lane, routed.route).left = left;
+    else if (lane !== undefined) countedIn(lane, UNROUTED).left = left;
   }
   const { state } = await manager.streams.info(EVENTS_STREAM, { subjects_filter: EVERY_ROUTE_SUBJECT });
   for (const [subject, messages] of Object.entries(state.subjects ?? {})) {

@@ -13,6 +13,22 @@ export const RUNNING_TOLD_WITHIN_MS = 100;
 const BEAT = 'llmq.workers.beat';
 const LEFT = 'llmq.workers.left';
 
+/** What a worker did for one model since its start, and does now. */
+const servedModelSchema = z.object({
+  model: z.string(),
+  /** Calls under way, by lane. */
+  running: perLaneSchema,
+  /** How long calls that ended held their slots, added up. */
+  busy_ms: z.number().nonnegative(),
+  /** Calls that ended. */
+  calls: z.number().int().nonnegative(),
+  /** Those of them whose tokens are known. */
+  counted_calls: z.number().int().nonnegative(),
+  /** Of those: tokens of prompts and answers. */
+  tokens: z.number().nonnegative(),
+});
+export type ServedModel = z.infer<typeof servedModelSchema>;
+
 /** What a worker says of itself about once a second, to whoever wants to know the state of the queue. */
 const workerBeatSchema = z.object({
   /** One run of one worker. */
@@ -26,6 +42,8 @@ const workerBeatSchema = z.object({
   models: z.array(z.string()),
   /** Those of them of which no endpoint has a free place for this worker. */
   busy_models: z.array(z.string()),
+  /** Models that it had calls of. An earlier version does not say. */
+  served: z.array(servedModelSchema).default([]),
 });
 export type WorkerBeat = z.infer<typeof workerBeatSchema>;
 
