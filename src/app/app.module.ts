@@ -18,6 +18,7 @@ import { DeadLetterAlertsModule } from '../operations/dead-letters/nats/dead-let
 import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
 import type { Role } from '../platform/config/service-config.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
+import { SchedulerModule } from '../scheduler/scheduler.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HealthChecksModule } from './health-checks.module.js';
 import { HomeModule } from './home/home.module.js';
@@ -35,6 +36,7 @@ const MODULES_OF_ROLE = {
     ...[ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],
     NatsResultsModule,
   ],
+  scheduler: [SchedulerModule],
 } as const satisfies Record<Role, readonly unknown[]>;
 
 /**

@@ -15,7 +15,11 @@ import type { PlatformParts } from './platform.module.js';
  * @param models classes whose schemas are wanted although no route has them
  */
 export async function describedApp(models: readonly Type[] = []): Promise<OpenAPIObject> {
-  const config = { ...configSchema.parse({}), dataDir: '', roles: new Set(['api', 'worker', 'projector', 'scheduler']) };
+  const config = {
+    ...configSchema.parse({}),
+    dataDir: '',
+    roles: new Set(['api', 'worker', 'projector', 'scheduler']),
+  };
   const parts = { config, durability: { fsync: 'unknown', text: '' } } as unknown as PlatformParts;
   const app = await NestFactory.create(AppModule.of(parts, null), new FastifyAdapter(), {
     logger: ['error'],

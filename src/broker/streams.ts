@@ -15,6 +15,7 @@ export const TRIES_STREAM = 'LLMQ_TRIES';
 export const CONVERSATIONS_BUCKET = 'llmq_conversations';
 export const CANCELLATIONS_BUCKET = 'llmq_cancellations';
 export const ENDPOINT_SHARES_BUCKET = 'llmq_endpoint_shares';
+export const SCHEDULER_BUCKET = 'llmq_scheduler';
 export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
 export const PARTS_BUCKET = 'llmq_parts';
 
@@ -158,6 +159,12 @@ export function ownStreams({
       maxAgeMs: 0,
       // It says what runs now: with the broker's memory goes what was true before, and workers claim anew.
       storage: StorageType.Memory,
+    }),
+    bucket({
+      name: SCHEDULER_BUCKET,
+      purpose: 'who leads the schedulers',
+      // In a file and for ever: the term of a leader must never begin anew.
+      maxAgeMs: 0,
     }),
     bucket({
       name: IDEMPOTENCY_BUCKET,

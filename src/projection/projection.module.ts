@@ -22,6 +22,7 @@ import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
 import { ResultReader } from './read/result-reader.js';
 import { UsageReader } from './read/usage-reader.js';
+import { WaitingFiguresReader } from './read/waiting-figures.js';
 import { WebhookReader } from './read/webhook-reader.js';
 import { ServiceProjector } from './service-projector.js';
 
@@ -42,6 +43,7 @@ const READERS = [
   QueueFigures,
   ResultReader,
   UsageReader,
+  WaitingFiguresReader,
   WebhookReader,
   ProjectionPosition,
   PositionChannel,

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { perLaneSchema } from '../message/per-lane.js';
 
 const count = z.number().int().nonnegative();
 const amount = z.number().nonnegative();
@@ -47,8 +46,8 @@ const laneInputSchema = z.union([
     ...{ waiting: count, running: count, oldest_age_ms: amount },
     /** Counter of messages that came into the lane. */
     arrived: count,
-    /** Waiting messages whose deadline is within a minute. */
-    due_within_minute: count,
+    /** Waiting messages whose deadline is within a minute; null where the tables did not say. */
+    due_within_minute: count.nullable(),
   }),
   unknownSchema,
 ]);
@@ -60,7 +59,7 @@ export const scaleDecidedSchema = z.object({
   from: count,
   to: count,
   /** `to`, by the lanes whose work it is for. */
-  lanes: perLaneSchema,
+  lanes: z.object({ realtime: count, high: count, normal: count, low: count }),
   /** What is ordered for all models together. */
   ordered: count,
   strategy: z.enum(SCALE_STRATEGY_NAMES),

@@ -643,7 +643,9 @@ export const configSchema = z.strictObject({
         .min(0)
         .max(MOST_SLOTS)
         .default(1)
-        .describe('the fewest slots of all models together; 0 with zero_after_ms: none where nothing is to do'),
+        .describe(
+          'the fewest slots of all models together; 0 with zero_after_ms: none where nothing is to do',
+        ),
       max_slots: count.max(MOST_SLOTS).default(1_000).describe('the most slots of all models together'),
       static_slots: count
         .max(MOST_SLOTS)

@@ -229,8 +229,11 @@ const baseUrlEnding: Check = ({ endpoints }) =>
         `the base_url of endpoint ${name} does not end in /v1. OpenAI-compatible servers mostly want it there (http://host:8000/v1); where calls answer 404, that is why.`,
     );
 
-const splitRolesShareServers: Check = ({ roles, nats, database }) =>
-  roles.size < ROLES.length ? withoutAddress(nats.url, database.url) : [];
+/** A scheduler that is off is missed by nobody. */
+const splitRolesShareServers: Check = ({ roles, nats, database, scheduler }) =>
+  ROLES.some((role) => !roles.has(role) && (role !== 'scheduler' || scheduler.enabled))
+    ? withoutAddress(nats.url, database.url)
+    : [];
 
 /** Only what is missing is named. */
 function withoutAddress(natsUrl: string, databaseUrl: string): string[] {

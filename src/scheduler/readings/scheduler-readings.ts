@@ -20,8 +20,10 @@ export const laneReadingsSchema = z.object({
   oldest_age_seconds: rate,
   /** Messages per second that came of late; null until two readings tell. */
   arrivals_per_second: rate.nullable(),
-  /** Waiting messages whose deadline is within a minute. */
-  due_within_minute: count,
+  /** Waiting messages whose deadline is within a minute; null where the tables do not say. */
+  due_within_minute: count.nullable(),
+  /** Tokens that waiting messages ask with, by a sample of them; null where the tables do not say. */
+  waiting_tokens: count.nullable(),
 });
 export type LaneReadings = z.infer<typeof laneReadingsSchema>;
 export type LaneFigures = LaneReadings | z.infer<typeof unknownSchema>;
@@ -84,19 +86,23 @@ export function allLanes(lanes: Readonly<Record<Lane, LaneFigures>>): LaneFigure
 
 const NOTHING: LaneFigures = {
   ...{ waiting: 0, redelivering: 0, running: 0, oldest_age_seconds: 0 },
-  ...{ arrivals_per_second: 0, due_within_minute: 0 },
+  ...{ arrivals_per_second: 0, due_within_minute: 0, waiting_tokens: 0 },
 };
 
 function together(one: LaneFigures, other: LaneFigures): LaneFigures {
   if (!isKnownLane(one)) return one;
   if (!isKnownLane(other)) return other;
-  const arrivals = [one.arrivals_per_second, other.arrivals_per_second];
   return {
     waiting: one.waiting + other.waiting,
     redelivering: one.redelivering + other.redelivering,
     running: one.running + other.running,
     oldest_age_seconds: Math.max(one.oldest_age_seconds, other.oldest_age_seconds),
-    arrivals_per_second: arrivals.includes(null) ? null : arrivals[0]! + arrivals[1]!,
-    due_within_minute: one.due_within_minute + other.due_within_minute,
+    arrivals_per_second: sum(one.arrivals_per_second, other.arrivals_per_second),
+    due_within_minute: sum(one.due_within_minute, other.due_within_minute),
+    waiting_tokens: sum(one.waiting_tokens, other.waiting_tokens),
   };
+}
+
+function sum(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : one + other;
 }
