@@ -44,6 +44,7 @@ type PlainCode =
   | 'log_full'
   | 'projection_behind'
   | 'projection_unavailable'
+  | 'scheduler_unknown'
   | 'internal';
 
 type FieldCode =
@@ -127,6 +128,7 @@ export function retryAfterSeconds(refusal: Refusal): number | null {
     case 'log_unavailable':
     case 'projection_behind':
     case 'projection_unavailable':
+    case 'scheduler_unknown':
       return SOON_S;
     default:
       return null;

@@ -11,6 +11,7 @@ export const API_TAGS = [
   { name: 'webhooks', description: 'Who was told of the end of messages' },
   { name: 'preprocessor', description: 'Rules and defaults that choose the priority of a message' },
   { name: 'endpoints', description: 'The servers of models' },
+  { name: 'scheduler', description: 'How many slots there shall be, and why' },
   { name: 'admin', description: 'What operators do with the service as a whole' },
   { name: 'config', description: 'The settings of a process' },
   { name: 'health', description: 'For process managers and load balancers' },

@@ -57,6 +57,7 @@ const STATUSES: Readonly<Record<FailureCode, readonly [number, number]>> = {
   log_unavailable: [503, 503],
   projection_behind: [503, 503],
   projection_unavailable: [503, 503],
+  scheduler_unknown: [503, 503],
   log_full: [507, 507],
 };
 

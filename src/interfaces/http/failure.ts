@@ -68,6 +68,7 @@ const STATUSES: Readonly<Record<Exclude<FailureCode, 'bad_request'>, number>> = 
   log_unavailable: 503,
   projection_behind: 503,
   projection_unavailable: 503,
+  scheduler_unknown: 503,
   log_full: 507,
 };
 

@@ -8,6 +8,7 @@ import { QueuesModule } from '../../operations/queues/queues.module.js';
 import { Timelines } from '../../operations/timeline/timelines.js';
 import { WebhooksModule } from '../../operations/webhooks/webhooks.module.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
+import { SchedulerStateModule } from '../../scheduler/scheduler-state.module.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
@@ -28,6 +29,7 @@ import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
 import { QueuesAdminController } from './queues/queues-admin.controller.js';
+import { SchedulerController } from './scheduler/scheduler.controller.js';
 import { UsageController } from './usage/usage.controller.js';
 import { WebhookDeliveriesController } from './webhooks/webhook-deliveries.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
@@ -49,6 +51,7 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
     ProjectionReaderModule,
     QueuesModule,
     EndpointsAdminModule,
+    SchedulerStateModule,
     WebhooksModule,
   ],
   controllers: [
@@ -67,6 +70,7 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
     DeadLettersController,
     EndpointsController,
     ResourcesController,
+    SchedulerController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,
     WebhookDeliveriesController,
