@@ -215,15 +215,19 @@ describe('a key’s role', () => {
     const ofAll = [
       'GET /api/v1/config',
       'GET /api/v1/endpoints',
+      'GET /api/v1/scheduler',
+      'GET /api/v1/scheduler/decisions',
       'POST /api/v1/admin/queues/low/resume',
       'POST /api/v1/endpoints',
+      'PUT /api/v1/scheduler',
     ];
     const routes = [...ofTenants, ...ofAll].map((route) => [route] as const);
     const told = async (key: { key: string }) => Object.values(await statuses(key, routes));
-    expect(await told(reader)).toEqual([403, 403, 403, 403, 403, 403]);
-    expect(await told(red)).toEqual([403, 403, 403, 403, 403, 403]);
-    expect(await told(blue)).toEqual([200, 200, 403, 403, 403, 403]);
-    expect(await told(root)).toEqual([200, 200, 200, 200, 200, 400]);
+    const nowhere = Array.from({ length: 9 }, () => 403);
+    expect(await told(reader)).toEqual(nowhere);
+    expect(await told(red)).toEqual(nowhere);
+    expect(await told(blue)).toEqual([200, 200, ...nowhere.slice(2)]);
+    expect(await told(root)).toEqual([200, 200, 200, 200, 200, 200, 200, 400, 400]);
   });
 
   it('operator: in the tenant that it names, and nobody else in another’s', async () => {
@@ -457,6 +461,9 @@ describe('the documentation', () => {
         '/api/v1/queues/stats',
         '/api/v1/queues/status',
         '/api/v1/resources',
+        '/api/v1/scheduler',
+        '/api/v1/scheduler/decisions',
+        '/api/v1/scheduler/metrics',
         '/api/v1/usage',
         '/api/v1/users/{user_id}/conversations',
         '/api/v1/users/{user_id}/stream',

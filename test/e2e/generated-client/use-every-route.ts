@@ -26,6 +26,7 @@ export async function useEveryRoute(
   await useWebhooks(api, goneUrl);
   await useRules(api);
   await useEndpoints(api, endpointUrl);
+  await useScheduler(api);
   await useHealth(api);
   return [...used];
 }
@@ -274,6 +275,19 @@ async function useEndpoints(api: Api, base_url: string): Promise<void> {
   await told(api.POST('/api/v1/endpoints/{name}/undrain', gpu));
   await told(api.GET('/api/v1/resources'));
   await done(api.DELETE('/api/v1/endpoints/{name}', gpu));
+}
+
+async function useScheduler(api: Api): Promise<void> {
+  const { settings } = await told(api.PUT('/api/v1/scheduler', { body: { enabled: true, min_slots: 2 } }));
+  if (settings.min_slots !== 2) throw new Error('It was not changed.');
+  await until(
+    () => told(api.GET('/api/v1/scheduler')),
+    ({ wanted_slots }) => wanted_slots !== null,
+  );
+  const metrics = await told(api.GET('/api/v1/scheduler/metrics', { params: { query: { lane: 'normal' } } }));
+  if (metrics.waiting === null) throw new Error('The lane is unknown.');
+  await told(api.GET('/api/v1/scheduler/decisions', { params: { query: { limit: 5 } } }));
+  await told(api.PUT('/api/v1/scheduler', { body: {} }));
 }
 
 async function useHealth(api: Api): Promise<void> {
