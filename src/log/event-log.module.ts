@@ -1,4 +1,3 @@
-import type { NatsConnection } from '@nats-io/transport-node';
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { watchMemoryStreams } from '../broker/memory-streams.js';
@@ -28,11 +27,10 @@ export class EventLogModule implements OnApplicationShutdown {
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: JetStreamEventLog,
-    @Inject(NATS) connection: NatsConnection,
     @Inject(SERVICE_CONFIG) { nats }: Pick<ServiceConfig, 'nats'>,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.stopWatching = watchMemoryStreams(connection, nats.replicas, logger);
+    this.stopWatching = watchMemoryStreams(log.connection, nats.replicas, logger);
   }
 
   /** The last of Nest's hooks: servers are closed and workers have handed back, so what is under way is the rest. */
