@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AckPolicy, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { ensureConsumer } from '../../src/broker/ensure-consumer.js';
@@ -118,6 +119,23 @@ describe('Pull', () => {
     );
     await publish('silent', 1);
     expect(await eventually(take, { withinMs: 60_000 })).toBe('0');
+  });
+
+  it('asks again at once when the broker tells that the consumer has a new leader', async () => {
+    await manager.consumers.add(STREAM, {
+      durable_name: 'elsewhere',
+      filter_subject: 'work.elsewhere',
+      ack_policy: AckPolicy.Explicit,
+    });
+    // Heartbeats come, so that it would find out after ten seconds only.
+    const { take } = await pull(
+      tampered((subject) => subject.replace(/\.moved$/, '.elsewhere')),
+      'moved',
+    );
+    await publish('moved', 1);
+    await sleep(2_500);
+    nats.publish(`$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED.${STREAM}.moved`, '{}');
+    expect(await eventually(take, { withinMs: 4_000 })).toBe('0');
   });
 
   it('comes back when JetStream has lost the consumer', async () => {
