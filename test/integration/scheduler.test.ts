@@ -190,6 +190,35 @@ describe('a scheduler with workers', () => {
     expect(gateway.part(WorkerRegistry).slots).toBe(2);
   });
 
+  it('tells age, tokens and deadlines of what waits, and asks for no slots where the lane is paused', async () => {
+    const gateway = await start({ scheduler: quick, worker: true });
+    const workers = gateway.part(WorkerRegistry);
+    await eventually(async () => expect((await get(gateway, '/metrics')).status).toBe(200));
+    await request('POST', `${gateway.baseUrl}/api/v1/admin/lanes/normal/pause`, { reason: 'a test' });
+    try {
+      const messages = ['45s', '45s', '10m'].map((ttl) => ({
+        ...{ user_id: 'u', content: 'How many tokens are in this question?', priority: 'normal' },
+        ...{ ttl, model: served },
+      }));
+      await request('POST', `${gateway.baseUrl}/api/v1/messages/batch`, { messages });
+      await eventually(async () => {
+        const { json } = await get(gateway, `/metrics?model=${served}&lane=normal`);
+        expect(json).toMatchObject({ waiting: 3, running: 0, load: 3, due_within_minute: 2 });
+        expect(json.waiting_tokens).toBeGreaterThanOrEqual(3 * 7);
+        expect(json.oldest_age_seconds).toBeGreaterThan(2);
+      });
+      expect(workers.slots).toBeLessThanOrEqual(2);
+    } finally {
+      await request('POST', `${gateway.baseUrl}/api/v1/admin/lanes/normal/resume`);
+    }
+    await eventually(() => expect(model!.asked).toHaveLength(3));
+    await eventually(async () => {
+      const { json } = await get(gateway, '/metrics');
+      const [{ service }] = json.models;
+      expect(service.seconds_per_message).toBeGreaterThanOrEqual(0.2);
+    });
+  });
+
   it('knows a lane as unknown while its consumer is gone', async () => {
     const gateway = await start({ worker: true });
     const connection = await connectTo(servers.nats);
