@@ -5,6 +5,7 @@ import { DemoEndpointModule } from '../dispatch/endpoints/demo-endpoint.module.j
 import { ExpiryModule } from '../dispatch/expiry/expiry-sweep.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { HttpModule } from '../interfaces/http/http.module.js';
+import { KedaModule } from '../interfaces/keda/keda.module.js';
 import { NatsModule } from '../interfaces/nats/nats.module.js';
 import { NatsResultsModule } from '../interfaces/nats/results/nats-results.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';
@@ -28,7 +29,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
   api: [
-    ...[RestModule, OpenAiModule, WebSocketModule, NatsModule],
+    ...[RestModule, OpenAiModule, WebSocketModule, NatsModule, KedaModule],
     ...[DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
   ],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],

@@ -8,6 +8,7 @@ import { startDemoModel } from '../demo-model/demo-server.js';
 import { serveApiDocs } from '../interfaces/http/api-docs.js';
 import { compressAnswers } from '../interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
+import { serveKeda } from '../interfaces/keda/scaler-server.js';
 import { CallServer } from '../interfaces/nats/rpc/call-server.js';
 import { serveWebSockets } from '../interfaces/websocket/frame.adapter.js';
 import { serveFrameDocs } from '../interfaces/websocket/frame-docs.js';
@@ -166,6 +167,7 @@ async function startApp(
   }
   if (config.roles.has('api')) {
     app.connectMicroservice({ strategy: new CallServer(parts.nats, config.server.max_body_fields) });
+    serveKeda(app, config);
     // Nothing is asked of modules that are not ready.
     await app.init();
     await app.startAllMicroservices();

@@ -11,6 +11,7 @@ import { DemoEndpointModule } from '../../src/dispatch/endpoints/demo-endpoint.m
 import { serveApiDocs } from '../../src/interfaces/http/api-docs.js';
 import { compressAnswers } from '../../src/interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
+import { serveKeda } from '../../src/interfaces/keda/scaler-server.js';
 import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
 import { RestModule } from '../../src/interfaces/rest/rest.module.js';
 import { serveWebSockets } from '../../src/interfaces/websocket/frame.adapter.js';
@@ -105,6 +106,9 @@ export async function startGateway(
   serveWebSockets(app);
   serveApiDocs(app, '0.0.0');
   serveFrameDocs(app, '0.0.0');
+  serveKeda(app, config);
+  await app.init();
+  await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');
   const log = app.get<EventLog>(EVENT_LOG);
   const baseUrl = await app.getUrl();

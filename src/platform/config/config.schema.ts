@@ -707,6 +707,17 @@ export const configSchema = z.strictObject({
           low: laneScale(60_000),
         })
         .prefault({}),
+      keda: z
+        .strictObject({
+          port: port
+            .min(1)
+            .nullable()
+            .default(null)
+            .describe(
+              "port of KEDA's external scaler (gRPC) in processes with the role api, at server.host; not encrypted and without keys, for the network of a cluster only; null: off",
+            ),
+        })
+        .prefault({}),
     })
     .prefault({}),
   openai: z

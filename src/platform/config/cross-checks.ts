@@ -216,10 +216,14 @@ const slotsInOrder: Check = ({ scheduler }) => [
   ),
 ];
 
-const portsDiffer: Check = ({ server, demo, endpoints }) =>
-  server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
+const portsDiffer: Check = ({ server, demo, endpoints, scheduler }) => [
+  ...(server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
     ? [`demo.port is ${demo.port}, the same as server.port. Choose another, or 0 for a free one.`]
-    : [];
+    : []),
+  ...(scheduler.keda.port === server.port
+    ? [`scheduler.keda.port is ${server.port}, the same as server.port. Choose another.`]
+    : []),
+];
 
 const baseUrlEnding: Check = ({ endpoints }) =>
   endpoints
