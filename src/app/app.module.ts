@@ -6,6 +6,7 @@ import { ExpiryModule } from '../dispatch/expiry/expiry-sweep.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { HttpModule } from '../interfaces/http/http.module.js';
 import { KedaModule } from '../interfaces/keda/keda.module.js';
+import { NatsIntakeModule } from '../interfaces/nats/intake/nats-intake.module.js';
 import { NatsModule } from '../interfaces/nats/nats.module.js';
 import { NatsResultsModule } from '../interfaces/nats/results/nats-results.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';
@@ -32,6 +33,7 @@ const MODULES_OF_ROLE = {
     ...[RestModule, OpenAiModule, WebSocketModule, NatsModule, KedaModule],
     ...[DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
   ],
+  intake: [NatsIntakeModule],
   worker: [DispatcherModule, ExpiryModule, EndpointAlarmModule],
   projector: [
     ...[ConversationUpkeepModule, LaneAgingModule, ProjectorModule, ProjectionAlarmModule],

@@ -10,7 +10,7 @@ import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
 import { Intake } from '../interfaces/nats/intake/intake.js';
-import { NatsModule } from '../interfaces/nats/nats.module.js';
+import { NatsIntakeModule } from '../interfaces/nats/intake/nats-intake.module.js';
 import { ENDINGS } from '../interfaces/websocket/closing.policy.js';
 import { OpenClients } from '../interfaces/websocket/open-clients.js';
 import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
@@ -54,7 +54,8 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
-        ...(roles.has('api') ? [WebhooksModule, WebSocketModule, NatsModule] : []),
+        ...(roles.has('api') ? [WebhooksModule, WebSocketModule] : []),
+        ...(roles.has('intake') ? [NatsIntakeModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
       ],

@@ -136,7 +136,8 @@ async function startDemoIfNeeded(
   stack: StopStack,
 ): Promise<string | null> {
   const wanted = config.endpoints.length === 0 && config.demo.enabled;
-  if (!wanted || !(config.roles.has('worker') || config.roles.has('api'))) return null;
+  const asksForModels = (['worker', 'api', 'intake'] as const).some((role) => config.roles.has(role));
+  if (!wanted || !asksForModels) return null;
   const { port, tokens_per_second: tokensPerSecond } = config.demo;
   const demo = await startDemoModel({ port, host: '127.0.0.1', tokensPerSecond });
   stack.push('the demo endpoint', () => demo.close());

@@ -43,8 +43,20 @@ describe('loadConfig', () => {
     const config = load({});
     expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080 });
     expect(config.dataDir).toBe(join(folder, '.llmq'));
-    expect([...config.roles]).toEqual(['api', 'worker', 'projector', 'scheduler']);
+    expect([...config.roles]).toEqual(['api', 'intake', 'worker', 'projector', 'scheduler']);
     expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    ['api', ['api', 'intake']],
+    ['api, worker', ['api', 'worker', 'intake']],
+    ['api,-intake', ['api']],
+    ['intake', ['intake']],
+    ['-worker', ['api', 'intake', 'projector', 'scheduler']],
+    ['all,-worker,-projector', ['api', 'intake', 'scheduler']],
+  ])('reads the roles %s', (LLMQ_ROLES, roles) => {
+    const servers = { NATS_URL: 'nats://127.0.0.1:1', DATABASE_URL: 'postgres://h/d' };
+    expect([...load({ ...servers, LLMQ_ROLES }).roles]).toEqual(roles);
   });
 
   it('is frozen all the way down', () => {
@@ -332,6 +344,8 @@ queue:
 
     it('unknown roles', () => {
       expect(problems({ LLMQ_ROLES: 'api,wroker' })[0]).toMatch(/"wroker".*Did you mean worker\?/);
+      expect(problems({ LLMQ_ROLES: 'all,-wroker' })[0]).toMatch(/"wroker"/);
+      expect(problems({ LLMQ_ROLES: 'worker,-worker' })[0]).toMatch(/leaves no role/);
     });
 
     it('any address but loopback without API keys, and says how to make one', () => {

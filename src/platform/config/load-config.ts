@@ -53,20 +53,28 @@ function isRole(name: string): name is Role {
   return (ROLES as readonly string[]).includes(name);
 }
 
-/** `LLMQ_ROLES`: a list with commas; empty, absent or `all` is every role. */
+/**
+ * `LLMQ_ROLES`: a list with commas; empty, absent or `all` is every role. A name behind `-` takes its role away, from all
+ * where no other is named. `api` brings `intake` with it, as it did before they were two.
+ */
 function parseRoles(text: string | undefined): { roles: ReadonlySet<Role> } | { problems: string[] } {
   const names = (text ?? '')
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-  if (names.length === 0 || names.includes('all')) return { roles: new Set(ROLES) };
-  const problems = names
+  const without = names.filter((name) => name.startsWith('-')).map((name) => name.slice(1));
+  const named = names.filter((name) => !name.startsWith('-'));
+  const problems = [...named.filter((name) => name !== 'all'), ...without]
     .filter((name) => !isRole(name))
     .map(
       (name) =>
-        `${JSON.stringify(name)} (from the environment variable LLMQ_ROLES) is not a role.${suggestion(name, ROLES)} Roles are ${ROLES.join(', ')}, and all; several with commas between.`,
+        `${JSON.stringify(name)} (from the environment variable LLMQ_ROLES) is not a role.${suggestion(name, ROLES)} Roles are ${ROLES.join(', ')}, and all; several with commas between, and one behind "-" is left out.`,
     );
-  return problems.length > 0 ? { problems } : { roles: new Set(names.filter(isRole)) };
+  if (problems.length > 0) return { problems };
+  const roles = new Set<Role>(named.length === 0 || named.includes('all') ? ROLES : named.filter(isRole));
+  if (roles.has('api')) roles.add('intake');
+  for (const name of without.filter(isRole)) roles.delete(name);
+  return roles.size > 0 ? { roles } : { problems: ['The environment variable LLMQ_ROLES leaves no role.'] };
 }
 
 /** Freezes plain objects and lists all the way down and returns them. A `Set` is frozen only by its read-only type. */

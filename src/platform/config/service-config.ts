@@ -1,7 +1,7 @@
 import type { Config, DeepReadonly } from './config.schema.js';
 
 /** What one process may do. All of them in one process is the default; NATS and PostgreSQL are all they share. */
-export const ROLES = ['api', 'worker', 'projector', 'scheduler'] as const;
+export const ROLES = ['api', 'intake', 'worker', 'projector', 'scheduler'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** The one configuration object of a process: validated, checked across fields, frozen. */
