@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { configOption } from '../platform/config/config-option.js';
 import { printStartupError } from '../platform/errors/startup-error.js';
 import { keepHeapsSmall } from '../platform/heap.js';
+import { listenToSupervisor } from '../platform/processes/supervisor-channel.js';
 import { VERSION } from '../platform/version.js';
 import { startService } from './start-service.js';
 
@@ -19,17 +20,28 @@ const starting = startService(process.env);
 // A signal during the start waits for it: half a start leaves servers running that only the next start would find.
 // Repeats are ignored: a terminal's Ctrl-C comes from the terminal and, forwarded, from `npm start` as well.
 let stopping = false;
-async function stop(signal: NodeJS.Signals): Promise<void> {
+async function stop(reason: string): Promise<void> {
   if (stopping) return;
   stopping = true;
   const service = await starting.catch(() => null);
-  if (service !== null) process.exit(await service.stop(signal));
+  if (service !== null) process.exit(await service.stop(reason));
 }
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 
+async function drain(): Promise<void> {
+  await (await starting.catch(() => null))?.drain();
+  await stop('drained');
+}
+const tellReady = listenToSupervisor({
+  drain: () => void drain(),
+  gone: () => void stop('its supervisor is gone'),
+});
+
 try {
-  process.stdout.write((await starting).greeting);
+  const { greeting, baseUrl } = await starting;
+  process.stdout.write(greeting);
+  tellReady(baseUrl);
 } catch (error) {
   printStartupError(error);
   process.exit(1);

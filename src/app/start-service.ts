@@ -5,6 +5,7 @@ import { connectNats } from '../broker/connect-nats.js';
 import { natsDurability } from '../broker/nats-durability.js';
 import { DEMO_MODELS } from '../demo-model/demo-models.js';
 import { startDemoModel } from '../demo-model/demo-server.js';
+import { Worker } from '../dispatch/worker/worker.js';
 import { serveApiDocs } from '../interfaces/http/api-docs.js';
 import { compressAnswers } from '../interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../interfaces/http/fastify-options.js';
@@ -31,6 +32,8 @@ export interface RunningService {
   readonly baseUrl: string;
   /** For standard output. */
   readonly greeting: string;
+  /** Takes no more messages off the lanes; resolves when all calls to models have ended and are settled. */
+  drain(): Promise<void>;
   /** Stops everything in order, within `server.shutdown_timeout_ms` and the time the embedded servers need. Returns the exit code. */
   stop(reason: string): Promise<number>;
 }
@@ -58,6 +61,10 @@ export async function startService(env: NodeJS.ProcessEnv): Promise<RunningServi
       greeting: config.roles.has('api')
         ? greeting(baseUrl, config, model)
         : `llm-message-queue ready at ${baseUrl}\n`,
+      drain: async () => {
+        logger.info('draining');
+        if (config.roles.has('worker')) await app.get(Worker, { strict: false }).drain();
+      },
       stop: async (reason) => {
         logger.info({ reason }, 'stopping');
         const failed = await stack.stopAll();

@@ -25,7 +25,7 @@ describe('WorkerPulse', () => {
     const start = performance.now();
     const announce = ({ running: { low } }: WorkerBeat) => void told.push([performance.now() - start, low]);
     const beats = { announce, announceLeft: (name: string) => void gone.push(name) };
-    const pulse = new WorkerPulse(worker, slots, beats, { newId: () => 'w' });
+    const pulse = new WorkerPulse(worker, slots, beats, { newId: () => 'w' }, {});
     pulse.start();
     jest.advanceTimersByTime(2_000);
     expect(told).toEqual([

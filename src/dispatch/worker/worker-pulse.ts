@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { RUNNING_TOLD_WITHIN_MS, WORKER_BEAT_EVERY_MS, WorkerBeats } from '../workers/nats/worker-beats.js';
 import { Slots } from './slots.js';
 import { Worker } from './worker.js';
@@ -17,8 +18,10 @@ export class WorkerPulse {
     @Inject(Slots) slots: Pick<Slots, 'events'>,
     @Inject(WorkerBeats) private readonly beats: Pick<WorkerBeats, 'announce' | 'announceLeft'>,
     @Inject(SOURCES) sources: Pick<Sources, 'newId'>,
+    @Inject(SERVICE_CONFIG) { supervisedAs }: Pick<ServiceConfig, 'supervisedAs'>,
   ) {
-    this.name = sources.newId();
+    // Who started it counts its slots by that name.
+    this.name = supervisedAs ?? sources.newId();
     slots.events.on('changed', () => this.beatSoon());
   }
 

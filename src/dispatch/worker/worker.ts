@@ -60,7 +60,7 @@ export class Worker {
   private settling = 0;
   /** Messages in somebody's hands here. */
   private inFlight = 0;
-  private onIdle: (() => void) | null = null;
+  private readonly whenIdle: (() => void)[] = [];
   private sweep: NodeJS.Timeout | null = null;
   private returns: NodeJS.Timeout | null = null;
   /** As configured, or as `resize` wants them. */
@@ -127,6 +127,16 @@ export class Worker {
   }
 
   /**
+   * Takes no more, hands back what waits, and resolves when every call under way has ended and is settled, however long
+   * that takes: a `stop` after it has nothing to cut.
+   */
+  async drain(): Promise<void> {
+    this.resize(0);
+    await this.lanes.stopTaking();
+    await this.idle();
+  }
+
+  /**
    * Takes no more, hands back what waits, lets calls finish, and at last aborts and hands back those that did not.
    * Resolves within about the time given.
    */
@@ -134,10 +144,10 @@ export class Worker {
     const abortAt = performance.now() + withinMs * 0.8;
     this.accepting = false;
     await this.lanes.stopTaking();
-    await this.idle(abortAt - performance.now());
+    await this.idleWithin(abortAt - performance.now());
     this.stopping.now();
     this.calls.abortAll();
-    await this.idle(withinMs * 0.1);
+    await this.idleWithin(withinMs * 0.1);
     await this.summaries.idle();
     if (this.sweep !== null) clearInterval(this.sweep);
     if (this.returns !== null) clearTimeout(this.returns);
@@ -221,7 +231,7 @@ export class Worker {
       this.settlement.handBackAfter(delivery, error);
     } finally {
       this.inFlight -= 1;
-      if (this.inFlight === 0) this.onIdle?.();
+      if (this.inFlight === 0) for (const tell of this.whenIdle.splice(0)) tell();
     }
   }
 
@@ -278,11 +288,12 @@ export class Worker {
     }
   }
 
-  private async idle(withinMs: number): Promise<void> {
+  private async idleWithin(ms: number): Promise<void> {
+    await Promise.race([this.idle(), sleep(Math.max(0, ms), undefined, { ref: false })]);
+  }
+
+  private async idle(): Promise<void> {
     if (this.inFlight === 0) return;
-    const idle = new Promise<void>((resolve) => {
-      this.onIdle = resolve;
-    });
-    await Promise.race([idle, sleep(Math.max(0, withinMs), undefined, { ref: false })]);
+    await new Promise<void>((resolve) => this.whenIdle.push(resolve));
   }
 }

@@ -75,7 +75,8 @@ export class WorkerRegistry {
     return alive.length > 0 && !alive.some(hasPlace);
   }
 
-  private alive(): WorkerBeat[] {
+  /** What each worker that is alive said last. */
+  alive(): WorkerBeat[] {
     const oldest = this.sources.steadyMs() - FORGOTTEN_AFTER_MS;
     for (const [worker, { atMs }] of this.beats) if (atMs < oldest) this.beats.delete(worker);
     return [...this.beats.values()].map(({ beat }) => beat);

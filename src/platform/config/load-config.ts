@@ -18,6 +18,7 @@ const OWN_VARIABLES = [
   'LLMQ_CONFIG',
   'LLMQ_DATA_DIR',
   'LLMQ_ROLES',
+  'LLMQ_SUPERVISED',
   'LLMQ_CACHE_DIR',
   'LLMQ_NATS_DOWNLOAD_BASE',
   'LLMQ_KEY',
@@ -127,6 +128,7 @@ export function loadConfig(
     roles: roles.roles,
     dataDir: resolve(cwd, env['LLMQ_DATA_DIR'] || '.llmq'),
     configFile: file.path,
+    ...(env['LLMQ_SUPERVISED'] ? { supervisedAs: env['LLMQ_SUPERVISED'] } : {}),
   });
   const strange = strangeVariables(env, {
     known: [...SETTINGS.map((setting) => setting.env), ...OWN_VARIABLES],

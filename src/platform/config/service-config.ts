@@ -11,6 +11,8 @@ export interface ServiceConfig extends DeepReadonly<Config> {
   readonly dataDir: string;
   /** Absolute: the file that was read, or where one would be read from. Messages name it. */
   readonly configFile: string;
+  /** The name that a supervisor gave this process, which ends with it; none where a person or a service manager started it. */
+  readonly supervisedAs?: string;
 }
 
 /** Nest's token for `ServiceConfig`. */
