@@ -33,6 +33,16 @@ const LOGIN_TIMEOUT_S = 30;
 export const natsConfigFile = (folder: DataFolder) => join(folder.run, 'nats-server.conf');
 export const natsPidFile = (folder: DataFolder) => join(folder.run, 'nats-server.pid');
 
+/** What makes several servers one JetStream cluster. */
+export interface NatsClusterPlace {
+  /** Of this server, unique; JetStream knows its copies by it. */
+  readonly serverName: string;
+  /** Where the others find it, on loopback. */
+  readonly routePort: number;
+  /** Where it finds all of them. */
+  readonly routePorts: readonly number[];
+}
+
 export interface EmbeddedNatsOptions {
   readonly folder: DataFolder;
   readonly login: Login;
@@ -49,6 +59,8 @@ export interface EmbeddedNatsOptions {
   readonly keepAlive: boolean;
   /** `max_file_store`; null for the size of the disk, which is looked at before each start. */
   readonly maxStoreBytes?: number | null;
+  /** Absent for a server that is alone. */
+  readonly cluster?: NatsClusterPlace;
 }
 
 export interface EmbeddedNats {
@@ -111,7 +123,7 @@ async function refuseTakenPort(port: number | null): Promise<void> {
 
 function natsProgram(
   port: number,
-  { folder, login, reader, publishers = [], binary, syncAlways, maxStoreBytes }: EmbeddedNatsOptions,
+  { folder, login, reader, publishers = [], binary, syncAlways, maxStoreBytes, cluster }: EmbeddedNatsOptions,
 ): ServerProgram {
   const configPath = natsConfigFile(folder);
   return {
@@ -132,7 +144,7 @@ function natsProgram(
         : { authorization: { users } };
       await writePrivateFile(
         configPath,
-        natsServerConfig({ port, logins, ...files, maxFileStore, syncAlways }),
+        natsServerConfig({ port, logins, ...files, maxFileStore, syncAlways, ...membership(cluster, login) }),
       );
       return { command: binary, args: ['--config', configPath], cwd: folder.nats, env: programEnvironment() };
     },
@@ -143,7 +155,22 @@ function usersOf(login: Login, reader: Login | undefined): object[] {
   return reader === undefined ? [login] : [login, { ...reader, permissions: READER_PERMISSIONS }];
 }
 
+/** Who may join is known by the login, too: a port of loopback is open to all users of the machine. */
+function membership(cluster: NatsClusterPlace | undefined, { user, password }: Login) {
+  if (cluster === undefined) return { serverName: 'llmq-embedded', cluster: {} };
+  const { serverName, routePort, routePorts } = cluster;
+  const routes = routePorts.map((port) => `nats://${user}:${password}@127.0.0.1:${port}`);
+  const authorization = { user, password, timeout: LOGIN_TIMEOUT_S };
+  return {
+    serverName,
+    cluster: { cluster: { name: 'llmq', host: '127.0.0.1', port: routePort, authorization, routes } },
+  };
+}
+
 interface NatsServerSettings {
+  readonly serverName: string;
+  /** The section `cluster`, or nothing. */
+  readonly cluster: object;
   readonly port: number;
   /** Who may log in, and do what. */
   readonly logins: object;
@@ -158,12 +185,13 @@ interface NatsServerSettings {
 /** The text of the server's configuration file. Its format is a superset of JSON, and JSON quotes paths safely. */
 function natsServerConfig(settings: NatsServerSettings): string {
   const config = {
-    server_name: 'llmq-embedded',
+    server_name: settings.serverName,
     host: '127.0.0.1',
     port: settings.port,
     pid_file: settings.pidFile,
     max_payload: MAX_PAYLOAD_BYTES,
     ...settings.logins,
+    ...settings.cluster,
     jetstream: {
       store_dir: settings.storeDir,
       max_file_store: settings.maxFileStore,
