@@ -11,6 +11,7 @@ import { AdminModule } from '../log/admin/admin.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
 import { ProjectionReaderModule } from '../projection/projection.module.js';
 import { Actuators } from './actuators/actuators.js';
+import { HeardOrders } from './actuators/nats/heard-orders.js';
 import { SchedulerLease } from './leader/nats/scheduler-lease.js';
 import { KnownModels } from './readings/known-models.js';
 import { LaneReader } from './readings/lane-reader.js';
@@ -20,7 +21,7 @@ import { SchedulerStateModule } from './scheduler-state.module.js';
 
 /** One scheduler; what it works with comes from the modules below. */
 export const SCHEDULER_PROVIDERS: Provider[] = [
-  ...[Scheduler, SchedulerLease, LaneReader, KnownModels, SlotOrders, Actuators],
+  ...[Scheduler, SchedulerLease, LaneReader, KnownModels, SlotOrders, HeardOrders, Actuators],
   { provide: ACTUATOR, inject: [Actuators], useFactory: (actuators: Actuators) => actuators.configured() },
 ];
 

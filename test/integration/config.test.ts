@@ -342,6 +342,12 @@ queue:
       expect(problems({}, 'server\n')[0]).toMatch(/^the configuration /);
     });
 
+    it('the scale of a Deployment without its name', () => {
+      const env = { SCHEDULER_ENABLED: 'true', SCHEDULER_ACTUATOR: 'kubernetes' };
+      expect(problems(env)[0]).toMatch(/SCHEDULER_KUBERNETES_DEPLOYMENT/);
+      load({ ...env, SCHEDULER_KUBERNETES_DEPLOYMENT: 'workers' });
+    });
+
     it('unknown roles', () => {
       expect(problems({ LLMQ_ROLES: 'api,wroker' })[0]).toMatch(/"wroker".*Did you mean worker\?/);
       expect(problems({ LLMQ_ROLES: 'all,-wroker' })[0]).toMatch(/"wroker"/);
@@ -514,6 +520,10 @@ queue:
         /a PostgreSQL of its own.*Set DATABASE_URL to .*llmq -- status --show-secrets/,
       );
       expect(warnings[0]).not.toContain('NATS_URL');
+      warnings.length = 0;
+      load({ LLMQ_ROLES: 'api,worker,projector' });
+      load({ LLMQ_ROLES: '-worker', SCHEDULER_ENABLED: 'true', SCHEDULER_ACTUATOR: 'processes' });
+      expect(warnings).toEqual([]);
     });
 
     it('fallbacks that no endpoint of the file serves', () => {

@@ -5,6 +5,7 @@ const PROCESSES: Readonly<Record<Role, number>> = {
   api: 2,
   worker: 3,
   projector: 2,
+  scheduler: 2,
   intake: 0,
 };
 

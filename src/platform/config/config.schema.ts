@@ -718,6 +718,27 @@ export const configSchema = z.strictObject({
             ),
         })
         .prefault({}),
+      processes: z
+        .strictObject({
+          max: count
+            .max(1_000)
+            .default(8)
+            .describe('the most worker processes that a scheduler has on its machine'),
+          drain_timeout_ms: milliseconds
+            .default(600_000)
+            .describe('how long a worker process that is not needed may finish its calls'),
+        })
+        .prefault({}),
+      kubernetes: z
+        .strictObject({
+          deployment: z.string().default('').describe('the Deployment of the workers'),
+          namespace: z.string().default('').describe("its namespace; empty: that of the scheduler's own pod"),
+          kubeconfig: z
+            .string()
+            .default('')
+            .describe("path of a kubeconfig file; empty: the service account of the scheduler's own pod"),
+        })
+        .prefault({}),
     })
     .prefault({}),
   openai: z

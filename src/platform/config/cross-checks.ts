@@ -216,6 +216,13 @@ const slotsInOrder: Check = ({ scheduler }) => [
   ),
 ];
 
+const deploymentIsNamed: Check = ({ scheduler: { enabled, actuator, kubernetes } }) =>
+  enabled && actuator === 'kubernetes' && kubernetes.deployment === ''
+    ? [
+        'scheduler.actuator is kubernetes, and scheduler.kubernetes.deployment is empty. Name the Deployment of the workers (SCHEDULER_KUBERNETES_DEPLOYMENT).',
+      ]
+    : [];
+
 const portsDiffer: Check = ({ server, demo, endpoints, scheduler }) => [
   ...(server.port !== 0 && server.port === demo.port && demo.enabled && endpoints.length === 0
     ? [`demo.port is ${demo.port}, the same as server.port. Choose another, or 0 for a free one.`]
@@ -234,10 +241,14 @@ const baseUrlEnding: Check = ({ endpoints }) =>
     );
 
 /** A scheduler that is off is missed by nobody. */
-const splitRolesShareServers: Check = ({ roles, nats, database, scheduler }) =>
-  ROLES.some((role) => !roles.has(role) && (role !== 'scheduler' || scheduler.enabled))
-    ? withoutAddress(nats.url, database.url)
-    : [];
+/** Workers that this process starts are told where its servers are. */
+const splitRolesShareServers: Check = ({ roles, nats, database, scheduler }) => {
+  const startsWorkers = scheduler.enabled && scheduler.actuator === 'processes' && roles.has('scheduler');
+  const elsewhere = ROLES.filter((role) => !roles.has(role)).filter(
+    (role) => !(role === 'scheduler' && !scheduler.enabled) && !(role === 'worker' && startsWorkers),
+  );
+  return elsewhere.length > 0 ? withoutAddress(nats.url, database.url) : [];
+};
 
 /** Only what is missing is named. */
 function withoutAddress(natsUrl: string, databaseUrl: string): string[] {
@@ -380,6 +391,7 @@ const PROBLEMS: readonly Check[] = [
   storeHoldsMoreThanItsReserve,
   summariesFit,
   slotsInOrder,
+  deploymentIsNamed,
   portsDiffer,
   egressEntries,
   retryTimesRise,

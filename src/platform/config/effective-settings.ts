@@ -22,6 +22,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...['security.api_keys[].name', 'security.api_keys[].tenant', 'security.api_keys[].expires_at'],
   ...['nats.publishers[].name', 'nats.publishers[].tenant', 'nats.publishers[].nkey'],
   ...['security.endpoint_keys[].env', 'security.endpoint_keys[].origins[]'],
+  ...['scheduler.kubernetes.deployment', 'scheduler.kubernetes.namespace', 'scheduler.kubernetes.kubeconfig'],
   ...['security.egress.allow[]', 'security.egress.deny[]'],
 ]);
 
