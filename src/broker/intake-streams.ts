@@ -6,6 +6,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { systemSources } from '../platform/clock.js';
 import { INTAKE_LANES, intakeSubject, rejectedSubject, rootOf } from './direct-subjects.policy.js';
 import { makeStream } from './ensure-streams.js';
 import { streamInfo } from './stream-info.js';
@@ -152,7 +153,7 @@ export async function intakeBacklogs(
     const publisher = named.get(config.name);
     if (publisher === undefined) continue;
     // By the broker's clock, as the times of its messages are.
-    const nowMs = ts === undefined ? Date.now() : Date.parse(ts);
+    const nowMs = ts === undefined ? systemSources.nowMs() : Date.parse(ts);
     const ageMs = state.messages === 0 ? 0 : nowMs - Date.parse(state.first_ts);
     found.push({ publisher, waiting: state.messages, oldestAgeMs: Math.max(0, ageMs) });
   }

@@ -1,6 +1,7 @@
 import { jetstreamManager, StorageType } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { systemSources } from '../platform/clock.js';
 import { isPassing, isStreamMissing } from './api-codes.js';
 import { type WantedStream, wantedStreams } from './streams.js';
 
@@ -72,7 +73,7 @@ export class MemoryStreams {
       if (!isStreamMissing(error)) throw error;
     });
     // Revisions only ever grow for those that remember one of before.
-    await this.streams.add({ ...wanted, first_seq: Date.now() });
+    await this.streams.add({ ...wanted, first_seq: systemSources.nowMs() });
   }
 }
 
