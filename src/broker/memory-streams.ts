@@ -3,11 +3,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { systemSources } from '../platform/clock.js';
 import { isPassing, isStreamMissing } from './api-codes.js';
-import { type WantedStream, wantedStreams } from './streams.js';
+import { type ClusterStanding, withoutMajority } from './majority.policy.js';
+import { EVENTS_STREAM, type WantedStream, wantedStreams } from './streams.js';
 
 /** The part of the client that is used here. */
 interface Streams {
-  info(name: string): Promise<{ readonly cluster?: { readonly leader?: string } }>;
+  info(name: string): Promise<{ readonly cluster?: ClusterStanding }>;
   delete(name: string): Promise<boolean>;
   add(settings: WantedStream & { readonly first_seq: number }): Promise<unknown>;
 }
@@ -40,6 +41,10 @@ export class MemoryStreams {
    */
   async look(): Promise<string[]> {
     const made: string[] = [];
+    if (!(await this.hasMajority())) {
+      this.looksWithoutLeader.clear();
+      return made;
+    }
     for (const wanted of wantedStreams({ replicas: this.replicas, idempotencyTtlMs: 0 })) {
       if (wanted.storage !== StorageType.Memory) continue;
       const looks = (await this.isWithoutLeader(wanted.name))
@@ -54,15 +59,24 @@ export class MemoryStreams {
     return made;
   }
 
-  /** False as well where nobody can tell: then the whole cluster has no leader, and nothing can be made. */
+  /** The log's copies are on the same servers: without a majority of them nothing can be made. */
+  private async hasMajority(): Promise<boolean> {
+    try {
+      return withoutMajority((await this.streams.info(EVENTS_STREAM)).cluster) === null;
+    } catch (error) {
+      if (isPassing(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Where nobody leads a stream, some servers say so, and others that it is not available, or nothing. */
   private async isWithoutLeader(name: string): Promise<boolean> {
     try {
       const { cluster } = await this.streams.info(name);
       return cluster !== undefined && (cluster.leader ?? '') === '';
     } catch (error) {
-      // Deleted here, or by another process, which did not come to the making.
-      if (isStreamMissing(error)) return true;
-      if (isPassing(error)) return false;
+      // Missing: deleted here, or by another process, which did not come to the making.
+      if (isStreamMissing(error) || isPassing(error)) return true;
       throw error;
     }
   }
