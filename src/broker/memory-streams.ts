@@ -1,14 +1,17 @@
-import { jetstreamManager, StorageType } from '@nats-io/jetstream';
+import { jetstreamManager, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { systemSources } from '../platform/clock.js';
-import { isPassing, isStreamMissing } from './api-codes.js';
+import { isPassing, isStreamMissing, isWithoutPeers } from './api-codes.js';
 import { type ClusterStanding, withoutMajority } from './majority.policy.js';
 import { EVENTS_STREAM, type WantedStream, wantedStreams } from './streams.js';
 
 /** The part of the client that is used here. */
 interface Streams {
-  info(name: string): Promise<{ readonly cluster?: ClusterStanding }>;
+  info(
+    name: string,
+  ): Promise<{ readonly cluster?: ClusterStanding; readonly config: Pick<StreamConfig, 'num_replicas'> }>;
+  update(name: string, settings: Pick<StreamConfig, 'num_replicas'>): Promise<unknown>;
   delete(name: string): Promise<boolean>;
   add(settings: WantedStream & { readonly first_seq: number }): Promise<unknown>;
 }
@@ -23,7 +26,7 @@ const API_TIMEOUT_MS = 3_000;
  *
  * A server that comes back with an empty memory does not count as a vote for another one (nats-server's pull request
  * 7038), so after the loss of a majority such a stream waits until every server is back, while all others go on. What is
- * in memory is what may be lost, and workers must not wait for it.
+ * in memory is what may be lost, and workers must not wait for it. Until there are servers for all copies it has one.
  */
 export class MemoryStreams {
   private readonly looksWithoutLeader = new Map<string, number>();
@@ -69,11 +72,13 @@ export class MemoryStreams {
     }
   }
 
-  /** Where nobody leads a stream, some servers say so, and others that it is not available, or nothing. */
+  /** Gives it the copies that it lacks. Where nobody leads a stream, some servers say so, and others that it is not available, or nothing. */
   private async isWithoutLeader(name: string): Promise<boolean> {
     try {
-      const { cluster } = await this.streams.info(name);
-      return cluster !== undefined && (cluster.leader ?? '') === '';
+      const { cluster, config } = await this.streams.info(name);
+      const isLed = cluster === undefined || (cluster.leader ?? '') !== '';
+      if (isLed && config.num_replicas < this.replicas) await this.copy(name);
+      return !isLed;
     } catch (error) {
       // Missing: deleted here, or by another process, which did not come to the making.
       if (isStreamMissing(error) || isPassing(error)) return true;
@@ -87,7 +92,22 @@ export class MemoryStreams {
       if (!isStreamMissing(error)) throw error;
     });
     // Revisions only ever grow for those that remember one of before.
-    await this.streams.add({ ...wanted, first_seq: systemSources.nowMs() });
+    const settings = { ...wanted, first_seq: systemSources.nowMs() };
+    try {
+      await this.streams.add(settings);
+    } catch (error) {
+      if (!isWithoutPeers(error)) throw error;
+      await this.streams.add({ ...settings, num_replicas: 1 });
+    }
+  }
+
+  /** Nothing happens while servers are still away. */
+  private async copy(name: string): Promise<void> {
+    try {
+      await this.streams.update(name, { num_replicas: this.replicas });
+    } catch (error) {
+      if (!isWithoutPeers(error) && !isPassing(error)) throw error;
+    }
   }
 }
 
