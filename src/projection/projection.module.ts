@@ -17,6 +17,7 @@ import { MessageReader } from './read/message-reader.js';
 import { MessageStandings } from './read/message-standings.js';
 import { ChangesChannel } from './read/nats/changes-channel.js';
 import { PositionChannel } from './read/nats/position-channel.js';
+import { OutcomeFigures } from './read/outcome-figures.js';
 import { ProjectionHealth } from './read/projection-health.js';
 import { ProjectionPosition } from './read/projection-position.js';
 import { QueueFigures } from './read/queue-figures.js';
@@ -40,6 +41,7 @@ const READERS = [
   ErasureReader,
   ExpiredReader,
   IdleReader,
+  OutcomeFigures,
   QueueFigures,
   ResultReader,
   UsageReader,

@@ -215,6 +215,7 @@ describe('a key’s role', () => {
     const ofAll = [
       'GET /api/v1/config',
       'GET /api/v1/endpoints',
+      'GET /api/v1/report',
       'GET /api/v1/scheduler',
       'GET /api/v1/scheduler/decisions',
       'POST /api/v1/admin/queues/low/resume',
@@ -223,11 +224,11 @@ describe('a key’s role', () => {
     ];
     const routes = [...ofTenants, ...ofAll].map((route) => [route] as const);
     const told = async (key: { key: string }) => Object.values(await statuses(key, routes));
-    const nowhere = Array.from({ length: 9 }, () => 403);
+    const nowhere = Array.from({ length: 10 }, () => 403);
     expect(await told(reader)).toEqual(nowhere);
     expect(await told(red)).toEqual(nowhere);
     expect(await told(blue)).toEqual([200, 200, ...nowhere.slice(2)]);
-    expect(await told(root)).toEqual([200, 200, 200, 200, 200, 200, 200, 400, 400]);
+    expect(await told(root)).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 400, 400]);
   });
 
   it('operator: in the tenant that it names, and nobody else in another’s', async () => {
@@ -460,6 +461,7 @@ describe('the documentation', () => {
         '/api/v1/messages/{id}/stream',
         '/api/v1/queues/stats',
         '/api/v1/queues/status',
+        '/api/v1/report',
         '/api/v1/resources',
         '/api/v1/scheduler',
         '/api/v1/scheduler/decisions',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { positionsSql } from '../../src/projection/read/lane-positions.js';
+import { deadReasonsSql, endedSql } from '../../src/projection/read/outcome-figures.js';
 import {
   countsSql,
   heldSql,
@@ -208,6 +209,8 @@ it('reads its figures through indexes', async () => {
     await plan(spanSql('llmq'), ['default', 60_000]),
     await plan(totalsSql('llmq'), ['default']),
     await plan(totalsSql('llmq'), [null]),
+    await plan(endedSql('llmq'), [60_000]),
+    await plan(deadReasonsSql('llmq'), [60_000, 5]),
   ]) {
     expect(text).not.toContain('Seq Scan');
     expect(text).toMatch(/messages_(waiting|held|apart|ended)/);

@@ -5,6 +5,7 @@ import { EventLogModule } from '../../log/event-log.module.js';
 import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
 import { EndpointsAdminModule } from '../../operations/endpoints/endpoints-admin.module.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';
+import { ReportModule } from '../../operations/report/report.module.js';
 import { Timelines } from '../../operations/timeline/timelines.js';
 import { WebhooksModule } from '../../operations/webhooks/webhooks.module.js';
 import { ProjectionReaderModule } from '../../projection/projection.module.js';
@@ -29,6 +30,7 @@ import { MessageBatchController } from './message-batch.controller.js';
 import { MessagesController } from './messages.controller.js';
 import { QueuesController } from './queues/queues.controller.js';
 import { QueuesAdminController } from './queues/queues-admin.controller.js';
+import { ReportController } from './report/report.controller.js';
 import { SchedulerController } from './scheduler/scheduler.controller.js';
 import { UsageController } from './usage/usage.controller.js';
 import { WebhookDeliveriesController } from './webhooks/webhook-deliveries.controller.js';
@@ -53,6 +55,7 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
     EndpointsAdminModule,
     SchedulerStateModule,
     WebhooksModule,
+    ReportModule,
   ],
   controllers: [
     ConversationMessagesController,
@@ -70,6 +73,7 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
     DeadLettersController,
     EndpointsController,
     ResourcesController,
+    ReportController,
     SchedulerController,
     AdminPreprocessorRulesController,
     AdminPreprocessorUsersController,

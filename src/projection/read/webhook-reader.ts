@@ -20,6 +20,16 @@ export interface SendableWebhook extends WebhookView {
   readonly acceptedAt: string;
 }
 
+export interface WebhookBacklog {
+  readonly waiting: number;
+  /** Tried before, in vain. */
+  readonly failing: number;
+  /** How long ago the end was that the oldest of the failing tells; null where none fails. */
+  readonly oldestFailingSeconds: number | null;
+  /** Their time was over a minute ago. */
+  readonly overdue: number;
+}
+
 export interface WebhookFilter {
   readonly tenant: string;
   readonly messageId?: string;
@@ -96,6 +106,18 @@ export class WebhookReader {
       `SELECT count(*)::int AS waiting FROM ${this.at}.webhooks WHERE status = 'waiting'`,
     );
     return row.waiting;
+  }
+
+  /** Of all tenants: what waits, and what of it looks as if it will not end well. */
+  async backlog(): Promise<WebhookBacklog> {
+    const [row] = await this.dataSource.query(
+      `SELECT count(*)::int AS waiting, count(*) FILTER (WHERE tries > 0)::int AS failing,
+          extract(epoch FROM now() - min(created_at) FILTER (WHERE tries > 0))::double precision AS oldest,
+          count(*) FILTER (WHERE next_try_at < now() - interval '1 minute')::int AS overdue
+        FROM ${this.at}.webhooks WHERE status = 'waiting'`,
+    );
+    const { waiting, failing, oldest, overdue } = row;
+    return { waiting, failing, oldestFailingSeconds: oldest, overdue };
   }
 
   private get at(): string {

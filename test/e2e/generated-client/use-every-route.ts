@@ -292,6 +292,9 @@ async function useScheduler(api: Api): Promise<void> {
 
 async function useHealth(api: Api): Promise<void> {
   await told(api.GET('/api/v1/config'));
+  const { findings, questions } = await told(api.GET('/api/v1/report'));
+  if (questions.length !== 3 || findings.some(({ action }) => action.at === ''))
+    throw new Error('It is no report.');
   const { components } = await told(api.GET('/health'));
   if (Object.values(components ?? {}).some(({ status }) => status !== 'healthy'))
     throw new Error('It is ill.');
