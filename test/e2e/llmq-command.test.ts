@@ -81,6 +81,46 @@ describe('llmq', () => {
   });
 });
 
+describe('llmq doctor', () => {
+  const doctor = (...args: string[]) => runLlmq(service.dataDir, 'doctor', '--url', service.baseUrl, ...args);
+
+  it('says that all is well, for people and for programs', async () => {
+    // Just after the start no worker has told of itself.
+    await eventually(async () => expect(await doctor()).toMatchObject({ code: 0, errors: '' }));
+    const { output } = await doctor();
+    expect(output).toMatch(/^All is well\.\nhttp:.*\n\nflow {7}well {5}Does work start\?\n/);
+    const { code, output: json } = await doctor('--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(json)).toMatchObject({ verdict: 'well', version: VERSION, findings: [], unknown: [] });
+  });
+
+  it('names what is wrong with the command that mends it, and ends with 1', async () => {
+    await call('POST', 'admin/lanes/low/pause', { reason: 'a trial' });
+    const { code, output } = await doctor();
+    expect(code).toBe(1);
+    expect(output).toMatch(/^Something is wrong\./);
+    expect(output).toContain('1. warning (flow): The lane low is paused');
+    expect(output).toContain('   reason: a trial\n');
+    const path = 'admin/lanes/low/resume';
+    expect(output).toContain(`         curl -s -X POST '${service.baseUrl}/api/v1/${path}'\n`);
+    await call('POST', path);
+    expect((await doctor()).code).toBe(0);
+  });
+
+  it('ends with 2 where nobody answers', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const gone = await runLlmq(service.dataDir, 'doctor', '--url', url);
+    expect(gone).toMatchObject({
+      code: 2,
+      output: '',
+      errors: expect.stringContaining(`${url}/api/v1/report`),
+    });
+    const told = await runLlmq(service.dataDir, 'doctor', '--url', url, '--json');
+    expect(told.code).toBe(2);
+    expect(JSON.parse(told.output)).toMatchObject({ verdict: 'not_reached' });
+  });
+});
+
 describe('llmq status', () => {
   it('tells where the servers are and how to look, without secrets unless they are asked for', async () => {
     const credentials = JSON.parse(await readFile(join(service.dataDir, 'credentials.json'), 'utf8'));

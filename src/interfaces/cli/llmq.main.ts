@@ -6,6 +6,7 @@ import { redactSecrets } from '../../platform/logging/redact.js';
 import { VERSION } from '../../platform/version.js';
 import { addBackup } from './backup.command.js';
 import { addConfig } from './config-check.command.js';
+import { addDoctor } from './doctor.command.js';
 import { withEventOptions } from './event-options.js';
 import { type ExportOptions, exportEvents, tailEvents } from './events-export.command.js';
 import { type SalvageOptions, salvageEvents } from './events-salvage.command.js';
@@ -73,6 +74,7 @@ addReplay(program, stopping.signal);
 addBackup(program, stopping.signal);
 addConfig(program);
 addStatus(program);
+addDoctor(program, stopping.signal);
 
 // Of the command that was misspelled, or lacked something.
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])

@@ -16,12 +16,11 @@ import {
 } from '../../operations/replay/replay-window.js';
 import { ServiceClient } from '../../operations/replay/service-client.js';
 import { systemSources } from '../../platform/clock.js';
-import { loadConfig } from '../../platform/config/load-config.js';
 import { instant, wholeNumber } from './event-options.js';
-import { serviceUrl } from './service-url.js';
+import { addressOf, type ServiceOptions, withServiceOptions } from './service-url.js';
 import { table } from './table.policy.js';
 
-interface ReplayOptions {
+interface ReplayOptions extends ServiceOptions {
   readonly from: string;
   readonly to: string;
   readonly filter: readonly string[];
@@ -29,8 +28,6 @@ interface ReplayOptions {
   readonly priority?: Lane;
   readonly dryRun?: boolean;
   readonly json?: boolean;
-  readonly url?: string;
-  readonly apiKey?: string;
   readonly atOnce: number;
   readonly timeout: number;
   readonly price: readonly [string, Price][];
@@ -38,7 +35,7 @@ interface ReplayOptions {
 
 /** `llmq replay`: over REST, so that the service's limits and the caller's tenant hold. */
 export function addReplay(program: Command, signal: AbortSignal): void {
-  program
+  const replays = program
     .command('replay')
     .description(
       "sends a past window's messages again as new ones, linked to the old, and compares the answers",
@@ -54,14 +51,8 @@ export function addReplay(program: Command, signal: AbortSignal): void {
     .option('--model <name>', 'use this model instead')
     .addOption(new Option('--priority <lane>', 'use this lane instead').choices(LANES))
     .option('--dry-run', 'only shows what would be sent')
-    .option('--json', 'one line of JSON for each message')
-    .addOption(
-      new Option(
-        '--url <address>',
-        'address of the service; by default this machine at the configured port',
-      ).env('LLMQ_URL'),
-    )
-    .addOption(new Option('--api-key <key>', 'API key, if keys are configured').env('LLMQ_KEY'))
+    .option('--json', 'one line of JSON for each message');
+  withServiceOptions(replays)
     .option('--at-once <number>', 'messages in progress at once', wholeNumber, 8)
     .option('--timeout <seconds>', 'time limit of one answer, in seconds', wholeNumber, 600)
     .option('--price <model=prompt/completion>', 'price of a million tokens; repeatable', price, [])
@@ -77,9 +68,7 @@ export function addReplay(program: Command, signal: AbortSignal): void {
 async function replay(options: ReplayOptions, signal: AbortSignal): Promise<number> {
   const { from, to, model, priority, json } = options;
   if (Date.parse(from) >= Date.parse(to)) throw new Error('The window is empty: --to is not behind --from.');
-  // An empty variable counts as not set.
-  const url = (options.url || configuredUrl()).replace(/\/+$/, '');
-  const client = new ServiceClient({ url, apiKey: options.apiKey || undefined, signal });
+  const client = new ServiceClient({ url: addressOf(options), apiKey: options.apiKey || undefined, signal });
   if (model !== undefined) await refuseUnserved(client, model);
   const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
   const prices = new Map(options.price);
@@ -103,14 +92,6 @@ async function replay(options: ReplayOptions, signal: AbortSignal): Promise<numb
   const failed = ({ error, replay }: ReplayedMessage) =>
     error !== null || (replay !== null && replay.status !== 'completed');
   return replayed.some(failed) ? 1 : 0;
-}
-
-/** @throws {ConfigError} and {Error} where the configuration leaves the port to the system */
-function configuredUrl(): string {
-  const url = serviceUrl(loadConfig(process.env));
-  if (url === null)
-    throw new Error('The service takes any free port (server.port is 0); name it with --url.');
-  return url;
 }
 
 function report(replayed: readonly ReplayedMessage[], prices: ReadonlyMap<string, Price>): string {
