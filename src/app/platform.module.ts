@@ -7,7 +7,7 @@ import { SOURCES, systemSources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import type { NatsStore } from '../platform/embedded/nats-store.js';
 import { TELEMETRY, type Telemetry } from '../platform/telemetry/telemetry.js';
-import { LOGGER, NATS, NATS_STORE } from '../platform/tokens.js';
+import { LOGGER, NATS, NATS_DURABILITY, NATS_STORE } from '../platform/tokens.js';
 
 /** What a process connects once, before Nest: so that a failure to connect is one clear paragraph, not a failed injection. */
 export interface PlatformParts {
@@ -35,6 +35,7 @@ export class PlatformModule {
       { provide: NATS, useValue: parts.nats },
       { provide: DataSource, useValue: parts.dataSource },
       { provide: NATS_STORE, useValue: parts.natsStore ?? null },
+      { provide: NATS_DURABILITY, useValue: parts.durability },
       { provide: TELEMETRY, useValue: parts.telemetry },
       { provide: SOURCES, useValue: systemSources },
     ];

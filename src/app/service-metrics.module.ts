@@ -1,5 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, Optional } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
+import type { NatsDurability } from '../broker/nats-durability.js';
 import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
 import { EndpointsModule } from '../dispatch/endpoints/endpoints.module.js';
 import { LaneLagReader } from '../dispatch/lanes/jetstream/lane-lag.js';
@@ -17,7 +18,8 @@ import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { WebhookSender } from '../operations/webhooks/webhook-sender.js';
 import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
-import type { Role } from '../platform/config/service-config.js';
+import { type Role, SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { NATS_DURABILITY } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { LogAgreement } from '../projection/read/log-agreement.js';
@@ -39,6 +41,8 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(LanePauses) private readonly pauses: LanePauses,
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
     @Inject(LogRoom) private readonly room: LogRoom,
+    @Inject(NATS_DURABILITY) private readonly durability: Pick<NatsDurability, 'fsync'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'nats'>,
     @Optional() @Inject(EndpointRegistry) private readonly endpoints?: EndpointRegistry,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
@@ -113,15 +117,22 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     const free = this.gauge('llmq.log.free_bytes', 'Free bytes on the disk of the embedded NATS server');
     const used = this.gauge('llmq.log.used_bytes', 'Bytes that the log uses of its limit');
     const limit = this.gauge('llmq.log.limit_bytes', 'The most bytes that the store of the log may hold');
+    const fsynced = this.gauge(
+      'llmq.log.fsynced',
+      '1 where each write is known to be on disk when it is told',
+    );
+    const replicas = this.gauge('llmq.log.replicas', 'Copies of each stream, as configured');
     this.meter.addBatchObservableCallback(
       (result) => {
         const { freeBytes, usedBytes, limitBytes } = this.room.reading;
         result.observe(open, this.room.state.kind === 'open' ? 1 : 0);
+        result.observe(fsynced, this.durability.fsync === 'per_write' ? 1 : 0);
+        result.observe(replicas, this.config.nats.replicas);
         if (freeBytes !== null) result.observe(free, freeBytes);
         if (usedBytes !== null) result.observe(used, usedBytes);
         if (limitBytes !== null) result.observe(limit, limitBytes);
       },
-      [open, free, used, limit],
+      [open, free, used, limit, fsynced, replicas],
     );
   }
 

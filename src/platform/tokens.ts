@@ -8,3 +8,5 @@ export const EVENT_LOG = Symbol('EventLog');
 export const LOGGER = Symbol('Logger');
 /** The `NatsStore` of the embedded NATS server; null for a NATS of one's own. */
 export const NATS_STORE = Symbol('NatsStore');
+/** The `NatsDurability`: whether what is acknowledged is known to be on disk. */
+export const NATS_DURABILITY = Symbol('NatsDurability');

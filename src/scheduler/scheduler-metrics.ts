@@ -5,6 +5,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-c
 import { KnownReadings } from './readings/known-readings.js';
 import { isKnownLane } from './readings/scheduler-readings.js';
 import { Scheduler } from './scheduler.js';
+import { SchedulerSettings } from './scheduler-settings.js';
 
 /**
  * What `/metrics` tells of the scheduler. Only the process that leads tells figures of lanes, so that sums over processes
@@ -17,6 +18,7 @@ export class SchedulerMetrics {
   constructor(
     @Inject(Scheduler) private readonly scheduler: Pick<Scheduler, 'leads'>,
     @Inject(KnownReadings) private readonly readings: Pick<KnownReadings, 'current'>,
+    @Inject(SchedulerSettings) private readonly settings: Pick<SchedulerSettings, 'current'>,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'metrics'>,
   ) {}
 
@@ -24,6 +26,9 @@ export class SchedulerMetrics {
     if (!this.config.metrics.enabled) return;
     this.gauge('leader', '1 where this process leads the schedulers').addCallback((result) =>
       result.observe(this.scheduler.leads ? 1 : 0),
+    );
+    this.gauge('enabled', '1 where the scheduler is switched on, for all processes').addCallback((result) =>
+      result.observe(this.settings.current.enabled ? 1 : 0),
     );
     this.observeSizes();
     this.observeLanes();
