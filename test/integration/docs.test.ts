@@ -6,6 +6,7 @@ import { configSchema } from '../../src/platform/config/config.schema.js';
 import { EXAMPLE_ENTRIES, exampleFile } from '../../src/platform/config/example-file.js';
 import { defaultOf, withConfigurationTable } from '../../src/platform/config/reference.js';
 import { SETTINGS } from '../../src/platform/config/settings.js';
+import { headingAnchors } from '../support/headings.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const READMES = ['README.md', 'README.zh-CN.md'];
@@ -103,7 +104,9 @@ describe('what documents point to', () => {
       document: to === '' ? path : join(dirname(path), to!),
       anchor,
     }));
-    expect(anchors.filter(({ document, anchor }) => !headingAnchors(document).includes(anchor!))).toEqual([]);
+    expect(
+      anchors.filter(({ document, anchor }) => !headingAnchors(join(PROJECT, document)).includes(anchor!)),
+    ).toEqual([]);
     const files = all(text, /`((?:src|test|deploy|docs|migrations|bench|scripts)\/[\w./-]+)`/g);
     expect(files.filter((file) => !existsSync(join(PROJECT, file)))).toEqual([]);
   });
@@ -168,15 +171,6 @@ describe('the dependencies', () => {
 });
 
 /** As GitHub makes them from the headings of a document. */
-function headingAnchors(path: string): string[] {
-  return all(read(path), /^#+ (.+)$/gm).map((heading) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
-}
-
 function importedPackages(): string[] {
   const sources = filesUnder('src', '.ts').filter((path) => !path.endsWith('.spec.ts'));
   const specifiers = sources.flatMap((path) => [
