@@ -119,3 +119,14 @@ function parseEnvFile(text: string): Environment {
     },
   );
 });
+
+it('deploy/Dockerfile copies nothing that .dockerignore keeps from it', () => {
+  const lines = readFileSync(join(PROJECT, 'deploy/Dockerfile'), 'utf8').split('\n');
+  const copied = lines
+    .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+    .flatMap((line) => line.split(' ').slice(1, -1));
+  const letThrough = readFileSync(join(PROJECT, '.dockerignore'), 'utf8').match(/(?<=^!).+$/gm);
+  expect(copied.map((path) => path.replace('./', '')).filter((path) => !letThrough!.includes(path))).toEqual(
+    [],
+  );
+});
