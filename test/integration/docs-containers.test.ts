@@ -5,9 +5,16 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { connect } from '@nats-io/transport-node';
-import { parse } from 'yaml';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
+import {
+  type ComposeService,
+  composeFile,
+  type Environment,
+  interpolated,
+  parseEnvFile,
+  requiredVariables,
+} from '../support/compose-file.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -17,27 +24,12 @@ const run = promisify(execFile);
 const PROJECT = resolve(import.meta.dirname, '../..');
 const MAKE_ENV = join(PROJECT, 'deploy/make-env.sh');
 
-type Environment = Record<string, string>;
-interface Compose {
-  services: Record<'nats' | 'postgres' | 'llmq', { environment: Environment; ports?: string[] }>;
-}
-
-const composeText = readFileSync(join(PROJECT, 'docker-compose.yml'), 'utf8');
-const { services } = parse(composeText) as Compose;
-
-/** Compose's `${NAME:-default}` and `${NAME:?error}`. */
-function interpolated(environment: Environment, env: Environment): Environment {
-  return Object.fromEntries(
-    Object.entries(environment).map(([name, text]) => [
-      name,
-      text.replace(/\$\{(\w+):[-?][^}]*\}/g, (_, variable: string) => env[variable] ?? ''),
-    ]),
-  );
-}
-
-function parseEnvFile(text: string): Environment {
-  return Object.fromEntries(text.split('\n').flatMap((line) => (line === '' ? [] : [line.split('=', 2)])));
-}
+const { text: composeText, services } = composeFile('docker-compose.yml');
+const [nats, postgres, llmq] = ['nats', 'postgres', 'llmq'].map((name) => services[name]!) as [
+  ComposeService,
+  ComposeService,
+  ComposeService,
+];
 
 (process.platform === 'win32' ? describe.skip : describe)('deploy/make-env.sh and docker-compose.yml', () => {
   let folder: string;
@@ -52,8 +44,7 @@ function parseEnvFile(text: string): Environment {
   afterAll(() => removeTempDir(folder));
 
   it('makes every variable that the containers require', () => {
-    const required = [...composeText.matchAll(/\$\{(\w+):\?/g)].map((match) => match[1]!);
-    expect(Object.keys(env).sort()).toEqual([...new Set(required)].sort());
+    expect(Object.keys(env).sort()).toEqual(requiredVariables(composeText));
   });
 
   it('shows the key once and keeps its SHA-256, in a file of its owner', () => {
@@ -70,7 +61,7 @@ function parseEnvFile(text: string): Environment {
 
   it('gives the service a configuration that it accepts, on all addresses with a key', () => {
     const warnings: string[] = [];
-    const given = interpolated(services.llmq.environment, env);
+    const given = interpolated(llmq.environment!, env);
     const config = loadConfig(given, folder, (warning) => warnings.push(warning));
     expect(config.server.host).toBe('0.0.0.0');
     expect(config.security.api_keys).toMatchObject([{ role: 'admin', sha256: env['LLMQ_API_KEY_SHA256'] }]);
@@ -79,18 +70,18 @@ function parseEnvFile(text: string): Environment {
   });
 
   it('starts nothing without the variables', () => {
-    expect(() => loadConfig(interpolated(services.llmq.environment, {}), folder)).toThrow();
+    expect(() => loadConfig(interpolated(llmq.environment!, {}), folder)).toThrow();
   });
 
   it('publishes the service on loopback, and nothing else', () => {
-    expect(services.nats.ports ?? services.postgres.ports).toBeUndefined();
-    expect(services.llmq.ports!.every((port) => port.startsWith('127.0.0.1:'))).toBe(true);
+    expect(nats.ports ?? postgres.ports).toBeUndefined();
+    expect(llmq.ports!.every((port) => port.startsWith('127.0.0.1:'))).toBe(true);
   });
 
   it.each(['12345678', '0x1F', 'true', '1k', 'a b'])(
     'has NATS take the password %s as it is',
     async (password) => {
-      const given = interpolated(services.nats.environment, { ...env, NATS_PASSWORD: password });
+      const given = interpolated(nats.environment!, { ...env, NATS_PASSWORD: password });
       const port = await freePort();
       const config = join(folder, 'nats.conf');
       const text = readFileSync(join(PROJECT, 'deploy/nats.conf'), 'utf8');
