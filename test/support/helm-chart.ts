@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+
+export const CHART = resolve(import.meta.dirname, '../../deploy/helm/llm-message-queue');
+
+/** As far as tests look into one. */
+export interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  // Each kind has another one.
+  // biome-ignore lint/suspicious/noExplicitAny: what Kubernetes takes, which the tests read and don't make
+  readonly spec: any;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly rules?: readonly unknown[];
+}
+
+export function chartFile(name: string): string {
+  return readFileSync(join(CHART, name), 'utf8');
+}
+
+export function chartValues(): Record<string, unknown> {
+  return parse(chartFile('values.yaml')) as Record<string, unknown>;
+}
+
+/** Each template with its text, by its name. */
+export function chartTemplates(): [string, string][] {
+  const names = readdirSync(join(CHART, 'templates'));
+  return names.map((name) => [name, chartFile(join('templates', name))]);
+}
+
+/**
+ * What `helm template` makes of the chart, as release `mq` in the namespace `llmq`.
+ * @param settings of `--set-json`: `keda.enabled=true`
+ * @throws {Error} with what helm said
+ */
+export function rendered(settings: readonly string[]): Manifest[] {
+  const set = settings.flatMap((setting) => ['--set-json', setting]);
+  const args = ['template', 'mq', CHART, '--namespace', 'llmq', '--kube-version', '1.33.0', ...set];
+  const text = execFileSync('helm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const documents = parseAllDocuments(text) as ReturnType<typeof parseAllDocuments> & { empty?: true };
+  for (const { errors } of documents) if (errors[0] !== undefined) throw errors[0];
+  return documents.map((document) => document.toJS() as Manifest | null).filter((each) => each !== null);
+}
