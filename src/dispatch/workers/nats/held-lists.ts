@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { handBackReply } from '../../../broker/acks.js';
+import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
 import { NATS } from '../../../platform/tokens.js';
 
 /** Core NATS, captured by no stream: a list that nobody heard is made good by the next. */
@@ -29,53 +30,27 @@ export class HeldLists {
   constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
 
   tell(worker: string, replies: readonly string[]): void {
-    this.publish(HELD, JSON.stringify({ worker, replies: replies.slice(0, MOST_REPLIES) }));
+    broadcast(this.nats, HELD, { worker, replies: replies.slice(0, MOST_REPLIES) });
   }
 
   tellLost(worker: string): void {
-    this.publish(LOST, JSON.stringify({ worker }));
+    broadcast(this.nats, LOST, { worker });
   }
 
-  /** Has the broker deliver again, at once, what was delivered under these. */
+  /** Has the broker deliver again, at once, what was delivered under these. Nothing while the connection ends. */
   handOn(replies: readonly string[]): void {
-    for (const reply of replies) this.publish(reply, handBackReply(0));
+    if (this.nats.isClosed() || this.nats.isDraining()) return;
+    for (const reply of replies) this.nats.publish(reply, handBackReply(0));
   }
 
   /** @returns ends the listening */
   listen(listener: HeldListener): () => void {
     const endings = [
-      this.on(HELD, heldSchema, ({ worker, replies }) => listener.held(worker, replies)),
-      this.on(LOST, lostSchema, ({ worker }) => listener.lost(worker)),
+      onBroadcast(this.nats, HELD, heldSchema, ({ worker, replies }) => listener.held(worker, replies)),
+      onBroadcast(this.nats, LOST, lostSchema, ({ worker }) => listener.lost(worker)),
     ];
     return () => {
       for (const end of endings) end();
     };
-  }
-
-  /** Nothing while the connection ends. */
-  private publish(subject: string, body: Uint8Array | string): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(subject, body);
-  }
-
-  /** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-  private on<T>(subject: string, schema: z.ZodType<T>, heard: (body: T) => void): () => void {
-    const subscription = this.nats.subscribe(subject, {
-      callback: (error, message) => {
-        const body = error === null ? decode(schema, message.data) : undefined;
-        if (body !== undefined) heard(body);
-      },
-    });
-    return () => {
-      if (!this.nats.isClosed()) subscription.unsubscribe();
-    };
-  }
-}
-
-function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
   }
 }

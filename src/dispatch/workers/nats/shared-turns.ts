@@ -1,6 +1,7 @@
-import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
 import { LANES, type Lane, laneSchema } from '../../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { NATS } from '../../../platform/tokens.js';
@@ -39,7 +40,7 @@ export class SharedTurns {
   private toldAt = Number.NEGATIVE_INFINITY;
   private soon: NodeJS.Timeout | null = null;
   private alive: NodeJS.Timeout | null = null;
-  private subscription: Subscription | null = null;
+  private endListening: () => void = () => undefined;
 
   constructor(
     @Inject(NATS) private readonly nats: NatsConnection,
@@ -49,15 +50,12 @@ export class SharedTurns {
   }
 
   start(heard: (turn: Turn) => void): void {
-    this.subscription = this.nats.subscribe(TURNS, {
-      callback: (error, message) => {
-        const told = error === null ? decode(message.data) : undefined;
-        if (told === undefined || told.worker === this.name) return;
-        // One that has just come is told at once that it is not alone.
-        if (!this.heardAt.has(told.worker)) this.tell([]);
-        this.heardAt.set(told.worker, performance.now());
-        for (const turn of told.turns) heard(turn);
-      },
+    this.endListening = onBroadcast(this.nats, TURNS, toldSchema, ({ worker, turns }) => {
+      if (worker === this.name) return;
+      // One that has just come is told at once that it is not alone.
+      if (!this.heardAt.has(worker)) this.tell([]);
+      this.heardAt.set(worker, performance.now());
+      for (const turn of turns) heard(turn);
     });
     this.alive = setInterval(() => this.tellAlive(), ALIVE_EVERY_MS);
     this.tell([]);
@@ -80,7 +78,7 @@ export class SharedTurns {
   stop(): void {
     if (this.alive !== null) clearInterval(this.alive);
     if (this.soon !== null) clearTimeout(this.soon);
-    if (!this.nats.isClosed()) this.subscription?.unsubscribe();
+    this.endListening();
   }
 
   private flush(): void {
@@ -97,16 +95,6 @@ export class SharedTurns {
 
   /** Nothing while the connection ends. */
   private tell(turns: readonly Turn[]): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(TURNS, JSON.stringify({ worker: this.name, turns }));
-  }
-}
-
-/** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-function decode(bytes: Uint8Array): z.infer<typeof toldSchema> | undefined {
-  try {
-    return toldSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
+    broadcast(this.nats, TURNS, { worker: this.name, turns });
   }
 }

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { onBroadcast } from '../../../broker/broadcasts.js';
 import { NATS } from '../../../platform/tokens.js';
 
 /** Core NATS, captured by no stream: who gives an order repeats it until the beats tell that it was heard. */
@@ -26,21 +27,6 @@ export class SlotOrders {
 
   /** @returns ends the listening */
   listen(heard: (order: SlotOrder) => void): () => void {
-    const subscription = this.nats.subscribe(ORDERS, {
-      callback: (error, message) => {
-        const order = error === null ? decode(message.data) : undefined;
-        if (order !== undefined) heard(order);
-      },
-    });
-    return () => subscription.unsubscribe();
-  }
-}
-
-/** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-function decode(bytes: Uint8Array): SlotOrder | undefined {
-  try {
-    return slotOrderSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
+    return onBroadcast(this.nats, ORDERS, slotOrderSchema, heard);
   }
 }

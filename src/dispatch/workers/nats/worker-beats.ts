@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
 import { perLaneSchema } from '../../../domain/message/per-lane.js';
 import { NATS } from '../../../platform/tokens.js';
 
@@ -60,46 +61,21 @@ export class WorkerBeats {
   constructor(@Inject(NATS) private readonly nats: NatsConnection) {}
 
   announce(beat: WorkerBeat): void {
-    this.publish(BEAT, beat);
+    broadcast(this.nats, BEAT, beat);
   }
 
   announceLeft(worker: string): void {
-    this.publish(LEFT, { worker });
+    broadcast(this.nats, LEFT, { worker });
   }
 
   /** @returns ends the listening */
   listen(listener: BeatListener): () => void {
     const endings = [
-      this.on(BEAT, workerBeatSchema, (beat) => listener.heard(beat)),
-      this.on(LEFT, leftSchema, ({ worker }) => listener.left(worker)),
+      onBroadcast(this.nats, BEAT, workerBeatSchema, (beat) => listener.heard(beat)),
+      onBroadcast(this.nats, LEFT, leftSchema, ({ worker }) => listener.left(worker)),
     ];
     return () => {
       for (const end of endings) end();
     };
-  }
-
-  /** Nothing while the connection ends. */
-  private publish(subject: string, body: object): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(subject, JSON.stringify(body));
-  }
-
-  /** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-  private on<T>(subject: string, schema: z.ZodType<T>, heard: (body: T) => void): () => void {
-    const subscription = this.nats.subscribe(subject, {
-      callback: (error, message) => {
-        const body = error === null ? decode(schema, message.data) : undefined;
-        if (body !== undefined) heard(body);
-      },
-    });
-    return () => subscription.unsubscribe();
-  }
-}
-
-function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { onBroadcast } from '../../../broker/broadcasts.js';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { NATS } from '../../../platform/tokens.js';
@@ -39,24 +40,12 @@ export class PositionChannel {
    */
   listen(heard: (applied: number, run: string) => void, missed: () => void): () => void {
     const stopWatching = ConnectionWatch.of(this.nats).onUp(missed);
-    const subscription = this.nats.subscribe(SUBJECT, {
-      callback: (error, message) => {
-        const position = error === null ? decode(message.data) : null;
-        if (position?.schema === this.schema) heard(position.applied, position.run);
-      },
+    const stopListening = onBroadcast(this.nats, SUBJECT, positionSchema, ({ schema, applied, run }) => {
+      if (schema === this.schema) heard(applied, run);
     });
     return () => {
       stopWatching();
-      subscription.unsubscribe();
+      stopListening();
     };
-  }
-}
-
-/** Null for what is no position: anyone who may publish can have sent it. */
-function decode(bytes: Uint8Array): z.infer<typeof positionSchema> | null {
-  try {
-    return positionSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data ?? null;
-  } catch {
-    return null;
   }
 }

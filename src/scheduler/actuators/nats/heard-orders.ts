@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { NATS } from '../../../platform/tokens.js';
@@ -34,29 +35,13 @@ export class HeardOrders {
 
   /** Nothing while the connection ends. */
   tell(order: { readonly term: number; readonly slots: number }): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(ORDERS, JSON.stringify({ scheduler: this.name, term: order.term, slots: order.slots }));
+    broadcast(this.nats, ORDERS, { scheduler: this.name, term: order.term, slots: order.slots });
   }
 
   /** Orders of others. @returns ends the listening */
   listen(heard: (term: number) => void): () => void {
-    const subscription = this.nats.subscribe(ORDERS, {
-      callback: (error, message) => {
-        const told = error === null ? decode(message.data) : undefined;
-        if (told !== undefined && told.scheduler !== this.name) heard(told.term);
-      },
+    return onBroadcast(this.nats, ORDERS, toldSchema, ({ scheduler, term }) => {
+      if (scheduler !== this.name) heard(term);
     });
-    return () => {
-      if (!this.nats.isClosed()) subscription.unsubscribe();
-    };
-  }
-}
-
-/** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-function decode(bytes: Uint8Array): z.infer<typeof toldSchema> | undefined {
-  try {
-    return toldSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
   }
 }

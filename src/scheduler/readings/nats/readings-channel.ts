@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
+import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
 import { NATS } from '../../../platform/tokens.js';
 import { type SchedulerReadings, schedulerReadingsSchema } from '../scheduler-readings.js';
 
@@ -13,27 +14,11 @@ export class ReadingsChannel {
 
   /** Nothing while the connection ends. */
   tell(readings: SchedulerReadings): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(READINGS, JSON.stringify(readings));
+    broadcast(this.nats, READINGS, readings);
   }
 
   /** @returns ends the listening */
   listen(heard: (readings: SchedulerReadings) => void): () => void {
-    const subscription = this.nats.subscribe(READINGS, {
-      callback: (error, message) => {
-        const readings = error === null ? decode(message.data) : undefined;
-        if (readings !== undefined) heard(readings);
-      },
-    });
-    return () => subscription.unsubscribe();
-  }
-}
-
-/** What does not fit the schema is passed over: anyone who may publish can have sent it. */
-function decode(bytes: Uint8Array): SchedulerReadings | undefined {
-  try {
-    return schedulerReadingsSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
+    return onBroadcast(this.nats, READINGS, schedulerReadingsSchema, heard);
   }
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Provider } from '@nestjs/common';
-import type { z } from 'zod';
+import { broadcast, onBroadcast } from '../../../../broker/broadcasts.js';
 import { SOURCES, type Sources } from '../../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
 import { NATS } from '../../../../platform/tokens.js';
@@ -127,12 +127,12 @@ export class EndpointPeers {
   start(): void {
     this.startedMs = performance.now();
     this.endings = [
-      this.on(SUBJECTS.beat, beatSchema, (beat) => this.heard(beat)),
-      this.on(SUBJECTS.left, leftSchema, ({ member }) => this.gone(member)),
-      this.on(SUBJECTS.signs, signsSchema, ({ member, signs }) => {
+      onBroadcast(this.nats, SUBJECTS.beat, beatSchema, (beat) => this.heard(beat)),
+      onBroadcast(this.nats, SUBJECTS.left, leftSchema, ({ member }) => this.gone(member)),
+      onBroadcast(this.nats, SUBJECTS.signs, signsSchema, ({ member, signs }) => {
         if (member !== this.member) for (const sign of signs) this.registry.watches.hear(sign);
       }),
-      this.on(SUBJECTS.doubts, doubtsSchema, (doubts) => this.adopt(doubts)),
+      onBroadcast(this.nats, SUBJECTS.doubts, doubtsSchema, (doubts) => this.adopt(doubts)),
     ];
     const keep = (told: SignTold) => this.keep(told);
     this.registry.events.on('sign', keep);
@@ -146,7 +146,7 @@ export class EndpointPeers {
     if (this.beatTimer !== null) clearTimeout(this.beatTimer);
     if (this.signTimer !== null) clearTimeout(this.signTimer);
     this.beatTimer = null;
-    if (this.calls) this.publish(SUBJECTS.left, { member: this.member });
+    if (this.calls) broadcast(this.nats, SUBJECTS.left, { member: this.member });
   }
 
   /** Until others have had the time to be heard, nobody tries on its own account but who is alone for certain. */
@@ -174,7 +174,7 @@ export class EndpointPeers {
     const doubts = this.registry.watches.doubts().length > 0;
     const used = this.registry.minuteUse();
     const beat: Beat = { member: this.member, at: performance.now(), doubts, well, used };
-    this.publish(SUBJECTS.beat, beat);
+    broadcast(this.nats, SUBJECTS.beat, beat);
   }
 
   private heard({ member, at, doubts, well, used }: Beat): void {
@@ -223,7 +223,7 @@ export class EndpointPeers {
 
   private tellSigns(): void {
     this.signTimer = null;
-    this.publish(SUBJECTS.signs, { member: this.member, signs: this.signs });
+    broadcast(this.nats, SUBJECTS.signs, { member: this.member, signs: this.signs });
     this.signs = [];
   }
 
@@ -234,7 +234,7 @@ export class EndpointPeers {
       ...{ endpoint, model },
       ...moved(doubt, -nowMs),
     }));
-    this.publish(SUBJECTS.doubts, { member: this.member, tries: this.tries, doubts });
+    broadcast(this.nats, SUBJECTS.doubts, { member: this.member, tries: this.tries, doubts });
   }
 
   /** The leader first; the next when a try has been due for some time and nobody made it. */
@@ -260,23 +260,6 @@ export class EndpointPeers {
       })),
     );
   }
-
-  /** Nothing while the connection ends. */
-  private publish(subject: string, body: object): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(subject, JSON.stringify(body));
-  }
-
-  /** What does not fit the schema is passed over: another version may have sent it. */
-  private on<T>(subject: string, schema: z.ZodType<T>, heard: (body: T) => void): () => void {
-    const subscription = this.nats.subscribe(subject, {
-      callback: (error, message) => {
-        const body = error === null ? decoded(schema, message.data) : undefined;
-        if (body !== undefined) heard(body);
-      },
-    });
-    return () => subscription.unsubscribe();
-  }
 }
 
 export const ENDPOINT_PEERS: Provider = {
@@ -289,11 +272,3 @@ export const ENDPOINT_PEERS: Provider = {
     { newId }: Sources,
   ) => new EndpointPeers(nats, registry, { member: newId(), calls: roles.has('worker') }),
 };
-
-function decoded<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
-  } catch {
-    return undefined;
-  }
-}

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Provider } from '@nestjs/common';
 import type { Logger } from 'pino';
-import type { z } from 'zod';
 import { isStreamMissing } from '../../../../broker/api-codes.js';
+import { broadcast, onBroadcast } from '../../../../broker/broadcasts.js';
 import { CompareAndSetBucket } from '../../../../broker/compare-and-set-bucket.js';
 import { ConnectionWatch } from '../../../../broker/connection-watch.js';
 import { ensureStreams } from '../../../../broker/ensure-streams.js';
@@ -85,10 +85,10 @@ export class ShareKeeper {
     this.registry.events.on('changed', onChanged);
     events.on('beat', onBeat).on('left', onLeft).on('gap', onGap).on('heard', onHeard);
     this.endings = [
-      this.on(WRITTEN, writtenSchema, ({ endpoint, revision, ledger }) => {
+      onBroadcast(this.nats, WRITTEN, writtenSchema, ({ endpoint, revision, ledger }) => {
         this.accounts.get(endpoint)?.account.hear(revision, ledger);
       }),
-      this.on(WANT, wantSchema, (want) => this.wanted(want)),
+      onBroadcast(this.nats, WANT, wantSchema, (want) => this.wanted(want)),
       () => this.registry.events.off('changed', onChanged),
       () => events.off('beat', onBeat).off('left', onLeft).off('gap', onGap).off('heard', onHeard),
       // The broker may come back with nothing in its memory.
@@ -115,7 +115,7 @@ export class ShareKeeper {
     if (limits === undefined || this.accounts.has(endpoint)) return Promise.resolve();
     const account = new EndpointAccount({
       ...{ endpoint, limits, bucket: this.bucket, member: this.peers.name },
-      written: (revision, ledger) => this.publish(WRITTEN, { endpoint, revision, ledger }),
+      written: (revision, ledger) => broadcast(this.nats, WRITTEN, { endpoint, revision, ledger }),
       changed: () => {
         this.got(endpoint);
         this.registry.apportioned(endpoint);
@@ -215,7 +215,7 @@ export class ShareKeeper {
     if (lacks.length === 0) return;
     entry.pauseMs = this.pauseAfter(entry, nowMs);
     entry.asksFromMs = nowMs + entry.pauseMs;
-    this.publish(WANT, { member: this.peers.name, endpoint, lacks });
+    broadcast(this.nats, WANT, { member: this.peers.name, endpoint, lacks });
     // Whoever asked here in vain asks again when it is told to.
     setTimeout(() => this.registry.apportioned(endpoint), Math.min(entry.pauseMs, ASKS_SELDOM_MS)).unref();
   }
@@ -264,27 +264,6 @@ export class ShareKeeper {
       this.logger.warn({ err, endpoint }, 'the shares of an endpoint could not be changed');
       this.accounts.get(endpoint)?.account.grewOld();
     });
-  }
-
-  /** Nothing while the connection ends. */
-  private publish(subject: string, body: object): void {
-    if (this.nats.isClosed() || this.nats.isDraining()) return;
-    this.nats.publish(subject, JSON.stringify(body));
-  }
-
-  private on<T>(subject: string, schema: z.ZodType<T>, heard: (body: T) => void): () => void {
-    const subscription = this.nats.subscribe(subject, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        try {
-          const body = schema.safeParse(JSON.parse(new TextDecoder().decode(message.data))).data;
-          if (body !== undefined) heard(body);
-        } catch {
-          // Anyone who may publish can have sent it.
-        }
-      },
-    });
-    return () => subscription.unsubscribe();
   }
 }
 
