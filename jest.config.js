@@ -9,7 +9,8 @@ const base = {
 
 /** One project per kind of test, so that each can be run alone: `npm test -- --selectProjects unit`. */
 export default {
-  testTimeout: 120_000,
+  // Long, for a machine that does much else: it only costs time when a test fails.
+  testTimeout: 300_000,
   testSequencer: '<rootDir>/test/support/long-first.sequencer.js',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{src,scripts}/**/*.spec.ts'] },

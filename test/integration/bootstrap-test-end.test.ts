@@ -15,14 +15,14 @@ beforeAll(async () => {
 });
 afterAll(() => removeTempDir(dir));
 
-/** A run of jest of its own over these tests, in its own process as `npm test` runs them. */
-async function run(tests: string): Promise<{ code: number; output: string }> {
+/** A run of jest of its own over these tests, in its own process as `npm test` runs them, with this time to end. */
+async function run(tests: string, withinMs: number): Promise<{ code: number; output: string }> {
   await writeFile(join(dir, 'tests', 'one.test.js'), tests);
   const config = {
     rootDir: join(dir, 'tests'),
     testEnvironment: join(PROJECT, 'test/support/closed-environment.js'),
-    testEnvironmentOptions: { closedWithinMs: 200 },
-    reporters: ['default', [join(PROJECT, 'scripts/jest-end.reporter.js'), { endsWithinMs: 200 }]],
+    testEnvironmentOptions: { closedWithinMs: withinMs },
+    reporters: ['default', [join(PROJECT, 'scripts/jest-end.reporter.js'), { endsWithinMs: withinMs }]],
     transform: {},
   };
   const args = ['--experimental-vm-modules', join(PROJECT, 'node_modules/jest/bin/jest.js'), '--runInBand'];
@@ -37,18 +37,18 @@ async function run(tests: string): Promise<{ code: number; output: string }> {
 }
 
 it('a run that closes everything ends by itself', async () => {
-  expect(await run("it('is quiet', () => undefined);")).toMatchObject({ code: 0 });
+  expect(await run("it('is quiet', () => undefined);", 60_000)).toMatchObject({ code: 0 });
 });
 
 it('a file that leaves something open fails, and so does the run, which ends in time', async () => {
-  const { code, output } = await run(SERVER);
+  const { code, output } = await run(SERVER, 200);
   expect(code).toBe(1);
   expect(output).toContain('The tests left open: 1 TCPServerWrap.');
   expect(output).toContain('The test run does not end: something is still open');
 });
 
 it('what a failed test left open hides neither its failure nor the end', async () => {
-  const { code, output } = await run(`${SERVER}\nit('fails', () => expect('this').toBe('that'));`);
+  const { code, output } = await run(`${SERVER}\nit('fails', () => expect('this').toBe('that'));`, 200);
   expect(code).toBe(1);
   expect(output).toContain('Expected: "that"');
   expect(output).not.toContain('The tests left open');

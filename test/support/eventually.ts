@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** Default 30 s: long, because it only costs time when the test fails. */
+  /** Default 60 s: long, because it only costs time when the test fails. */
   readonly withinMs?: number;
   readonly everyMs?: number;
 }
@@ -12,7 +12,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
-  { withinMs = 30_000, everyMs = 25 }: EventuallyOptions = {},
+  { withinMs = 60_000, everyMs = 25 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {

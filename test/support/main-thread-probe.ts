@@ -32,3 +32,18 @@ export async function longestStallMs(during: () => Promise<unknown>): Promise<nu
   }
   return longest;
 }
+
+/** What the fastest try of `slowness` needs on the machine that the bounds of tests were set on. */
+const USUAL_MS = 17;
+
+/** How many times slower this machine runs a thread now than the one that the bounds of tests were set on; 1 where it is faster. */
+export function slowness(): number {
+  const text = `[${'1,'.repeat(1_000_000)}1]`;
+  let least = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < 7; tries += 1) {
+    const before = nowMs();
+    JSON.parse(text);
+    least = Math.min(least, nowMs() - before);
+  }
+  return Math.max(1, least / USUAL_MS);
+}

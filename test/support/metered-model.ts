@@ -17,6 +17,9 @@ export interface MeteredModel {
   /** Calls whose caller went away without the answer. */
   readonly cut: number;
   resetPeak(): void;
+  /** From now on no call ends, not even one under way, until `release`. */
+  hold(): void;
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -26,6 +29,8 @@ export async function startMeteredModel(takesMs: number): Promise<MeteredModel> 
   let running = 0;
   let peak = 0;
   let cut = 0;
+  let held: Promise<void> | null = null;
+  let letGo = () => {};
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     // Whether it is well is no call.
     if (request.method !== 'POST') {
@@ -45,6 +50,7 @@ export async function startMeteredModel(takesMs: number): Promise<MeteredModel> 
     asked.push(question);
     models.push(model);
     await new Promise((resolve) => setTimeout(resolve, takesMs));
+    while (held !== null) await held;
     const message = { role: 'assistant', content: `re: ${question}` };
     const choices = [{ index: 0, message, finish_reason: 'stop' }];
     response.setHeader('content-type', 'application/json');
@@ -68,6 +74,15 @@ export async function startMeteredModel(takesMs: number): Promise<MeteredModel> 
     },
     resetPeak: () => {
       peak = running;
+    },
+    hold: () => {
+      held ??= new Promise((resolve) => {
+        letGo = resolve;
+      });
+    },
+    release: () => {
+      held = null;
+      letGo();
     },
     close: async () => {
       server.closeAllConnections();
