@@ -67,9 +67,11 @@ async function peakOver(model: MeteredModel, ms: number): Promise<number> {
 it('uses more slots at once and lets calls end with fewer, without losing or doubling a message', async () => {
   const { model, endpoint } = await metered('one', 100);
   const ids = await backlog(400);
+  model.hold();
   const { worker } = await rig.startWorker({ endpoints: [endpoint], concurrency: 16, prefetch: 32 });
   await eventually(() => expect(model.running).toBe(16));
   expect(worker.status).toMatchObject({ slots: 16, capacity: { realtime: 16, normal: 15 } });
+  model.release();
 
   worker.resize(2);
   expect(worker.status).toMatchObject({ slots: 2, capacity: { realtime: 2, normal: 2 } });
@@ -77,10 +79,11 @@ it('uses more slots at once and lets calls end with fewer, without losing or dou
   expect(await peakOver(model, 1_000)).toBeLessThanOrEqual(2);
   expect(model.cut).toBe(0);
 
-  model.resetPeak();
+  model.hold();
   worker.resize(64);
   expect(worker.status).toMatchObject({ slots: 64, capacity: { realtime: 64, normal: 58 } });
   await eventually(() => expect(model.peak).toBeGreaterThan(58));
+  model.release();
   await answeredOnce(ids);
   expect(model.peak).toBeLessThanOrEqual(64);
 });
@@ -90,14 +93,18 @@ it('has endpoints added, changed, drained and removed under load, without losing
   const two = await metered('two', 8);
   const three = await metered('three', 8, ['model', 'other']);
   const ids = await backlog(500);
+  one.model.hold();
   const { worker, registry } = await rig.startWorker({
     ...{ endpoints: [one.endpoint], concurrency: 64, prefetch: 32 },
   });
   await eventually(() => expect([one.model.running, worker.status.slots]).toEqual([4, 4]));
+  one.model.release();
 
+  two.model.hold();
   registry.add(two.endpoint);
   expect(worker.status.slots).toBe(12);
   await eventually(() => expect(two.model.running).toBeGreaterThan(6));
+  two.model.release();
   expect(await peakOver(one.model, 500)).toBeLessThanOrEqual(4);
 
   registry.drain('one');
@@ -110,11 +117,13 @@ it('has endpoints added, changed, drained and removed under load, without losing
   expect(await peakOver(two.model, 1_000)).toBeLessThanOrEqual(2);
   expect(one.model.asked).toHaveLength(drainedAt);
 
+  for (const { model } of [one, three]) model.hold();
   registry.undrain('one');
   registry.change('one', { places: 6 });
   registry.add(three.endpoint);
   ids.push(...(await backlog(20, 'other')));
   await eventually(() => expect([one.model.peak, three.model.peak]).toEqual([6, 8]));
+  for (const { model } of [one, three]) model.release();
 
   const removed = registry.remove('two');
   await removed;
@@ -123,7 +132,7 @@ it('has endpoints added, changed, drained and removed under load, without losing
   await answeredOnce(ids);
   expect(two.model.asked).toHaveLength(removedAt);
   expect(three.model.asked.filter((content) => content.startsWith('other'))).toHaveLength(20);
-  expect(worker.status).toMatchObject({ running: 0, counters: { workerErrors: 0 } });
+  await eventually(() => expect(worker.status).toMatchObject({ running: 0, counters: { workerErrors: 0 } }));
   // One whose place was closed while it was looked up goes back untouched: at most one for each place that was closed.
   expect(worker.status.counters.handedBack).toBeLessThanOrEqual(4 + 6 + 2);
 });

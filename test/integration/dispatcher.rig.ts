@@ -125,6 +125,7 @@ export interface WorkerOptions {
   readonly endpoints: readonly ModelEndpoint[];
   readonly concurrency?: number;
   readonly prefetch?: number;
+  /** Default 5 s. After it the broker gives a message of a dead worker to another. */
   readonly ackWaitMs?: number;
   readonly maxLostCalls?: number;
   readonly appendTimeoutMs?: number;
@@ -257,7 +258,7 @@ export class Rig {
     registry: EndpointRegistry,
     options: WorkerOptions,
   ): Promise<Worker> {
-    const { concurrency = 4, prefetch = 8, ackWaitMs = 1_500, maxLostCalls = 30 } = options;
+    const { concurrency = 4, prefetch = 8, ackWaitMs = 5_000, maxLostCalls = 30 } = options;
     const config = configSchema.parse({
       queue: {
         max_lost_calls: maxLostCalls,
@@ -274,7 +275,7 @@ export class Rig {
       cancellations,
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
-      claims: new Claims(nats, { nats: { append_timeout_ms: 5_000 } }),
+      claims: new Claims(nats, { nats: { append_timeout_ms: 30_000 } }),
     };
     const around = { ...sound, ...options.broken?.(sound) };
     const given = [
@@ -303,7 +304,7 @@ function use(provide: InjectionToken, useValue: unknown) {
 export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 export const LARGE_CONTENT = 'x'.repeat(100_000);
 
-function logOn(nats: NatsConnection, appendTimeoutMs = 5_000): JetStreamEventLog {
+function logOn(nats: NatsConnection, appendTimeoutMs = 30_000): JetStreamEventLog {
   return new JetStreamEventLog(nats, silentLogger, {
     appendTimeoutMs,
     appendBufferBytes: 16 * 1024 * 1024,

@@ -2,6 +2,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { SharedTurns, type Turn } from '../../src/dispatch/workers/nats/shared-turns.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 
 let server: TestNats;
@@ -10,14 +11,16 @@ let running: { nats: NatsConnection; turns: SharedTurns }[] = [];
 beforeAll(async () => {
   server = await startTestNats();
 });
-afterEach(async () => {
+afterEach(stopAll);
+afterAll(() => server?.stop());
+
+async function stopAll(): Promise<void> {
   for (const { nats, turns } of running) {
     turns.stop();
     await nats.close();
   }
   running = [];
-});
-afterAll(() => server?.stop());
+}
 
 async function client(): Promise<NatsConnection> {
   return connect({ servers: server.url, user: server.user, pass: server.password });
@@ -66,18 +69,30 @@ it('tells turns that follow each other fast in few messages', async () => {
   await eventually(() => expect(one.turns.isAlone || two.turns.isAlone).toBe(false));
   const listener = await listening();
   for (let at = 0; at < 100; at += 1) one.turns.began(turn('m'));
-  await eventually(() => expect(two.heard).toHaveLength(100));
+  await eventually(() => {
+    expect(two.heard).toHaveLength(100);
+    expect(listener.said.flatMap(({ turns }) => turns)).toHaveLength(100);
+  });
   expect(listener.said.filter(({ turns }) => turns.length > 0).length).toBeLessThanOrEqual(3);
   await listener.close();
 });
 
 it('knows at once that another has come, and in time that it has gone', async () => {
-  const one = await workerOf();
-  expect(one.turns.isAlone).toBe(true);
-  const two = await workerOf();
-  await eventually(() => expect([one.turns.isAlone, two.turns.isAlone]).toEqual([false, false]), {
-    withinMs: 1_500,
-  });
+  const came = await inOneOf(
+    3,
+    async () => {
+      const one = await workerOf();
+      expect(one.turns.isAlone).toBe(true);
+      const two = await workerOf();
+      // Before they say by themselves that they are still here.
+      await eventually(() => expect([one.turns.isAlone, two.turns.isAlone]).toEqual([false, false]), {
+        withinMs: 1_500,
+      });
+      return [one, two] as const;
+    },
+    stopAll,
+  );
+  const [one, two] = came;
   // As if it were killed: nobody says goodbye.
   await two.nats.close();
   two.turns.stop();
@@ -93,7 +108,7 @@ it('says nothing of its turns while it is alone', async () => {
   await eventually(() => expect(one.turns.isAlone).toBe(false));
   one.turns.began(turn('n'));
   await eventually(() => expect(two.heard).toEqual([turn('n')]));
-  expect(listener.said.flatMap(({ turns }) => turns)).toEqual([turn('n')]);
+  await eventually(() => expect(listener.said.flatMap(({ turns }) => turns)).toEqual([turn('n')]));
   await listener.close();
 });
 

@@ -80,7 +80,7 @@ it('a request that its server refuses to serve holds up nothing, and ends as a d
       later.push(...(await submitted(1)));
       expect(rig.folded.historyOf(poison).at(-1)).toBe('dead-lettered');
     },
-    { withinMs: 90_000, everyMs: 250 },
+    { withinMs: 200_000, everyMs: 250 },
   );
   expect(await rig.folded.state(poison)).toMatchObject({
     status: 'failed',
@@ -88,9 +88,11 @@ it('a request that its server refuses to serve holds up nothing, and ends as a d
     error: { status: 503, retryable: true },
   });
   await eventually(() => expect(ended(later)).toBe(later.length));
-  expect(worker.status.counters).toMatchObject({ failedAttempts: 2, retried: 1, deadLettered: 1 });
+  await eventually(() =>
+    expect(worker.status.counters).toMatchObject({ failedAttempts: 2, retried: 1, deadLettered: 1 }),
+  );
   await rig.lanesEmpty();
-}, 120_000);
+});
 
 it('a server that is down costs no message an attempt, however often it is tried', async () => {
   const model = new PickyModel();
@@ -108,7 +110,7 @@ it('a server that is down costs no message an attempt, however often it is tried
     expect(await rig.folded.state(id)).toMatchObject({ status: 'completed', attempts: 1 });
   }
   await rig.lanesEmpty();
-}, 60_000);
+});
 
 it('a request that is refused as beyond a limit holds up nothing either', async () => {
   const model = new PickyModel();
@@ -121,4 +123,4 @@ it('a request that is refused as beyond a limit holds up nothing either', async 
   const ids = await submitted(20);
   await eventually(() => expect(ended(ids)).toBe(20));
   expect(worker.status.counters.failedAttempts).toBe(0);
-}, 60_000);
+});
