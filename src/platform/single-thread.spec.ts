@@ -73,7 +73,7 @@ describe('SingleThread', () => {
       'export default (word) => { if (word === "later") setTimeout(() => { throw new Error("late"); }, 20); return word; };',
     );
     expect(await moody.run('later')).toBe('later');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(await moody.run('next')).toBe('next');
   });
 });

