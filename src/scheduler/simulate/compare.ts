@@ -5,7 +5,7 @@ import { type PolicyReport, reportOf } from './report.js';
 import { kedaScaler } from './scalers/keda.js';
 import { llmdScaler } from './scalers/llm-d.js';
 import { oracle } from './scalers/oracle.js';
-import { ownPolicy } from './scalers/own-policy.js';
+import { type Counted, ownPolicy } from './scalers/own-policy.js';
 import type { Scaler } from './scalers/scaler.js';
 import { peakSlots, staticPeak } from './scalers/static-peak.js';
 import { type Run, Simulation } from './simulation.js';
@@ -23,6 +23,7 @@ export interface Comparison {
   readonly maxSlots: number | null;
   /** Null: what the mean load needs. */
   readonly firstSlots: number | null;
+  readonly counted: Counted;
   readonly settings: ScaleSettings;
 }
 
@@ -97,7 +98,7 @@ function scalerOf(policy: PolicyName, comparison: Comparison, firstSlots: number
       return oracle(trace, MODEL_SPEED, startDelayMs, slotsPerWorker);
     default: {
       const own = { ...settings, strategy: policy, minSlots: slotsPerWorker, maxSlots, staticSlots: peak };
-      return ownPolicy(own, firstSlots);
+      return ownPolicy(own, firstSlots, comparison.counted);
     }
   }
 }
@@ -108,5 +109,6 @@ export const COMPARISON_DEFAULTS = {
   warmUpMs: 900_000,
   maxSlots: null,
   firstSlots: null,
+  counted: 'tokens',
   settings: SCALE_DEFAULTS,
 } as const;

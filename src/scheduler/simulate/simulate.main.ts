@@ -13,6 +13,7 @@ import {
 } from './compare.js';
 import type { StepReport } from './load-step.js';
 import { plotOf } from './plot.js';
+import { COUNTED, type Counted } from './scalers/own-policy.js';
 import { syntheticTrace } from './synthetic-trace.js';
 import { type Row, tableOf } from './table.js';
 import { statisticsOf, type TracedRequest, type TraceStatistics } from './trace.js';
@@ -27,6 +28,7 @@ interface Options {
   readonly slotsPerWorker: number;
   readonly lagThreshold: number;
   readonly warmUp: number;
+  readonly count: Counted;
   readonly maxSlots?: number;
   readonly steps: boolean;
   readonly json?: boolean;
@@ -59,6 +61,11 @@ await new Command('simulate')
     'at the beginning, which no figure counts',
     positive,
     COMPARISON_DEFAULTS.warmUpMs / 1000,
+  )
+  .addOption(
+    new Option('--count <unit>', "what the service's own policies count; the service counts messages")
+      .choices(COUNTED)
+      .default('tokens'),
   )
   .option('--max-slots <number>', 'the ceiling of all policies; twice the static peak if not given', positive)
   .option('--no-steps', 'without the load step, which takes as long again')
@@ -102,7 +109,7 @@ async function comparisonOf(options: Options, seed: number): Promise<Comparison>
     ...{ trace: await traceOf(options.trace, seed), seed },
     ...{ startDelayMs: options.startDelay * 1000, warmUpMs: options.warmUp * 1000 },
     ...{ slotsPerWorker: options.slotsPerWorker, lagThreshold: options.lagThreshold },
-    maxSlots: options.maxSlots ?? null,
+    ...{ maxSlots: options.maxSlots ?? null, counted: options.count },
   };
 }
 
