@@ -12,7 +12,9 @@ const TICKS = rounds(0) >= 20 ? 12 : 4;
 const TICK_MS = 5_000;
 const SCHEDULERS = 3;
 const [MIN_SLOTS, MAX_SLOTS] = [2, 8];
-const BATCH = 10;
+/** More than the smallest size serves, so that there is something to decide. */
+const BATCH = 25;
+const CALL_MS = 1_000;
 
 let nats: TestNats;
 let postgres: TestPostgres;
@@ -21,7 +23,11 @@ let front: RunningService;
 let schedulers: RunningService[];
 
 beforeEach(async () => {
-  [nats, postgres, model] = await Promise.all([startTestNats(), startTestPostgres(), startMeteredModel(100)]);
+  [nats, postgres, model] = await Promise.all([
+    startTestNats(),
+    startTestPostgres(),
+    startMeteredModel(CALL_MS),
+  ]);
   front = await start('api,projector,worker');
   schedulers = await Promise.all(Array.from({ length: SCHEDULERS }, () => start('scheduler')));
 }, 300_000);
@@ -101,6 +107,9 @@ it(`keeps the size between its bounds and every message while the leader is kill
     if (await killLeader()) kills += 1;
     await sleep(Math.max(0, TICK_MS - (performance.now() - began)));
   }
+  await eventually(async () => expect((await decided()).some(({ to }) => to > MIN_SLOTS)).toBe(true), {
+    withinMs: 120_000,
+  });
   for (const id of ids) expect((await call('GET', `messages/${id}?wait=60s`)).status).toBe('completed');
 
   const [leader] = await eventually(
