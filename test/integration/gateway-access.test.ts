@@ -6,7 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
-import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import {
+  type Answer,
+  type Gateway,
+  MODEL,
+  request,
+  type Servers,
+  startGateway,
+  startServers,
+} from './gateway.rig.js';
 
 const red = newApiKey({ name: 'red-key', role: 'client', tenant: 'red' });
 const blue = newApiKey({ name: 'blue-key', role: 'admin', tenant: 'blue' });
@@ -518,33 +526,60 @@ describe('the documentation', () => {
   });
 });
 
+/** Asks again where another one has the place for a moment. */
+function untilAdmitted(ask: () => Promise<Answer>): Promise<Answer> {
+  return eventually(async () => {
+    const answer = await ask();
+    if (/too_many/.test(JSON.stringify(answer.json))) throw new Error('There was no place to wait in.');
+    return answer;
+  });
+}
+
+/** The answer to one that would wait, as soon as as many wait as may. */
+function refusedWait(url: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return eventually(async () => {
+    const answer = await request('GET', `${url}?wait=1ms`, undefined, headers);
+    expect(answer.json.code).toMatch(/too_many/);
+    return answer;
+  });
+}
+
+/** A stream, as soon as its first piece is there: it answers with that. */
+function streamed(baseUrl: string): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ ...chat, stream: true });
+  return fetch(`${baseUrl}/v1/chat/completions`, { method: 'POST', headers, body });
+}
+
 describe('limits', () => {
   it('tells the one too many to wait', async () => {
-    const { baseUrl } = await start({ server: { max_waiting_requests: 2 } });
+    const { baseUrl, worker } = await start({ server: { max_waiting_requests: 2 } });
     const url = `${baseUrl}/api/v1/messages`;
     const { id } = (await request('POST', url, { user_id: 'u', content: 'x' })).json;
-    const waiting = [1, 2].map(() => request('GET', `${url}/${id}?wait=2s`));
-    await sleep(500);
-    const refused = await request('GET', `${url}/${id}?wait=1s`);
+    const waiting = [1, 2].map(() => untilAdmitted(() => request('GET', `${url}/${id}?wait=60s`)));
+    const refused = await refusedWait(`${url}/${id}`);
     expect(refused).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });
     expect(refused.headers.get('retry-after')).toBe('1');
     const chatted = await request('POST', `${baseUrl}/v1/chat/completions`, chat);
     expect(chatted).toMatchObject({ status: 503, json: { error: { code: 'too_many_waiting' } } });
     expect((await request('GET', `${url}/${id}`)).status).toBe(200);
+    await worker.complete(await worker.receivedAs(id), { content: 'y' });
     for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
-    expect((await request('GET', `${url}/${id}?wait=100ms`)).status).toBe(200);
+    await eventually(async () => expect((await request('GET', `${url}/${id}?wait=100ms`)).status).toBe(200));
   });
 
   it('leaves room for others beside the key that has as many waiting as it may', async () => {
     const server = { max_waiting_requests_per_key: 2 };
-    const { baseUrl } = await start({ server, security: { api_keys: [red.config, blue.config] } });
+    const { baseUrl, worker } = await start({
+      ...{ server, security: { api_keys: [red.config, blue.config] } },
+    });
     const url = `${baseUrl}/api/v1/messages`;
     const send = (key: string, path = '', body?: object) =>
       request(body === undefined ? 'GET' : 'POST', `${url}${path}`, body, bearer(key));
     const { id } = (await send(red.key, '', { user_id: 'u', content: 'x' })).json;
     const streaming = await fetch(`${url}/${id}/stream`, { headers: bearer(red.key) });
-    const polling = send(red.key, `/${id}?wait=2s`);
-    await sleep(500);
+    const polling = untilAdmitted(() => send(red.key, `/${id}?wait=60s`));
+    await refusedWait(`${url}/${id}`, bearer(red.key));
     for (const path of [`/${id}?wait=1s`, `/${id}/stream`]) {
       const refused = await send(red.key, path);
       expect(refused).toMatchObject({ status: 429, json: { code: 'too_many_of_key', status: 429 } });
@@ -560,6 +595,7 @@ describe('limits', () => {
     expect((await send(red.key, `/${id}`)).status).toBe(200);
     const others = (await send(blue.key, '', { user_id: 'u', content: 'x' })).json.id;
     expect((await send(blue.key, `/${others}?wait=100ms`)).status).toBe(200);
+    await worker.complete(await worker.receivedAs(id), { content: 'y' });
     expect((await polling).status).toBe(200);
     await streaming.body?.cancel();
     await eventually(async () => expect((await send(red.key, `/${id}?wait=100ms`)).status).toBe(200));
@@ -585,11 +621,11 @@ describe('limits', () => {
 
 describe('a shutdown', () => {
   it('answers long polls at once, with the state as it is', async () => {
-    const { baseUrl } = await start();
+    const { baseUrl } = await start({ server: { max_waiting_requests: 1 } });
     const url = `${baseUrl}/api/v1/messages`;
     const { id } = (await request('POST', url, { user_id: 'u', content: 'x' })).json;
-    const waiting = request('GET', `${url}/${id}?wait=60s`);
-    await sleep(300);
+    const waiting = untilAdmitted(() => request('GET', `${url}/${id}?wait=60s`));
+    await refusedWait(`${url}/${id}`);
     const started = Date.now();
     await gateway?.close();
     gateway = undefined;
@@ -598,13 +634,17 @@ describe('a shutdown', () => {
   });
 
   it('tells chats that wait where their messages are', async () => {
-    const { baseUrl, worker, log } = await start();
+    const { baseUrl, worker, log } = await start({ server: { max_waiting_requests: 2 } });
     const before = await log.lastSequence();
     const asked = ['whole', 'stream'].map((how) =>
-      request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: how === 'stream' }),
+      untilAdmitted(() =>
+        request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: how === 'stream' }),
+      ),
     );
     const { subject } = await worker.received(before);
-    await sleep(500);
+    // Both are in the log, with where they go, and both wait.
+    await eventually(async () => expect(await log.lastSequence()).toBe(before + 4));
+    await refusedWait(`${baseUrl}/api/v1/messages/${subject}`);
     await gateway?.close();
     gateway = undefined;
     const answers = await Promise.all(asked);
@@ -619,34 +659,33 @@ describe('a shutdown', () => {
   it('lets an answer under way come to its end', async () => {
     const { baseUrl, worker, log } = await start();
     const before = await log.lastSequence();
-    const asked = request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: true });
+    const asked = streamed(baseUrl);
     const message = await worker.received(before);
     worker.piece(message.subject, 1, { content: 'one ' });
-    await sleep(500);
+    const response = await asked;
     const closing = gateway?.close();
     gateway = undefined;
     await sleep(300);
     worker.piece(message.subject, 2, { content: 'two' });
     await worker.complete(message, { content: 'one two' });
-    const { status, json } = await asked;
-    expect(status).toBe(200);
-    expect(json).toContain('"two"');
-    expect(json).toContain('[DONE]');
+    expect(response.status).toBe(200);
+    const told = await response.text();
+    expect(told).toContain('"two"');
+    expect(told).toContain('[DONE]');
     await closing;
   });
 
   it('cuts an answer that does not end, and says so in the stream', async () => {
     const { baseUrl, worker, log } = await start({ server: { shutdown_timeout_ms: 1_500 } });
     const before = await log.lastSequence();
-    const asked = request('POST', `${baseUrl}/v1/chat/completions`, { ...chat, stream: true });
+    const asked = streamed(baseUrl);
     const message = await worker.received(before);
     worker.piece(message.subject, 1, { content: 'one ' });
-    await sleep(500);
+    const told = (await asked).text();
     await gateway?.close();
     gateway = undefined;
-    const { json } = await asked;
-    expect(json).toContain('service_stopping');
-    expect(json).toContain(message.subject);
-    expect(json).not.toContain('[DONE]');
+    expect(await told).toContain('service_stopping');
+    expect(await told).toContain(message.subject);
+    expect(await told).not.toContain('[DONE]');
   });
 });

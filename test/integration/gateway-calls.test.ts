@@ -1,8 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
 import OpenAI from 'openai';
+import { TRIES_SUBJECT } from '../../src/broker/streams.js';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
+import { NATS } from '../../src/platform/tokens.js';
 import { eventually } from '../support/eventually.js';
-import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import {
+  connectTo,
+  type Gateway,
+  MODEL,
+  request,
+  type Servers,
+  startGateway,
+  startServers,
+} from './gateway.rig.js';
 
 const OTHER_MODEL = 'maker/other-model';
 
@@ -204,16 +216,32 @@ describe('a client that goes away', () => {
 
   it('cancels nothing while another request waits for the same message', async () => {
     const leaving = new AbortController();
-    const headers = { 'idempotency-key': 'both', 'x-llmq-on-disconnect': 'cancel' };
-    const first = await begin(() =>
-      client.chat.completions.create(question, { signal: leaving.signal, headers }),
-    );
-    const second = chat(headers);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const headers = {
+      ...{ 'idempotency-key': 'both', 'x-llmq-on-disconnect': 'cancel' },
+      'content-type': 'application/json',
+    };
+    const stream = (signal: AbortSignal | null) =>
+      fetch(`${gateway.baseUrl}/v1/chat/completions`, {
+        ...{ method: 'POST', headers, signal, body: JSON.stringify({ ...question, stream: true }) },
+      });
+    const first = await begin(() => stream(leaving.signal));
+    gateway.worker.piece(first.message.subject, 1, { content: 'for ' });
+    await first.answer;
+    // It has its headers when it waits as the first one does.
+    const second = stream(null);
+    await eventually(async () => {
+      gateway.worker.piece(first.message.subject, 1, { content: 'for ' });
+      expect(await Promise.race([second, sleep(50, null)])).not.toBeNull();
+    });
     leaving.abort();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     await gateway.worker.complete(first.message, { content: 'for the other' });
-    expect((await second).json.choices[0].message.content).toBe('for the other');
+    const text = await (await second).text();
+    expect(
+      chunksIn(text)
+        .map(({ choices }) => choices[0].delta.content ?? '')
+        .join(''),
+    ).toBe('for the other');
   });
 });
 
@@ -523,6 +551,22 @@ describe('a request that an SDK repeats', () => {
   });
   afterAll(async () => other?.close());
 
+  const tries: string[] = [];
+  let listening: NatsConnection;
+  beforeAll(async () => {
+    listening = await connectTo(servers.nats);
+    listening.subscribe(TRIES_SUBJECT, { callback: (_, message) => void tries.push(message.string()) });
+    await listening.flush();
+  });
+  afterAll(() => listening?.close());
+
+  /** Waits until every process was told of the request that became this message. */
+  async function told(messageId: string): Promise<void> {
+    await eventually(() => expect(tries.some((each) => each.includes(messageId))).toBe(true));
+    // What the broker sends to one, it has sent to all before it answers; and it keeps it for those that start later.
+    await other.part<NatsConnection>(NATS as never).flush();
+  }
+
   const hasJoined = { 'x-stainless-retry-count': '1' };
   const unique = () => ({ ...question, user: `${Math.random()}` });
 
@@ -549,9 +593,9 @@ describe('a request that an SDK repeats', () => {
       }),
     );
     leaving.abort();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await told(message.subject);
     const second = post('/v1/chat/completions', body, hasJoined, other);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     await gateway.worker.complete(message, { content: 'whole' });
     expect((await second).headers.get('x-llmq-message-id')).toBe(message.subject);
     const late = await post('/v1/chat/completions', body, hasJoined, other);
@@ -564,7 +608,7 @@ describe('a request that an SDK repeats', () => {
     const { answer, message } = await begin(() => post('/v1/chat/completions', body));
     await gateway.worker.complete(message, { content: 'x' });
     await answer;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await told(message.subject);
     const late = await startGateway(servers);
     try {
       const again = await post('/v1/chat/completions', body, hasJoined, late);

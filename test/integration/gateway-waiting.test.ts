@@ -32,9 +32,9 @@ interface Stream {
   readonly ended: Promise<void>;
 }
 
-async function stream(headers: Record<string, string> = {}): Promise<Stream> {
-  const before = await gateway.log.lastSequence();
-  const response = fetch(`${gateway.baseUrl}/v1/chat/completions`, {
+async function stream(headers: Record<string, string> = {}, at = gateway): Promise<Stream> {
+  const before = await at.log.lastSequence();
+  const response = fetch(`${at.baseUrl}/v1/chat/completions`, {
     ...{ method: 'POST', body: JSON.stringify({ ...question, stream: true }) },
     headers: { 'content-type': 'application/json', ...headers },
   });
@@ -42,7 +42,7 @@ async function stream(headers: Record<string, string> = {}): Promise<Stream> {
   const read = async () => {
     for await (const part of (await response).body!.pipeThrough(new TextDecoderStream())) text += part;
   };
-  return { response, ended: read(), text: () => text, message: await gateway.worker.received(before) };
+  return { response, ended: read(), text: () => text, message: await at.worker.received(before) };
 }
 
 const error = { code: 'endpoint_error', message: 'Down.', retryable: true, status: 503 };
@@ -102,9 +102,14 @@ describe('a stream that waits', () => {
   });
 
   it('has a status of its own where it ends before its headers are out', async () => {
-    const { message, response } = await stream();
-    await gateway.worker.deadLetter(message, error);
-    expect((await response).status).toBe(503);
+    const patient = await startGateway(servers);
+    try {
+      const { message, response } = await stream({}, patient);
+      await patient.worker.deadLetter(message, error);
+      expect((await response).status).toBe(503);
+    } finally {
+      await patient.close();
+    }
   });
 });
 

@@ -119,7 +119,7 @@ export async function startGateway(
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
     projected: async () => {
       const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });
-      await position.waitFor(await log.lastSequence(), 30_000);
+      await position.waitFor(await log.lastSequence(), 60_000);
     },
     part: (type) => app.get(type, { strict: false }),
     close: async () => {
@@ -142,9 +142,14 @@ function configOf(
 ): Omit<ServiceConfig, 'roles'> {
   const config = configSchema.parse({
     endpoints: [{ name: 'test', base_url: 'http://127.0.0.1:9/v1', models: [MODEL, 'maker/other-model'] }],
-    nats: { url: nats.url, user: nats.user, password: nats.password },
     database: { url: postgres.url },
     ...overrides,
+    nats: {
+      ...{ url: nats.url, user: nats.user, password: nats.password, append_timeout_ms: 30_000 },
+      ...(overrides['nats'] as object | undefined),
+    },
+    // However loaded the machine is, what was written is read, unless a test is about that.
+    projection: { read_wait_ms: 30_000, ...(overrides['projection'] as object | undefined) },
     // However loaded the machine is, a stream that fails has its own status, unless a test is about that.
     openai: { stream_headers_after_ms: 60_000, ...(overrides['openai'] as object | undefined) },
   });

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/platform/security/api-key.js';
+import { eventually } from '../support/eventually.js';
 import { FrameSocket, refusedHandshake } from '../support/frame-socket.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
@@ -113,7 +114,7 @@ describe('a key', () => {
   });
 
   it('must come in time, and in a small frame', async () => {
-    const baseUrl = await start({ ...keyed, server: { websocket: { authenticate_timeout_ms: 200 } } });
+    const baseUrl = await start({ ...keyed, server: { websocket: { authenticate_timeout_ms: 2_000 } } });
     const silent = await open(baseUrl);
     const long = await open(baseUrl);
     long.send({ type: 'authenticate', request_id: 'r', key: 'x'.repeat(64 * 1024) });
@@ -215,10 +216,12 @@ describe('the handshake', () => {
     const beyondAll = await refusedHandshake(baseUrl, { headers: bearer(other.key) });
     expect(beyondAll).toMatchObject({ status: 503, json: { code: 'too_many_waiting' } });
     await first.close();
-    await sleep(50);
-    expect(await late.ask({ type: 'authenticate', key: client.key })).toMatchObject({
-      type: 'authenticated',
-    });
+    // The server hears of it a moment later.
+    await eventually(async () =>
+      expect(await late.ask({ type: 'authenticate', key: client.key })).toMatchObject({
+        type: 'authenticated',
+      }),
+    );
   });
 
   it('without a key takes no place of those who have one', async () => {
@@ -232,8 +235,7 @@ describe('the handshake', () => {
       error: { code: 'too_many_waiting' },
     });
     await nobody!.close();
-    await sleep(50);
-    await open(baseUrl);
+    await eventually(() => open(baseUrl));
   });
 });
 
@@ -247,7 +249,7 @@ describe('on the wire', () => {
     });
     socket.on('error', () => undefined);
     socket.write(bytes);
-    await Promise.race([once(socket, 'close'), sleep(3_000)]);
+    await Promise.race([once(socket, 'close'), sleep(20_000, undefined, { ref: false })]);
     socket.destroy();
     return answer;
   }
