@@ -75,7 +75,7 @@ describe('the timeline', () => {
   it("has a conversation's messages in one order", async () => {
     const later = uuidv7();
     await gateway.log.append(life(later, red));
-    await get(`messages/${later}`);
+    await gateway.projected();
     const { json } = await get('conversations/talk/events');
     expect(json.data.map(({ subject }: { subject: string }) => subject)).toEqual([
       ...Array(6).fill(id),
@@ -185,7 +185,7 @@ describe('the check of the log and PostgreSQL', () => {
     const { log, dataSource } = gateway;
     return verifyLog({
       ...{ log, index: new EventIndex(dataSource), projected: new ProjectedMessages(dataSource) },
-      ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 10_000 },
+      ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 60_000 },
     });
   };
   const [whole, changed, gone] = [uuidv7(), uuidv7(), uuidv7()];
@@ -259,7 +259,7 @@ describe('a client that reads slowly', () => {
       await own.log.append(ids.flatMap((id) => received(id, { tenant: 'green', content }).slice(0, 1)));
       await own.log.append(ids.flatMap((id) => [cancelled(id, { tenant: 'green' })]));
     }
-  }, 120_000);
+  }, 400_000);
   afterAll(async () => {
     await nats?.close();
     await own?.close();

@@ -59,12 +59,12 @@ describe('a time limit', () => {
 
   it.each<[string, readonly (readonly [number, string])[]]>([
     ['silence', []],
-    ['pings', times(20, 50, ': ping\n\n')],
-    ['empty deltas', times(20, 50, sse(ROLE))],
+    ['pings', times(40, 100, ': ping\n\n')],
+    ['empty deltas', times(40, 100, sse(ROLE))],
   ])('between pieces ends a call that has only %s', async (_what, steps) => {
     const pieces: Fields[] = [];
     const raw = await start(slowly([0, sse(say('one '))], [50, sse(say('two '))], ...steps), {
-      idleTimeoutMs: 400,
+      idleTimeoutMs: 2_000,
     });
     const failure = await raw.fail({ onDelta: (piece) => pieces.push(piece) });
     expect(failure).toMatchObject({
@@ -76,9 +76,9 @@ describe('a time limit', () => {
   });
 
   it('does not strike an answer that flows for longer than any of them but the whole', async () => {
-    const steps = [...times(12, 100, sse(say('x'))), [0, sse(say('', 'stop'), '[DONE]')] as const];
-    const raw = await start(slowly(...steps), { firstTokenTimeoutMs: 600, idleTimeoutMs: 600 });
-    expect((await raw.ask()).answer.content).toBe('x'.repeat(12));
+    const steps = [...times(35, 100, sse(say('x'))), [0, sse(say('', 'stop'), '[DONE]')] as const];
+    const raw = await start(slowly(...steps), { firstTokenTimeoutMs: 3_000, idleTimeoutMs: 3_000 });
+    expect((await raw.ask()).answer.content).toBe('x'.repeat(35));
   });
 
   it('for the whole call strikes an answer that flows for longer than was asked for', async () => {
@@ -480,12 +480,12 @@ describe('what would cost too much', () => {
   ])(
     'is a failure that is not tried again: %s',
     async (_what, text) => {
-      const raw = await start((response) => sendEvents(response, text()));
-      const startedMs = performance.now();
+      const raw = await start((response) => sendEvents(response, text()), { firstTokenTimeoutMs: 280_000 });
+      const before = process.cpuUsage();
       expect((await raw.fail()).error).toMatchObject({ code: 'answer_too_large', retryable: false });
-      expect(performance.now() - startedMs).toBeLessThan(40_000);
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(40_000);
     },
-    60_000,
+    300_000,
   );
 
   it.each<[string, () => string, number]>([
@@ -506,14 +506,16 @@ describe('what would cost too much', () => {
   ])(
     'is read in a time that grows with the text alone: %s',
     async (_what, text, annotations) => {
-      const raw = await start((response) => sendEvents(response, text(), sse(say('', 'stop'), '[DONE]')));
-      const startedMs = performance.now();
+      const raw = await start((response) => sendEvents(response, text(), sse(say('', 'stop'), '[DONE]')), {
+        firstTokenTimeoutMs: 280_000,
+      });
+      const before = process.cpuUsage();
       const { answer, extra } = await raw.ask();
       expect(((answer['annotations'] as unknown[]) ?? []).length).toBe(annotations);
       if (annotations === 0) expect(extra!['citations']).toHaveLength(50);
-      expect(performance.now() - startedMs).toBeLessThan(20_000);
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(20_000);
     },
-    60_000,
+    300_000,
   );
 });
 

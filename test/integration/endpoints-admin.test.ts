@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DispatcherModule } from '../../src/dispatch/worker/dispatcher.module.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { type MeteredModel, startMeteredModel } from '../support/metered-model.js';
 import {
   type Answer,
@@ -28,11 +29,7 @@ const startWorker = () =>
 beforeAll(async () => {
   process.env['FILE_KEY'] = SECRET;
   process.env['OTHER_KEY'] = SECRET;
-  [servers, quick, slow] = await Promise.all([
-    startServers(),
-    startMeteredModel(0),
-    startMeteredModel(1_500),
-  ]);
+  [servers, quick, slow] = await Promise.all([startServers(), startMeteredModel(0), startMeteredModel(0)]);
   overrides = {
     endpoints: [
       {
@@ -84,12 +81,11 @@ const underWay = (question: string) =>
   eventually(() => expect([slow.asked.includes(question), slow.running]).toEqual([true, 1]));
 
 describe('an endpoint that is registered', () => {
-  it('is shown without its secrets, and served by another process within a second', async () => {
+  it('is shown without its secrets, and served by another process', async () => {
     const made = await register({
       ...{ name: 'one', headers: { 'X-Tier': 'gold' } },
       models: ['one-model', { name: 'alias', upstream: 'maker/real-7b', capabilities: ['tools'] }],
     });
-    const startedMs = performance.now();
     expect(made).toMatchObject({
       status: 201,
       json: {
@@ -104,12 +100,27 @@ describe('an endpoint that is registered', () => {
     });
     expect(made.json.changeable).toContain('base_url');
     const there = await seenByWorker('one', false);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
     expect(there).toEqual(made.json);
     const { json } = await submit('alias');
     const { result } = await completed(json.id);
     expect(result).toMatchObject({ content: 're: Hello', endpoint: 'one', model: 'alias' });
     expect(quick.models).toEqual(['maker/real-7b']);
+  });
+
+  it('is known to another process within a second', async () => {
+    await inOneOf(5, async () => {
+      await register({ name: 'timed', models: ['timed-model'] });
+      const startedMs = performance.now();
+      try {
+        await seenByWorker('timed', false);
+        expect(performance.now() - startedMs).toBeLessThan(1_000);
+      } finally {
+        await call('DELETE', '/timed');
+        await eventually(async () =>
+          expect((await request('GET', `${worker.baseUrl}/api/v1/endpoints/timed`)).status).toBe(404),
+        );
+      }
+    });
   });
 
   it('is in the list behind those of the configuration, of which headers are masked as well', async () => {
@@ -149,11 +160,14 @@ describe('an endpoint that is registered', () => {
   });
 
   it('moves to another address while its calls run', async () => {
+    slow.hold();
     await register({ name: 'moving', base_url: slow.url, models: ['moving-model'] });
     const { json } = await submit('moving-model', 'at the old one');
     await underWay('at the old one');
     expect((await call('PATCH', '/moving', { base_url: quick.url })).status).toBe(200);
+    await eventually(async () => expect((await seenByWorker('moving', false)).base_url).toBe(quick.url));
     const next = await submit('moving-model', 'at the new one');
+    slow.release();
     await Promise.all([completed(json.id), completed(next.json.id)]);
     expect([slow.asked.includes('at the old one'), slow.cut]).toEqual([true, 0]);
     expect(quick.asked).toContain('at the new one');
@@ -177,6 +191,7 @@ describe('an endpoint that is registered', () => {
   });
 
   it('that is removed ends its calls, serves nothing more, and leaves its name', async () => {
+    slow.hold();
     await register({ name: 'leaving', base_url: slow.url, models: ['leaving-model'] });
     const { json } = await submit('leaving-model', 'under way');
     await underWay('under way');
@@ -186,40 +201,54 @@ describe('an endpoint that is registered', () => {
     // In the worker the name is taken until the call has ended; then the new one serves.
     expect((await register({ name: 'leaving', models: ['leaving-model'] })).status).toBe(201);
     const next = await submit('leaving-model', 'behind it');
+    slow.release();
     await Promise.all([completed(json.id), completed(next.json.id)]);
     expect([slow.cut, quick.asked.includes('behind it')]).toEqual([0, true]);
   });
 
   it('tells how it does, from what another process saw', async () => {
+    slow.hold();
     await register({ name: 'counted', base_url: slow.url, models: ['counted-model'], max_concurrency: 3 });
+    const submittedMs = performance.now();
     const { json } = await submit('counted-model', 'to be counted');
+    await underWay('to be counted');
+    const beganMs = performance.now();
     const running = await eventually(async () => {
       const stats = (await call('GET', '/counted/stats')).json;
       expect(stats.taken).toBe(1);
       return stats;
     });
     expect(running).toMatchObject({ name: 'counted', places: 3, calls: 0, models: [{ taken: 1 }] });
-    const busy = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
-    expect(busy.models.find(({ model }: { model: string }) => model === 'counted-model')).toEqual({
-      ...{ model: 'counted-model', endpoints: 1, capacity: 3, in_use: 1, free: 2 },
+    await eventually(async () => {
+      const busy = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
+      expect(busy.models.find(({ model }: { model: string }) => model === 'counted-model')).toEqual({
+        ...{ model: 'counted-model', endpoints: 1, capacity: 3, in_use: 1, free: 2 },
+      });
     });
+    await eventually(() => expect(performance.now() - beganMs).toBeGreaterThan(1_500));
+    const heldMs = performance.now() - beganMs;
+    slow.release();
     await completed(json.id);
+    const tookMs = performance.now() - submittedMs;
     const stats = await eventually(async () => {
       const told = (await call('GET', '/counted/stats')).json;
-      expect(told.taken).toBe(0);
+      expect([told.taken, told.calls]).toEqual([0, 1]);
       return told;
     });
     expect(stats).toMatchObject({
       ...{ calls: 1, answered: 1, failed: 0, refused: 0, rejected: 0, cancelled: 0 },
       models: [{ model: 'counted-model', calls: 1, share: 1 }],
     });
-    expect(stats.total_ms.p50).toBeGreaterThanOrEqual(1_500);
-    expect(stats.total_ms.p50).toBeLessThan(10_000);
+    // As exact as it is told.
+    expect(stats.total_ms.p50).toBeGreaterThanOrEqual(0.9 * heldMs);
+    expect(stats.total_ms.p50).toBeLessThan(1.2 * tookMs);
     await call('POST', '/counted/drain');
-    expect((await call('GET', '/counted/stats')).json.state).toBe('draining');
-    const drained = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
-    expect(drained.models.find(({ model }: { model: string }) => model === 'counted-model')).toMatchObject({
-      ...{ capacity: 0, in_use: 0, free: 0 },
+    await eventually(async () => expect((await call('GET', '/counted/stats')).json.state).toBe('draining'));
+    await eventually(async () => {
+      const drained = (await request('GET', `${api.baseUrl}/api/v1/resources`)).json;
+      expect(drained.models.find(({ model }: { model: string }) => model === 'counted-model')).toMatchObject({
+        ...{ capacity: 0, in_use: 0, free: 0 },
+      });
     });
     expect((await call('GET', '/none/stats')).json.code).toBe('not_found');
   });

@@ -417,14 +417,14 @@ describe('a time limit', () => {
   });
 
   it('does not strike a slow answer whose first token came in time', async () => {
-    const endpoint = endpointAt(demo.url, { firstTokenTimeoutMs: 300 });
-    const { answer } = await endpoint.call(asked('[[demo:tokens 8]] [[demo:rate 10]]'));
-    expect(answer.content).toMatch(/word8$/);
+    const endpoint = endpointAt(demo.url, { firstTokenTimeoutMs: 1_500 });
+    const { answer } = await endpoint.call(asked('[[demo:tokens 20]] [[demo:rate 10]]'));
+    expect(answer.content).toMatch(/word20$/);
   });
 
   it('strikes an endpoint that goes silent in the middle, and frees its connection', async () => {
     const content = '[[demo:hang after=2]] over';
-    const failure = await failureOf(endpointAt(demo.url).call(asked(content, { timeoutMs: 300 })));
+    const failure = await failureOf(endpointAt(demo.url).call(asked(content, { timeoutMs: 2_000 })));
     expect(failure.error).toMatchObject({ code: 'call_timeout', retryable: true });
     await left(content);
   });
@@ -461,7 +461,7 @@ describe('an abort', () => {
       const abortedMs = performance.now();
       await expect(call).rejects.toBe(reason);
       await left(content);
-      expect(performance.now() - abortedMs).toBeLessThan(1_000);
+      expect(performance.now() - abortedMs).toBeLessThan(10_000);
     },
   );
 

@@ -21,7 +21,7 @@ let store: ReservationStore;
 beforeAll(async () => {
   servers = await startServers();
   const { url, user, password } = servers.nats;
-  const nats = { url, user, password, append_timeout_ms: 1_000 };
+  const nats = { url, user, password, append_timeout_ms: 5_000 };
   gateways = [await startGateway(servers, { nats }), await startGateway(servers, { nats })];
   const config = configSchema.parse({ nats });
   connection = await connectNats(config, silentLogger);

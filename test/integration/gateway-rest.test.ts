@@ -287,13 +287,13 @@ describe('waiting for a message', () => {
   it('is woken by the completion', async () => {
     const before = await gateway.log.lastSequence();
     const { id } = (await post(hello({ priority: 'realtime' }))).json;
-    const waiting = get(`/${id}?wait=30s`);
+    const waiting = get(`/${id}?wait=60s`);
     const message = await gateway.worker.received(before);
     await gateway.worker.complete(message, { role: 'assistant', content: 'Hi there\u0000' });
     const started = Date.now();
     const { status, json } = await waiting;
     expect(status).toBe(200);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(30_000);
     expect(json).toMatchObject({
       ...{ id, status: 'completed', attempts: 1, error: null, completed_at: expect.any(String) },
       result: {
@@ -320,7 +320,7 @@ describe('waiting for a message', () => {
     await eventually(async () => expect((await get(`/${id}`)).json.status).toBe('failed'));
     const started = Date.now();
     const { json } = await get(`/${id}?wait=60s`);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(30_000);
     expect(json.error).toEqual({ code: 'endpoint_rejected', message: 'The endpoint answered 400.' });
   });
 
@@ -335,7 +335,7 @@ describe('waiting for a message', () => {
   it('wakes everyone who waits for the same message', async () => {
     const before = await gateway.log.lastSequence();
     const { id } = (await post(hello())).json;
-    const waiting = Array.from({ length: 20 }, () => get(`/${id}?wait=30s`));
+    const waiting = Array.from({ length: 20 }, () => get(`/${id}?wait=60s`));
     await gateway.worker.complete(await gateway.worker.received(before), { content: 'x' });
     const statuses = (await Promise.all(waiting)).map(({ json }) => json.status);
     expect(new Set(statuses)).toEqual(new Set(['completed']));

@@ -20,7 +20,7 @@ import { startTestNats, type TestNats } from '../support/test-nats.js';
 
 const WANTED = 8;
 const SERVED = { models: ['m', 'n'], defaultModel: 'm' };
-const ACK_WAIT_MS = 1_500;
+const ACK_WAIT_MS = 3_000;
 
 let server: TestNats;
 let nats: NatsConnection;
@@ -279,7 +279,7 @@ describe('JetStreamLanes', () => {
 
   it('hands everything that is ready back when it stops, so that another need not wait for the ack deadline', async () => {
     const ids = await submit('high', 20);
-    const longAckWait = 60_000;
+    const longAckWait = 300_000;
     const stopping = lanesOn(await client(), longAckWait);
     await stopping.start(SERVED, nothing);
     queueOf(stopping).want('high', WANTED);

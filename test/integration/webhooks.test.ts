@@ -36,7 +36,7 @@ let receiver: WebhookReceiver;
 let nats: NatsConnection;
 
 const overrides = () => ({
-  webhooks: { secrets: [NEW, OLD], timeout_ms: 1_000, retry_times_ms: [50, 100, 200] },
+  webhooks: { secrets: [NEW, OLD], timeout_ms: 3_000, retry_times_ms: [50, 100, 200] },
   security: {
     api_keys: [
       admin.config,
@@ -366,7 +366,7 @@ describe('deliveries', () => {
 describe('a queue of webhooks that is lost', () => {
   it('is filled again from the tables, and with nothing that has ended', async () => {
     receiver.answer('/patient', (response, tries) =>
-      response.writeHead(tries === 0 ? 429 : 204, { 'retry-after': '6' }).end(),
+      response.writeHead(tries === 0 ? 429 : 204, { 'retry-after': '14' }).end(),
     );
     const id = await answered('/patient');
     await eventually(async () => expect((await deliveryOf(id)).tries).toBe(1));
@@ -374,7 +374,7 @@ describe('a queue of webhooks that is lost', () => {
     expect([...queued]).toContain((await deliveryOf(id)).id);
     await (await jetstreamManager(nats)).streams.purge(WEBHOOKS_STREAM);
     await gateway.close();
-    await sleep(7_000);
+    await sleep(15_000);
     const before = receiver.received.length;
     gateway = await startGateway(servers, overrides());
     expect(await ended(id, 'delivered')).toMatchObject({ tries: 2 });

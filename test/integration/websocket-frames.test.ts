@@ -276,18 +276,18 @@ describe('the description', () => {
 
 describe('a WebSocket', () => {
   it('that is idle is closed, and one that sends frames is not', async () => {
-    const { baseUrl } = await start({ server: { websocket: { idle_timeout_ms: 2_000 } } });
+    const { baseUrl } = await start({ server: { websocket: { idle_timeout_ms: 4_000 } } });
     const idle = await open(baseUrl);
     const busy = await open(baseUrl);
     const beats = setInterval(() => busy.send({ type: 'ping', request_id: 'r' }), 300);
     expect(await idle.closed).toEqual({ code: 4408, reason: 'idle' });
-    await sleep(1_500);
+    await sleep(3_000);
     clearInterval(beats);
     expect(await busy.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
   });
 
   it('is pinged, and ended where nobody answers', async () => {
-    const { baseUrl, part } = await start({ server: { websocket: { ping_interval_ms: 1_000 } } });
+    const { baseUrl, part } = await start({ server: { websocket: { ping_interval_ms: 3_000 } } });
     const alive = await open(baseUrl);
     let pings = 0;
     alive.socket.on('ping', () => {
