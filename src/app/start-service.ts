@@ -13,7 +13,6 @@ import { serveKeda } from '../interfaces/keda/scaler-server.js';
 import { CallServer } from '../interfaces/nats/rpc/call-server.js';
 import { serveWebSockets } from '../interfaces/websocket/frame.adapter.js';
 import { serveFrameDocs } from '../interfaces/websocket/frame-docs.js';
-import { loadConfig } from '../platform/config/load-config.js';
 import type { ServiceConfig } from '../platform/config/service-config.js';
 import { type EmbeddedServers, startEmbeddedServers } from '../platform/embedded/embedded-servers.js';
 import { LogFile } from '../platform/logging/log-file.js';
@@ -21,7 +20,7 @@ import { createLogger, standardError } from '../platform/logging/logger.js';
 import { NestPinoLogger } from '../platform/logging/nest-pino-logger.js';
 import { openFilesLimit } from '../platform/open-files.js';
 import { warningOfOpenFiles } from '../platform/open-files.policy.js';
-import { startTelemetry } from '../platform/telemetry/telemetry.js';
+import { type Telemetry, tellTroubles } from '../platform/telemetry/telemetry.js';
 import { VERSION } from '../platform/version.js';
 import { openDatabase } from '../projection/tables/data-source.js';
 import { AppModule } from './app.module.js';
@@ -42,16 +41,18 @@ export interface RunningService {
  * Starts one process of the service: what it rests on first (embedded servers, connections, the demo endpoint), then
  * its modules, then the port. A start that fails stops again what was started.
  *
- * @throws {ConfigError | LogFileError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
+ * @param telemetry is shut down with the service, and where the start fails
+ * @throws {LogFileError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
  */
-export async function startService(env: NodeJS.ProcessEnv): Promise<RunningService> {
-  const config = loadConfig(env);
+export async function startService(config: ServiceConfig, telemetry: Telemetry): Promise<RunningService> {
   const { logger, closeLog } = await openLogger(config);
+  tellTroubles(logger);
   const warning = warningOfOpenFiles(openFilesLimit());
   if (warning !== null) logger.warn(warning);
   const stack = new StopStack(logger);
   try {
-    const { parts, demoUrl } = await startFoundation(config, logger, stack, env);
+    stack.push('telemetry', () => telemetry.shutdown());
+    const { parts, demoUrl } = await startFoundation(config, logger, stack, telemetry);
     const app = await startApp(parts, demoUrl, stack);
     const baseUrl = reachableAt(await app.getUrl(), config.server.host);
     const first = config.endpoints[0]?.models[0] ?? DEMO_MODELS[0];
@@ -92,10 +93,8 @@ async function startFoundation(
   config: ServiceConfig,
   logger: Logger,
   stack: StopStack,
-  env: NodeJS.ProcessEnv,
+  telemetry: Telemetry,
 ) {
-  const telemetry = startTelemetry(config, env);
-  stack.push('telemetry', () => telemetry.shutdown());
   const { config: addressed, natsStore } = await withEmbeddedServers(config, logger, stack);
   const demoUrl = await startDemoIfNeeded(config, logger, stack);
   const nats = await connectNats(addressed, logger);

@@ -1,4 +1,4 @@
-/** What every event of the log has: a CloudEvent 1.0 in structured JSON mode, with `tenant` and `traceparent` as extensions. */
+/** What every event of the log has: a CloudEvent 1.0 in structured JSON mode, with `tenant`, `traceparent` and `tracestate` as extensions. */
 export interface CloudEvent<T extends string, D> {
   specversion: '1.0';
   /** UUIDv7 of this event. */
@@ -11,6 +11,7 @@ export interface CloudEvent<T extends string, D> {
   datacontenttype: 'application/json';
   tenant: string;
   traceparent?: string;
+  tracestate?: string;
   data: D;
 }
 

@@ -24,6 +24,7 @@ export function eventSchema<T extends LogEventType>(type: T) {
     tenant: z.string().min(1),
     ...(isMessageEventType(type) ? { lane: z.enum(LANES) } : {}),
     traceparent: z.string().optional(),
+    tracestate: z.string().optional(),
     data: logEventSchemas[type],
   });
 }

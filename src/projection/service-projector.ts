@@ -6,9 +6,11 @@ import { WebhookDues } from '../broker/webhook-dues.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { areSpansMade } from '../platform/telemetry/spans.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { BATCHING_DELAY_MS, BatchingDelay } from './fold/batching-delay.js';
 import { HeldTurns } from './fold/held-turns.js';
+import { makeProjectionSpans } from './fold/projection-spans.js';
 import { Projector } from './fold/projector.js';
 import {
   PROJECTION_STOPS,
@@ -70,6 +72,7 @@ export class ServiceProjector implements ProcessProjector, OnModuleInit, OnAppli
       turns: new TurnRelay({ held: new HeldTurns(dataSource), log, sources, logger }),
       webhooks: new WebhookRelay({ waiting: new WaitingWebhooks(dataSource), dues, sources, logger }),
       delay: new BatchingDelay(BATCHING_DELAY_MS, position),
+      onTraced: areSpansMade() ? makeProjectionSpans : undefined,
     });
   }
 

@@ -1,7 +1,9 @@
 import { setImmediate as othersServed } from 'node:timers/promises';
 import type { MessageEvent } from '../domain/message/message.events.js';
+import { appendSpan } from '../log/append-span.js';
 import { EventTooLargeError } from '../log/event-log.errors.js';
 import { type EventLog, MAX_EVENTS_PER_APPEND } from '../log/event-log.port.js';
+import { within } from '../platform/telemetry/spans.js';
 import { idempotencyInProgress, type RefusedError } from './refusal.js';
 import { refusedBy } from './refusal-of.js';
 
@@ -62,7 +64,7 @@ async function appendGroup(
   const key = dedupeKey === undefined ? undefined : `${dedupeKey}:${group[0]?.index}`;
   try {
     const events = group.flatMap((message) => message.events);
-    const { duplicate } = await log.append(events, { dedupeKey: key });
+    const { duplicate } = await within(appendSpan(events), () => log.append(events, { dedupeKey: key }));
     // An earlier run stored a group that begins like this one, and may have left out others than this run does. Who asks
     // once more finds what is stored.
     if (duplicate && group.length > 1)

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { MessageState } from '../domain/message/message.state.js';
+import { type TraceContext, traceOf, UNTRACED } from '../domain/trace-context.policy.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { EVENT_LOG } from '../platform/tokens.js';
@@ -101,6 +102,13 @@ export class MessageLookup {
       throw idempotencyInProgress();
     }
     return this.reader.states(ids);
+  }
+
+  /** The trace that a message is in; none where nobody knows it any more. */
+  async traceOf(id: string): Promise<TraceContext> {
+    const state = await this.reader.state(id);
+    const received = state === null ? null : await this.log.get(state.receivedSequence);
+    return received === null ? UNTRACED : traceOf(received.event);
   }
 
   private async reach(sequence: number, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   SOURCES,
 } from '../domain/message/message.events.js';
 import type { TimingRequest } from '../domain/message/schedule.decision.js';
+import type { TraceContext } from '../domain/trace-context.policy.js';
 
 export type ConversationCreation = ConversationEventOf<'llmq.conversation.created.v1'>;
 
@@ -46,7 +47,7 @@ export interface Submission {
   /** The NATS subject on which its end is to be told. */
   readonly resultTo?: string;
   /** Its own, where it came with many others. */
-  readonly traceparent?: string | undefined;
+  readonly trace?: TraceContext;
 }
 
 /** Tells a submission from what already became of one. */

@@ -44,7 +44,7 @@ it('logs what nobody expected of double texting, since its client is told that t
   const cause = new TypeError('a bug');
   const { submitMessage, error } = keptOut(cause);
   await expect(submitMessage.submit(caller, turn)).rejects.toMatchObject({ code: 'internal' });
-  expect(error).toHaveBeenCalledWith({ err: cause }, expect.any(String));
+  expect(error).toHaveBeenCalledWith({ err: cause, message_id: 'id' }, expect.any(String));
 });
 
 it('gives back the place in the lane of each message that double texting keeps out', async () => {

@@ -13,12 +13,15 @@ import type {
 import type { MessageState } from '../domain/message/message.state.js';
 import { receive } from '../domain/message/receive.decision.js';
 import { type Timing, type TimingRequest, timing } from '../domain/message/schedule.decision.js';
+import { type TraceContext, UNTRACED } from '../domain/trace-context.policy.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { type PartObject, PartStore, partObject } from '../log/jetstream/part-store.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { exactNumbersOf } from '../platform/json/exact-numbers.js';
+import { aboutMessage } from '../platform/logging/about-message.js';
+import { endSpan, errorType, linkSpan, type Span, spanIn, traceOfSpan } from '../platform/telemetry/spans.js';
 import { EVENT_LOG, LOGGER } from '../platform/tokens.js';
 import { LaneAdmission } from './admission/lane-admission.js';
 import { appendMessages } from './append-messages.js';
@@ -39,7 +42,8 @@ import {
 import { refuseTooLarge, refuseTooLargeForLog } from './submission-size.js';
 
 export interface SubmitOptions {
-  readonly traceparent?: string;
+  /** Of the request; a submission's own goes before it. */
+  readonly trace?: TraceContext;
   /** An id made beforehand for a single message, for a client that listens for its answer before the message exists. */
   readonly messageId?: string;
   /** The same for each of many, by its place among them. */
@@ -66,12 +70,14 @@ interface Prepared {
   readonly events: readonly MessageEvent[];
   /** What is too large for the log; null where all of it fits. */
   readonly object: PartObject | null;
+  /** Of its acceptance; null outside of a trace that is kept. */
+  readonly span: Span | null;
 }
 
 interface Identity {
   readonly index: number;
   readonly messageId: string;
-  readonly traceparent: string | undefined;
+  readonly trace: TraceContext;
 }
 
 /** The one way in: every intake's checked submissions become events in the log, or are refused and leave nothing. */
@@ -130,12 +136,29 @@ export class SubmitMessage {
     if (full !== null) throw full;
     const items = await this.prepareAll(caller, submissions, options);
     const results = items.map((item) => ('events' in item ? item.accepted : item));
+    try {
+      await this.store(caller, items, results, options);
+    } catch (error) {
+      endAcceptance(items, results, errorType(error));
+      throw error;
+    }
+    endAcceptance(items, results);
+    return results;
+  }
+
+  /** Stores what was prepared; a refusal takes the place of its result. */
+  private async store(
+    caller: Caller,
+    items: readonly (Prepared | SubmitResult)[],
+    results: SubmitResult[],
+    options: SubmitOptions,
+  ): Promise<void> {
     const placed: Prepared[] = [];
     for (const item of items) if ('events' in item && this.place(item, results)) placed.push(item);
     const inConversations = placed.some(({ turn }) => turn !== null);
     const turns = inConversations ? await this.doubleTexting.letIn(caller, placed) : null;
     for (const { item, error } of turns?.refused ?? []) {
-      results[item.index] = this.told(error);
+      results[item.index] = this.told(error, item);
       this.leave(item, false);
     }
     const admitted = await this.withParts(
@@ -147,18 +170,21 @@ export class SubmitMessage {
       admitted,
       options.execution?.dedupeKey ?? options.dedupeKey,
     );
-    for (const { index, error } of notStored) results[index] = this.told(error);
+    const errors = new Map(notStored.map(({ index, error }) => [index, error]));
+    for (const item of errors.size === 0 ? [] : admitted) {
+      const error = errors.get(item.index);
+      if (error !== undefined) results[item.index] = this.told(error, item);
+    }
     for (const item of admitted) this.leave(item, mayBeStored(results[item.index]));
     this.withoutParts(admitted.filter(({ index }) => !mayBeStored(results[index])));
     await turns?.settle(({ index }) => refusalIn(results[index]));
-    return results;
   }
 
   /** Each submission: prepared if it passed every check, otherwise its result. Nothing is stored yet. */
   private async prepareAll(
     caller: Caller,
     submissions: readonly (Submission | RefusedError)[],
-    { messageId, idAt: givenAt, execution, traceparent }: SubmitOptions,
+    { messageId, idAt: givenAt, execution, trace = UNTRACED }: SubmitOptions,
   ): Promise<(Prepared | SubmitResult)[]> {
     const idAt = (index: number) =>
       execution?.idAt(index) ?? givenAt?.(index) ?? messageId ?? this.sources.newId();
@@ -172,9 +198,7 @@ export class SubmitMessage {
     }
     return Promise.all(
       items.map((item, index) =>
-        isSubmission(item)
-          ? this.attempt(caller, item, { index, messageId: idAt(index), traceparent })
-          : item,
+        isSubmission(item) ? this.attempt(caller, item, { index, messageId: idAt(index), trace }) : item,
       ),
     );
   }
@@ -223,7 +247,7 @@ export class SubmitMessage {
     if (error === null) return items;
     return items.filter((item) => {
       if (item.creation === undefined) return true;
-      results[item.index] = this.told(error);
+      results[item.index] = this.told(error, item);
       this.leave(item, false);
       return false;
     });
@@ -239,7 +263,7 @@ export class SubmitMessage {
         await this.parts.put(item.accepted.id, item.object!);
       } catch (error) {
         failed.add(item);
-        results[item.index] = this.told(refusedBy(error));
+        results[item.index] = this.told(refusedBy(error), item);
         this.leave(item, false);
       }
     };
@@ -258,29 +282,47 @@ export class SubmitMessage {
     if (lane !== null) this.admission.settle(lane, stored);
   }
 
-  private told(error: RefusedError): RefusedError {
-    if (error.code === 'internal') this.logger.error({ err: error.cause }, 'a message was not stored');
+  private told(error: RefusedError, { accepted, events }: Prepared): RefusedError {
+    if (error.code !== 'internal') return error;
+    this.logger.error(
+      { err: error.cause, ...aboutMessage(accepted.id, events[0]) },
+      'a message was not stored',
+    );
     return error;
   }
 
   private async attempt(
     caller: Caller,
     submission: Submission,
-    identity: Identity,
+    { index, messageId, trace: given }: Identity,
   ): Promise<Prepared | RefusedError> {
+    const around = submission.trace ?? given;
+    const span = spanIn(around, 'accept');
     try {
-      return await this.prepare(caller, submission, identity);
+      if (span !== null) await this.describe(span, messageId, submission);
+      const trace = span === null ? around : traceOfSpan(span);
+      return await this.prepare(caller, submission, { index, messageId, trace }, span);
     } catch (error) {
+      if (span !== null) endSpan(span, errorType(error));
       if (error instanceof RefusedError) return error;
       throw error;
     }
+  }
+
+  /** What repeats a message is in a trace of its own, which leads to that one's. */
+  private async describe(span: Span, messageId: string, { source, replayOf }: Submission): Promise<void> {
+    span.setAttributes({ 'llmq.message.id': messageId, 'llmq.source': source });
+    if (replayOf === undefined) return;
+    span.setAttribute('llmq.replay_of', replayOf);
+    linkSpan(span, await this.lookup.traceOf(replayOf).catch(() => UNTRACED));
   }
 
   /** All checks and decisions of one submission. */
   private async prepare(
     caller: Caller,
     submission: Submission,
-    { index, messageId, traceparent }: Identity,
+    { index, messageId, trace }: Identity,
+    span: Span | null,
   ): Promise<Prepared> {
     this.refuseUnknownModel(submission);
     const { request: kept, object } = this.logged(submission);
@@ -303,7 +345,7 @@ export class SubmitMessage {
       lane: prioritization.priority,
       now: new Date(nowMs).toISOString(),
       newId: this.sources.newId,
-      traceparent: submission.traceparent ?? traceparent,
+      ...trace,
     };
     const { priority, reason: priorityReason } = prioritization;
     const { conversationId, doubleTexting: mode = 'enqueue' } = submission;
@@ -323,6 +365,7 @@ export class SubmitMessage {
       },
       events: receive(context, this.received(caller, submission, kept, priority, when), prioritization),
       object,
+      span,
     };
   }
 
@@ -380,6 +423,19 @@ export class SubmitMessage {
     if (model !== null && !this.endpoints.serves(model)) throw unknownModel(model);
     const unserved = routing?.fallbacks?.find((fallback) => !this.endpoints.serves(fallback));
     if (unserved !== undefined) throw unknownModel(unserved, 'fallbacks');
+  }
+}
+
+function endAcceptance(
+  items: readonly (Prepared | SubmitResult)[],
+  results: readonly SubmitResult[],
+  failure: string | null = null,
+): void {
+  for (const item of items) {
+    if (!('events' in item) || item.span === null) continue;
+    const { accepted, span, index } = item;
+    span.setAttributes({ 'llmq.lane': accepted.priority, 'llmq.priority_reason': accepted.priorityReason });
+    endSpan(span, failure ?? refusalIn(results[index])?.code ?? null);
   }
 }
 

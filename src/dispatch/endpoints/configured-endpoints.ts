@@ -5,6 +5,7 @@ import { ConfigError } from '../../platform/config/config.error.js';
 import type { DeepReadonly, EndpointConfig, ModelConfig } from '../../platform/config/config.schema.js';
 import { pricePerMillion } from '../../platform/config/price.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import { EgressPolicy } from '../../platform/security/egress.js';
 import type { NamedBy } from '../../platform/security/egress.policy.js';
 import type { EndpointSettings, ModelOffer } from './endpoint.state.js';
@@ -80,7 +81,8 @@ export function openAiEndpoint(
 
 /** An answer that is odd is not refused, so without the log nobody would know what its server does. */
 export function oddityLog(logger: Logger): (oddity: Oddity) => void {
-  return ({ what, ...about }) => logger.warn(about, what);
+  return ({ what, messageId, trace, ...where }) =>
+    logger.warn({ ...where, ...aboutMessage(messageId, trace) }, what);
 }
 
 /** An endpoint of the configuration file, in the words of one that is registered. */

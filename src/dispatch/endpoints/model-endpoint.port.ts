@@ -4,11 +4,12 @@ import type {
   ModelRequest,
   NotNowReason,
 } from '../../domain/message/message.events.js';
+import type { TraceContext } from '../../domain/trace-context.policy.js';
 import type { CheckResult } from './health/health.state.js';
 
 type Completed = MessageEventData['llmq.message.completed.v1'];
 
-export interface ModelCall {
+export interface ModelCall extends TraceContext {
   readonly messageId: string;
   readonly request: ModelRequest;
   /** The model to ask for, by the endpoint's own name of it. */
@@ -16,7 +17,6 @@ export interface ModelCall {
   readonly timeoutMs: number;
   /** Aborting frees the endpoint's place at once; the call then rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  readonly traceparent?: string;
   /** Text of the answer that is there already: the endpoint is asked to go on behind it. */
   readonly prefill?: string;
   /** Each piece of the answer as the endpoint sent it: an OpenAI `choices[0].delta` object. */
@@ -36,6 +36,13 @@ export interface ModelAnswer {
   readonly firstTokenMs: number | null;
 }
 
+export interface ServerPlace {
+  /** By OpenTelemetry's names of providers. */
+  readonly provider: string;
+  readonly address: string;
+  readonly port: number;
+}
+
 /**
  * One OpenAI-compatible base URL. Retries, choice and accounting are not its business: a call is one attempt.
  */
@@ -43,6 +50,8 @@ export interface ModelEndpoint {
   readonly name: string;
   readonly models: readonly string[];
   readonly maxConcurrency: number;
+  /** Where it is, for those who look on; absent where it is nowhere. */
+  readonly server?: ServerPlace;
   /**
    * @throws {ModelCallError} when the endpoint refused, failed, broke off or was too slow
    * @throws the signal's reason when aborted

@@ -1,5 +1,6 @@
 import type { Lane, MessagePrioritized, ModelRequest } from '../../domain/message/message.events.js';
 import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
+import type { TraceContext } from '../../domain/trace-context.policy.js';
 
 /**
  * A message taken off a lane. Until it is acked or handed back this process holds it: its ack deadline is extended in
@@ -102,10 +103,9 @@ export interface ServedModels {
 }
 
 /** The time of a message's first attempt, where it was delayed, or of its next. */
-export interface RetrySchedule {
+export interface RetrySchedule extends TraceContext {
   readonly messageId: string;
   readonly tenant: string;
-  readonly traceparent?: string;
   /** ISO 8601, UTC. A time in the past is due at once. */
   readonly dueAt: string;
   readonly message: DueMessage;

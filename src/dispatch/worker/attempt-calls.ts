@@ -3,14 +3,25 @@ import { complete } from '../../domain/message/complete.decision.js';
 import { type Reroute, reroute } from '../../domain/message/defer.decision.js';
 import { isExpired } from '../../domain/message/expire.decision.js';
 import type { Accounting, ModelRequest } from '../../domain/message/message.events.js';
+import { traceOf } from '../../domain/trace-context.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import {
+  type Attributes,
+  endSpan,
+  errorType,
+  SpanKind,
+  spanIn,
+  traceOfSpan,
+} from '../../platform/telemetry/spans.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type ModelAnswer, type ModelCall, ModelCallError } from '../endpoints/model-endpoint.port.js';
 import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { Accountant } from './accountant.js';
 import { answeredSign, signOf } from './call-sign.js';
+import { answerAttributes, callAttributes, callSpanName } from './call-span.policy.js';
+import { DeliverySpans } from './delivery-spans.js';
 import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
 import { Places } from './places.js';
@@ -38,6 +49,8 @@ interface Attempt {
   /** All that was appended of it so far. */
   written: Promise<unknown>;
 }
+
+type Around = NonNullable<ReturnType<DeliverySpans['around']>>;
 
 interface AccountedAnswer extends ModelAnswer {
   readonly accounting: Accounting | null;
@@ -68,6 +81,7 @@ export class AttemptCalls {
     @Inject(RunningCalls) private readonly calls: RunningCalls,
     @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(Accountant) private readonly accountant: Accountant,
+    @Inject(DeliverySpans) private readonly spans: DeliverySpans,
     @Inject(SERVICE_CONFIG) { loadbalancer }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {
@@ -195,7 +209,7 @@ export class AttemptCalls {
       model: lease.offer.upstream,
       timeoutMs: this.timeLeftMs(attempt),
       signal: running.signal,
-      ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+      ...traceOf(event),
       ...(prefill === null ? {} : { prefill }),
       onDelta: (delta) => {
         attempt.firstPieceMs ??= Math.round(performance.now() - attempt.startedMs);
@@ -210,7 +224,40 @@ export class AttemptCalls {
       },
     };
     running.signal.throwIfAborted();
-    return lease.endpoint.call(call);
+    const around = this.spans.around(work.delivery);
+    return around === null ? lease.endpoint.call(call) : this.traced(attempt, lease, call, around);
+  }
+
+  /** The same inside of a span of its own, in which the endpoint's are. */
+  private async traced(
+    { work, failed }: Attempt,
+    lease: EndpointLease,
+    call: ModelCall,
+    { trace, queueMs }: Around,
+  ): Promise<ModelAnswer> {
+    const { endpoint, model, offer } = lease;
+    const { event, delivery } = work.delivery;
+    const described = {
+      ...{ request: call.request, endpoint: endpoint.name, model, upstream: offer.upstream },
+      ...{ server: endpoint.server, messageId: event.subject, lane: event.data.priority },
+      conversationId: work.delivery.conversationId ?? event.data.conversation_id ?? null,
+      ...{ attempt: event.data.attempt, delivery, call: failed.length + 1, queueMs },
+      sinceReceivedMs: Math.max(0, this.sources.nowMs() - Date.parse(event.data.received_at)),
+    };
+    const start = { kind: SpanKind.CLIENT, attributes: callAttributes(described) as Attributes };
+    const span = spanIn(trace, callSpanName(described), start);
+    if (span === null) return endpoint.call(call);
+    try {
+      const answer = await endpoint.call({ ...call, ...traceOfSpan(span) });
+      span.setAttributes(answerAttributes(answer) as Attributes);
+      endSpan(span);
+      return answer;
+    } catch (error) {
+      const status = error instanceof ModelCallError ? error.error.status : null;
+      if (status !== null) span.setAttribute('http.response.status_code', status);
+      endSpan(span, error instanceof ModelCallError ? error.error.code : errorType(error));
+      throw error;
+    }
   }
 
   /**

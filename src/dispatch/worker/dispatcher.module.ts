@@ -23,6 +23,7 @@ import { Accountant } from './accountant.js';
 import { Attempts } from './attempt.js';
 import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
+import { DeliverySpans } from './delivery-spans.js';
 import { DurableSteps } from './durable-steps.js';
 import { MessageOrder } from './message-order.js';
 import { OrderedSlots } from './ordered-slots.js';
@@ -46,7 +47,7 @@ const SHARE_OF_SHUTDOWN = 0.8;
 /** One worker; what it works with comes from the modules below. */
 export const WORKER_PROVIDERS: Provider[] = [
   ...[Worker, WorkerStop, Preparation, RedeliveryCheck, ConversationTurns, Summaries],
-  ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant],
+  ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant, DeliverySpans],
   ...[Standing, HeldLists, WorkerClaims],
   ...[Places, RunningCalls, ServedCalls, DurableSteps, Settlement, TurnedAway],
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },

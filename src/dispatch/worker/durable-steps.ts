@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import type { Logger } from 'pino';
 import type { MessageEvent } from '../../domain/message/message.events.js';
 import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../log/event-log.errors.js';
 import type { Appended, EventLog } from '../../log/event-log.port.js';
+import { within } from '../../platform/telemetry/spans.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { RetrySchedules } from '../lanes/jetstream/retry-schedules.js';
 import type { RetrySchedule } from '../lanes/lane.port.js';
+import { DeliverySpans } from './delivery-spans.js';
 import { WorkerStop, WorkerStoppingError } from './worker-stop.js';
 
 const FIRST_DELAY_MS = 50;
@@ -29,6 +31,7 @@ export class DurableSteps {
     @Inject(RetrySchedules) private readonly schedules: Pick<RetrySchedules, 'set'>,
     @Inject(WorkerStop) private readonly stop: WorkerStop,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Optional() @Inject(DeliverySpans) private readonly spans?: Pick<DeliverySpans, 'append'>,
   ) {}
 
   /**
@@ -36,7 +39,8 @@ export class DurableSteps {
    * @throws what the log threw, where trying again can't help
    */
   async append(events: readonly MessageEvent[]): Promise<Appended> {
-    return this.persist(() => this.log.append(events, { until: this.stop.signal }), isLogAway);
+    const append = () => this.persist(() => this.log.append(events, { until: this.stop.signal }), isLogAway);
+    return within(this.spans?.append(events) ?? null, append);
   }
 
   /** @throws {WorkerStoppingError} when the worker's time is over first */

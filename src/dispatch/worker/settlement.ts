@@ -13,13 +13,16 @@ import type {
   TerminalEvent,
 } from '../../domain/message/message.events.js';
 import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
+import { traceOf } from '../../domain/trace-context.policy.js';
 import { EventTooLargeError } from '../../log/event-log.errors.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { type AboutMessage, aboutMessage } from '../../platform/logging/about-message.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../answers/answers.port.js';
 import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
+import { failureCode } from './call-span.policy.js';
 import { DurableSteps } from './durable-steps.js';
 import { TurnedAway } from './turned-away.js';
 import { type CallFailure, consequences } from './verdict.policy.js';
@@ -75,6 +78,7 @@ export class Settlement {
   }
 
   async settle(delivery: LaneDelivery, outcome: Outcome): Promise<void> {
+    if (this.logger.isLevelEnabled('debug')) this.tell(delivery, outcome);
     switch (outcome.kind) {
       case 'answered':
         this.turnedAway.taken(delivery.event.subject);
@@ -115,17 +119,28 @@ export class Settlement {
       return;
     }
     this.counters.workerErrors += 1;
-    const { subject: messageId } = delivery.event;
     this.logger.error(
-      { err: error, messageId, sequence: delivery.sequence },
+      { err: error, ...aboutDelivery(delivery), sequence: delivery.sequence },
       'the worker failed over a message',
     );
     this.handBack(delivery, WORKER_ERROR_DELAY_MS);
   }
 
+  private tell(delivery: LaneDelivery, outcome: Outcome): void {
+    const { lane, event, delivery: count } = delivery;
+    const failure = outcome.kind === 'failed' ? { failure: failureCode(outcome.failure) } : {};
+    this.logger.debug(
+      {
+        ...aboutDelivery(delivery),
+        ...{ lane, attempt: event.data.attempt, delivery: count, outcome: outcome.kind, ...failure },
+      },
+      'dispatched',
+    );
+  }
+
   private unclear(delivery: LaneDelivery): void {
     this.logger.warn(
-      { messageId: delivery.event.subject },
+      aboutDelivery(delivery),
       'a message waits for the projection to tell whether it may run',
     );
     this.handBack(delivery, UNCLEAR_DELAY_MS);
@@ -225,10 +240,10 @@ export class Settlement {
   }
 
   private async schedule(delivery: LaneDelivery, attempt: number, dueAt: string): Promise<void> {
-    const { subject: messageId, tenant, traceparent } = delivery.event;
+    const { subject: messageId, tenant } = delivery.event;
     await this.steps.schedule({
       ...{ messageId, tenant, dueAt },
-      ...(traceparent === undefined ? {} : { traceparent }),
+      ...traceOf(delivery.event),
       message: dueMessage(delivery, attempt),
     });
     // Its schedule holds the message now; whether it is cancelled is asked again when it is due.
@@ -252,6 +267,10 @@ export class Settlement {
     delivery.ack();
     this.cancellations.remove(delivery.event.subject);
   }
+}
+
+function aboutDelivery({ event }: LaneDelivery): AboutMessage {
+  return aboutMessage(event.subject, event);
 }
 
 /** What the schedule of a message's next attempt must carry. */

@@ -6,6 +6,7 @@ import type {
   MessagePrioritized,
   ModelRequest,
 } from '../../domain/message/message.events.js';
+import { traceOf } from '../../domain/trace-context.policy.js';
 import type { Sources } from '../../platform/clock.js';
 import type { LaneDelivery } from '../lanes/lane.port.js';
 import type { ToldTurn } from './told-turn.js';
@@ -58,6 +59,6 @@ export function contextNow(event: MessagePrioritized, sources: Sources): EventCo
     lane: event.lane,
     now: new Date(sources.nowMs()).toISOString(),
     newId: sources.newId,
-    ...(event.traceparent === undefined ? {} : { traceparent: event.traceparent }),
+    ...traceOf(event),
   };
 }

@@ -8,6 +8,7 @@ import { LANES_PORT, type LaneDelivery, type Lanes, type ServedModels } from '..
 import { LanePauses, type PausedLanes } from '../lanes/lane-pauses.js';
 import type { ServedModel } from '../workers/nats/worker-beats.js';
 import { Attempts } from './attempt.js';
+import { DeliverySpans } from './delivery-spans.js';
 import { MessageOrder, type Picked } from './message-order.js';
 import { Places } from './places.js';
 import { Preparation } from './preparation.js';
@@ -80,6 +81,7 @@ export class Worker {
     @Inject(Summaries) private readonly summaries: Summaries,
     @Inject(WorkerStop) private readonly stopping: WorkerStop,
     @Inject(ServedCalls) private readonly served: ServedCalls,
+    @Inject(DeliverySpans) private readonly spans: DeliverySpans,
   ) {
     this.wantedSlots = slots.count;
   }
@@ -224,12 +226,16 @@ export class Worker {
   private async handle(picked: Picked): Promise<void> {
     const { delivery } = picked;
     this.inFlight += 1;
+    this.spans.taken(delivery);
+    let settled: Outcome | null = null;
     try {
       const outcome = await this.inSlot(picked);
       await this.settle(delivery, outcome);
+      settled = outcome;
     } catch (error) {
       this.settlement.handBackAfter(delivery, error);
     } finally {
+      this.spans.settled(delivery, settled);
       this.inFlight -= 1;
       if (this.inFlight === 0) for (const tell of this.whenIdle.splice(0)) tell();
     }

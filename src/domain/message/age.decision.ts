@@ -1,3 +1,4 @@
+import { traceOf } from '../trace-context.policy.js';
 import {
   type EventContext,
   LANES,
@@ -24,12 +25,9 @@ export function age(
   lane: Lane,
   { now, newId }: Pick<EventContext, 'now' | 'newId'>,
 ): MessagePrioritized {
-  const { subject: messageId, tenant, traceparent } = event;
+  const { subject: messageId, tenant } = event;
   const { analysis: _, ...data } = event.data;
-  const context = {
-    ...{ messageId, tenant, lane, now, newId },
-    ...(traceparent === undefined ? {} : { traceparent }),
-  };
+  const context = { messageId, tenant, lane, now, newId, ...traceOf(event) };
   return messageEvent(context, 'llmq.message.prioritized.v1', {
     ...data,
     ...{ priority: lane, reason: 'aged', received_sequence: receivedSequence, moved_from: sequence },

@@ -1,3 +1,4 @@
+import { traceOf } from '../trace-context.policy.js';
 import {
   type EventContext,
   type Lane,
@@ -22,15 +23,8 @@ export function turnReady(
   }: { readonly lane: Lane; readonly attempt: number; readonly receivedSequence: number },
   { now, newId }: Pick<EventContext, 'now' | 'newId'>,
 ): MessagePrioritized {
-  const { subject: messageId, tenant, traceparent, data } = received;
-  const context = {
-    messageId,
-    tenant,
-    lane,
-    now,
-    newId,
-    ...(traceparent === undefined ? {} : { traceparent }),
-  };
+  const { subject: messageId, tenant, data } = received;
+  const context = { messageId, tenant, lane, now, newId, ...traceOf(received) };
   return messageEvent(context, 'llmq.message.prioritized.v1', {
     priority: lane,
     reason: 'turn_ready',

@@ -387,8 +387,8 @@ export const MESSAGE_EVENT_TYPES = Object.keys(messageEventSchemas) as MessageEv
 export type MessageEventData = { [T in MessageEventType]: z.infer<(typeof messageEventSchemas)[T]> };
 
 /**
- * A message's event as a CloudEvent 1.0 (structured JSON mode). `subject` is the message id; `tenant`, `lane` and
- * `traceparent` are extension attributes.
+ * A message's event as a CloudEvent 1.0 (structured JSON mode). `subject` is the message id; `tenant`, `lane`,
+ * `traceparent` and `tracestate` are extension attributes.
  */
 export interface MessageEventOf<T extends MessageEventType> {
   specversion: '1.0';
@@ -402,6 +402,7 @@ export interface MessageEventOf<T extends MessageEventType> {
   tenant: string;
   lane: Lane;
   traceparent?: string;
+  tracestate?: string;
   data: MessageEventData[T];
 }
 
@@ -446,7 +447,9 @@ export interface EventContext {
   /** ISO 8601, UTC, with milliseconds. */
   now: string;
   newId: () => string;
+  /** The trace that the message is in: of all its events the same. */
   traceparent?: string;
+  tracestate?: string;
 }
 
 export function messageEvent<T extends MessageEventType>(
@@ -466,6 +469,8 @@ export function messageEvent<T extends MessageEventType>(
     lane: context.lane,
     data,
   };
-  if (context.traceparent !== undefined) event.traceparent = context.traceparent;
+  if (context.traceparent === undefined) return event;
+  event.traceparent = context.traceparent;
+  if (context.tracestate !== undefined) event.tracestate = context.tracestate;
   return event;
 }

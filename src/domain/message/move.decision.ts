@@ -1,3 +1,4 @@
+import { traceOf } from '../trace-context.policy.js';
 import { type EventContext, type MessagePrioritized, messageEvent } from './message.events.js';
 
 /** An entry of a lane, and where it lies in the log. */
@@ -15,11 +16,8 @@ export function move(
   { model, receivedSequence }: { readonly model: string | null; readonly receivedSequence: number },
   { now, newId }: Pick<EventContext, 'now' | 'newId'>,
 ): MessagePrioritized {
-  const { subject: messageId, tenant, lane, traceparent, data } = event;
-  const context = {
-    ...{ messageId, tenant, lane, now, newId },
-    ...(traceparent === undefined ? {} : { traceparent }),
-  };
+  const { subject: messageId, tenant, lane, data } = event;
+  const context = { messageId, tenant, lane, now, newId, ...traceOf(event) };
   return messageEvent(context, 'llmq.message.prioritized.v1', {
     ...data,
     received_sequence: receivedSequence,

@@ -13,6 +13,7 @@ import { KnownRoutes } from './known-routes.js';
 import { refuseSecondHost } from './one-host.hook.js';
 import { guardPages } from './page-headers.js';
 import { tellRequestIds } from './request-id.hook.js';
+import { traceRequests } from './traced-requests.js';
 
 /**
  * What holds for every request of a process, whatever its roles: who is admitted, which bodies are read, and how
@@ -33,6 +34,7 @@ export class HttpModule implements OnModuleInit {
   /** Nest has its routes and parsers set by now, and Fastify is not ready yet: hooks still reach every route. */
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    traceRequests(fastify);
     tellRequestIds(fastify, this.logger);
     const { server, security } = this.config;
     letOriginsIn(fastify, server.cors_origins);

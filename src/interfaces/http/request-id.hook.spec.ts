@@ -23,7 +23,7 @@ describe('the id of a request', () => {
   it('is logged with the message that it made, where somebody debugs', async () => {
     const { lines } = await asked('debug');
     expect(lines).toMatchObject([
-      { requestId: 'req-1', messageId: 'message-1', method: 'GET', path: '/made?user=***', status: 200 },
+      { requestId: 'req-1', message_id: 'message-1', method: 'GET', path: '/made?user=***', status: 200 },
     ]);
   });
 });

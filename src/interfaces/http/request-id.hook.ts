@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import { loggedUrl } from '../../platform/logging/logged-url.policy.js';
+import { traceOfRequest } from './traced-requests.js';
 
 export const REQUEST_ID = 'x-request-id';
 
@@ -17,11 +19,13 @@ export function tellRequestIds(fastify: FastifyInstance, logger: Logger): void {
   fastify.addHook('onResponse', (request, reply, done) => {
     const { id: requestId, method, url } = request;
     const messageId = reply.getHeader('x-llmq-message-id');
+    const { message_id, ...trace } = aboutMessage(String(messageId), traceOfRequest(request));
     logger.debug(
       {
         ...{ requestId, method, path: loggedUrl(url), status: reply.raw.statusCode },
         ms: Math.round(reply.elapsedTime),
-        ...(messageId === undefined ? {} : { messageId }),
+        ...(messageId === undefined ? {} : { message_id }),
+        ...trace,
       },
       'answered',
     );

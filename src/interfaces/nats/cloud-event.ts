@@ -1,4 +1,5 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
+import { type TraceContext, traceContextOf } from '../../domain/trace-context.policy.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { invalidFields, type RefusedError } from '../../submission/refusal.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
@@ -8,7 +9,7 @@ export interface ReadPayload {
   readonly body: unknown;
   /** `source` and `id` name a CloudEvent; null for plain JSON. */
   readonly name: string | null;
-  readonly traceparent: string | undefined;
+  readonly trace: TraceContext;
 }
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -25,13 +26,16 @@ export function readPayload(
   const header = (name: string) => headers?.get(name) || undefined;
   if (header('ce-specversion') !== undefined) {
     const event = Object.fromEntries(
-      ['specversion', ...ATTRIBUTES, 'traceparent'].map((name) => [name, header(`ce-${name}`)]),
+      ['specversion', ...ATTRIBUTES, 'traceparent', 'tracestate'].map((name) => [name, header(`ce-${name}`)]),
     );
     return readEvent(event, value);
   }
   const structured =
     header('content-type')?.startsWith(STRUCTURED) || (isObject(value) && 'specversion' in value);
-  if (!structured) return { read: { body: value, name: null, traceparent: header('traceparent') } };
+  if (!structured) {
+    const trace = traceContextOf(header('traceparent'), header('tracestate'));
+    return { read: { body: value, name: null, trace } };
+  }
   if (!isObject(value)) return refusal('body', 'must be a CloudEvent, which is a JSON object');
   if ('data_base64' in value) return refusal('data_base64', 'must be absent: data is JSON');
   return readEvent(value, value['data']);
@@ -44,9 +48,9 @@ function readEvent(event: Readonly<Record<string, unknown>>, body: unknown): Ret
     if (typeof value !== 'string' || value === '')
       return refusal(name, 'is missing: a CloudEvent has id, source and type');
   }
-  const { id, source, traceparent } = event as Record<string, string>;
+  const { id, source, traceparent, tracestate } = event as Record<string, string>;
   const name = isUuid(id) ? id : JSON.stringify([source, id]);
-  return { read: { body, name, traceparent: typeof traceparent === 'string' ? traceparent : undefined } };
+  return { read: { body, name, trace: traceContextOf(traceparent, tracestate) } };
 }
 
 function refusal(field: string, reason: string): { readonly refusal: RefusedError } {

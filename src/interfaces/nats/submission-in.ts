@@ -6,7 +6,6 @@ import {
 } from '../../broker/direct-subjects.policy.js';
 import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
-import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { submissionOf } from '../rest/submission-of.js';
 import { ValidRequest } from '../rest/valid-request.pipe.js';
 import type { ReadPayload } from './cloud-event.js';
@@ -29,14 +28,14 @@ const validMessage = new ValidRequest(PublishedMessageDto);
  * What a NATS client asks for, by the rules of `POST /api/v1/messages`, whose body it is.
  * @throws {RefusedError} `invalid_fields`, `invalid_json`
  */
-export function submissionIn({ body, traceparent }: ReadPayload, place: SubmissionPlace): Submission {
+export function submissionIn({ body, trace }: ReadPayload, place: SubmissionPlace): Submission {
   const dto = validMessage.transform(body);
   const submission = submissionOf(dto);
   return {
     ...submission,
     requestedPriority: priorityOf(submission.requestedPriority, place.lane),
     source: 'nats',
-    traceparent: traceparentOf(traceparent),
+    trace,
     resultTo: resultPlace(place, dto.reply_subject ?? place.replySubject),
   };
 }

@@ -6,11 +6,12 @@ import type { Caller } from '../../domain/caller.js';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { type CallKind, LANES } from '../../domain/message/message.events.js';
 import { digestOf } from '../../submission/idempotency/digest.js';
-import { MAX_FALLBACKS, traceparentOf } from '../../submission/submission-rules.policy.js';
+import { MAX_FALLBACKS } from '../../submission/submission-rules.policy.js';
 import type { RequestAttempt } from '../../submission/waiting/submit-and-listen.js';
 import { callerOf } from '../caller.guard.js';
 import { keyedRequest } from '../http/idempotency.hook.js';
 import { bodyDigestOf } from '../http/json-body.js';
+import { traceOfRequest } from '../http/traced-requests.js';
 import { type SchemaName, schemaRef } from './openai.schemas.js';
 import type { OpenAiOrder } from './openai-calls.js';
 import { openAiRequestOf } from './openai-request.js';
@@ -33,7 +34,7 @@ export function callOrder(
     caller,
     keyed,
     request: openAiRequestOf(kind, body, headers, caller, settings),
-    traceparent: traceparentOf(request.headers['traceparent']),
+    trace: traceOfRequest(request),
     attempt: keyed === null ? attemptOf(kind, request, caller, own) : null,
   };
 }

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { FirstTries } from '../../submission/idempotency/nats/first-tries.js';
@@ -89,6 +90,7 @@ export class OpenAiCalls {
     const listen = (id: string) => this.answers.chunks(id, signal);
     const { accepted, completion, listening: chunks } = await this.submit(order, reply, waiting, listen);
     const messageId = accepted.id;
+    const about = aboutMessage(messageId, order.trace);
     const out = new EventStream(reply.raw, headersSoFar(reply));
     const stream = new AnswerStream(out, {
       frame: answerFrame(kind, accepted, submission.request.model ?? '') as StreamedFrame,
@@ -97,12 +99,12 @@ export class OpenAiCalls {
       heartbeatMs: this.config.openai.heartbeat_ms,
       news: () => this.news(messageId),
       onBegun: () => waiting.begun(),
-      onPiecesLost: (error) => this.logger.warn({ err: error, messageId }, 'lost the pieces of an answer'),
+      onPiecesLost: (error) => this.logger.warn({ err: error, ...about }, 'lost the pieces of an answer'),
     });
     await this.attended(order, messageId, waiting, async () => {
       const end = await stream.run(chunks, this.answerWait.ended(completion), signal).catch((error) => {
         if (!out.begun) throw error;
-        this.logger.error({ err: error, messageId, requestId: reply.request.id }, 'a stream broke off');
+        this.logger.error({ err: error, ...about, requestId: reply.request.id }, 'a stream broke off');
         return 'broken' as const;
       });
       const failed = this.streamFailure(end, messageId, waiting);
@@ -119,13 +121,13 @@ export class OpenAiCalls {
   }
 
   private async submit<L>(
-    { caller, request: { submission }, traceparent, keyed, attempt }: OpenAiOrder,
+    { caller, request: { submission }, trace, keyed, attempt }: OpenAiOrder,
     reply: FastifyReply,
     { signal }: Waiting,
     listen: (messageId: string) => L,
   ): Promise<Submitted<L>> {
     const submitted = await this.submitAndListen.submit(
-      { caller, submission, traceparent, keyed, attempt },
+      { caller, submission, trace, keyed, attempt },
       {
         signal,
         listen,
@@ -139,7 +141,7 @@ export class OpenAiCalls {
 
   /** Cancels the message where its client has gone away and wants it so, and nobody else here waits for it. */
   private async attended(
-    { caller, request, attempt }: OpenAiOrder,
+    { caller, request, attempt, trace }: OpenAiOrder,
     messageId: string,
     waiting: Waiting,
     answering: () => Promise<Outcome>,
@@ -160,7 +162,11 @@ export class OpenAiCalls {
     } catch (error) {
       // It has ended in the meantime, or goes on: what a client that is gone wants no longer is no failure.
       const ended = error instanceof RefusedError && error.code === 'already_terminal';
-      if (!ended) this.logger.warn({ err: error, messageId }, 'a message whose client went away goes on');
+      if (!ended)
+        this.logger.warn(
+          { err: error, ...aboutMessage(messageId, trace) },
+          'a message whose client went away goes on',
+        );
     }
   }
 

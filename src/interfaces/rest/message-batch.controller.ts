@@ -4,10 +4,10 @@ import { ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isFailure, RefusedError } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
-import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage, type SubmitResult } from '../../submission/submit-message.js';
 import { callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
+import { traceOfRequest } from '../http/traced-requests.js';
 import { batchJson } from './message.json.js';
 import { BatchResultDto, SubmitBatchDto } from './message-batch.dto.js';
 import { ApiLaneFull, RestApi } from './rest-api.js';
@@ -39,9 +39,9 @@ export class MessageBatchController {
   @ApiOkResponse({ type: BatchResultDto })
   async submit(@Body() body: unknown, @Req() request: FastifyRequest): Promise<Record<string, unknown>> {
     const items = await inSlices(validBatch.transform(body).messages, CHECKED_AT_ONCE, submissionIn);
-    const traceparent = traceparentOf(request.headers['traceparent']);
+    const trace = traceOfRequest(request);
     const execution = executionOf(request);
-    const results = await this.submitMessage.submitMany(callerOf(request), items, { traceparent, execution });
+    const results = await this.submitMessage.submitMany(callerOf(request), items, { trace, execution });
     refuseWhatFailedWhole(results);
     // Another try under the same key must then do the rest, and not be told the same again.
     if (results.some(hasFailed)) await execution?.uncertain();

@@ -30,12 +30,12 @@ import { Conversations } from '../../submission/conversations/conversations.js';
 import { EraseMessage } from '../../submission/erase-message.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { refused } from '../../submission/refusal.js';
-import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { MessageWaits } from '../../submission/waiting/message-waits.js';
 import { CallerOf, callerOf } from '../caller.guard.js';
 import { executionOf } from '../http/idempotency.hook.js';
+import { traceOfRequest } from '../http/traced-requests.js';
 import { waitDuration } from './duration.policy.js';
 import { messageIdPipe } from './id.pipe.js';
 import { FindMessageDto, filterOf, ListMessagesDto } from './list-messages.dto.js';
@@ -95,7 +95,7 @@ export class MessagesController {
   ): Promise<Record<string, unknown>> {
     const submission = submissionOf(validSubmission.transform(body));
     const accepted = await this.submitMessage.submit(callerOf(request), submission, {
-      traceparent: traceparentOf(request.headers['traceparent']),
+      trace: traceOfRequest(request),
       execution: executionOf(request),
     });
     reply.header('location', `/api/v1/messages/${accepted.id}`);

@@ -74,6 +74,10 @@ export class SubmitFrameDto extends ClientFrameDto {
   @ApiPropertyOptional({ type: String, description: 'As the header of W3C Trace Context' })
   @MayObey(aString)
   traceparent?: string | null;
+
+  @ApiPropertyOptional({ type: String, description: 'As the header of W3C Trace Context' })
+  @MayObey(aString)
+  tracestate?: string | null;
 }
 
 export class CancelFrameDto extends ClientFrameDto {

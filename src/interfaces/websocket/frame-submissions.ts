@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../domain/caller.js';
+import { type TraceContext, traceContextOf } from '../../domain/trace-context.policy.js';
+import { enterTrace, SpanKind, traceBehind, within } from '../../platform/telemetry/spans.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
 import { Idempotency, type KeyedRequest } from '../../submission/idempotency/idempotency.js';
 import { isFailure, RefusedError, refused } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
-import { traceparentOf } from '../../submission/submission-rules.policy.js';
 import { SubmitMessage } from '../../submission/submit-message.js';
 import { keyedMessage } from '../http/idempotency.hook.js';
 import { acceptedJson } from '../rest/message.json.js';
@@ -34,24 +35,29 @@ export class FrameSubmissions {
   ) {}
 
   /** @throws what `SubmitMessage.submit` and `Idempotency.begin` throw */
-  async submit(caller: Caller, frame: SubmitFrameDto): Promise<Accepted> {
+  submit(caller: Caller, frame: SubmitFrameDto): Promise<Accepted> {
+    const callers = traceContextOf(frame.traceparent, frame.tracestate);
+    const span = enterTrace('websocket submit', callers, { kind: SpanKind.SERVER });
+    return within(span, () => this.submitIn(traceBehind(span, callers), caller, frame));
+  }
+
+  private async submitIn(trace: TraceContext, caller: Caller, frame: SubmitFrameDto): Promise<Accepted> {
     const submission: Submission = {
       ...submissionOf(validMessage.transform(frame.message)),
       source: 'websocket',
     };
-    const traceparent = traceparentOf(frame.traceparent ?? undefined);
     if (frame.idempotency_key == null) {
-      const accepted = await this.submitMessage.submit(caller, submission, { traceparent });
+      const accepted = await this.submitMessage.submit(caller, submission, { trace });
       return { message: acceptedJson(accepted, submission) as AcceptedJson, replayed: false };
     }
     const keyed = keyedMessage(caller.tenant, frame.idempotency_key, frame.message, 'idempotency_key');
-    return this.underKey(caller, submission, traceparent, keyed);
+    return this.underKey(caller, submission, trace, keyed);
   }
 
   private async underKey(
     caller: Caller,
     submission: Submission,
-    traceparent: string | undefined,
+    trace: TraceContext,
     keyed: KeyedRequest,
   ): Promise<Accepted> {
     const begun = await this.idempotency.begin(keyed);
@@ -60,7 +66,7 @@ export class FrameSubmissions {
     }
     const { execution } = begun;
     try {
-      const accepted = await this.submitMessage.submit(caller, submission, { traceparent, execution });
+      const accepted = await this.submitMessage.submit(caller, submission, { trace, execution });
       const message = acceptedJson(accepted, submission) as AcceptedJson;
       await execution.done({
         status: 202,

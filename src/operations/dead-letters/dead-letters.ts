@@ -2,9 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../domain/caller.js';
 import type { EventContext, MessageEvent, MessageReceived } from '../../domain/message/message.events.js';
 import { discard, requeue } from '../../domain/message/requeue.decision.js';
+import { type TraceContext, traceOf, UNTRACED } from '../../domain/trace-context.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { spanIn, traceBehind, within } from '../../platform/telemetry/spans.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import {
   type AttemptView,
@@ -19,6 +21,12 @@ import { ProjectionPosition } from '../../projection/read/projection-position.js
 const PAGE = 500;
 /** Of one request: those past their deadlines are looked at, and stay. */
 const MOST_PAGES = 100;
+
+/** Why an admin wants it, and the trace that the wish is in. */
+export interface RequeueWish {
+  readonly reason: string;
+  readonly trace: TraceContext;
+}
 
 export interface Requeued {
   readonly requeued: number;
@@ -67,13 +75,13 @@ export class DeadLetters {
   async requeue(
     caller: Caller,
     messageId: string,
-    reason: string,
+    wish: RequeueWish,
   ): Promise<'requeued' | 'gone' | 'past_deadline'> {
     const letter = await this.find(caller.tenant, messageId);
     const received = letter && (await this.receptionOf(letter));
     if (letter === null || received === null) return 'gone';
     if (this.isPastDeadline(received)) return 'past_deadline';
-    await this.reach(await this.putBack(letter, received, caller, reason));
+    await this.reach(await this.putBack(letter, received, caller, wish));
     return 'requeued';
   }
 
@@ -85,7 +93,7 @@ export class DeadLetters {
     caller: Caller,
     filter: DeadLetterFilter,
     limit: number,
-    reason: string,
+    wish: RequeueWish,
   ): Promise<Requeued> {
     await this.reach(await this.log.lastSequence());
     let requeued = 0;
@@ -104,7 +112,7 @@ export class DeadLetters {
       const wanted = there.filter(({ received }) => !this.isPastDeadline(received));
       // The appends begin in this order, so the log has the events in this order.
       const sequences = await Promise.all(
-        wanted.map(({ letter, received }) => this.putBack(letter, received, caller, reason)),
+        wanted.map(({ letter, received }) => this.putBack(letter, received, caller, wish)),
       );
       requeued += sequences.length;
       pastDeadline += there.length - wanted.length;
@@ -140,23 +148,28 @@ export class DeadLetters {
   /** Resolves with the event's sequence. It awaits nothing before the append begins: the caller relies on the order. */
   private async putBack(
     letter: DeadLetter,
-    { data: received, traceparent }: MessageReceived,
+    event: MessageReceived,
     caller: Caller,
-    reason: string,
+    { reason, trace }: RequeueWish,
   ): Promise<number> {
-    const { lastAttempt, receivedSequence } = letter;
-    const failed = { lastAttempt, receivedSequence, received };
-    const events = requeue(this.context(letter, traceparent), failed, caller.name, reason);
-    return (await this.append('requeue', letter, events)).firstSequence;
+    const { messageId, lastAttempt, receivedSequence } = letter;
+    const failed = { lastAttempt, receivedSequence, received: event.data };
+    const before = traceOf(event);
+    const attributes = { 'llmq.message.id': messageId };
+    const span = spanIn(trace, 'requeue', { attributes, links: [before] });
+    // Another life is in the trace of the one who gave it, which leads to that of the first.
+    const context = this.context(letter, traceBehind(span, before));
+    const events = requeue(context, failed, caller.name, reason);
+    return (await within(span, () => this.append('requeue', letter, events))).firstSequence;
   }
 
   private append(what: string, { messageId, terminalSequence }: DeadLetter, events: readonly MessageEvent[]) {
     return this.log.append(events, { dedupeKey: `${what}:${messageId}:${terminalSequence}` });
   }
 
-  private context({ messageId, tenant, priority }: DeadLetter, traceparent?: string): EventContext {
+  private context({ messageId, tenant, priority }: DeadLetter, trace: TraceContext = UNTRACED): EventContext {
     const now = new Date(this.sources.nowMs()).toISOString();
-    return { messageId, tenant, lane: priority, now, newId: this.sources.newId, traceparent };
+    return { messageId, tenant, lane: priority, now, newId: this.sources.newId, ...trace };
   }
 
   /** Waits for the projection, so that a list that is read afterwards shows the change. Gives up after a while. */

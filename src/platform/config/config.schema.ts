@@ -894,6 +894,24 @@ export const configSchema = z.strictObject({
       enabled: z.boolean().default(true).describe('serve /metrics in Prometheus text'),
     })
     .prefault({}),
+  tracing: z
+    .strictObject({
+      endpoint: z
+        .union([z.literal(''), z.url({ protocol: /^https?$/ })])
+        .default('')
+        .describe(
+          'the base URL of the OTLP receiver that gets traces, such as http://127.0.0.1:4318; empty: OTEL_EXPORTER_OTLP_ENDPOINT says it, and without that there are no traces',
+        ),
+      sample_ratio: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(1)
+        .describe(
+          'the share of the traces that is kept, 0 to 1, where the caller has not decided it; OTEL_TRACES_SAMPLER goes before it',
+        ),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       url: z

@@ -27,7 +27,12 @@ const SHOWN: ReadonlySet<string> = new Set([
 ]);
 
 /** Addresses, shown without user, password and query. */
-const SHOWN_ADDRESSES: ReadonlySet<string> = new Set(['database.url', 'nats.url', 'endpoints[].base_url']);
+const SHOWN_ADDRESSES: ReadonlySet<string> = new Set([
+  'database.url',
+  'nats.url',
+  'endpoints[].base_url',
+  'tracing.endpoint',
+]);
 
 export const HIDDEN = '***';
 

@@ -1,33 +1,94 @@
+import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { NodeSDK } from '@opentelemetry/sdk-node';
+import { core, NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
+import type { Logger } from 'pino';
+import { systemSources } from '../clock.js';
 import type { ServiceConfig } from '../config/service-config.js';
+import { VERSION } from '../version.js';
+import { makeSpans } from './spans.js';
+import { traceExport } from './trace-export.policy.js';
 
 export interface Telemetry {
   /** Serves the metrics over a route of ours; null where `metrics.enabled` is false. */
   readonly prometheus: PrometheusExporter | null;
-  /** Never rejects: telemetry must not spoil a shutdown. */
+  /** Never rejects, and takes no longer than some seconds: telemetry must not spoil a shutdown. */
   shutdown(): Promise<void>;
 }
 
+const SHUTDOWN_MS = 3_000;
+const TELL_EVERY_MS = 60_000;
+
 /**
- * Starts OpenTelemetry's metrics before anything creates an instrument; they are read from `/metrics`. The service makes
- * neither spans nor log records of OpenTelemetry, so that the SDK starts no exporter for them. A caller's `traceparent`
- * is kept with the message and goes on to the endpoint.
+ * Starts OpenTelemetry, before the modules are loaded that it tells of: metrics, which are read from `/metrics`, and
+ * traces, which are exported where `traceExport` finds somebody to export them to. There are no log records of
+ * OpenTelemetry, and no instrumentation packages: they patch modules, and cost each call something, kept or not.
  */
 export function startTelemetry(config: ServiceConfig, env: NodeJS.ProcessEnv): Telemetry {
-  env['OTEL_TRACES_EXPORTER'] ??= 'none';
+  const { endpoint, sample_ratio: sampleRatio } = config.tracing;
+  const traces = traceExport({ endpoint, sampleRatio }, env);
+  if (traces !== null) Object.assign(env, traces.variables);
+  else env['OTEL_TRACES_EXPORTER'] = 'none';
   env['OTEL_LOGS_EXPORTER'] ??= 'none';
   const prometheus = config.metrics.enabled
     ? new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true, withoutTargetInfo: true })
     : null;
+  const ratio = traces?.sampleRatio ?? null;
   const sdk = new NodeSDK({
-    serviceName: env['OTEL_SERVICE_NAME'] ?? 'llm-message-queue',
+    resource: resourceOf(config),
     autoDetectResources: false,
     instrumentations: [],
     metricReaders: prometheus === null ? [] : [prometheus],
+    // Contexts are handed on by hand (`enterTrace`). The SDK's types leave out what it takes.
+    contextManager: null as never,
+    textMapPropagator: null,
+    ...(ratio === null ? {} : { sampler: samplerOf(ratio) }),
   });
   sdk.start();
-  return { prometheus, shutdown: () => sdk.shutdown().catch(() => undefined) };
+  if (traces !== null) makeSpans();
+  const shutdown = () =>
+    Promise.race([
+      sdk.shutdown().catch(() => undefined),
+      new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref()),
+    ]);
+  return { prometheus, shutdown };
+}
+
+/** What a caller has decided stays so; of the other traces this share is kept. */
+function samplerOf(ratio: number) {
+  return new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(ratio) });
+}
+
+/** Whose spans they are. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say it before us. */
+function resourceOf({ roles }: ServiceConfig) {
+  return resources
+    .defaultResource()
+    .merge(
+      resources.resourceFromAttributes({
+        'service.name': 'llm-message-queue',
+        'service.version': VERSION,
+        'service.instance.id': systemSources.newId(),
+        'process.pid': process.pid,
+        'llmq.roles': [...roles],
+      }),
+    )
+    .merge(resources.detectResources({ detectors: [resources.envDetector] }));
+}
+
+/** Has the log say that spans are lost, once a minute at most: otherwise nobody would hear of it. */
+export function tellTroubles(logger: Logger): void {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const tell = (what: string) => {
+    const now = performance.now();
+    if (now - toldAt < TELL_EVERY_MS) return;
+    toldAt = now;
+    logger.warn({ what }, 'traces are not exported, or not all of them; messages are not concerned');
+  };
+  core.setGlobalErrorHandler((error) =>
+    tell(typeof error === 'string' ? error : (error.message ?? 'unknown')),
+  );
+  const ignore = () => undefined;
+  const told = { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore };
+  diag.setLogger(told, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
 /** Nest's token for `Telemetry`. */

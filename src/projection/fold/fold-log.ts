@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { ProjectedRows } from '../../domain/message/message.projection.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import { isSampled } from '../../domain/trace-context.policy.js';
 import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
 import type { EventLog, StoredEvent } from '../../log/event-log.port.js';
 import type { Erased } from '../tables/changes.js';
@@ -11,6 +12,7 @@ import type { BatchingDelay } from './batching-delay.js';
 import { cutAtErasures, FoldMemory } from './fold-memory.js';
 import { type PassGap, withGapsSeen } from './gap-guard.js';
 import { gatheredBatches } from './gathered-batches.js';
+import { type ProjectedTraces, projectedTraces } from './projected-traces.policy.js';
 
 export interface FoldTarget {
   readonly log: Pick<EventLog, 'read'>;
@@ -31,6 +33,8 @@ export interface FoldTarget {
   readonly lossAccepted?: () => boolean;
   /** `onApplied` is told which messages changed. */
   readonly tellsMessages?: boolean;
+  /** By which clock `onApplied` is told of traces; absent where nobody keeps any. */
+  readonly tracesAt?: (() => number) | undefined;
   /** What is folded when this sequence is reached is written, however little. */
   readonly until?: number;
 }
@@ -47,6 +51,8 @@ export interface Applied {
   readonly webhooks: readonly DueWebhook[];
   /** Where the last message ended whose end is to be told on NATS; null where none did. */
   readonly lastToTell: number | null;
+  /** Null where no trace of it is kept. */
+  readonly traced: Omit<ProjectedTraces, 'toMs'> | null;
 }
 
 type OnApplied = (checkpoint: Checkpoint, applied: Applied) => void;
@@ -60,6 +66,9 @@ interface OpenBatch {
   readonly erased: Erased[];
   readonly webhooks: DueWebhook[];
   lastToTell: number | null;
+  /** Events whose traces are kept, and when the first of them was folded. */
+  readonly traced: StoredEvent[];
+  tracedFromMs: number;
 }
 
 /** PostgreSQL's `unique_violation`. */
@@ -122,11 +131,13 @@ async function run(
         const rows = await memory.fold(part);
         const full = writer.add(rows);
         extend(batch, part, rows.messages);
+        if (target.tracesAt !== undefined) noteTraces(batch, part, target.tracesAt);
         if (target.tellsMessages === true) batch.messages.push(...rows.messages.messages.values());
         if (rows.erases) batch.erased.push(...erasedBy(part, rows));
         if (!full && !rows.erases && batch.to.sequence < until) continue;
         const { to, turns, webhooks, messages, erased, lastToTell } = batch;
-        const change = { from: batch.from.sequence, messages, erased, turns, webhooks, lastToTell };
+        const traced = tracedIn(batch);
+        const change = { from: batch.from.sequence, messages, erased, turns, webhooks, lastToTell, traced };
         const write = writer.seal(batch.from, to);
         await writing;
         memory.sealed();
@@ -144,7 +155,22 @@ async function run(
 }
 
 function begun(from: Checkpoint): OpenBatch {
-  return { from, to: from, turns: [], webhooks: [], messages: [], erased: [], lastToTell: null };
+  return {
+    ...{ from, to: from, turns: [], webhooks: [], messages: [], erased: [], lastToTell: null },
+    ...{ traced: [], tracedFromMs: 0 },
+  };
+}
+
+function noteTraces(batch: OpenBatch, events: readonly StoredEvent[], nowMs: () => number): void {
+  for (const stored of events) {
+    if (!isSampled(stored.event.traceparent)) continue;
+    if (batch.traced.length === 0) batch.tracedFromMs = nowMs();
+    batch.traced.push(stored);
+  }
+}
+
+function tracedIn({ traced, tracedFromMs }: OpenBatch): Applied['traced'] {
+  return traced.length === 0 ? null : { traces: projectedTraces(traced), fromMs: tracedFromMs };
 }
 
 /** @param events of which the last one takes rows away */

@@ -22,7 +22,7 @@ const POOL_SIZE = 4;
  * lock as that of a process does; `ThreadedProjector` starts another.
  */
 const port = parentPort!;
-const { config, logLevel } = workerData as ThreadStart;
+const { config, logLevel, traces } = workerData as ThreadStart;
 const tell = (message: FromThread) => port.postMessage(message);
 
 // A file has one writer, which is the main thread.
@@ -55,6 +55,7 @@ const projector = new Projector({
   onChanged: (changes) => tell({ kind: 'changed', changes }),
   onStopped: (stop) => tell({ kind: 'stopped', stop }),
   onHealth: (health) => tell({ kind: 'health', health }),
+  onTraced: traces ? (traced) => tell({ kind: 'traced', traced }) : undefined,
 });
 
 port.on('message', (message: ToThread) => {

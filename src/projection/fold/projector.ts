@@ -17,6 +17,7 @@ import { RowWriter } from '../write/row-writer.js';
 import type { BatchingDelay } from './batching-delay.js';
 import { foldLog } from './fold-log.js';
 import { passExplained } from './gap-guard.js';
+import type { ProjectedTraces } from './projected-traces.policy.js';
 import {
   IDLE_PROJECTOR,
   type ProcessProjector,
@@ -54,6 +55,8 @@ export interface ProjectorParts {
   readonly onHealth?: (health: ProjectorHealth) => void;
   /** Is told what each commit changed, while somebody watches. */
   readonly onChanged?: (changes: Changes) => void;
+  /** Is told after each commit what it wrote of messages whose traces are kept; absent where nobody keeps any. */
+  readonly onTraced?: ((traced: ProjectedTraces) => void) | undefined;
   /** Learns after each commit which turns of conversations were held, ended, or moved. */
   readonly turns?: Pick<TurnRelay, 'begin' | 'moved' | 'idle'>;
   /** Learns after each commit which webhooks are to be tried at once. */
@@ -193,7 +196,7 @@ export class Projector implements ProcessProjector {
     schema: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, dataSource, maxBatch, delay, sources, announce, turns, webhooks } = this.parts;
+    const { log, dataSource, maxBatch, delay, sources, announce, turns, webhooks, onTraced } = this.parts;
     const from = await readCheckpoint(session.client, schema);
     const comparison = new LogComparison(log);
     refuseDamage(await comparison.look(from, signal));
@@ -227,6 +230,7 @@ export class Projector implements ProcessProjector {
         passGap,
         lossAccepted,
         tellsMessages: true,
+        tracesAt: onTraced === undefined ? undefined : sources.nowMs,
       };
       turns?.begin(inner);
       webhooks?.begin(from.sequence, logEnd, inner);
@@ -236,6 +240,7 @@ export class Projector implements ProcessProjector {
         this.tellWatchers(change.from, checkpoint.sequence, change.messages, change.erased);
         turns?.moved(change.turns, inner);
         webhooks?.begun(change.webhooks, checkpoint.sequence);
+        if (change.traced !== null) onTraced?.({ ...change.traced, toMs: sources.nowMs() });
       });
       if (ended.signal.aborted) throw ended.signal.reason;
     } finally {

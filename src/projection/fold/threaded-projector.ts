@@ -7,10 +7,13 @@ import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { THREAD_LIMITS } from '../../platform/heap.js';
 import { writeLine } from '../../platform/logging/logger.js';
+import { areSpansMade } from '../../platform/telemetry/spans.js';
 import { threadEnvironment } from '../../platform/thread-environment.js';
 import { threadFile } from '../../platform/thread-file.js';
 import type { Changes } from '../tables/changes.js';
 import type { ReadDemand } from './batching-delay.js';
+import type { ProjectedTraces } from './projected-traces.policy.js';
+import { makeProjectionSpans } from './projection-spans.js';
 import {
   IDLE_PROJECTOR,
   type ProcessProjector,
@@ -31,6 +34,8 @@ export interface ThreadStart {
   readonly config: ServiceConfig;
   /** Of the process's logger. */
   readonly logLevel: string;
+  /** Whether the process keeps traces. The thread makes no spans itself: it needs no exporter then. */
+  readonly traces: boolean;
 }
 
 export type ToThread =
@@ -44,6 +49,7 @@ export type FromThread =
   | { readonly kind: 'applied'; readonly sequence: number; readonly run: string }
   | { readonly kind: 'changed'; readonly changes: Changes }
   | { readonly kind: 'stopped'; readonly stop: ProjectionStop }
+  | { readonly kind: 'traced'; readonly traced: ProjectedTraces }
   /** In JSON, for the process's logger. */
   | { readonly kind: 'logged'; readonly line: string };
 
@@ -111,7 +117,7 @@ export class ThreadedProjector implements ProcessProjector {
   /** Why it ended; never rejects. */
   private async untilThreadEnds(): Promise<Error> {
     const { config, logger } = this.parts;
-    const workerData: ThreadStart = { config, logLevel: logger.level };
+    const workerData: ThreadStart = { config, logLevel: logger.level, traces: areSpansMade() };
     const thread = new Worker(THREAD, {
       workerData,
       resourceLimits: THREAD_LIMITS,
@@ -141,6 +147,9 @@ export class ThreadedProjector implements ProcessProjector {
         break;
       case 'stopped':
         this.parts.onStopped(message.stop);
+        break;
+      case 'traced':
+        makeProjectionSpans(message.traced);
         break;
       case 'logged':
         writeLine(this.parts.logger, message.line);

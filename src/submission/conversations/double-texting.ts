@@ -4,6 +4,7 @@ import type { Caller } from '../../domain/caller.js';
 import type { DoubleTexting } from '../../domain/conversation/conversation.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { ConversationReader } from '../../projection/read/conversation-reader.js';
 import { MessageReader } from '../../projection/read/message-reader.js';
@@ -117,7 +118,10 @@ export class DoubleTextingPolicy {
       // From the newest on: an older one that was cancelled first would let the next start before its time comes.
       for (const earlier of open) await this.cancel(caller, earlier.messageId, messageId);
     } catch (error) {
-      this.logger.warn({ err: error, messageId }, 'turns were not interrupted, and run first');
+      this.logger.warn(
+        { err: error, ...aboutMessage(messageId) },
+        'turns were not interrupted, and run first',
+      );
     }
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type AnswerListener, FallenBehindError } from '../../dispatch/answers/answers.port.js';
 import { type AnsweredChoice, choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import type { MessageStanding } from '../../projection/read/message-standings.js';
 import { type RefusedError, refused } from '../refusal.js';
 import { type MessageWait, NO_WAIT } from '../waiting/message-wait.policy.js';
@@ -223,7 +224,7 @@ export class FollowedMessages {
       // Nobody can make a worker wait.
       if (error instanceof FallenBehindError) return this.told.failed(tooSlow());
       // The whole answer comes with the message's end.
-      this.parts.logger.warn({ err: error, messageId: followed.id }, 'lost the pieces of an answer');
+      this.parts.logger.warn({ err: error, ...aboutMessage(followed.id) }, 'lost the pieces of an answer');
     });
   }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
 import type { Caller } from '../../domain/caller.js';
 import type { MessageState } from '../../domain/message/message.state.js';
+import type { TraceContext } from '../../domain/trace-context.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import type { Execution } from '../idempotency/execution.js';
 import { Idempotency, type KeyedRequest } from '../idempotency/idempotency.js';
@@ -17,7 +18,7 @@ import { CompletionSignal } from './completion-signal.js';
 export interface Order {
   readonly caller: Caller;
   readonly submission: Submission;
-  readonly traceparent: string | undefined;
+  readonly trace: TraceContext;
   /** Null for a request without an `Idempotency-Key`. */
   readonly keyed: KeyedRequest | null;
   /** Which request it is among those that a client repeats by itself; absent or null where nobody told. */
@@ -85,9 +86,9 @@ export class SubmitAndListen {
   }
 
   private async submitNew(order: Order, messageId: string): Promise<AcceptedMessage> {
-    const { caller, submission, traceparent, attempt } = order;
+    const { caller, submission, trace, attempt } = order;
     try {
-      const accepted = await this.submitMessage.submit(caller, submission, { messageId, traceparent });
+      const accepted = await this.submitMessage.submit(caller, submission, { messageId, trace });
       if (attempt != null) this.firstTries.remember(attempt.digest, messageId);
       return accepted;
     } catch (error) {
@@ -123,9 +124,9 @@ export class SubmitAndListen {
     return { completion, listening: listen(messageId) };
   }
 
-  private async carryOut({ caller, submission, traceparent }: Order, execution: Execution) {
+  private async carryOut({ caller, submission, trace }: Order, execution: Execution) {
     try {
-      const accepted = await this.submitMessage.submit(caller, submission, { traceparent, execution });
+      const accepted = await this.submitMessage.submit(caller, submission, { trace, execution });
       await execution.done({ status: 200, headers: {}, body: JSON.stringify(accepted) });
       return accepted;
     } catch (error) {

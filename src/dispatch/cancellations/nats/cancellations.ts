@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { ConnectionWatch } from '../../../broker/connection-watch.js';
 import { CANCELLATIONS_BUCKET } from '../../../broker/streams.js';
 import { EventLogModule } from '../../../log/event-log.module.js';
+import { aboutMessage } from '../../../platform/logging/about-message.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
 
 const SUBJECT = `$KV.${CANCELLATIONS_BUCKET}.`;
@@ -78,7 +79,7 @@ export class Cancellations implements OnModuleInit, OnApplicationShutdown {
     this.open()
       .then((bucket) => bucket.delete(messageId))
       .catch((error: unknown) =>
-        this.logger.debug({ err: error, messageId }, 'a cancellation is left to its age'),
+        this.logger.debug({ err: error, ...aboutMessage(messageId) }, 'a cancellation is left to its age'),
       );
   }
 

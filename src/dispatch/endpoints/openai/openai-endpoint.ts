@@ -1,5 +1,6 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { ModelRequest } from '../../../domain/message/message.events.js';
+import { type TraceContext, traceOf } from '../../../domain/trace-context.policy.js';
 import { stringifyExactly } from '../../../platform/json/exact-numbers.js';
 import type { CheckResult } from '../health/health.state.js';
 import { readStatus } from '../health/server-check.policy.js';
@@ -8,6 +9,7 @@ import {
   type ModelCall,
   ModelCallError,
   type ModelEndpoint,
+  type ServerPlace,
 } from '../model-endpoint.port.js';
 import { AnswerReader } from './answer-reader.js';
 import { refusedWithStatus, timedOut, unreachable } from './call-errors.js';
@@ -17,6 +19,7 @@ import { decoded } from './content-encoding.js';
 import { EndpointWords } from './endpoint-words.js';
 import { LearnedRefusals } from './learned-refusals.js';
 import { isUnreached } from './not-now.policy.js';
+import { providerAt } from './provider.policy.js';
 import { readAnswer, readText } from './response-body.js';
 import { type Refusable, refusedWord } from './stream-refusal.policy.js';
 
@@ -35,6 +38,7 @@ export interface Oddity {
   /** By the endpoint's own name of it. */
   readonly model: string;
   readonly messageId: string;
+  readonly trace: TraceContext;
   readonly what: string;
 }
 
@@ -76,6 +80,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
   readonly name: string;
   readonly models: readonly string[];
   readonly maxConcurrency: number;
+  readonly server: ServerPlace;
   private readonly basePath: string;
   private readonly search: string;
   private readonly streamHeaders: Record<string, string>;
@@ -92,6 +97,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
     this.name = name;
     this.models = options.models;
     this.maxConcurrency = options.maxConcurrency;
+    this.server = serverAt(url);
     this.basePath = url.pathname.replace(/\/+$/, '');
     this.search = url.search;
     this.wholeHeaders = headersOf(headers, apiKey, 'application/json');
@@ -207,7 +213,10 @@ export class OpenAiEndpoint implements ModelEndpoint {
         idle.renew();
       },
       onOddity: (what) =>
-        onOddity?.({ endpoint: this.name, model: call.model, messageId: call.messageId, what }),
+        onOddity?.({
+          ...{ endpoint: this.name, model: call.model, messageId: call.messageId },
+          ...{ trace: traceOf(call), what },
+        }),
       words: this.words,
       model: call.model,
       choices: choicesAsked(call),
@@ -232,9 +241,10 @@ export class OpenAiEndpoint implements ModelEndpoint {
   }
 
   private async post(call: ModelCall, asking: Asking, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { traceparent, request, model } = call;
+    const { traceparent, tracestate, request, model } = call;
     const headers = { ...(asking.stream ? this.streamHeaders : this.wholeHeaders) };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
+    if (tracestate !== undefined) headers['tracestate'] = tracestate;
     try {
       return await this.pool.request({
         method: 'POST',
@@ -283,6 +293,12 @@ function headersOf(
     // A stream that a proxy compresses comes in lumps.
     'accept-encoding': 'identity',
   };
+}
+
+const PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
+
+function serverAt({ hostname, port, protocol }: URL): ServerPlace {
+  return { provider: providerAt(hostname), address: hostname, port: Number(port) || (PORTS[protocol] ?? 0) };
 }
 
 function secretsIn(headers: Readonly<Record<string, string>>): string[] {

@@ -6,6 +6,7 @@ import { ACK, type AckReply, type Delivery, handBackReply } from '../../../broke
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
 import { delayedMessage } from '../../../domain/message/requeue-due.decision.js';
+import { traceOf } from '../../../domain/trace-context.policy.js';
 import { decodeRecord } from '../../../log/log-record.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
@@ -89,10 +90,10 @@ function delayedIn(bytes: Uint8Array, streamSequence: number): Delayed | null {
   if (first?.event.type !== 'llmq.message.received.v1' || last?.event.type !== 'llmq.message.scheduled.v1') {
     return null;
   }
-  const { subject: messageId, tenant, traceparent, time } = first.event;
+  const { subject: messageId, tenant, time } = first.event;
   const schedule = {
     ...{ messageId, tenant, dueAt: last.event.data.due_at },
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...traceOf(first.event),
     message: delayedMessage(first.event, first.sequence, last.event),
   };
   return { schedule, writtenMs: Date.parse(time) };

@@ -5,6 +5,7 @@ import {
   laneSchema,
   priorityReasonSchema,
 } from '../../../domain/message/message.events.js';
+import { traceOf } from '../../../domain/trace-context.policy.js';
 import type { RetrySchedule } from '../lane.port.js';
 
 /** The body of a schedule, which the broker copies into the due message. Stored: changes must stay readable. */
@@ -12,6 +13,7 @@ const dueRecordSchema = z.object({
   message_id: z.string().min(1),
   tenant: z.string().min(1),
   traceparent: z.string().optional(),
+  tracestate: z.string().optional(),
   priority: laneSchema,
   attempt: z.number().int().positive(),
   received_sequence: z.number().int().positive(),
@@ -38,6 +40,7 @@ export function encodeDue(schedule: RetrySchedule): string {
     message_id: schedule.messageId,
     tenant: schedule.tenant,
     traceparent: schedule.traceparent,
+    tracestate: schedule.tracestate,
     priority: message.priority,
     attempt: message.attempt,
     received_sequence: message.receivedSequence,
@@ -61,7 +64,7 @@ export function decodeDue(body: string): DueRecord {
     messageId: record.message_id,
     tenant: record.tenant,
     dueAt: record.due_at ?? null,
-    ...(record.traceparent === undefined ? {} : { traceparent: record.traceparent }),
+    ...traceOf(record),
     message: {
       priority: record.priority,
       attempt: record.attempt,

@@ -8,8 +8,10 @@ import { ACK, type AckReply, handBackReply, UNDECODABLE } from '../../../broker/
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
 import { type DueMessage, requeueDue } from '../../../domain/message/requeue-due.decision.js';
+import { traceOf } from '../../../domain/trace-context.policy.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { aboutMessage } from '../../../platform/logging/about-message.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
 import { Cancellations } from '../../cancellations/nats/cancellations.js';
 import { decodeDue } from './due-message.codec.js';
@@ -65,14 +67,14 @@ export class DueRelay extends ConsumerFeed {
   protected async handle(message: Msg): Promise<AckReply> {
     const due = this.decode(message);
     if (due === null) return UNDECODABLE;
-    const { messageId, tenant, traceparent } = due;
+    const { messageId, tenant } = due;
     if (!(await this.untilDue(due.dueAt))) return handBackReply(0);
     if (this.cancellations.has(messageId)) {
       this.cancellations.remove(messageId);
       return ACK;
     }
     const now = new Date(this.sources.nowMs()).toISOString();
-    const context = { messageId, tenant, traceparent, lane: due.message.priority, now };
+    const context = { messageId, tenant, lane: due.message.priority, now, ...traceOf(due) };
     try {
       const message = await this.withModel(due.message);
       await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, message)], {
@@ -80,7 +82,10 @@ export class DueRelay extends ConsumerFeed {
       });
       return ACK;
     } catch (error) {
-      this.logger.warn({ err: error, messageId }, 'a due message is not in its lane yet; trying again');
+      this.logger.warn(
+        { err: error, ...aboutMessage(messageId, due) },
+        'a due message is not in its lane yet; trying again',
+      );
       return handBackReply(TRY_AGAIN_AFTER_MS);
     }
   }

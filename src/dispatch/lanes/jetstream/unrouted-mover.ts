@@ -19,6 +19,7 @@ import { move } from '../../../domain/message/move.decision.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { unroutedSubject } from '../../../log/subjects.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { aboutMessage } from '../../../platform/logging/about-message.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
 import { MessageReader } from '../../../projection/read/message-reader.js';
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
@@ -121,9 +122,8 @@ class UnroutedFeed extends ConsumerFeed {
       await appended;
       return ACK;
     } catch (error) {
-      const { subject: messageId } = entry.event;
       this.logger.warn(
-        { err: error, messageId },
+        { err: error, ...aboutMessage(entry.event.subject, entry.event) },
         'a message is not in the route of its model yet; trying again',
       );
       return handBackReply(TRY_AGAIN_AFTER_MS);

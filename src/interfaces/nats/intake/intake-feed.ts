@@ -7,6 +7,15 @@ import { intakeSubject } from '../../../broker/direct-subjects.policy.js';
 import { ensureConsumer } from '../../../broker/ensure-consumer.js';
 import { capacityLeft, Pull } from '../../../broker/pull.js';
 import type { Caller } from '../../../domain/caller.js';
+import { UNTRACED } from '../../../domain/trace-context.policy.js';
+import {
+  areSpansMade,
+  endSpan,
+  enterTrace,
+  type Span,
+  SpanKind,
+  traceBehind,
+} from '../../../platform/telemetry/spans.js';
 import { ErasedBeforeError, type SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { isFailure, RefusedError, retryAfterSeconds } from '../../../submission/refusal.js';
 import { refusedBy } from '../../../submission/refusal-of.js';
@@ -43,6 +52,8 @@ interface Held {
   failures: number;
   /** It was refused for now before. */
   tried: boolean;
+  /** From when it is read until it is done with; null outside of a trace that is kept. */
+  span: Span | null;
 }
 
 /** What came of messages since the start. */
@@ -128,7 +139,7 @@ export class IntakeFeed {
 
   private receive(message: Msg, delivery: Delivery): void {
     this.counts.received += 1;
-    this.held.push({ message, delivery, item: null, failures: 0, tried: false });
+    this.held.push({ message, delivery, item: null, failures: 0, tried: false, span: null });
     this.arrived();
   }
 
@@ -194,13 +205,24 @@ export class IntakeFeed {
     let bytes = 0;
     for (const held of group) {
       if (held.item === null) bytes += held.message.data.length;
-      held.item ??= readPublished(held.message, held.delivery, this.parts.place);
-      items.push(held.item);
+      items.push(held.item ?? this.readOne(held));
       if (bytes < BYTES_AT_ONCE) continue;
       bytes = 0;
       await othersServed();
     }
     return items;
+  }
+
+  private readOne(held: Held): Published {
+    const item = readPublished(held.message, held.delivery, this.parts.place);
+    held.item = item;
+    const { submission } = item;
+    if (submission instanceof RefusedError || !areSpansMade()) return item;
+    const { trace: publishers = UNTRACED } = submission;
+    held.span = enterTrace('nats receive', publishers, { kind: SpanKind.CONSUMER });
+    held.span?.setAttributes({ 'messaging.system': 'nats', 'llmq.message.id': item.id });
+    held.item = { ...item, submission: { ...submission, trace: traceBehind(held.span, publishers) } };
+    return held.item;
   }
 
   private submit(items: readonly Published[]): Promise<SubmitResult[]> {
@@ -230,6 +252,7 @@ export class IntakeFeed {
     if (!(result instanceof RefusedError) || result instanceof ErasedBeforeError) {
       this.counts.accepted += 1;
       this.answer(held.message, ACK);
+      if (held.span !== null) endSpan(held.span);
       return null;
     }
     const afterMs = this.retryAfterMs(held, result);
@@ -248,6 +271,7 @@ export class IntakeFeed {
       const { rejected } = this.counts;
       rejected.set(result.code, (rejected.get(result.code) ?? 0) + 1);
       this.answer(message, ACK);
+      if (held.span !== null) endSpan(held.span, result.code);
       return null;
     } catch (error) {
       this.parts.logger.warn(

@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { PipeTransform, Type } from '@nestjs/common';
 import type { ConsumerDeserializer, IncomingRequest } from '@nestjs/microservices';
+import { UNTRACED } from '../../../domain/trace-context.policy.js';
 import { invalidFields, type RefusedError } from '../../../submission/refusal.js';
 import { isObject } from '../../../submission/submission-rules.policy.js';
 import { readJson } from '../../http/json-body.js';
@@ -19,7 +20,7 @@ export class CallDeserializer implements ConsumerDeserializer {
   }
 
   private read({ data, headers }: Msg): CallPayload {
-    if (data.length === 0) return { read: { body: {}, name: null, traceparent: undefined } };
+    if (data.length === 0) return { read: { body: {}, name: null, trace: UNTRACED } };
     const json = readJson(Buffer.from(data.buffer, data.byteOffset, data.byteLength), this.maxFields);
     return 'refusal' in json ? json : readPayload(json.value, headers);
   }

@@ -3,6 +3,7 @@ import type { NatsContext } from '@nestjs/microservices';
 import { publisherOf, rootOf } from '../../../broker/direct-subjects.policy.js';
 import type { Caller } from '../../../domain/caller.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { enterTrace, SpanKind, traceBehind, within } from '../../../platform/telemetry/spans.js';
 import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import { acceptedJson } from '../../rest/message.json.js';
@@ -19,7 +20,17 @@ export class SubmitCall {
   ) {}
 
   /** @throws {RefusedError} */
-  async submit(caller: Caller, read: ReadPayload, context: NatsContext): Promise<Record<string, unknown>> {
+  submit(caller: Caller, read: ReadPayload, context: NatsContext): Promise<Record<string, unknown>> {
+    const span = enterTrace('nats submit', read.trace, { kind: SpanKind.SERVER });
+    const trace = traceBehind(span, read.trace);
+    return within(span, () => this.submitIn(caller, { ...read, trace }, context));
+  }
+
+  private async submitIn(
+    caller: Caller,
+    read: ReadPayload,
+    context: NatsContext,
+  ): Promise<Record<string, unknown>> {
     const root = rootOf(publisherOf(context.getSubject()));
     const header = (name: string): string | undefined => context.getHeaders()?.get(name) || undefined;
     const named = header('Nats-Msg-Id') ?? read.name;

@@ -64,6 +64,7 @@ class EventDto {
   @ApiProperty() tenant!: string;
   @ApiPropertyOptional({ enum: LANES, description: "The message's" }) lane?: Lane;
   @ApiPropertyOptional({ description: 'W3C Trace Context' }) traceparent?: string;
+  @ApiPropertyOptional({ description: 'W3C Trace Context' }) tracestate?: string;
   @ApiProperty({ type: 'object', additionalProperties: true, description: 'See docs/asyncapi.yaml' })
   data!: object;
 }

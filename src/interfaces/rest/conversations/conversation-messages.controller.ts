@@ -6,10 +6,11 @@ import { conversationKey } from '../../../domain/conversation/given-id.policy.js
 import { ConversationReader } from '../../../projection/read/conversation-reader.js';
 import { Conversations } from '../../../submission/conversations/conversations.js';
 import { invalidFields } from '../../../submission/refusal.js';
-import { isObject, traceparentOf } from '../../../submission/submission-rules.policy.js';
+import { isObject } from '../../../submission/submission-rules.policy.js';
 import { SubmitMessage } from '../../../submission/submit-message.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
+import { traceOfRequest } from '../../http/traced-requests.js';
 import { conversationIdPipe } from '../id.pipe.js';
 import { limitOf, orderOf } from '../list-query.dto.js';
 import { AcceptedMessageDto, MessagePageDto } from '../message.dto.js';
@@ -60,7 +61,7 @@ export class ConversationMessagesController {
       }),
     );
     const accepted = await this.submitMessage.submit(caller, submission, {
-      traceparent: traceparentOf(request.headers['traceparent']),
+      trace: traceOfRequest(request),
       execution: executionOf(request),
     });
     reply.header('location', `/api/v1/messages/${accepted.id}`);

@@ -1,10 +1,12 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
 import { DeadLetters } from '../../../operations/dead-letters/dead-letters.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { invalidFields, RefusedError, refused } from '../../../submission/refusal.js';
 import { AdminOnly, CallerOf } from '../../caller.guard.js';
+import { traceOfRequest } from '../../http/traced-requests.js';
 import { messageIdPipe } from '../id.pipe.js';
 import { limitOf, orderOf } from '../list-query.dto.js';
 import { messageJson } from '../message.json.js';
@@ -87,11 +89,12 @@ export class DeadLettersController {
   async requeueAll(
     @Body(new ValidRequest(RequeueDto)) body: RequeueDto,
     @CallerOf() caller: Caller,
+    @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const filter = filterOf(caller.tenant, body);
     const filtered = Object.values(filter).filter((value) => value !== undefined).length > 1;
     refuseUnlessMeant(body.all === true, filtered);
-    return this.putBack(caller, body);
+    return this.putBack(caller, body, request);
   }
 
   @Post('requeue-all')
@@ -103,17 +106,25 @@ export class DeadLettersController {
   })
   @ApiBody({ type: RequeueAllDto, required: false })
   @ApiOkResponse({ type: RequeuedDto })
-  requeueEvery(@Body() body: unknown, @CallerOf() caller: Caller): Promise<Record<string, unknown>> {
-    return this.putBack(caller, validAll.transform(body ?? {}));
+  requeueEvery(
+    @Body() body: unknown,
+    @CallerOf() caller: Caller,
+    @Req() request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
+    return this.putBack(caller, validAll.transform(body ?? {}), request);
   }
 
-  private async putBack(caller: Caller, body: RequeueAllDto): Promise<Record<string, unknown>> {
+  private async putBack(
+    caller: Caller,
+    body: RequeueAllDto,
+    request: FastifyRequest,
+  ): Promise<Record<string, unknown>> {
     const { limit, reason } = body;
     const { requeued, pastDeadline, more } = await this.deadLetters.requeueAll(
       caller,
       filterOf(caller.tenant, body),
       limit ?? MAX_REQUEUED,
-      reason ?? DEFAULT_REASON,
+      { reason: reason ?? DEFAULT_REASON, trace: traceOfRequest(request) },
     );
     return { requeued, past_deadline: pastDeadline, more };
   }
@@ -130,9 +141,11 @@ export class DeadLettersController {
     @Param('id', messageIdPipe) id: string,
     @Body() body: unknown,
     @CallerOf() caller: Caller,
+    @Req() request: FastifyRequest,
   ): Promise<Record<string, unknown>> {
     const { reason } = validOne.transform(body ?? {});
-    const requeued = await this.deadLetters.requeue(caller, id, reason ?? DEFAULT_REASON);
+    const wish = { reason: reason ?? DEFAULT_REASON, trace: traceOfRequest(request) };
+    const requeued = await this.deadLetters.requeue(caller, id, wish);
     if (requeued === 'gone') throw notFound(id);
     if (requeued === 'past_deadline') {
       throw refused('deadline_passed', `The deadline of message ${id} has passed: it would expire.`);

@@ -26,7 +26,16 @@ const SECRET = /auth|key|token|secret|cookie|password|credential|signature/i;
 /** Set by each call itself. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...['host', 'content-type', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade'],
-  ...['te', 'trailer', 'expect', 'accept', 'accept-encoding', 'traceparent', 'proxy-connection'],
+  ...[
+    'te',
+    'trailer',
+    'expect',
+    'accept',
+    'accept-encoding',
+    'traceparent',
+    'tracestate',
+    'proxy-connection',
+  ],
 ]);
 
 export const endpointName: Rule = (value) =>

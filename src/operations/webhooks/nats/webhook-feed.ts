@@ -8,6 +8,7 @@ import { WEBHOOKS_STREAM } from '../../../broker/streams.js';
 import { DUE_WEBHOOKS_SUBJECT, decodeDueWebhook } from '../../../broker/webhook-dues.js';
 import { backoffDelayMs } from '../../../domain/message/backoff.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { aboutMessage } from '../../../platform/logging/about-message.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
 import { WEBHOOKS_AT_ONCE, WebhookSender } from '../webhook-sender.js';
 
@@ -59,7 +60,10 @@ export class WebhookFeed extends ConsumerFeed implements OnApplicationBootstrap,
       await this.sender.send(due);
       return ACK;
     } catch (error) {
-      this.logger.warn({ err: error, webhook: due.id }, 'a webhook was not seen through; trying again');
+      this.logger.warn(
+        { err: error, ...aboutMessage(due.messageId), webhook: due.id },
+        'a webhook was not seen through; trying again',
+      );
       return handBackReply(backoffDelayMs(delivery, AGAIN, Math.random()));
     }
   }
