@@ -53,10 +53,11 @@ function describe(span: Span, { id, method, routeOptions: { url: route } }: Fast
 }
 
 /** A connection that breaks ends it too, which no hook of Fastify's would tell. */
-function endWithAnswer(span: Span, { raw }: FastifyReply): void {
+function endWithAnswer(span: Span, reply: FastifyReply): void {
+  const { raw } = reply;
   raw.once('close', () => {
     const { statusCode, writableFinished } = raw;
-    const messageId = raw.getHeader('x-llmq-message-id');
+    const messageId = reply.getHeader('x-llmq-message-id');
     if (typeof messageId === 'string') span.setAttribute('llmq.message.id', messageId);
     if (raw.headersSent) span.setAttribute('http.response.status_code', statusCode);
     if (!writableFinished) span.setAttribute('llmq.left', true);

@@ -61,7 +61,7 @@ function recording(
   const options = {
     kind,
     ...(attributes === undefined ? {} : { attributes }),
-    ...(startMs === undefined ? {} : { startTime: startMs }),
+    ...(startMs === undefined ? {} : { startTime: new Date(startMs) }),
     ...(links === undefined ? {} : { links: links.flatMap(linkTo) }),
   };
   const span = by.startSpan(name, options, contextWith(parent));
@@ -93,7 +93,8 @@ export function endSpan(span: Span, error: string | null = null, endMs?: number)
     span.setAttribute('error.type', error);
     span.setStatus({ code: SpanStatusCode.ERROR });
   }
-  span.end(endMs);
+  // A number from before the start of the process would be taken for one of `performance.now()`.
+  span.end(endMs === undefined ? undefined : new Date(endMs));
 }
 
 /** By what name an error goes into a span. */
