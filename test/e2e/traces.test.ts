@@ -109,6 +109,16 @@ async function call(
   return response.json();
 }
 
+/** As they are in the log. */
+async function eventsOf(id: string): Promise<Json[]> {
+  const lines = await (await fetch(`${services[0]!.baseUrl}/api/v1/audit/events?message_id=${id}`)).text();
+  const stored = lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return stored.flatMap(({ event }) => event ?? []);
+}
+
 const message = (content: string, more: object = {}) => ({
   user_id: 'ann',
   content: `${CONTENT} ${content}`,
@@ -193,7 +203,7 @@ it('is one trace over the processes of a message, with a span for each attempt',
     })),
   );
 
-  const { data: events } = await call('GET', `messages/${id}/events`);
+  const events = await eventsOf(id);
   const contexts = events.map((event: { traceparent?: string }) => event.traceparent);
   expect(new Set(contexts)).toEqual(new Set([`00-${traceId}-${accept.spanId}-01`]));
   // Each event of it is on disk by an append, and in the tables by a transaction, which may have written several.
