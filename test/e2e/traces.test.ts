@@ -47,7 +47,7 @@ function start(roles: string): Promise<RunningService> {
   return startService({
     env: {
       ...{ NATS_URL: nats.url, NATS_USER: nats.user, NATS_PASSWORD: nats.password },
-      ...{ DATABASE_URL: postgres.url, LLMQ_ROLES: roles, ...receiver.env },
+      ...{ DATABASE_URL: postgres.url, LLMQ_ROLES: roles, LOGGING_LEVEL: 'debug', ...receiver.env },
     },
     config: {
       endpoints: [
@@ -117,6 +117,11 @@ async function eventsOf(id: string): Promise<Json[]> {
     .split('\n')
     .map((line) => JSON.parse(line));
   return stored.flatMap(({ event }) => event ?? []);
+}
+
+function linesOf(service: RunningService): Json[] {
+  const lines = service.logs().split('\n');
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
 }
 
 const message = (content: string, more: object = {}) => ({
@@ -225,6 +230,19 @@ it('is one trace over the processes of a message, with a span for each attempt',
     'llmq.roles': ['api', 'intake'],
   });
   expect(receiver.text).not.toContain(CONTENT);
+
+  const lines = services
+    .slice(0, 2)
+    .map((service) => linesOf(service).filter(({ trace_id }) => trace_id === traceId));
+  expect(lines[0]).toMatchObject([
+    { msg: 'answered', span_id: request.spanId, path: '/api/v1/messages', status: 202 },
+  ]);
+  const ids = { message_id: id, span_id: accept.spanId };
+  expect(lines[1]).toMatchObject([
+    { ...ids, msg: 'dispatched', attempt: 1, outcome: 'failed', failure: calls[0]!.attributes['error.type'] },
+    { ...ids, msg: 'dispatched', attempt: 2, outcome: 'answered' },
+  ]);
+  for (const service of services) expect(service.logs()).not.toContain(CONTENT);
 }, 120_000);
 
 it('makes no span in a trace that its caller does not keep, and hands it on as it came', async () => {
