@@ -18,19 +18,22 @@ import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { WebhookSender } from '../operations/webhooks/webhook-sender.js';
 import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
 import { type Role, SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { observeProcess } from '../platform/metrics/process-metrics.js';
 import { NATS_DURABILITY } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionReaderModule, ProjectorModule } from '../projection/projection.module.js';
 import { LogAgreement } from '../projection/read/log-agreement.js';
 import { ProjectionHealth } from '../projection/read/projection-health.js';
 import { MetricsController } from './metrics.controller.js';
+import { TableMetrics } from './table-metrics.js';
 
 const ENDPOINT_STATES = ['healthy', 'degraded', 'unhealthy', 'draining'] as const;
 
 /**
- * What `/metrics` tells: the lanes' lag and the room of the log in every process, and what the process's own roles do. All of it is read when
- * somebody asks, so that nothing is added to a message's way. Leaves out traces.
+ * What `/metrics` tells of states: the process itself, the lanes' lag and the room of the log in every process, and what the process's
+ * own roles do. All of it is read when somebody asks. Leaves out what is counted where it happens (`Measures`), and traces.
  */
 @Module({})
 export class ServiceMetricsModule implements OnApplicationBootstrap {
@@ -42,7 +45,9 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Inject(WorkerRegistry) private readonly workers: WorkerRegistry,
     @Inject(LogRoom) private readonly room: LogRoom,
     @Inject(NATS_DURABILITY) private readonly durability: Pick<NatsDurability, 'fsync'>,
-    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'nats'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'nats' | 'metrics'>,
+    @Inject(TableMetrics) private readonly ofTables: TableMetrics,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs'>,
     @Optional() @Inject(EndpointRegistry) private readonly endpoints?: EndpointRegistry,
     @Optional() @Inject(Worker) private readonly worker?: Worker,
     @Optional() @Inject(PROJECTOR) private readonly projector?: ProcessProjector,
@@ -58,21 +63,29 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       module: ServiceMetricsModule,
       imports: [
         LaneStateModule,
+        ProjectionReaderModule,
         ...(roles.has('api') ? [WebhooksModule, WebSocketModule] : []),
         ...(roles.has('intake') ? [NatsIntakeModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
-        ...(roles.has('projector') ? [ProjectorModule, ProjectionReaderModule] : []),
+        ...(roles.has('projector') ? [ProjectorModule] : []),
       ],
+      providers: [TableMetrics],
       controllers: [MetricsController],
     };
   }
 
   onApplicationBootstrap(): void {
+    if (!this.config.metrics.enabled) return;
+    observeProcess(this.sources.nowMs() - process.uptime() * 1_000);
+    this.ofTables.observePool();
     this.observeLanes();
     this.observeLog();
     if (this.endpoints !== undefined) this.observeEndpoints(this.endpoints);
     if (this.worker !== undefined) this.observeWorker(this.worker);
-    if (this.projector !== undefined) this.observeProjector(this.projector);
+    if (this.projector !== undefined) {
+      this.observeProjector(this.projector);
+      this.ofTables.observeLanes(this.projector);
+    }
     if (this.webhooks !== undefined) this.observeWebhooks(this.webhooks);
     if (this.webSockets !== undefined) this.observeWebSockets(this.webSockets);
     if (this.intake !== undefined) this.observeIntake(this.intake);

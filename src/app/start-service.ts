@@ -42,7 +42,8 @@ export interface RunningService {
  * its modules, then the port. A start that fails stops again what was started.
  *
  * @param telemetry is shut down with the service, and where the start fails
- * @throws {LogFileError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError} with a `code` and one paragraph
+ * @throws {LogFileError | EmbeddedServerError | NatsError | DatabaseError | IncompatibleStreamError | MetricsPortError}
+ *   with a `code` and one paragraph
  */
 export async function startService(config: ServiceConfig, telemetry: Telemetry): Promise<RunningService> {
   const { logger, closeLog } = await openLogger(config);
@@ -180,6 +181,7 @@ async function startApp(
     await app.startAllMicroservices();
   }
   await app.listen(config.server.port, config.server.host);
+  await parts.telemetry.prometheus?.listen();
   return app;
 }
 

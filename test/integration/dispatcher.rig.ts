@@ -33,6 +33,8 @@ import { PartStore } from '../../src/log/jetstream/part-store.js';
 import { SOURCES, systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
+import { Measures } from '../../src/platform/metrics/measures.js';
+import { TELEMETRY } from '../../src/platform/telemetry/telemetry.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../src/platform/tokens.js';
 import { ConversationReader } from '../../src/projection/read/conversation-reader.js';
 import { MessageReader } from '../../src/projection/read/message-reader.js';
@@ -286,7 +288,7 @@ export class Rig {
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
       ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
       ...[use(LOGGER, silentLogger), use(NATS, nats)],
-      use(PartStore, new PartStore(nats, config)),
+      ...[use(PartStore, new PartStore(nats, config)), use(TELEMETRY, { measures: new Measures() })],
     ];
     const module = await Test.createTestingModule({ providers: [...WORKER_PROVIDERS, ...given] }).compile();
     return module.get(Worker);

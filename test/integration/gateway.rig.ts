@@ -20,6 +20,7 @@ import { WebSocketModule } from '../../src/interfaces/websocket/websocket.module
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import type { Role, ServiceConfig } from '../../src/platform/config/service-config.js';
+import { Measures } from '../../src/platform/metrics/measures.js';
 import { EVENT_LOG } from '../../src/platform/tokens.js';
 import { ProjectorModule } from '../../src/projection/projection.module.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
@@ -81,7 +82,7 @@ export async function startGateway(
   const dataSource = await openDatabase({ url, schema, poolSize });
   const platform = PlatformModule.with({
     ...{ config, dataSource, logger: silentLogger, nats: connection },
-    telemetry: { prometheus: null, shutdown: async () => undefined },
+    telemetry: { prometheus: null, measures: new Measures(), shutdown: async () => undefined },
     durability: { fsync: 'unknown', text: '' },
   });
   @Module({

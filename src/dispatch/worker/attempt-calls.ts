@@ -24,6 +24,7 @@ import { answerAttributes, callAttributes, callSpanName } from './call-span.poli
 import { DeliverySpans } from './delivery-spans.js';
 import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
+import { MessageMeasures } from './message-measures.js';
 import { Places } from './places.js';
 import { CallCancelledError, CallOverdueError, type RunningCall, RunningCalls } from './running-calls.js';
 import { type Delta, SentAnswer } from './sent-answer.policy.js';
@@ -82,6 +83,7 @@ export class AttemptCalls {
     @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(Accountant) private readonly accountant: Accountant,
     @Inject(DeliverySpans) private readonly spans: DeliverySpans,
+    @Inject(MessageMeasures) private readonly measures: MessageMeasures,
     @Inject(SERVICE_CONFIG) { loadbalancer }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
   ) {
@@ -112,6 +114,7 @@ export class AttemptCalls {
       firstPieceMs: null,
       written: Promise.resolve().then(recorded),
     };
+    this.measures.begun(work.delivery, attempt.calledAt);
     // Awaited before anything is concluded; until then it must not count as a failure that nobody handles.
     attempt.written.catch(() => {});
     try {

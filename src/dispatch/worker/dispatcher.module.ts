@@ -25,6 +25,7 @@ import { AttemptCalls } from './attempt-calls.js';
 import { ConversationTurns } from './conversation-turns.js';
 import { DeliverySpans } from './delivery-spans.js';
 import { DurableSteps } from './durable-steps.js';
+import { MessageMeasures } from './message-measures.js';
 import { MessageOrder } from './message-order.js';
 import { OrderedSlots } from './ordered-slots.js';
 import { Places } from './places.js';
@@ -50,6 +51,7 @@ export const WORKER_PROVIDERS: Provider[] = [
   ...[MessageOrder, SharedTurns, Attempts, AttemptCalls, Accountant, DeliverySpans],
   ...[Standing, HeldLists, WorkerClaims],
   ...[Places, RunningCalls, ServedCalls, DurableSteps, Settlement, TurnedAway],
+  MessageMeasures,
   { provide: Slots, inject: [SERVICE_CONFIG], useFactory: slotsOf },
 ];
 

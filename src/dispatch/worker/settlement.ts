@@ -24,6 +24,7 @@ import { Cancellations } from '../cancellations/nats/cancellations.js';
 import { type LaneDelivery, receivedSequenceOf } from '../lanes/lane.port.js';
 import { failureCode } from './call-span.policy.js';
 import { DurableSteps } from './durable-steps.js';
+import { MessageMeasures } from './message-measures.js';
 import { TurnedAway } from './turned-away.js';
 import { type CallFailure, consequences } from './verdict.policy.js';
 import { contextNow, type Outcome, type Settled } from './work.js';
@@ -69,6 +70,7 @@ export class Settlement {
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(Cancellations) private readonly cancellations: Cancellations,
     @Inject(TurnedAway) private readonly turnedAway: TurnedAway,
+    @Inject(MessageMeasures) private readonly measures: MessageMeasures,
     @Inject(SERVICE_CONFIG) { queue: { retry } }: ServiceConfig,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -89,7 +91,7 @@ export class Settlement {
       case 'deferred':
         return this.deferred(delivery, outcome.notTaken, outcome.failure);
       case 'cancelled':
-        return this.leave(delivery);
+        return this.cancelled(delivery);
       case 'held':
         return this.held(delivery, outcome.behind);
       case 'known':
@@ -151,10 +153,11 @@ export class Settlement {
     completed: MessageCompleted,
     chunksDelivered: number,
   ): Promise<void> {
-    if (this.isCancelled(delivery)) return this.leave(delivery);
+    if (this.isCancelled(delivery)) return this.cancelled(delivery);
     try {
       const { firstSequence } = await this.steps.append([completed]);
       this.counters.completed += 1;
+      this.measures.completed(delivery, completed);
       this.finished(delivery, firstSequence, completed);
     } catch (error) {
       if (!(error instanceof EventTooLargeError)) throw error;
@@ -165,7 +168,7 @@ export class Settlement {
   }
 
   private async failed(delivery: LaneDelivery, failure: CallFailure, chunksDelivered: number): Promise<void> {
-    if (this.isCancelled(delivery)) return this.leave(delivery);
+    if (this.isCancelled(delivery)) return this.cancelled(delivery);
     const { event: prioritized, delivery: count } = delivery;
     const run = { prioritized, delivery: count, chunksDelivered, failure };
     const context = contextNow(prioritized, this.sources);
@@ -173,8 +176,9 @@ export class Settlement {
     const { firstSequence } = await this.steps.append([attemptFailed, next]);
     this.counters.failedAttempts += 1;
     if (next.type === 'llmq.message.scheduled.v1') return this.retryLater(delivery, next);
-    if (next.type === 'llmq.message.expired.v1') this.counters.expired += 1;
-    else this.counters.deadLettered += 1;
+    const isExpired = next.type === 'llmq.message.expired.v1';
+    this.counters[isExpired ? 'expired' : 'deadLettered'] += 1;
+    this.measures.ended(delivery, isExpired ? 'expired' : 'dead_lettered', attemptFailed.data.endpoint);
     this.finished(delivery, firstSequence + 1, next);
   }
 
@@ -184,7 +188,7 @@ export class Settlement {
    * others are answered comes back behind them, and fails in the end.
    */
   private async deferred(delivery: LaneDelivery, notTaken: NotTaken, failure: CallFailure): Promise<void> {
-    if (this.isCancelled(delivery)) return this.leave(delivery);
+    if (this.isCancelled(delivery)) return this.cancelled(delivery);
     const { event, delivery: count } = delivery;
     const next = this.turnedAway.refused(event.subject, notTaken);
     if (next.kind === 'fail') return this.failed(delivery, failure, 0);
@@ -224,6 +228,7 @@ export class Settlement {
     const deadLettered = giveUp(contextNow(event, this.sources), event.data.attempt, lostCalls);
     const { firstSequence } = await this.steps.append([deadLettered]);
     this.counters.deadLettered += 1;
+    this.measures.ended(delivery, 'dead_lettered');
     this.finished(delivery, firstSequence, deadLettered);
   }
 
@@ -231,6 +236,7 @@ export class Settlement {
     const expired = expire(contextNow(delivery.event, this.sources), deadline, 'waiting', error);
     const { firstSequence } = await this.steps.append([expired]);
     this.counters.expired += 1;
+    this.measures.ended(delivery, 'expired');
     this.finished(delivery, firstSequence, expired);
   }
 
@@ -260,6 +266,11 @@ export class Settlement {
   /** The log has the cancellation already, and only the first end counts. */
   private isCancelled({ event }: LaneDelivery): boolean {
     return this.cancellations.has(event.subject);
+  }
+
+  private cancelled(delivery: LaneDelivery): void {
+    this.measures.ended(delivery, 'cancelled');
+    this.leave(delivery);
   }
 
   /** Takes the message off its lane. If it was cancelled, no process needs to know that any more. */

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { CallerProof } from '../../platform/security/caller-proof.js';
+import { TELEMETRY, type Telemetry } from '../../platform/telemetry/telemetry.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { admitBeforeBody } from './admission.hook.js';
 import { letOriginsIn } from './cors.hook.js';
@@ -13,6 +14,7 @@ import { KnownRoutes } from './known-routes.js';
 import { refuseSecondHost } from './one-host.hook.js';
 import { guardPages } from './page-headers.js';
 import { tellRequestIds } from './request-id.hook.js';
+import { measureRequests } from './request-measures.hook.js';
 import { traceRequests } from './traced-requests.js';
 
 /**
@@ -28,6 +30,7 @@ export class HttpModule implements OnModuleInit {
     private readonly host: HttpAdapterHost,
     private readonly proof: CallerProof,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
+    @Inject(TELEMETRY) private readonly telemetry: Telemetry,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -36,6 +39,7 @@ export class HttpModule implements OnModuleInit {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
     traceRequests(fastify);
     tellRequestIds(fastify, this.logger);
+    if (this.config.metrics.enabled) measureRequests(fastify, this.telemetry.measures);
     const { server, security } = this.config;
     letOriginsIn(fastify, server.cors_origins);
     refuseSecondHost(fastify);

@@ -892,6 +892,13 @@ export const configSchema = z.strictObject({
   metrics: z
     .strictObject({
       enabled: z.boolean().default(true).describe('serve /metrics in Prometheus text'),
+      port: port
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          'a port of its own for /metrics, at server.host; not encrypted and without keys, for the network of a cluster only; null: at server.port alone, where a key is asked for',
+        ),
     })
     .prefault({}),
   tracing: z

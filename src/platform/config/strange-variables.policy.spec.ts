@@ -20,7 +20,7 @@ describe('variables that look like ours', () => {
   it.each([
     ['SERVER_PROT', 'Write SERVER_PORT.'],
     ['DATABASE_POSTGRES_PORT', 'Write DATABASE_PORT.'],
-    ['METRICS_PORT', '/metrics of server.port'],
+    ['METRICS_PATH', 'it is /metrics'],
     ['QUEUE_MAX_RETRIES', 'Write QUEUE_DEFAULT_MAX_RETRIES.'],
     ['NATS_CONTEXT', 'docs/configuration.md lists those that begin with NATS_.'],
     ['LLMQ_KEYS', 'Write LLMQ_KEY.'],

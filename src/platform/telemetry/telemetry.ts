@@ -1,16 +1,19 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { core, NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
 import type { Logger } from 'pino';
 import { systemSources } from '../clock.js';
 import type { ServiceConfig } from '../config/service-config.js';
+import { Measures } from '../metrics/measures.js';
+import { MetricsReader } from '../metrics/metrics-reader.js';
 import { VERSION } from '../version.js';
 import { makeSpans } from './spans.js';
 import { traceExport } from './trace-export.policy.js';
 
 export interface Telemetry {
   /** Serves the metrics over a route of ours; null where `metrics.enabled` is false. */
-  readonly prometheus: PrometheusExporter | null;
+  readonly prometheus: MetricsReader | null;
+  /** Counted on the way of requests and messages; read by nobody where `metrics.enabled` is false. */
+  readonly measures: Measures;
   /** Never rejects, and takes no longer than some seconds: telemetry must not spoil a shutdown. */
   shutdown(): Promise<void>;
 }
@@ -29,9 +32,9 @@ export function startTelemetry(config: ServiceConfig, env: NodeJS.ProcessEnv): T
   if (traces !== null) Object.assign(env, traces.variables);
   else env['OTEL_TRACES_EXPORTER'] = 'none';
   env['OTEL_LOGS_EXPORTER'] ??= 'none';
-  const prometheus = config.metrics.enabled
-    ? new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true, withoutTargetInfo: true })
-    : null;
+  const measures = new Measures();
+  const { enabled, port } = config.metrics;
+  const prometheus = enabled ? new MetricsReader(measures, { host: config.server.host, port }) : null;
   const ratio = traces?.sampleRatio ?? null;
   const sdk = new NodeSDK({
     resource: resourceOf(config),
@@ -50,7 +53,7 @@ export function startTelemetry(config: ServiceConfig, env: NodeJS.ProcessEnv): T
       sdk.shutdown().catch(() => undefined),
       new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref()),
     ]);
-  return { prometheus, shutdown };
+  return { prometheus, measures, shutdown };
 }
 
 /** What a caller has decided stays so; of the other traces this share is kept. */
