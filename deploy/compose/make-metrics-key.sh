@@ -1,5 +1,6 @@
 #!/bin/sh
-# Adds to .env what deploy/compose/observability.yml reads: a key with which Prometheus may read, and a password of Grafana.
+# Adds to .env what deploy/compose/observability.yml reads: a key with which Prometheus may read, and a password of Grafana;
+# and where the processes of the queue send their traces.
 # Run in the project's folder, behind deploy/make-env.sh.
 set -eu
 umask 077
@@ -21,6 +22,7 @@ cat >>"$file" <<END
 LLMQ_METRICS_KEY=$key
 LLMQ_MORE_API_KEYS=', {"name": "prometheus", "role": "viewer", "sha256": "$digest"}'
 GRAFANA_PASSWORD=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
+OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318
 END
 
-echo "Added to $file: a key for Prometheus, and Grafana's password. Processes of the queue that run take the key at their next start."
+echo "Added to $file: a key for Prometheus, Grafana's password, and where traces go. Processes of the queue that run take them at their next start."

@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -30,6 +30,13 @@ const SERVERS = ['nats-1', 'nats-2', 'nats-3'];
 
 let folder: string;
 let env: Environment;
+
+// biome-ignore lint/suspicious/noExplicitAny: configurations of many shapes.
+type Json = any;
+
+function read(path: string): Json {
+  return parse(readFileSync(join(PROJECT, path), 'utf8'));
+}
 
 async function runScript(path: string): Promise<string> {
   return (await run('sh', [join(PROJECT, path)], { cwd: folder })).stdout;
@@ -122,6 +129,57 @@ async function runScript(path: string): Promise<string> {
       const file = join(PROJECT, 'deploy/prometheus/prometheus.yaml');
       // The key is in the container alone.
       await run('promtool', ['check', 'config', '--syntax-only', file]);
+    },
+  );
+
+  it('have Grafana find the dashboard, and its data sources by the names of the compose file', () => {
+    const folders = Object.fromEntries(
+      observability.services['grafana']!.volumes!.map((volume) => volume.split(':').slice(0, 2).reverse()),
+    );
+    const [provider] = read('deploy/grafana/provisioning/dashboards/llm-message-queue.yaml').providers;
+    const folder = folders[provider.options.path]!;
+    expect(readdirSync(join(PROJECT, folder))).toEqual(['llm-message-queue.json']);
+    const sources = readdirSync(join(PROJECT, 'deploy/grafana/provisioning/datasources')).map(
+      (name) => read(`deploy/grafana/provisioning/datasources/${name}`).datasources[0],
+    );
+    expect(sources.map(({ type }) => type)).toEqual(['prometheus', 'tempo']);
+    expect(
+      sources.map(({ url }) => new URL(url).hostname).every((name) => name in observability.services),
+    ).toBe(true);
+    const tempo = read('deploy/tempo/tempo.yaml');
+    expect(new URL(sources[1]!.url).port).toBe(`${tempo.server.http_listen_port}`);
+  });
+
+  it('have traces go from the processes to the collector, and from there to Tempo', () => {
+    const sender = new URL(env['OTEL_EXPORTER_OTLP_ENDPOINT']!);
+    const collector = read('deploy/otel-collector/config.yaml');
+    const forwarded = new URL(collector.exporters.otlphttp.endpoint);
+    const tempo = read('deploy/tempo/tempo.yaml');
+    const listensAt = (receiver: Json) => receiver.otlp.protocols.http.endpoint;
+    expect([sender.hostname, `0.0.0.0:${sender.port}`]).toEqual([
+      'otel-collector',
+      listensAt(collector.receivers),
+    ]);
+    expect([forwarded.hostname, `0.0.0.0:${forwarded.port}`]).toEqual([
+      'tempo',
+      listensAt(tempo.distributor.receivers),
+    ]);
+    const parts = collector.service.pipelines.traces;
+    for (const kind of ['receivers', 'processors', 'exporters'])
+      expect(Object.keys(collector[kind])).toEqual(parts[kind]);
+    for (const service of [
+      composeFile('docker-compose.yml').services['llmq']!,
+      ...ROLES.map((role) => cluster.services[role]!),
+    ])
+      expect(interpolated(service.environment!, env)['OTEL_EXPORTER_OTLP_ENDPOINT']).toBe(
+        sender.href.slice(0, -1),
+      );
+  });
+
+  (machineTool('otelcol') === null ? it.skip : it)(
+    'give the collector a configuration that it accepts (skipped where otelcol is not installed)',
+    async () => {
+      await run('otelcol', ['validate', '--config', join(PROJECT, 'deploy/otel-collector/config.yaml')]);
     },
   );
 

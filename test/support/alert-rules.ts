@@ -19,5 +19,5 @@ export function alertRules(): AlertRule[] {
 
 /** What an expression asks for of the service: names, and what it wants a label to be, as `name{label="value"}`. */
 export function metricsIn(expr: string): string[] {
-  return [...expr.matchAll(/\bllmq_\w+(?:\{[^}]*\})?/g)].map(([selector]) => selector);
+  return [...expr.matchAll(/\b(?:llmq|process|nodejs)_\w+(?:\{[^}]*\})?/g)].map(([selector]) => selector);
 }
