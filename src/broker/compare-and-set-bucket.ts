@@ -1,6 +1,7 @@
 import {
   JetStreamApiError,
   type JetStreamClient,
+  JetStreamError,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
@@ -9,6 +10,8 @@ import { errors, type NatsConnection, nuid } from '@nats-io/transport-node';
 
 /** Of the JetStream API: another write came first. The second one tells it of writes in the same cluster step. */
 const WRONG_LAST_SEQUENCE = [10071, 10164];
+
+const LISTED_AT_ONCE = 500;
 
 export interface Entry<T> {
   readonly value: T;
@@ -61,6 +64,42 @@ export class CompareAndSetBucket<T> {
     };
   }
 
+  /**
+   * All entries whose keys begin with these tokens, in the order in which they were written last. Any copy of the stream
+   * answers: it may be a moment behind.
+   * @throws when the broker does not say
+   */
+  async list(beginning: string): Promise<(Entry<T> & { readonly key: string })[]> {
+    const { direct } = await this.api();
+    const found: (Entry<T> & { readonly key: string })[] = [];
+    const next_by_subj = `${this.subjectOf(beginning)}.>`;
+    try {
+      for (let seq = 1, more = true; more; ) {
+        let count = 0;
+        const batch = { seq, next_by_subj, batch: LISTED_AT_ONCE };
+        for await (const stored of await direct.getBatch(`KV_${this.bucket}`, batch)) {
+          found.push({
+            key: stored.subject.slice(this.subjectOf('').length),
+            ...{ value: this.parse(stored.json()), revision: stored.seq },
+          });
+          seq = stored.seq + 1;
+          count += 1;
+        }
+        more = count === LISTED_AT_ONCE;
+      }
+    } catch (error) {
+      // Nothing lies behind the last one.
+      if (!isNothingThere(error)) throw withoutListener(error) ?? error;
+    }
+    return found;
+  }
+
+  /** Takes an entry away for good, whatever its revision; one that is not there, too. @throws when the broker does not say */
+  async remove(key: string): Promise<void> {
+    const { streams } = await this.api();
+    await streams.purge(`KV_${this.bucket}`, { filter: this.subjectOf(key) });
+  }
+
   private async tryToWrite(
     key: string,
     value: T,
@@ -83,14 +122,23 @@ export class CompareAndSetBucket<T> {
   }
 
   private async stored(key: string) {
-    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: this.timeoutMs });
-    const { streams } = await this.manager;
+    const { streams } = await this.api();
     return streams.getMessage(`KV_${this.bucket}`, { last_by_subj: this.subjectOf(key) });
+  }
+
+  private api(): Promise<JetStreamManager> {
+    this.manager ??= jetstreamManager(this.nats, { checkAPI: false, timeout: this.timeoutMs });
+    return this.manager;
   }
 
   private subjectOf(key: string): string {
     return `$KV.${this.bucket}.${key}`;
   }
+}
+
+/** How a broker answers who asks for what lies behind the last message. */
+function isNothingThere(error: unknown): boolean {
+  return error instanceof JetStreamError && (error as { code?: unknown }).code === 404;
 }
 
 /** The client takes it for a server without JetStream that nobody listens on a subject. It is a stream without a leader. */

@@ -18,6 +18,8 @@ export const ENDPOINT_SHARES_BUCKET = 'llmq_endpoint_shares';
 export const SCHEDULER_BUCKET = 'llmq_scheduler';
 export const IDEMPOTENCY_BUCKET = 'llmq_idempotency';
 export const PARTS_BUCKET = 'llmq_parts';
+export const FILES_BUCKET = 'llmq_files';
+export const BATCHES_BUCKET = 'llmq_batches';
 
 /** What `LLMQ_TRIES` holds: which requests of SDKs became which messages. */
 export const TRIES_SUBJECT = 'llmq.tries';
@@ -171,19 +173,17 @@ export function ownStreams({
       purpose: 'the first responses of requests with an Idempotency-Key',
       maxAgeMs: idempotencyTtlMs,
     }),
-    {
-      name: `OBJ_${PARTS_BUCKET}`,
+    bucket({
+      name: BATCHES_BUCKET,
+      purpose: 'batches, who carries them out, and what is known of files',
+      // A batch is read for as long as nobody deletes it.
+      maxAgeMs: 0,
+    }),
+    objects({
+      name: PARTS_BUCKET,
       purpose: 'what is too large for the log: pictures, audio, files of messages',
-      // Laid out as every NATS client expects an object store (ADR-20 of the NATS project).
-      settings: {
-        subjects: [`$O.${PARTS_BUCKET}.C.>`, `$O.${PARTS_BUCKET}.M.>`],
-        retention: RetentionPolicy.Limits,
-        storage: StorageType.File,
-        discard: DiscardPolicy.New,
-        allow_rollup_hdrs: true,
-        allow_direct: true,
-      },
-    },
+    }),
+    objects({ name: FILES_BUCKET, purpose: 'files of clients: what batches are made of, and their results' }),
   ];
 }
 
@@ -210,6 +210,21 @@ function bucket({ name, purpose, maxAgeMs, storage = StorageType.File }: Bucket)
       max_age: nanos(maxAgeMs),
       allow_rollup_hdrs: true,
       deny_delete: true,
+      allow_direct: true,
+    },
+  };
+}
+
+/** Laid out as every NATS client expects an object store (ADR-20 of the NATS project). */
+function objects({ name, purpose }: Pick<OwnStream, 'name' | 'purpose'>): OwnStream {
+  return {
+    ...{ name: `OBJ_${name}`, purpose },
+    settings: {
+      subjects: [`$O.${name}.C.>`, `$O.${name}.M.>`],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      allow_rollup_hdrs: true,
       allow_direct: true,
     },
   };

@@ -31,8 +31,8 @@ export interface Submission {
   readonly metadata: Record<string, unknown>;
   /** The message that this one repeats, as the client says. */
   readonly replayOf?: string;
-  /** Is told when the message has ended; that of its API key or of the service when absent. */
-  readonly callbackUrl?: string;
+  /** Is told when the message has ended; that of its API key or of the service when absent, and nobody when null. */
+  readonly callbackUrl?: string | null;
   /** The service's default when absent. */
   readonly maxRetries?: number;
   /** The service's default when absent. */

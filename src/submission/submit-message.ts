@@ -180,6 +180,21 @@ export class SubmitMessage {
     await turns?.settle(({ index }) => refusalIn(results[index]));
   }
 
+  /**
+   * Whether a submission would be refused whatever the state of the queue, for those who look before they submit. What it
+   * finds is what it would be now: models come and go.
+   */
+  refusalAtSight(submission: Submission): RefusedError | null {
+    try {
+      this.refuseUnknownModel(submission);
+      this.logged(submission);
+      return null;
+    } catch (error) {
+      if (error instanceof RefusedError) return error;
+      throw error;
+    }
+  }
+
   /** Each submission: prepared if it passed every check, otherwise its result. Nothing is stored yet. */
   private async prepareAll(
     caller: Caller,

@@ -15,7 +15,9 @@ beforeAll(async () => {
   nats = await connect({ servers: server.url, user: server.user, pass: server.password });
   const manager = await jetstreamManager(nats);
   const subjects = [`$KV.${BUCKET}.>`];
-  await manager.streams.add({ name: `KV_${BUCKET}`, subjects, max_msgs_per_subject: 1 });
+  await manager.streams.add({
+    ...{ name: `KV_${BUCKET}`, subjects, max_msgs_per_subject: 1, allow_direct: true },
+  });
   bucket = new CompareAndSetBucket(nats, BUCKET, String, 2_000);
 });
 afterAll(async () => {
@@ -41,6 +43,25 @@ describe('a write that is tried again', () => {
     await bucket.write('b', 'newest', revision!);
     expect(await next()).toBeNull();
   });
+});
+
+it('lists what begins with the same tokens, with all that was written last, and takes entries away', async () => {
+  const json = new CompareAndSetBucket(nats, BUCKET, (value) => value as string, 2_000);
+  expect(await json.list('of')).toEqual([]);
+  for (let at = 0; at < 1_001; at += 1) await json.write(`of.red.${at}`, `${at}`, 0);
+  await json.write('of.redder.x', 'another', 0);
+  const before = await json.read('of.red.7');
+  const revision = await json.write('of.red.7', 'seven', before!.revision);
+  const listed = await json.list('of.red');
+  expect(listed).toHaveLength(1_001);
+  expect(listed.at(-1)).toEqual({ key: 'of.red.7', value: 'seven', revision });
+  expect(await json.list('of')).toHaveLength(1_002);
+  await json.remove('of.red.7');
+  await json.remove('of.red.7');
+  expect(await json.read('of.red.7')).toBeNull();
+  expect(await json.list('of.red')).toHaveLength(1_000);
+  // Whoever knew it can't write it anew.
+  expect(await json.write('of.red.7', 'late', revision!)).toBeNull();
 });
 
 it('takes a stream that nobody serves for one without a leader', async () => {

@@ -43,7 +43,8 @@ describe('the streams and buckets', () => {
     expect(ALL.map(({ name }) => name)).toEqual([
       ...[EVENTS_STREAM, SCHEDULES_STREAM, WEBHOOKS_STREAM, CHUNKS_STREAM, TRIES_STREAM],
       ...['KV_llmq_conversations', 'KV_llmq_cancellations'],
-      ...['KV_llmq_endpoint_shares', 'KV_llmq_scheduler', 'KV_llmq_idempotency', 'OBJ_llmq_parts'],
+      ...['KV_llmq_endpoint_shares', 'KV_llmq_scheduler', 'KV_llmq_idempotency'],
+      ...['KV_llmq_batches', 'OBJ_llmq_parts', 'OBJ_llmq_files'],
     ]);
   });
 

@@ -78,6 +78,10 @@ describe('with API keys', () => {
       ...['GET /api/v1/messages', 'POST /api/v1/messages', 'GET /v1/models', 'POST /v1/chat/completions'],
       ...['GET /api/docs', 'GET /api/docs-json', 'GET /api/docs/swagger-ui-bundle.js', 'GET /nothing'],
       ...[
+        'GET /v1/files',
+        'POST /v1/files',
+        'GET /v1/batches',
+        'POST /v1/batches',
         'GET /healthy',
         'GET //v1/models',
         'GET /metrics',
@@ -149,6 +153,38 @@ describe('with API keys', () => {
     expect((await request('GET', url, undefined, bearer(red.key))).json.data).toHaveLength(1);
   });
 
+  it('shows a tenant its own files and batches only', async () => {
+    const { baseUrl } = await start(keyed);
+    const form = new FormData();
+    form.set('file', new Blob(['{}\n']), 'mine.jsonl');
+    form.set('purpose', 'batch');
+    const made = await fetch(`${baseUrl}/v1/files`, {
+      ...{ method: 'POST', body: form, headers: bearer(red.key) },
+    });
+    expect(made.status).toBe(200);
+    const { id } = (await made.json()) as { id: string };
+    const wanted = { input_file_id: id, endpoint: '/v1/chat/completions', completion_window: '24h' };
+    const foreign = await request('POST', `${baseUrl}/v1/batches`, wanted, bearer(blue.key));
+    expect(foreign).toMatchObject({ status: 400, json: { error: { param: 'input_file_id' } } });
+    const batch = await request('POST', `${baseUrl}/v1/batches`, wanted, bearer(red.key));
+    expect(batch.status).toBe(200);
+    const paths = [`files/${id}`, `files/${id}/content`, `batches/${batch.json.id}`];
+    for (const path of paths) {
+      const answer = await request('GET', `${baseUrl}/v1/${path}`, undefined, bearer(blue.key));
+      expect([path, answer.status, answer.json.error?.code]).toEqual([path, 404, 'not_found']);
+    }
+    const removed = await request('DELETE', `${baseUrl}/v1/files/${id}`, undefined, bearer(blue.key));
+    const cancelPath = `${baseUrl}/v1/batches/${batch.json.id}/cancel`;
+    const cancelled = await request('POST', cancelPath, undefined, bearer(blue.key));
+    expect([removed.status, cancelled.status]).toEqual([404, 404]);
+    for (const list of ['files', 'batches']) {
+      const [own, others] = await Promise.all(
+        [red, blue].map(({ key }) => request('GET', `${baseUrl}/v1/${list}`, undefined, bearer(key))),
+      );
+      expect([own!.json.data.length, others!.json.data.length]).toEqual([1, 0]);
+    }
+  });
+
   it('names the key as the user of chats that name none', async () => {
     const { baseUrl, worker, log } = await start(keyed);
     const before = await log.lastSequence();
@@ -200,6 +236,10 @@ describe('a key’s role', () => {
       ['POST /api/v1/messages', { user_id: 'u', content: 'x' }],
       ['POST /v1/chat/completions', chat],
       ['POST /api/v1/conversations', { user_id: 'u' }],
+      ['POST /v1/files', {}],
+      ['DELETE /v1/files/file-x'],
+      ['POST /v1/batches', {}],
+      ['POST /v1/batches/batch_x/cancel'],
       [`DELETE /api/v1/messages/${NOBODY}`],
       [`PATCH /api/v1/conversations/${NOBODY}`, {}],
     ] as const;
@@ -483,9 +523,15 @@ describe('the documentation', () => {
         '/api/v1/webhooks/receivers',
         '/api/v1/webhooks/receivers/{id}/switch-on',
         '/api/v1/webhooks/test',
+        '/v1/batches',
+        '/v1/batches/{batch_id}',
+        '/v1/batches/{batch_id}/cancel',
         '/v1/chat/completions',
         '/v1/completions',
         '/v1/embeddings',
+        '/v1/files',
+        '/v1/files/{file_id}',
+        '/v1/files/{file_id}/content',
         '/v1/models',
         '/v1/models/{model}',
       ],

@@ -57,6 +57,8 @@ const FOREIGN = [
   '$KV.llmq_cancellations.x',
   '$KV.llmq_results.told',
   '$O.llmq_parts.C.x',
+  '$KV.llmq_batches.x',
+  '$O.llmq_files.C.x',
   '$JS.API.INFO',
   '$JS.API.STREAM.LIST',
   '$JS.API.STREAM.PURGE.LLMQ_EVENTS',

@@ -21,7 +21,7 @@ interface Route {
 /** Told by Node's parser of HTTP, before there is a route: the request's head did not come in time, or is too large. */
 const WITHOUT_ROUTE: readonly number[] = [408, 431];
 /** Paths of OpenAI's API under a wrong base URL: who asks for them is answered in its form. */
-const MISPLACED = /^\/api\/v1\/(chat|completions|embeddings|models|responses)(\/|$)/;
+const MISPLACED = /^\/api\/v1\/(chat|completions|embeddings|files|models|responses)(\/|$)/;
 /** Metrics are in the text of Prometheus, at this path too. */
 const API = /^\/(api\/v1(?!\/metrics$)|v1)(\/|$)/;
 
@@ -86,6 +86,10 @@ export class DescribedAnswers {
       return null;
     }
     if (method === 'head') return null;
+    if (type === 'application/octet-stream') {
+      this.seen.add(told);
+      return null;
+    }
     if (!types.includes(type))
       throw new Error(`${told}: it is ${type}, and described is ${types.join(', ')}.`);
     return ['paths', path, own, 'responses', key, 'content', type, 'schema'].map(escaped).join('/');

@@ -96,7 +96,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
 
 async function serviceEnv(dataDir: string, { env, config }: ServiceOptions): Promise<NodeJS.ProcessEnv> {
   const settings =
-    /^(SERVER|DATABASE|DB|NATS|QUEUE|CONVERSATION|LOADBALANCER|ENDPOINTS|DEMO|PROJECTION|LOGGING|METRICS|SCHEDULER|SECURITY|WEBHOOKS|TRACING|OTEL|LLMQ)_/;
+    /^(SERVER|DATABASE|DB|NATS|QUEUE|BATCHES|CONVERSATION|LOADBALANCER|ENDPOINTS|DEMO|PROJECTION|LOGGING|METRICS|SCHEDULER|SECURITY|WEBHOOKS|TRACING|OTEL|LLMQ)_/;
   const kept = Object.entries(process.env).filter(
     ([name]) =>
       name === 'NATS_SERVER_BIN' || !(settings.test(name) || ['NODE_OPTIONS', 'NODE_ENV'].includes(name)),

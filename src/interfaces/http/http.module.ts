@@ -15,6 +15,7 @@ import { refuseSecondHost } from './one-host.hook.js';
 import { guardPages } from './page-headers.js';
 import { tellRequestIds } from './request-id.hook.js';
 import { measureRequests } from './request-measures.hook.js';
+import { letStreamsThrough } from './streamed-bodies.js';
 import { traceRequests } from './traced-requests.js';
 
 /**
@@ -47,6 +48,7 @@ export class HttpModule implements OnModuleInit {
     admitBeforeBody(fastify, this.proof, server.docs === 'public' && security.api_keys.length > 0);
     guardPages(fastify);
     acceptJsonOnly(fastify, server.max_body_fields);
+    letStreamsThrough(fastify);
     fastify.server.maxConnections = server.max_connections;
   }
 }

@@ -79,7 +79,7 @@ function sha256(bytes: Buffer): string {
 export function readJson(
   json: Buffer,
   fields: number,
-  whole: 'body' | 'frame' = 'body',
+  whole: 'body' | 'frame' | 'line' = 'body',
 ): { readonly value: unknown } | { readonly refusal: RefusedError } {
   const bounds = { ...BOUNDS, fields };
   if (!isUtf8(json)) return { refusal: refused('invalid_json', `The ${whole} is not UTF-8.`) };

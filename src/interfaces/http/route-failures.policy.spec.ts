@@ -26,6 +26,13 @@ it('tells of a call of a model that its endpoint may fail', () => {
   expect(ofGet('/v1/models/{model}')).toEqual([400, 401, 403, 404, 405, 414, 500, 503]);
 });
 
+it('tells of files and batches nothing of endpoints, which they do not call', () => {
+  for (const path of ['/v1/files', '/v1/batches', '/v1/batches/{batch_id}/cancel']) {
+    const statuses = failuresOf({ method: 'post', path, hasQuery: false });
+    expect(statuses).not.toEqual(expect.arrayContaining([504]));
+  }
+});
+
 it('asks for no key where health is told', () => {
   expect(ofGet('/health/ready')).toEqual([400, 405, 500]);
 });

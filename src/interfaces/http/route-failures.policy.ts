@@ -43,5 +43,5 @@ export function isInOpenAiForm(path: string): boolean {
 
 /** Answered by an endpoint, whose own statuses its clients are told. */
 export function isModelCall({ method, path }: Pick<DescribedRoute, 'method' | 'path'>): boolean {
-  return isInOpenAiForm(path) && method === 'post';
+  return isInOpenAiForm(path) && method === 'post' && !/^\/v1\/(files|batches)(\/|$)/.test(path);
 }

@@ -214,7 +214,7 @@ function refuse(reply: FastifyReply, messageId: string, failed: FailedAnswer): v
   void reply.send(errorBody(messageId, failed));
 }
 
-function errorBody(messageId: string, failed: FailedAnswer): object {
+export function errorBody(messageId: string, failed: FailedAnswer): object {
   const { status, code, queueCode, message, param } = failed;
   const type = failed.type ?? openAiErrorType(status);
   return { error: { message, type, param, code, message_id: messageId, llmq_code: queueCode } };

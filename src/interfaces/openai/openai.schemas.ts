@@ -1,3 +1,5 @@
+import { BATCH_ENDPOINTS, BATCH_STATUSES } from '../../batches/batch.state.js';
+
 /**
  * What OpenAI's clients send and read, in JSON Schema as OpenAPI 3.1 has it. These are no classes, since they are open:
  * whatever a client adds goes to the endpoint, and whatever an endpoint adds comes back.
@@ -22,6 +24,18 @@ function open(required: readonly string[], properties: Properties, more: object 
 }
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+/** A page of a list, as OpenAI's newer lists have it. */
+const page = (name: string) => ({
+  type: 'object',
+  required: ['object', 'data', 'first_id', 'last_id', 'has_more'],
+  properties: {
+    object: always('list'),
+    data: listOf(ref(name)),
+    first_id: orNull(string),
+    last_id: orNull(string),
+    has_more: { type: 'boolean' },
+  },
+});
 const orNothing = (name: string) => ({ anyOf: [ref(name), { type: 'null' }] });
 
 /** What each answer and each piece of one says. */
@@ -161,6 +175,96 @@ export const OPENAI_SCHEMAS = {
     required: ['object', 'data'],
     properties: { object: always('list'), data: listOf(ref('Model')) },
   },
+  File: {
+    type: 'object',
+    required: ['id', 'object', 'bytes', 'created_at', 'filename', 'purpose', 'status'],
+    properties: {
+      id: string,
+      object: always('file'),
+      bytes: integer,
+      created_at: { ...integer, description: 'Seconds since the epoch' },
+      expires_at: { ...integer, description: 'Absent where it is kept until it is deleted' },
+      filename: string,
+      purpose: always('batch', 'batch_output'),
+      status: always('processed'),
+    },
+  },
+  FileList: page('File'),
+  FileDeleted: {
+    type: 'object',
+    required: ['id', 'object', 'deleted'],
+    properties: { id: string, object: always('file'), deleted: { type: 'boolean' } },
+  },
+  NewBatch: {
+    type: 'object',
+    required: ['input_file_id', 'endpoint', 'completion_window'],
+    additionalProperties: true,
+    properties: {
+      input_file_id: string,
+      endpoint: always(...BATCH_ENDPOINTS),
+      completion_window: { ...string, example: '24h', description: 'As a duration, of 7 days at most' },
+      metadata: { type: ['object', 'null'], additionalProperties: string },
+      output_expires_after: {
+        type: ['object', 'null'],
+        properties: { anchor: always('created_at'), seconds: integer },
+      },
+    },
+  },
+  Batch: {
+    type: 'object',
+    required: ['id', 'object', 'endpoint', 'input_file_id', 'completion_window', 'status', 'created_at'],
+    properties: {
+      id: string,
+      object: always('batch'),
+      endpoint: always(...BATCH_ENDPOINTS),
+      model: { ...orNull(string), description: 'The only one that its lines ask for' },
+      errors: {
+        type: ['object', 'null'],
+        description: 'Why it failed',
+        properties: {
+          object: always('list'),
+          data: listOf({
+            type: 'object',
+            properties: {
+              code: string,
+              message: string,
+              param: orNull(string),
+              line: { ...orNull(integer), description: 'Counted from 1' },
+            },
+          }),
+        },
+      },
+      input_file_id: string,
+      completion_window: string,
+      status: always(...BATCH_STATUSES),
+      output_file_id: orNull(string),
+      error_file_id: orNull(string),
+      created_at: integer,
+      expires_at: integer,
+      ...Object.fromEntries(
+        BATCH_STATUSES.filter((status) => status !== 'validating').map((status) => [
+          `${status}_at`,
+          orNull(integer),
+        ]),
+      ),
+      request_counts: {
+        type: 'object',
+        properties: { total: integer, completed: integer, failed: integer },
+      },
+      usage: {
+        type: ['object', 'null'],
+        properties: {
+          input_tokens: integer,
+          input_tokens_details: { type: 'object', properties: { cached_tokens: integer } },
+          output_tokens: integer,
+          output_tokens_details: { type: 'object', properties: { reasoning_tokens: integer } },
+          total_tokens: integer,
+        },
+      },
+      metadata: { type: ['object', 'null'], additionalProperties: string },
+    },
+  },
+  BatchList: page('Batch'),
   /** A text or its tokens, or a list of either. */
   TextOrTokens: { anyOf: [string, { type: 'array', items: any, minItems: 1 }] },
 } as const;

@@ -1,5 +1,5 @@
 /** What a path of OpenAI's API begins with, behind the base URL. */
-const OPENAI_PATH = /^\/(chat\/completions|completions|embeddings|models|responses)(\/|$)/;
+const OPENAI_PATH = /^\/(chat\/completions|completions|embeddings|files|models|responses)(\/|$)/;
 /** What people take for the base URL. */
 const OTHER_BASES = ['/v1/v1', '/api/v1', '/api', ''] as const;
 
@@ -8,8 +8,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   responses:
     'Chat completions serve the same purpose: tell the client to use them in place of the Responses API.',
   messages: "Chat completions serve the same purpose: use a client of OpenAI's API.",
-  batches: 'POST /api/v1/messages/batch takes many messages at once.',
-  files: 'POST /api/v1/messages/batch takes many messages at once.',
   conversations: 'Conversations are under /api/v1/conversations.',
   threads: 'Conversations are under /api/v1/conversations.',
   assistants: 'Conversations are under /api/v1/conversations.',

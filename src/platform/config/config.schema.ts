@@ -919,6 +919,36 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  batches: z
+    .strictObject({
+      max_file_bytes: bytes
+        .default(200 * 1024 * 1024)
+        .describe(
+          'largest file that clients may upload; it must arrive within server.request_timeout_ms like every request',
+        ),
+      max_lines: count.max(1_000_000).default(50_000).describe('lines of one batch'),
+      lines_in_flight: count
+        .max(10_000)
+        .default(500)
+        .describe(
+          'lines of one batch that wait in the queue or run at once; as many as the workers have slots, and some more, keep these busy',
+        ),
+      at_once: count
+        .max(100)
+        .default(4)
+        .describe(
+          'batches that one process carries out at once; further ones wait for it, or for another one',
+        ),
+      keep_files: z
+        .string()
+        .regex(SETTING_DURATION)
+        .nullable()
+        .default('30d')
+        .describe(
+          'files are deleted when they are older, unless their client has said when; such as 12h or 30d; null: never',
+        ),
+    })
+    .prefault({}),
   webhooks: z
     .strictObject({
       url: z

@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import * as state from './batch.state.js';
+
+const NEW: state.Batch = {
+  ...{ id: 'batch_1', tenant: 'default', seed: '019b0000-0000-7000-8000-000000000000' },
+  caller: { name: 'local', role: 'client' },
+  ...{ endpoint: '/v1/chat/completions', inputFileId: 'file-1', completionWindow: '24h' },
+  ...{ metadata: null, outputExpiresAfterS: null, status: 'validating', ending: null },
+  ...{ createdAtMs: 0, expiresAtMs: 100, times: {}, model: null },
+  ...{
+    total: 0,
+    lastLine: 0,
+    completed: 0,
+    failed: 0,
+    mark: state.NO_LINES,
+    refused: [],
+    errors: [],
+    usage: null,
+  },
+  ...{ outputFileId: null, errorFileId: null },
+};
+const RESULTS = { completed: 2, failed: 1, usage: null, outputFileId: 'file-o', errorFileId: null };
+
+describe('a batch', () => {
+  it('is validated, carried out, and has its results', () => {
+    const begun = state.begun(NEW, { total: 3, lastLine: 3, model: 'm' }, 1);
+    const finalizing = state.finalizing(begun, 'completed', 2);
+    const ended = state.ended(finalizing, RESULTS, 3);
+    expect([NEW, begun, finalizing, ended].map((each) => state.nextStep(each, 4))).toEqual([
+      ...['validate', 'carry_out', 'write_results', 'nothing'],
+    ]);
+    expect(ended).toMatchObject({ status: 'completed', total: 3, ...RESULTS });
+    expect(ended.times).toEqual({ in_progress: 1, finalizing: 2, completed: 3 });
+  });
+
+  it('is wound down when its time is over, and when it is cancelled', () => {
+    const begun = state.begun(NEW, { total: 3, lastLine: 3, model: null }, 1);
+    expect(state.nextStep(begun, 100)).toBe('wind_down');
+    const cancelled = state.cancelling(begun, 2)!;
+    expect(state.nextStep(cancelled, 3)).toBe('wind_down');
+    expect(state.ended(cancelled, RESULTS, 4).status).toBe('cancelled');
+    expect(state.ended(state.finalizing(begun, 'expired', 5), RESULTS, 6).status).toBe('expired');
+  });
+
+  it('never leaves its end, and tells each status once, whatever comes in whatever order', () => {
+    const change = fc.constantFrom<(batch: state.Batch, nowMs: number) => state.Batch>(
+      (batch, nowMs) => state.begun(batch, { total: 3, lastLine: 3, model: null }, nowMs),
+      (batch, nowMs) => state.failed(batch, [], nowMs),
+      (batch, nowMs) => state.cancelling(batch, nowMs) ?? batch,
+      (batch, nowMs) => state.finalizing(batch, 'completed', nowMs),
+      (batch, nowMs) => state.finalizing(batch, 'expired', nowMs),
+      (batch, nowMs) => state.ended(batch, RESULTS, nowMs),
+      (batch) =>
+        state.progressed(batch, { ...RESULTS, mark: { line: 1, completed: 1, failed: 0 }, refused: [] }),
+    );
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 20 }), (changes) => {
+        let batch = NEW;
+        for (const [nowMs, apply] of changes.entries()) {
+          const before = batch;
+          batch = apply(batch, nowMs);
+          if (state.hasEnded(before)) expect(batch).toBe(before);
+          expect({ ...batch.times, ...before.times }).toEqual(batch.times);
+          expect(batch.mark.line).toBeGreaterThanOrEqual(before.mark.line);
+          expect(() => state.batchSchema.parse(batch)).not.toThrow();
+        }
+        // A batch that was cancelled ends as cancelled.
+        if (batch.times.cancelling !== undefined && state.hasEnded(batch))
+          expect(batch.status).toBe('cancelled');
+      }),
+    );
+  });
+});

@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { assertNever } from '../domain/assert-never.js';
+import { CALLER_ROLES } from '../domain/caller-role.policy.js';
+import { laneSchema } from '../domain/message/message.events.js';
+
+/** What the lines of a batch may ask for. */
+export const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;
+export type BatchEndpoint = (typeof BATCH_ENDPOINTS)[number];
+
+export const BATCH_STATUSES = [
+  'validating',
+  'failed',
+  'in_progress',
+  'finalizing',
+  'completed',
+  'expired',
+  'cancelling',
+  'cancelled',
+] as const;
+export type BatchStatus = (typeof BATCH_STATUSES)[number];
+
+const TERMINAL: readonly BatchStatus[] = ['failed', 'completed', 'expired', 'cancelled'];
+
+/** Why a batch can't be begun. `line` counts from 1; null for what is wrong with all of it. */
+export const batchErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  param: z.string().nullable(),
+  line: z.number().int().nullable(),
+});
+export type BatchError = z.infer<typeof batchErrorSchema>;
+
+const count = z.number().int().nonnegative();
+
+export const batchUsageSchema = z.object({
+  input_tokens: count,
+  input_tokens_details: z.object({ cached_tokens: count }),
+  output_tokens: count,
+  output_tokens_details: z.object({ reasoning_tokens: count }),
+  total_tokens: count,
+});
+export type BatchUsage = z.infer<typeof batchUsageSchema>;
+
+/** Up to `line` every line has ended, so many of them with an answer. Whoever takes the batch over begins behind it. */
+export const markSchema = z.object({ line: count, completed: count, failed: count });
+export type Mark = z.infer<typeof markSchema>;
+
+/** Lines that were not accepted as messages, as ranges. A line of them has an error and no message. */
+export const refusedLinesSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  lines: z.array(z.tuple([count, count])),
+});
+export type RefusedLines = z.infer<typeof refusedLinesSchema>;
+
+/** A batch as it is stored. Times are milliseconds since the epoch; what is not known yet is null. */
+export const batchSchema = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  /** A UUIDv7: with the number of a line it makes the id of the line's message. */
+  seed: z.string(),
+  /** In whose name its messages are submitted. */
+  caller: z.object({
+    name: z.string(),
+    role: z.enum(CALLER_ROLES),
+    mostUrgent: laneSchema.optional(),
+  }),
+  endpoint: z.enum(BATCH_ENDPOINTS),
+  inputFileId: z.string(),
+  completionWindow: z.string(),
+  metadata: z.record(z.string(), z.string()).nullable(),
+  /** How long its results are kept, in seconds; null: as long as the service keeps files. */
+  outputExpiresAfterS: z.number().int().nullable(),
+  status: z.enum(BATCH_STATUSES),
+  /** What `finalizing` leads to. */
+  ending: z.enum(['completed', 'expired', 'cancelled']).nullable(),
+  createdAtMs: z.number().int(),
+  expiresAtMs: z.number().int(),
+  /** When each status began that it had. */
+  times: z.partialRecord(z.enum(BATCH_STATUSES), z.number().int()),
+  /** The only model that it asks for; null before that is known, and for several. */
+  model: z.string().nullable(),
+  total: count,
+  /** The number of the last line; blank ones are counted in it. */
+  lastLine: count,
+  completed: count,
+  failed: count,
+  mark: markSchema,
+  refused: z.array(refusedLinesSchema),
+  errors: z.array(batchErrorSchema),
+  usage: batchUsageSchema.nullable(),
+  outputFileId: z.string().nullable(),
+  errorFileId: z.string().nullable(),
+});
+export type Batch = z.infer<typeof batchSchema>;
+
+export const NO_LINES: Mark = { line: 0, completed: 0, failed: 0 };
+
+export function hasEnded({ status }: Pick<Batch, 'status'>): boolean {
+  return TERMINAL.includes(status);
+}
+
+function at(batch: Batch, status: BatchStatus, nowMs: number): Batch {
+  return { ...batch, status, times: { ...batch.times, [status]: nowMs } };
+}
+
+/** Its lines are in order, and are carried out from now on. */
+export function begun(
+  batch: Batch,
+  lines: Pick<Batch, 'total' | 'lastLine' | 'model'>,
+  nowMs: number,
+): Batch {
+  if (batch.status !== 'validating') return batch;
+  return { ...at(batch, 'in_progress', nowMs), ...lines };
+}
+
+/** It can't be begun. One that was cancelled meanwhile stays so. */
+export function failed(batch: Batch, errors: readonly BatchError[], nowMs: number): Batch {
+  if (batch.status !== 'validating') return batch;
+  return { ...at(batch, 'failed', nowMs), errors: [...errors] };
+}
+
+/** Its input is gone, whatever step it is at. */
+export function lost(batch: Batch, errors: readonly BatchError[], nowMs: number): Batch {
+  return hasEnded(batch) ? batch : { ...at(batch, 'failed', nowMs), errors: [...errors] };
+}
+
+/** Null for one that it is too late for: it has ended, or its results are being written. */
+export function cancelling(batch: Batch, nowMs: number): Batch | null {
+  if (batch.status === 'cancelling') return batch;
+  if (batch.status !== 'validating' && batch.status !== 'in_progress') return null;
+  return { ...at(batch, 'cancelling', nowMs), ending: 'cancelled' };
+}
+
+/** So far all lines up to the mark have ended, and others behind it. It never goes back. */
+export function progressed(
+  batch: Batch,
+  progress: Pick<Batch, 'completed' | 'failed' | 'mark' | 'refused'>,
+): Batch {
+  if (hasEnded(batch) || progress.mark.line < batch.mark.line) return batch;
+  return { ...batch, ...progress };
+}
+
+/** No line is under way any more, and the results are being written. One that is cancelled keeps saying so meanwhile. */
+export function finalizing(batch: Batch, ending: 'completed' | 'expired', nowMs: number): Batch {
+  if (batch.status !== 'in_progress') return batch;
+  return { ...at(batch, 'finalizing', nowMs), ending };
+}
+
+export type Results = Pick<Batch, 'completed' | 'failed' | 'usage' | 'outputFileId' | 'errorFileId'>;
+
+/** Its results are there. */
+export function ended(batch: Batch, results: Results, nowMs: number): Batch {
+  if (batch.ending === null || hasEnded(batch)) return batch;
+  return { ...at(batch, batch.ending, nowMs), ...results };
+}
+
+/** What is to be done next with a batch. `wind_down`: nothing more is submitted, and what is under way is cancelled. */
+export type BatchStep = 'validate' | 'carry_out' | 'wind_down' | 'write_results' | 'nothing';
+
+export function nextStep(batch: Batch, nowMs: number): BatchStep {
+  switch (batch.status) {
+    case 'validating':
+      return 'validate';
+    case 'in_progress':
+      return nowMs >= batch.expiresAtMs ? 'wind_down' : 'carry_out';
+    case 'cancelling':
+      return 'wind_down';
+    case 'finalizing':
+      return 'write_results';
+    case 'failed':
+    case 'completed':
+    case 'expired':
+    case 'cancelled':
+      return 'nothing';
+    default:
+      return assertNever(batch.status);
+  }
+}

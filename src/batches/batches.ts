@@ -1,0 +1,126 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../domain/caller.js';
+import { LogRoom } from '../log/room/log-room.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { refused, refusedField } from '../submission/refusal.js';
+import { type Batch, type BatchEndpoint, cancelling, hasEnded, NO_LINES } from './batch.state.js';
+import type { StoredFile } from './files/file.state.js';
+import { Files } from './files/files.js';
+import { type ListPage, type ListRequest, listPage } from './list-page.policy.js';
+import { BatchLeases } from './nats/batch-leases.js';
+import { BatchRecords } from './nats/batch-records.js';
+
+export interface NewBatch {
+  readonly inputFileId: string;
+  readonly endpoint: BatchEndpoint;
+  /** As its client wrote it. */
+  readonly completionWindow: string;
+  readonly windowMs: number;
+  readonly metadata: Record<string, string> | null;
+  readonly outputExpiresAfterS: number | null;
+}
+
+/** What clients do with batches. Carrying them out is the runner's, which is told of news here. */
+@Injectable()
+export class Batches {
+  private onNews: () => void = () => undefined;
+
+  constructor(
+    private readonly files: Files,
+    private readonly records: BatchRecords,
+    private readonly leases: BatchLeases,
+    @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'newId'>,
+  ) {}
+
+  /** A batch that is new or changed need not wait for a runner to look by itself, where one is in this process. */
+  whenNews(listener: () => void): void {
+    this.onNews = listener;
+  }
+
+  /**
+   * Resolves when it is durable, and some process is going to carry it out.
+   *
+   * @throws {RefusedError} `invalid_fields`, where there is no such file
+   * @throws {LogFullError} {LogUnavailableError}
+   */
+  async create(caller: Caller, asked: NewBatch): Promise<Batch> {
+    const full = this.room.refusal();
+    if (full !== null) throw full;
+    const file = await this.files.find(caller.tenant, asked.inputFileId);
+    if (file?.purpose !== 'batch') {
+      throw refusedField('invalid_fields', 'input_file_id', 'names no file with the purpose batch');
+    }
+    const { windowMs, ...fields } = asked;
+    const { tenant, name, role, mostUrgent } = caller;
+    const createdAtMs = this.sources.nowMs();
+    const seed = this.sources.newId();
+    const batch: Batch = {
+      ...fields,
+      ...{ id: `batch_${seed.replaceAll('-', '')}`, tenant, seed },
+      caller: { name, role, ...(mostUrgent === undefined ? {} : { mostUrgent }) },
+      ...{ status: 'validating', ending: null, times: {}, model: null },
+      ...{ createdAtMs, expiresAtMs: createdAtMs + windowMs },
+      ...{ total: 0, lastLine: 0, completed: 0, failed: 0, mark: NO_LINES },
+      ...{ refused: [], errors: [], usage: null, outputFileId: null, errorFileId: null },
+    };
+    // First the offer: without it nobody would ever look at the batch. Without the batch it is taken back.
+    await this.leases.offer(batch);
+    await this.records.write(batch, 0);
+    this.onNews();
+    return batch;
+  }
+
+  /** @throws {RefusedError} `not_found` @throws {LogUnavailableError} */
+  async get({ tenant }: Caller, id: string): Promise<Batch> {
+    return (await this.stored(tenant, id)).value;
+  }
+
+  /** @throws {RefusedError} `invalid_fields`, for an `after` that names none @throws {LogUnavailableError} */
+  async list({ tenant }: Caller, request: ListRequest): Promise<ListPage<Batch>> {
+    const page = listPage(await this.records.list(tenant), request);
+    if (page === null) throw refusedField('invalid_fields', 'after', 'names no batch');
+    return page;
+  }
+
+  /**
+   * What is under way of it is cancelled soon; what has been answered until then is in its results.
+   *
+   * @throws {RefusedError} `not_found`, `already_terminal` @throws {LogUnavailableError} it may be cancelled
+   */
+  async cancel({ tenant }: Caller, id: string): Promise<Batch> {
+    for (;;) {
+      const { value: batch, revision } = await this.stored(tenant, id);
+      const next = cancelling(batch, this.sources.nowMs());
+      if (next === null) {
+        const why = hasEnded(batch)
+          ? `has ended already: it is ${batch.status}`
+          : 'has no line left to cancel';
+        throw refused('already_terminal', `The batch ${id} ${why}.`);
+      }
+      if (next !== batch && (await this.records.write(next, revision)) === null) continue;
+      this.onNews();
+      return next;
+    }
+  }
+
+  /** @throws {RefusedError} `not_ended`, for the input of a batch that is carried out @throws {LogUnavailableError} */
+  async removeFile(file: StoredFile): Promise<void> {
+    const user = (await this.records.list(file.tenant)).find(
+      (batch) => batch.inputFileId === file.id && !hasEnded(batch),
+    );
+    if (user !== undefined) {
+      throw refused(
+        'not_ended',
+        `The batch ${user.id}, which the file is the input of, has not ended. Cancel it first.`,
+      );
+    }
+    await this.files.remove(file);
+  }
+
+  private async stored(tenant: string, id: string) {
+    const entry = await this.records.read(tenant, id);
+    if (entry === null) throw refused('not_found', `There is no batch ${id.slice(0, 80)}.`);
+    return entry;
+  }
+}

@@ -1,0 +1,146 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Caller } from '../../domain/caller.js';
+import { settingDurationMs } from '../../domain/duration.policy.js';
+import { LogRoom } from '../../log/room/log-room.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { refused, refusedField } from '../../submission/refusal.js';
+import { type ListPage, type ListRequest, listPage } from '../list-page.policy.js';
+import { type FilePurpose, isExpired, type StoredFile } from './file.state.js';
+import { FileObjects } from './nats/file-objects.js';
+import { FileRecords } from './nats/file-records.js';
+
+/** A content that is stored, and no file yet: nobody can find it. */
+export interface ReceivedContent {
+  readonly id: string;
+  readonly bytes: number;
+}
+
+export interface NewFile {
+  readonly name: string;
+  readonly purpose: FilePurpose;
+  /** As long as the service keeps files when absent. */
+  readonly expiresAfterS?: number | null;
+}
+
+/**
+ * The files of tenants. The content comes first and what is known of it last, so that whatever is known is there as a
+ * whole; a file goes the other way.
+ */
+@Injectable()
+export class Files {
+  private readonly mostBytes: number;
+  private readonly keptMs: number | null;
+
+  constructor(
+    private readonly objects: FileObjects,
+    private readonly records: FileRecords,
+    @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'newId'>,
+    @Inject(SERVICE_CONFIG) { batches }: Pick<ServiceConfig, 'batches'>,
+  ) {
+    this.mostBytes = batches.max_file_bytes;
+    this.keptMs = batches.keep_files === null ? null : settingDurationMs(batches.keep_files);
+  }
+
+  /**
+   * Stores a client's content as it comes; `keep` or `drop` must follow.
+   *
+   * @throws what the content throws
+   * @throws {RefusedError} `content_too_large`
+   * @throws {LogFullError} {LogUnavailableError} nothing was stored
+   */
+  async receive(content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
+    const full = this.room.refusal();
+    if (full !== null) throw full;
+    return this.receiveAs(this.newId(), this.bounded(content));
+  }
+
+  /** What the service itself makes, under an id of its own: put there again, it is the same file. */
+  async receiveAs(id: string, content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
+    return { id, bytes: await this.objects.put(id, content) };
+  }
+
+  /** @throws {LogUnavailableError} it may be kept */
+  async keep(tenant: string, { id, bytes }: ReceivedContent, file: NewFile): Promise<StoredFile> {
+    const createdAtMs = this.sources.nowMs();
+    const known = await this.records.read(tenant, id);
+    const lifeMs = file.expiresAfterS == null ? this.keptMs : file.expiresAfterS * 1_000;
+    const stored: StoredFile = {
+      ...{ id, tenant, bytes, createdAtMs },
+      ...{ name: file.name, purpose: file.purpose },
+      expiresAtMs: lifeMs === null ? null : createdAtMs + lifeMs,
+    };
+    // Nobody else knows the id, but for who carried the same work out before.
+    await this.records.write(stored, known?.revision ?? 0);
+    return stored;
+  }
+
+  /** Nobody waits for this: what is left is swept. */
+  drop({ id }: ReceivedContent): void {
+    this.objects.remove(id).catch(() => undefined);
+  }
+
+  /** Null for an unknown id, for another tenant's file, and for one that has expired. @throws {LogUnavailableError} */
+  async find(tenant: string, id: string): Promise<StoredFile | null> {
+    const file = (await this.records.read(tenant, id))?.value ?? null;
+    return file === null || isExpired(file, this.sources.nowMs()) ? null : file;
+  }
+
+  /** @throws {RefusedError} `not_found` @throws {LogUnavailableError} */
+  async get(caller: Caller, id: string): Promise<StoredFile> {
+    const file = await this.find(caller.tenant, id);
+    if (file === null) throw unknownFile(id);
+    return file;
+  }
+
+  /** @throws {RefusedError} `invalid_fields`, for an `after` that names none @throws {LogUnavailableError} */
+  async list(
+    caller: Caller,
+    request: ListRequest & { readonly purpose: FilePurpose | null },
+  ): Promise<ListPage<StoredFile>> {
+    const nowMs = this.sources.nowMs();
+    const all = (await this.records.list(caller.tenant)).filter(
+      (file) => !isExpired(file, nowMs) && (request.purpose === null || file.purpose === request.purpose),
+    );
+    const page = listPage(all, request);
+    if (page === null) throw refusedField('invalid_fields', 'after', 'names no file');
+    return page;
+  }
+
+  /** The content in its order, as slowly as it is read. @throws {FileGoneError} {LogUnavailableError} */
+  content({ id }: Pick<StoredFile, 'id'>): AsyncIterable<Uint8Array> {
+    return this.objects.read(id);
+  }
+
+  /** May be repeated. @throws {LogUnavailableError} some of it may be left */
+  async remove(file: StoredFile): Promise<void> {
+    await this.records.remove(file);
+    await this.objects.remove(file.id);
+  }
+
+  newId(): string {
+    return `file-${this.sources.newId().replaceAll('-', '')}`;
+  }
+
+  private async *bounded(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    let bytes = 0;
+    for await (const part of content) {
+      bytes += part.length;
+      if (bytes > this.mostBytes) throw tooLarge(this.mostBytes);
+      yield part;
+    }
+  }
+}
+
+function tooLarge(most: number) {
+  return refusedField(
+    'content_too_large',
+    'file',
+    `has more than ${most} bytes, which is the most (batches.max_file_bytes)`,
+  );
+}
+
+export function unknownFile(id: string) {
+  return refused('not_found', `There is no file ${id.slice(0, 80)}.`);
+}

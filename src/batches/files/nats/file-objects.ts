@@ -1,0 +1,183 @@
+import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type ObjectStore, Objm } from '@nats-io/obj';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { isPassing } from '../../../broker/api-codes.js';
+import { FILES_BUCKET } from '../../../broker/streams.js';
+import { whenSettled } from '../../../broker/when-settled.js';
+import { LogUnavailableError } from '../../../log/event-log.errors.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { EVENT_LOG, NATS } from '../../../platform/tokens.js';
+
+/** Few writes for a file, and none that is large for the broker. */
+const CHUNK_BYTES = 512 * 1024;
+const STREAM = `OBJ_${FILES_BUCKET}`;
+
+/**
+ * The contents of files, as objects of JetStream's object store. They pass through: of a file on its way to the broker or
+ * from it, two chunks are in memory.
+ */
+@Injectable()
+export class FileObjects {
+  private readonly timeoutMs: number;
+  private opened: Promise<{ store: ObjectStore; manager: JetStreamManager }> | null = null;
+
+  /** @param _log is only waited for: opening it makes the bucket */
+  constructor(
+    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(SERVICE_CONFIG) config: { readonly nats: Pick<ServiceConfig['nats'], 'append_timeout_ms'> },
+    @Inject(EVENT_LOG) _log?: unknown,
+  ) {
+    this.timeoutMs = config.nats.append_timeout_ms;
+  }
+
+  /**
+   * Resolves with the number of bytes when all is durable. What was there under this id is replaced; where the content
+   * breaks off, nothing is left of it.
+   *
+   * @throws what the content throws
+   * @throws {LogUnavailableError} when the broker does not take it
+   */
+  async put(id: string, content: AsyncIterable<Uint8Array>): Promise<number> {
+    const { store } = await this.open();
+    const source = new Source(content);
+    try {
+      const meta = { name: id, options: { max_chunk_size: CHUNK_BYTES } };
+      const { size } = await store.put(meta, source.stream, { timeout: this.timeoutMs });
+      return size;
+    } catch (cause) {
+      if (source.failure !== null) throw source.failure.error;
+      const reason = (cause as Error).message;
+      throw new LogUnavailableError('not_stored', this.timeoutMs, reason, 'The store of files');
+    }
+  }
+
+  /**
+   * The content in its order. Each chunk is asked for by itself when it is wanted: a reader may take hours.
+   *
+   * @throws {FileGoneError} where the object is not there, or not whole
+   * @throws {LogUnavailableError} when the broker does not say in time
+   */
+  async *read(id: string): AsyncIterable<Uint8Array> {
+    const { store, manager } = await this.open();
+    const info = await this.answered(() => store.info(id));
+    if (info === null || info.deleted) throw new FileGoneError(id);
+    const next_by_subj = chunkSubject(info.nuid);
+    let seq = 1;
+    for (let chunk = 0; chunk < info.chunks; chunk += 1) {
+      const query = { seq, next_by_subj };
+      const stored =
+        (await this.answered(() => manager.direct.getMessage(STREAM, query))) ??
+        // Another copy of the stream may be behind; its leader is not.
+        (await this.answered(() => manager.streams.getMessage(STREAM, query)));
+      if (stored === null) throw new FileGoneError(id);
+      yield stored.data;
+      seq = stored.seq + 1;
+    }
+  }
+
+  /** Takes it away without a trace; one that is not there, too. @throws {LogUnavailableError} */
+  async remove(id: string): Promise<void> {
+    const { store, manager } = await this.open();
+    const info = await this.answered(() => store.info(id));
+    if (info === null) return;
+    // Its name first: what is left of the content then is nobody's, and swept.
+    await this.answered(() => manager.streams.purge(STREAM, { filter: metaSubject(id) }));
+    await this.answered(() => manager.streams.purge(STREAM, { filter: chunkSubject(info.nuid) }));
+  }
+
+  /**
+   * Takes away what belongs to no file: contents that nobody keeps, and pieces of contents whose writer was killed.
+   *
+   * @param isKept whether there is a file of this id
+   * @param beforeMs what was written behind it may be on its way to be a file
+   * @returns how many contents
+   * @throws {LogUnavailableError}
+   */
+  async sweep(isKept: (id: string) => boolean, beforeMs: number): Promise<number> {
+    const { store, manager } = await this.open();
+    const contents = chunkSubject('*');
+    // First the pieces, then the names: what gets its name in between has one.
+    const { state } = await this.answered(() => manager.streams.info(STREAM, { subjects_filter: contents }));
+    const named = await this.answered(() => store.list());
+    let swept = 0;
+    for (const { name, mtime } of named) {
+      if (isKept(name) || Date.parse(mtime) >= beforeMs) continue;
+      await this.remove(name);
+      swept += 1;
+    }
+    const ofNames = new Set(named.map(({ nuid }) => chunkSubject(nuid)));
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      if (ofNames.has(subject)) continue;
+      const last = await this.answered(() => manager.streams.getMessage(STREAM, { last_by_subj: subject }));
+      if (last === null || last.time.getTime() >= beforeMs) continue;
+      await this.answered(() => manager.streams.purge(STREAM, { filter: subject }));
+      swept += 1;
+    }
+    return swept;
+  }
+
+  private async answered<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await whenSettled(ask, isPassing, this.timeoutMs);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new LogUnavailableError('not_stored', this.timeoutMs, reason, 'The store of files');
+    }
+  }
+
+  private open(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
+    this.opened ??= this.openNow().catch((error: unknown) => {
+      this.opened = null;
+      throw error;
+    });
+    return this.opened;
+  }
+
+  private async openNow(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
+    const options = { timeout: this.timeoutMs };
+    const store = await new Objm(jetstream(this.nats, options)).open(FILES_BUCKET, false);
+    return { store, manager: await jetstreamManager(this.nats, { checkAPI: false, ...options }) };
+  }
+}
+
+/** The content of a file is not there any more, or only a part of it. */
+export class FileGoneError extends Error {
+  override readonly name = 'FileGoneError';
+  constructor(id: string) {
+    super(`The content of the file ${id} is not in the store of files.`);
+  }
+}
+
+/** A content as the client of the object store takes it, which remembers whether it was the content that failed. */
+class Source {
+  failure: { readonly error: unknown } | null = null;
+  readonly stream: ReadableStream<Uint8Array>;
+
+  constructor(content: AsyncIterable<Uint8Array>) {
+    const parts = content[Symbol.asyncIterator]();
+    this.stream = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        try {
+          const { done, value } = await parts.next();
+          if (done === true) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          this.failure = { error };
+          controller.error(error);
+        }
+      },
+      cancel: async () => void (await parts.return?.()),
+    });
+  }
+}
+
+function chunkSubject(nuid: string): string {
+  return `$O.${FILES_BUCKET}.C.${nuid}`;
+}
+
+/** As every client of object stores writes it. */
+function metaSubject(name: string): string {
+  const token = Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+  return `$O.${FILES_BUCKET}.M.${token}`;
+}

@@ -1,0 +1,56 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { CompareAndSetBucket, type Entry } from '../../broker/compare-and-set-bucket.js';
+import { BATCHES_BUCKET } from '../../broker/streams.js';
+import { EVENT_LOG, NATS } from '../../platform/tokens.js';
+
+/** Shorter than a lease holds, so that one answer that is lost costs none. */
+const BROKER_ANSWERS_WITHIN_MS = 1_500;
+const KIND = 'lease';
+
+/** Who carries a batch out: a lease by the same rules as that of the schedulers. It is there until the batch has ended. */
+export const batchLeaseSchema = z.object({
+  id: z.string(),
+  tenant: z.string(),
+  holder: z.string(),
+  term: z.number().int().nonnegative(),
+  released: z.boolean(),
+});
+export type BatchLease = z.infer<typeof batchLeaseSchema>;
+
+/** The leases of all batches that have not ended. */
+@Injectable()
+export class BatchLeases {
+  private readonly bucket: CompareAndSetBucket<BatchLease>;
+
+  /** @param _log is only waited for: opening it makes the bucket */
+  constructor(@Inject(NATS) nats: NatsConnection, @Inject(EVENT_LOG) _log?: unknown) {
+    const parse = (json: unknown) => batchLeaseSchema.parse(json);
+    this.bucket = new CompareAndSetBucket(nats, BATCHES_BUCKET, parse, BROKER_ANSWERS_WITHIN_MS);
+  }
+
+  /** For a batch that is about to be: whoever is free may take it. @throws when the broker does not say */
+  async offer({ id, tenant }: { readonly id: string; readonly tenant: string }): Promise<void> {
+    await this.bucket.write(keyOf(id), { id, tenant, holder: '', term: 0, released: true }, 0);
+  }
+
+  /** @throws when the broker does not say */
+  list(): Promise<(Entry<BatchLease> & { readonly key: string })[]> {
+    return this.bucket.list(KIND);
+  }
+
+  /** Null when another write came first. @throws when the broker does not say */
+  write(lease: BatchLease, revision: number): Promise<number | null> {
+    return this.bucket.write(keyOf(lease.id), lease, revision);
+  }
+
+  /** The batch has ended. @throws when the broker does not say */
+  remove(id: string): Promise<void> {
+    return this.bucket.remove(keyOf(id));
+  }
+}
+
+function keyOf(id: string): string {
+  return `${KIND}.${id}`;
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { Batches } from '../../../batches/batches.js';
+import type { Caller } from '../../../domain/caller.js';
+import { CallerOf } from '../../caller.guard.js';
+import { listJson, listRequestOf } from '../list-query.js';
+import { schemaRef } from '../openai.schemas.js';
+import { batchJson } from './batch.json.js';
+import { newBatchOf } from './batch-request.js';
+
+const MOST_LISTED = 100;
+const LISTED = 20;
+
+@ApiTags('openai')
+@Controller('v1/batches')
+export class BatchesController {
+  constructor(private readonly batches: Batches) {}
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'createBatch',
+    summary: 'A batch of many calls, from an uploaded file',
+    description:
+      'Each line of the file becomes a message of the lane `low`, with the rights of the key that makes the batch. All ' +
+      'lines are checked first: one that is wrong fails the batch, and tells where. The results are files, to be read ' +
+      'when the batch has ended.',
+  })
+  @ApiBody({ schema: schemaRef('NewBatch') })
+  @ApiOkResponse({ schema: schemaRef('Batch') })
+  async create(@Body() body: unknown, @CallerOf() caller: Caller): Promise<object> {
+    return batchJson(await this.batches.create(caller, newBatchOf(body)));
+  }
+
+  @Get()
+  @ApiOperation({ operationId: 'listBatches', summary: 'Batches, the newest first' })
+  @ApiQuery({ name: 'after', required: false, type: String, description: 'The last id of the page before' })
+  @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: MOST_LISTED } })
+  @ApiOkResponse({ schema: schemaRef('BatchList') })
+  async list(@Query() query: Record<string, unknown>, @CallerOf() caller: Caller): Promise<object> {
+    const { data, hasMore } = await this.batches.list(caller, listRequestOf(query, MOST_LISTED, LISTED));
+    return listJson(data, hasMore, batchJson);
+  }
+
+  @Get(':batch_id')
+  @ApiOperation({ operationId: 'getBatch', summary: 'How far a batch is' })
+  @ApiOkResponse({ schema: schemaRef('Batch') })
+  async find(@Param('batch_id') id: string, @CallerOf() caller: Caller): Promise<object> {
+    return batchJson(await this.batches.get(caller, id));
+  }
+
+  @Post(':batch_id/cancel')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'cancelBatch',
+    summary: 'Cancel a batch',
+    description: 'What has been answered until then is in its results; every other line has an error there.',
+  })
+  @ApiOkResponse({ schema: schemaRef('Batch') })
+  async cancel(@Param('batch_id') id: string, @CallerOf() caller: Caller): Promise<object> {
+    return batchJson(await this.batches.cancel(caller, id));
+  }
+}

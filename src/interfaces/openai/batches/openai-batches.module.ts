@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { BatchesModule } from '../../../batches/batches.module.js';
+import { BATCH_LINES } from '../../../batches/lines/batch-lines.port.js';
+import { BatchRunner } from '../../../batches/runner/batch-runner.js';
+import { AnswersModule } from '../../../dispatch/answers/answers.module.js';
+import { EventLogModule } from '../../../log/event-log.module.js';
+import { SubmissionModule } from '../../../submission/submission.module.js';
+import { FilesController } from '../files/files.controller.js';
+import { BatchesController } from './batches.controller.js';
+import { OpenAiLines } from './openai-lines.js';
+
+/**
+ * OpenAI's files and batches, and what carries batches out in this process: here, since what their lines say is this
+ * protocol's to know.
+ */
+@Module({
+  imports: [BatchesModule, AnswersModule, EventLogModule, SubmissionModule],
+  controllers: [FilesController, BatchesController],
+  providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner],
+  exports: [BATCH_LINES],
+})
+export class OpenAiBatchesModule {}

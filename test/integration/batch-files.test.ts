@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { FileSweep } from '../../src/batches/files/file-sweep.js';
+import { Files } from '../../src/batches/files/files.js';
+import { FileGoneError, FileObjects } from '../../src/batches/files/nats/file-objects.js';
+import { FileRecords } from '../../src/batches/files/nats/file-records.js';
+import { eventually } from '../support/eventually.js';
+import { connectTo, type Gateway, type Servers, startGateway, startServers } from './gateway.rig.js';
+
+const MIB = 1024 * 1024;
+const STREAM = 'OBJ_llmq_files';
+
+let servers: Servers;
+let gateway: Gateway;
+let nats: NatsConnection;
+
+beforeAll(async () => {
+  servers = await startServers();
+  gateway = await startGateway(servers, { batches: { max_file_bytes: 3 * MIB } });
+  nats = await connectTo(servers.nats);
+});
+afterAll(async () => {
+  await nats?.close();
+  await gateway?.close();
+  await servers?.stop();
+});
+
+const files = () => gateway.part(Files);
+
+async function stored(): Promise<number> {
+  const { state } = await (await jetstreamManager(nats)).streams.info(STREAM);
+  return state.messages;
+}
+
+async function* parts(...all: Buffer[]): AsyncIterable<Uint8Array> {
+  yield* all;
+}
+
+async function read(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const part of content) all.push(part);
+  return Buffer.concat(all);
+}
+
+describe('a content', () => {
+  it('is the same when it is read, whatever its size', async () => {
+    for (const bytes of [0, 1, 512 * 1024, 512 * 1024 + 1, 2 * MIB + 7]) {
+      const content = Buffer.alloc(bytes, 'abcdefg');
+      const half = bytes >> 1;
+      const received = await files().receive(parts(content.subarray(0, half), content.subarray(half)));
+      expect(received.bytes).toBe(bytes);
+      expect((await read(files().content(received))).equals(content)).toBe(true);
+      await gateway.part(FileObjects).remove(received.id);
+    }
+    expect(await stored()).toBe(0);
+  });
+
+  it('that is too large, or breaks off, leaves nothing', async () => {
+    const large = files().receive(parts(...Array.from({ length: 5 }, () => Buffer.alloc(MIB))));
+    await expect(large).rejects.toMatchObject({ refusal: { code: 'content_too_large' } });
+    const broken = new Error('the client is gone');
+    async function* breaking(): AsyncIterable<Uint8Array> {
+      yield Buffer.alloc(MIB);
+      throw broken;
+    }
+    await expect(files().receive(breaking())).rejects.toBe(broken);
+    expect(await stored()).toBe(0);
+  });
+
+  it('of which a part is lost is told as gone, and not as shorter', async () => {
+    const received = await files().receive(parts(Buffer.alloc(2 * MIB)));
+    const { streams } = await jetstreamManager(nats);
+    const { state } = await streams.info(STREAM);
+    await streams.deleteMessage(STREAM, state.first_seq + 1);
+    await expect(read(files().content(received))).rejects.toBeInstanceOf(FileGoneError);
+    await gateway.part(FileObjects).remove(received.id);
+    await expect(read(files().content(received))).rejects.toBeInstanceOf(FileGoneError);
+  });
+});
+
+describe('the sweep', () => {
+  it('takes expired files away, contents without a file and pieces of contents, and nothing else', async () => {
+    const keep = async (name: string, expiresAfterS: number | null) =>
+      files().keep('default', await files().receive(parts(Buffer.from(name))), {
+        ...{ name, purpose: 'batch', expiresAfterS },
+      });
+    const kept = await keep('kept', 3_600);
+    const expired = await keep('expired', 3_600);
+    await gateway
+      .part(FileRecords)
+      .write(
+        { ...expired, expiresAtMs: 1 },
+        (await gateway.part(FileRecords).read('default', expired.id))!.revision,
+      );
+    const nobodys = await files().receive(parts(Buffer.from('nobody keeps it')));
+    await jetstream(nats).publish('$O.llmq_files.C.ofakilledwriter', 'a piece');
+    const before = await stored();
+    const sweep = gateway.part(FileSweep);
+    expect(await sweep.sweep()).toBe(1);
+    // What was written within the last hour may be on its way.
+    expect(await stored()).toBe(before - 2);
+    const { objects } = { objects: gateway.part(FileObjects) };
+    await eventually(async () => {
+      expect(await objects.sweep((id) => id === kept.id, Date.now() + 60_000)).toBeGreaterThanOrEqual(0);
+      expect(await stored()).toBe(2);
+    });
+    expect((await read(files().content(kept))).toString()).toBe('kept');
+    await expect(read(files().content(nobodys))).rejects.toBeInstanceOf(FileGoneError);
+  });
+});
