@@ -9,8 +9,9 @@ import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 import { randomMs, rounds, tell } from './rounds.js';
 import { readStories } from './story.js';
 
-const KILLS = rounds(3) >= 20 ? 5 : 3;
-const LINES = rounds(3) >= 20 ? 5_000 : 300;
+const IS_LONG = rounds(2) >= 20;
+const KILLS = IS_LONG ? 5 : 2;
+const LINES = IS_LONG ? 5_000 : 240;
 
 const contentOf = (at: number) => `Question ${at}: what becomes of you?`;
 

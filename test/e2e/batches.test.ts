@@ -265,3 +265,72 @@ describe('a batch', () => {
     expect(errors.length + (await results(batch.output_file_id)).length).toBe(21);
   });
 });
+
+describe('a batch over REST', () => {
+  const url = () => `${service.baseUrl}/api/v1/batches`;
+  const post = (lines: string, query = '') =>
+    fetch(url() + query, {
+      method: 'POST',
+      body: lines,
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+  // biome-ignore lint/suspicious/noExplicitAny: each of them is checked against its description.
+  const read = async (path: string): Promise<any> => (await fetch(url() + path)).json();
+  const ended = (id: string) =>
+    eventually(
+      async () => {
+        const batch = await read(`/${id}`);
+        expect(batch.ended_at).not.toBeNull();
+        return batch;
+      },
+      { withinMs: 90_000, everyMs: 100 },
+    );
+  const asked = (name: string, content: string) =>
+    JSON.stringify({ custom_id: name, body: { model: 'demo', messages: [{ role: 'user', content }] } });
+
+  it('is lines in, and lines out', async () => {
+    const lines = [asked('one', 'Hello'), asked('two', '[[demo:fail 422]]'), asked('three', 'Hello again')];
+    const accepted = await post(`${lines.join('\n')}\n`, '?completion_window=2h');
+    expect(accepted.status).toBe(202);
+    const { id, status } = (await accepted.json()) as { id: string; status: string };
+    expect(status).toBe('validating');
+    expect(await ended(id)).toMatchObject({
+      ...{ status: 'completed', model: 'demo', lines: { total: 3, completed: 2, failed: 1 }, errors: [] },
+    });
+    const text = await (await fetch(`${url()}/${id}/results`)).text();
+    const told: Result[] = text.split('\n').flatMap((each) => (each === '' ? [] : [JSON.parse(each)]));
+    expect(told.map(({ custom_id: name, response }) => [name, response?.status_code])).toEqual([
+      ...[
+        ['one', 200],
+        ['three', 200],
+        ['two', 422],
+      ],
+    ]);
+    const page = await read('?limit=1');
+    expect(page.data).toMatchObject([{ id }]);
+    expect((await read(`?limit=1&cursor=${page.next_cursor}`)).data).toHaveLength(1);
+    // The same batch, in OpenAI's words.
+    expect(await client.batches.retrieve(id)).toMatchObject({ status: 'completed', completion_window: '2h' });
+  });
+
+  it('is refused with what is wrong, and told as failed where a line is', async () => {
+    const refused = await post(asked('a', 'x'), '?endpoint=/v1/nothing');
+    expect([refused.status, ((await refused.json()) as { field: string }).field]).toEqual([422, 'endpoint']);
+    const form = await fetch(url(), { method: 'POST', body: new FormData() });
+    expect(form.status).toBe(415);
+    const { id } = (await (await post('no json')).json()) as { id: string };
+    expect(await ended(id)).toMatchObject({
+      ...{ status: 'failed', errors: [{ line: 1, code: 'invalid_json_line' }] },
+    });
+    expect(await (await fetch(`${url()}/${id}/results`)).text()).toBe('');
+    expect((await fetch(`${url()}/batch_nobody`)).status).toBe(404);
+  });
+
+  it('has no results before it has ended', async () => {
+    const { id } = (await (await post(asked('a', '[[demo:hang]]'))).json()) as { id: string };
+    const early = await fetch(`${url()}/${id}/results`);
+    expect([early.status, ((await early.json()) as { code: string }).code]).toEqual([409, 'not_ended']);
+    expect((await fetch(`${url()}/${id}/cancel`, { method: 'POST' })).status).toBe(200);
+    expect(await ended(id)).toMatchObject({ status: 'cancelled' });
+  });
+});

@@ -168,6 +168,12 @@ describe('with API keys', () => {
     expect(foreign).toMatchObject({ status: 400, json: { error: { param: 'input_file_id' } } });
     const batch = await request('POST', `${baseUrl}/v1/batches`, wanted, bearer(red.key));
     expect(batch.status).toBe(200);
+    for (const path of ['', '/results']) {
+      const url = `${baseUrl}/api/v1/batches/${batch.json.id}${path}`;
+      expect((await request('GET', url, undefined, bearer(blue.key))).status).toBe(404);
+    }
+    const others = await request('GET', `${baseUrl}/api/v1/batches`, undefined, bearer(blue.key));
+    expect(others.json.data).toEqual([]);
     const paths = [`files/${id}`, `files/${id}/content`, `batches/${batch.json.id}`];
     for (const path of paths) {
       const answer = await request('GET', `${baseUrl}/v1/${path}`, undefined, bearer(blue.key));
@@ -239,6 +245,8 @@ describe('a key’s role', () => {
       ['POST /v1/files', {}],
       ['DELETE /v1/files/file-x'],
       ['POST /v1/batches', {}],
+      ['POST /api/v1/batches', {}],
+      ['POST /api/v1/batches/batch_x/cancel'],
       ['POST /v1/batches/batch_x/cancel'],
       [`DELETE /api/v1/messages/${NOBODY}`],
       [`PATCH /api/v1/conversations/${NOBODY}`, {}],
@@ -488,6 +496,10 @@ describe('the documentation', () => {
         '/api/v1/admin/queues/{lane}/pause',
         '/api/v1/admin/queues/{lane}/resume',
         '/api/v1/audit/events',
+        '/api/v1/batches',
+        '/api/v1/batches/{id}',
+        '/api/v1/batches/{id}/cancel',
+        '/api/v1/batches/{id}/results',
         '/api/v1/config',
         '/api/v1/conversations',
         '/api/v1/conversations/{id}',

@@ -1,6 +1,7 @@
 /** The parts of the API, in the order in which people need them. A part that is not named here comes last. */
 export const API_TAGS = [
   { name: 'messages', description: 'Submit messages, read their answers, cancel them' },
+  { name: 'batches', description: 'Many requests at once, without a hurry' },
   { name: 'conversations', description: 'Messages that belong together, and their order' },
   { name: 'streams', description: 'Follow messages, as server-sent events' },
   { name: 'openai', description: "OpenAI's API, for its SDKs" },

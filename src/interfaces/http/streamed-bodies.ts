@@ -7,6 +7,7 @@ import { UnsupportedEncodingError } from './content-encoding.js';
 /** The routes whose bodies are no JSON and may be larger than memory: their controllers read them as they come. */
 const STREAMED: Readonly<Record<string, readonly string[]>> = {
   'multipart/form-data': ['/v1/files'],
+  'application/x-ndjson': ['/api/v1/batches'],
 };
 
 /**

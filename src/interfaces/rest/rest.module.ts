@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { BatchesModule } from '../../batches/batches.module.js';
 import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
@@ -17,6 +18,7 @@ import { AdminPreprocessorRulesController } from './admin-preprocessor-rules.con
 import { AdminPreprocessorUsersController } from './admin-preprocessor-users.controller.js';
 import { AuditEventsController } from './audit/audit-events.controller.js';
 import { TimelineController } from './audit/timeline.controller.js';
+import { BatchesController } from './batches/batches.controller.js';
 import { ConfigController } from './config/config.controller.js';
 import { ConversationMessagesController } from './conversations/conversation-messages.controller.js';
 import { ConversationsController } from './conversations/conversations.controller.js';
@@ -56,12 +58,14 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
     SchedulerStateModule,
     WebhooksModule,
     ReportModule,
+    BatchesModule,
   ],
   controllers: [
     ConversationMessagesController,
     ConversationsController,
     UserConversationsController,
     MessageBatchController,
+    BatchesController,
     MessagesController,
     LiveStreamsController,
     TimelineController,

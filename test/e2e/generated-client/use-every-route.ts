@@ -21,6 +21,7 @@ export async function useEveryRoute(
   await useMessages(api);
   await useConversations(api);
   await useOpenAi(api);
+  await useBatches(api);
   await useQueues(api);
   await useDeadLetters(api);
   await useWebhooks(api, goneUrl);
@@ -168,6 +169,57 @@ async function useOpenAi(api: Api): Promise<void> {
   await told(api.POST('/v1/completions', { body: { model, prompt: 'Once' } }));
   const { data } = await told(api.POST('/v1/embeddings', { body: { model, input: ['One', 'Two'] } }));
   if (data.length !== 2) throw new Error('An embedding is missing.');
+}
+
+async function useBatches(api: Api): Promise<void> {
+  const messages = [{ role: 'user', content: 'Hello' }];
+  const line = JSON.stringify({ custom_id: 'one', body: { model: 'demo', messages } });
+  const file = await told(
+    api.POST('/v1/files', {
+      body: { file: line, purpose: 'batch' },
+      bodySerializer: ({ file: content, purpose }) => {
+        const form = new FormData();
+        form.set('file', new Blob([content]), 'lines.jsonl');
+        form.set('purpose', purpose);
+        return form;
+      },
+    }),
+  );
+  const path = { file_id: file.id };
+  await told(api.GET('/v1/files', { params: { query: { limit: 10, purpose: 'batch' } } }));
+  await told(api.GET('/v1/files/{file_id}', { params: { path } }));
+  const content = api.GET('/v1/files/{file_id}/content', { params: { path }, parseAs: 'text' });
+  if ((await told(content)) !== line) throw new Error('It is another file.');
+  const made = await told(
+    api.POST('/v1/batches', {
+      body: { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' },
+    }),
+  );
+  await told(api.GET('/v1/batches', { params: { query: { limit: 10 } } }));
+  const ofBatch = { path: { batch_id: made.id } };
+  await until(
+    async () => await told(api.GET('/v1/batches/{batch_id}', { params: ofBatch })),
+    ({ status }) => status === 'completed',
+  );
+  await told(api.DELETE('/v1/files/{file_id}', { params: { path } }));
+  const submit = async (lines: string) => {
+    const query = { endpoint: '/v1/chat/completions', completion_window: '1h' } as const;
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const asItIs = { body: lines, bodySerializer: (body: string) => body };
+    return (await told(api.POST('/api/v1/batches', { params: { query }, ...asItIs, headers }))).id;
+  };
+  const id = await submit(line);
+  await told(api.GET('/api/v1/batches', { params: { query: { limit: 10 } } }));
+  await until(
+    async () => await told(api.GET('/api/v1/batches/{id}', { params: { path: { id } } })),
+    ({ ended_at: endedAt }) => endedAt !== null,
+  );
+  const results = api.GET('/api/v1/batches/{id}/results', { params: { path: { id } }, parseAs: 'text' });
+  if (!(await told(results)).includes('"custom_id":"one"')) throw new Error('It has no result.');
+  const endless = line.replace('Hello', '[[demo:hang]]');
+  const [one, other] = [await submit(endless), await submit(endless)];
+  await told(api.POST('/api/v1/batches/{id}/cancel', { params: { path: { id: one } } }));
+  await told(api.POST('/v1/batches/{batch_id}/cancel', { params: { path: { batch_id: other } } }));
 }
 
 async function useQueues(api: Api): Promise<void> {

@@ -47,8 +47,11 @@ export class OpenAiLines implements BatchLines {
     const { custom_id: customId, method, url, body } = read.value;
     const name = nameProblem(customId);
     if (name !== null) return wrong('invalid_custom_id', `custom_id ${name}`, 'custom_id');
-    if (method !== 'POST') return wrong('invalid_method', 'method must be POST', 'method');
-    if (url !== endpoint) return wrong('invalid_url', `url must be ${endpoint}, as the batch has it`, 'url');
+    // There is no other one, so that both may be left out.
+    if (method !== undefined && method !== 'POST')
+      return wrong('invalid_method', 'method must be POST', 'method');
+    if (url !== undefined && url !== endpoint)
+      return wrong('invalid_url', `url must be ${endpoint}, as the batch has it`, 'url');
     try {
       const { submission, stream } = openAiRequestOf(KIND_OF[endpoint], body, {}, caller, this.config.openai);
       if (stream) return wrong('invalid_request', 'body.stream must be false or absent', 'body.stream');

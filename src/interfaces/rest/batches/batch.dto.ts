@@ -1,0 +1,126 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import {
+  BATCH_ENDPOINTS,
+  BATCH_STATUSES,
+  type Batch,
+  type BatchEndpoint,
+  type BatchStatus,
+} from '../../../batches/batch.state.js';
+import type { NewBatch } from '../../../batches/batches.js';
+import type { ListPage } from '../../../batches/list-page.policy.js';
+import type { Rule } from '../../../submission/submission-rules.policy.js';
+import { durationMs } from '../duration.policy.js';
+import { PageQueryDto } from '../list-query.dto.js';
+import { MayObey } from '../obeys.js';
+
+const MOST_WINDOW_MS = 7 * 86_400_000;
+const USUAL_WINDOW = '24h';
+const [USUAL_ENDPOINT] = BATCH_ENDPOINTS;
+
+const endpoint: Rule = (value) =>
+  (BATCH_ENDPOINTS as readonly unknown[]).includes(value)
+    ? null
+    : `must be one of ${BATCH_ENDPOINTS.join(', ')}`;
+
+const window: Rule = (value) => {
+  const ms = durationMs(value);
+  return ms !== null && ms > 0 && ms <= MOST_WINDOW_MS
+    ? null
+    : 'must be a duration such as 24h, of 7 days at most';
+};
+
+/** The query of `POST /api/v1/batches`, whose body is the lines. */
+export class SubmitLinesDto {
+  @ApiPropertyOptional({
+    enum: BATCH_ENDPOINTS,
+    default: USUAL_ENDPOINT,
+    description: 'What the lines ask for',
+  })
+  @MayObey(endpoint)
+  endpoint?: BatchEndpoint;
+
+  @ApiPropertyOptional({ type: String, default: USUAL_WINDOW, description: 'When it expires: a duration' })
+  @MayObey(window)
+  completion_window?: string;
+}
+
+/** The query of `GET /api/v1/batches`. */
+export class ListBatchesDto extends PageQueryDto {}
+
+class BatchErrorDto {
+  @ApiProperty() code!: string;
+  @ApiProperty() message!: string;
+  @ApiProperty({ type: String, nullable: true }) param!: string | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Counted from 1' }) line!: number | null;
+}
+
+class BatchCountsDto {
+  @ApiProperty() total!: number;
+  @ApiProperty() completed!: number;
+  @ApiProperty() failed!: number;
+}
+
+export class SubmittedBatchDto {
+  @ApiProperty() id!: string;
+  @ApiProperty({ enum: BATCH_STATUSES }) status!: BatchStatus;
+  @ApiProperty({ enum: BATCH_ENDPOINTS }) endpoint!: BatchEndpoint;
+  @ApiProperty() completion_window!: string;
+  @ApiProperty({ type: String, nullable: true, description: 'The only one that its lines ask for' })
+  model!: string | null;
+  @ApiProperty({ type: BatchCountsDto }) lines!: BatchCountsDto;
+  @ApiProperty({ type: [BatchErrorDto], description: 'Why it failed' }) errors!: BatchErrorDto[];
+  @ApiProperty({ format: 'date-time' }) created_at!: string;
+  @ApiProperty({ format: 'date-time' }) expires_at!: string;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) ended_at!: string | null;
+}
+
+export class SubmittedBatchPageDto {
+  @ApiProperty({ type: [SubmittedBatchDto] }) data!: SubmittedBatchDto[];
+  @ApiProperty({ type: String, nullable: true }) next_cursor!: string | null;
+}
+
+class LineResponseDto {
+  @ApiProperty() status_code!: number;
+  @ApiProperty({ format: 'uuid', description: 'The message of the line' }) request_id!: string;
+  @ApiProperty({ type: 'object', additionalProperties: true }) body!: Record<string, unknown>;
+}
+
+class LineErrorDto {
+  @ApiProperty() code!: string;
+  @ApiProperty() message!: string;
+}
+
+export class BatchResultLineDto {
+  @ApiProperty() id!: string;
+  @ApiProperty() custom_id!: string;
+  @ApiProperty({ type: LineResponseDto, nullable: true }) response!: LineResponseDto | null;
+  @ApiProperty({ type: LineErrorDto, nullable: true }) error!: LineErrorDto | null;
+}
+
+export function newBatch(inputFileId: string, asked: SubmitLinesDto): NewBatch {
+  const completionWindow = asked.completion_window ?? USUAL_WINDOW;
+  return {
+    ...{ inputFileId, endpoint: asked.endpoint ?? USUAL_ENDPOINT, completionWindow },
+    ...{ windowMs: durationMs(completionWindow) ?? 0, metadata: null, outputExpiresAfterS: null },
+  };
+}
+
+export function batchJson(batch: Batch): Record<string, unknown> {
+  const { id, status, endpoint, completionWindow, model, total, completed, failed, errors, times } = batch;
+  const endedAtMs = times.completed ?? times.failed ?? times.expired ?? times.cancelled;
+  return {
+    ...{ id, status, endpoint, completion_window: completionWindow, model },
+    ...{ lines: { total, completed, failed }, errors },
+    created_at: isoTime(batch.createdAtMs),
+    expires_at: isoTime(batch.expiresAtMs),
+    ended_at: endedAtMs === undefined ? null : isoTime(endedAtMs),
+  };
+}
+
+export function batchPageJson({ data, hasMore }: ListPage<Batch>): Record<string, unknown> {
+  return { data: data.map(batchJson), next_cursor: hasMore ? (data.at(-1)?.id ?? null) : null };
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
