@@ -18,7 +18,7 @@ const NEW: state.Batch = {
     errors: [],
     usage: null,
   },
-  ...{ outputFileId: null, errorFileId: null },
+  ...{ outputFileId: null, errorFileId: null, webhook: null },
 };
 const RESULTS = { completed: 2, failed: 1, usage: null, outputFileId: 'file-o', errorFileId: null };
 
@@ -41,6 +41,16 @@ describe('a batch', () => {
     expect(state.nextStep(cancelled, 3)).toBe('wind_down');
     expect(state.ended(cancelled, RESULTS, 4).status).toBe('cancelled');
     expect(state.ended(state.finalizing(begun, 'expired', 5), RESULTS, 6).status).toBe('expired');
+  });
+
+  it('has a webhook that is told once', () => {
+    const callback = { url: 'https://x.example', named_by: 'configuration' as const };
+    const webhook = { id: 'w', callback, tries: 0, nextAtMs: 0, outcome: 'waiting' as const };
+    const tried = state.told({ ...NEW, webhook }, { tries: 1, nextAtMs: 5, outcome: 'waiting' });
+    const delivered = state.told(tried, { tries: 2, nextAtMs: 5, outcome: 'delivered' });
+    expect(delivered.webhook).toEqual({ ...webhook, tries: 2, nextAtMs: 5, outcome: 'delivered' });
+    expect(state.told(delivered, { tries: 3, nextAtMs: 6, outcome: 'failed' })).toBe(delivered);
+    expect(state.told(NEW, { tries: 1, nextAtMs: 5, outcome: 'delivered' })).toBe(NEW);
   });
 
   it('never leaves its end, and tells each status once, whatever comes in whatever order', () => {

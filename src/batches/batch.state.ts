@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { assertNever } from '../domain/assert-never.js';
 import { CALLER_ROLES } from '../domain/caller-role.policy.js';
 import { laneSchema } from '../domain/message/message.events.js';
+import { callbackSchema } from '../domain/webhook/callback.events.js';
 
 /** What the lines of a batch may ask for. */
 export const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;
@@ -53,6 +54,17 @@ export const refusedLinesSchema = z.object({
 });
 export type RefusedLines = z.infer<typeof refusedLinesSchema>;
 
+/** The webhook about the end of a batch, and how far it is. */
+export const batchWebhookSchema = z.object({
+  id: z.string(),
+  callback: callbackSchema,
+  tries: count,
+  /** Not before; of use while it waits. */
+  nextAtMs: z.number().int(),
+  outcome: z.enum(['waiting', 'delivered', 'failed']),
+});
+export type BatchWebhook = z.infer<typeof batchWebhookSchema>;
+
 /** A batch as it is stored. Times are milliseconds since the epoch; what is not known yet is null. */
 export const batchSchema = z.object({
   id: z.string(),
@@ -91,6 +103,8 @@ export const batchSchema = z.object({
   usage: batchUsageSchema.nullable(),
   outputFileId: z.string().nullable(),
   errorFileId: z.string().nullable(),
+  /** Null where nobody is told. */
+  webhook: batchWebhookSchema.nullable(),
 });
 export type Batch = z.infer<typeof batchSchema>;
 
@@ -153,6 +167,12 @@ export type Results = Pick<Batch, 'completed' | 'failed' | 'usage' | 'outputFile
 export function ended(batch: Batch, results: Results, nowMs: number): Batch {
   if (batch.ending === null || hasEnded(batch)) return batch;
   return { ...at(batch, batch.ending, nowMs), ...results };
+}
+
+/** A try of its webhook has come to this. One that has an outcome keeps it. */
+export function told(batch: Batch, change: Pick<BatchWebhook, 'tries' | 'nextAtMs' | 'outcome'>): Batch {
+  if (batch.webhook?.outcome !== 'waiting') return batch;
+  return { ...batch, webhook: { ...batch.webhook, ...change } };
 }
 
 /** What is to be done next with a batch. `wind_down`: nothing more is submitted, and what is under way is cancelled. */

@@ -2,6 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../domain/caller.js';
 import { LogRoom } from '../log/room/log-room.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { Callbacks } from '../submission/callbacks.js';
 import { refused, refusedField } from '../submission/refusal.js';
 import { type Batch, type BatchEndpoint, cancelling, hasEnded, NO_LINES } from './batch.state.js';
 import type { StoredFile } from './files/file.state.js';
@@ -18,12 +20,15 @@ export interface NewBatch {
   readonly windowMs: number;
   readonly metadata: Record<string, string> | null;
   readonly outputExpiresAfterS: number | null;
+  /** Is told when the batch has ended; that of its API key or of the service when absent. */
+  readonly callbackUrl?: string | undefined;
 }
 
 /** What clients do with batches. Carrying them out is the runner's, which is told of news here. */
 @Injectable()
 export class Batches {
   private onNews: () => void = () => undefined;
+  private readonly callbacks: Callbacks;
 
   constructor(
     private readonly files: Files,
@@ -31,7 +36,10 @@ export class Batches {
     private readonly leases: BatchLeases,
     @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'newId'>,
-  ) {}
+    @Inject(SERVICE_CONFIG) config: ServiceConfig,
+  ) {
+    this.callbacks = new Callbacks(config);
+  }
 
   /** A batch that is new or changed need not wait for a runner to look by itself, where one is in this process. */
   whenNews(listener: () => void): void {
@@ -41,7 +49,7 @@ export class Batches {
   /**
    * Resolves when it is durable, and some process is going to carry it out.
    *
-   * @throws {RefusedError} `invalid_fields`, where there is no such file
+   * @throws {RefusedError} `invalid_fields`, where there is no such file, or its receiver may not be called
    * @throws {LogFullError} {LogUnavailableError}
    */
   async create(caller: Caller, asked: NewBatch): Promise<Batch> {
@@ -51,7 +59,8 @@ export class Batches {
     if (file?.purpose !== 'batch') {
       throw refusedField('invalid_fields', 'input_file_id', 'names no file with the purpose batch');
     }
-    const { windowMs, ...fields } = asked;
+    const { windowMs, callbackUrl, ...fields } = asked;
+    const callback = this.callbacks.callbackOf(caller, { callbackUrl });
     const { tenant, name, role, mostUrgent } = caller;
     const createdAtMs = this.sources.nowMs();
     const seed = this.sources.newId();
@@ -63,6 +72,10 @@ export class Batches {
       ...{ createdAtMs, expiresAtMs: createdAtMs + windowMs },
       ...{ total: 0, lastLine: 0, completed: 0, failed: 0, mark: NO_LINES },
       ...{ refused: [], errors: [], usage: null, outputFileId: null, errorFileId: null },
+      webhook:
+        callback === null
+          ? null
+          : { id: this.sources.newId(), callback, tries: 0, nextAtMs: createdAtMs, outcome: 'waiting' },
     };
     // First the offer: without it nobody would ever look at the batch. Without the batch it is taken back.
     await this.leases.offer(batch);

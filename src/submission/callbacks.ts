@@ -43,7 +43,10 @@ export class Callbacks {
    *
    * @throws {RefusedError} `invalid_fields`, for an address that may not be called, and where nothing could be signed
    */
-  callbackOf({ name }: Caller, { callbackUrl: url, replayOf }: Submission): Callback | null {
+  callbackOf(
+    { name }: Pick<Caller, 'name'>,
+    { callbackUrl: url, replayOf }: Pick<Submission, 'callbackUrl' | 'replayOf'>,
+  ): Callback | null {
     if (url === null) return null;
     const { callback, isSigned } = this.ofKeys.get(name) ?? this.ofOthers;
     if (url === undefined) return replayOf === undefined ? callback : null;

@@ -3,21 +3,33 @@ import OpenAI, { toFile } from 'openai';
 import { demoAnswer } from '../../src/demo-model/demo-answer.policy.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
+
+const SECRET = `whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`;
 
 let service: RunningService;
 let client: OpenAI;
+let receiver: WebhookReceiver;
 
 beforeAll(async () => {
+  receiver = await startWebhookReceiver();
   service = await startService({
     config: {
       demo: { tokens_per_second: 10_000 },
       queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 }, default_max_retries: 1 },
       batches: { lines_in_flight: 10, max_lines: 200 },
+      webhooks: { secrets: [SECRET], retry_times_ms: [100, 500] },
+      security: { egress: { allow: ['127.0.0.1'] } },
     },
   });
-  client = new OpenAI({ baseURL: `${service.baseUrl}/v1`, apiKey: 'none', maxRetries: 0 });
+  client = new OpenAI({
+    ...{ baseURL: `${service.baseUrl}/v1`, apiKey: 'none', maxRetries: 0, webhookSecret: SECRET },
+  });
 });
-afterAll(async () => service?.stop());
+afterAll(async () => {
+  await service?.stop();
+  await receiver?.close();
+});
 
 type Endpoint = OpenAI.BatchCreateParams['endpoint'];
 
@@ -228,9 +240,10 @@ describe('a batch', () => {
     const quick = Array.from({ length: 4 }, (_, at) => chat(`quick ${at}`, `Hello ${at}`));
     const slow = Array.from({ length: 36 }, (_, at) => chat(`slow ${at}`, '[[demo:hang]]'));
     const begun = await begin([...quick, ...slow]);
-    await eventually(async () => {
-      expect((await client.batches.retrieve(begun.id)).request_counts!.completed).toBe(4);
-    });
+    await eventually(
+      async () => expect((await client.batches.retrieve(begun.id)).request_counts!.completed).toBe(4),
+      { withinMs: 90_000 },
+    );
     const input = begun.input_file_id;
     await expect(client.files.delete(input)).rejects.toMatchObject({ status: 409, code: 'not_ended' });
     expect((await client.batches.cancel(begun.id)).status).toBe('cancelling');
@@ -263,6 +276,43 @@ describe('a batch', () => {
     const errors = await results(batch.error_file_id);
     expect(new Set(errors.map(({ error }) => error?.code))).toEqual(new Set(['batch_expired']));
     expect(errors.length + (await results(batch.output_file_id)).length).toBe(21);
+  });
+});
+
+describe('a webhook about a batch', () => {
+  const told = (path: string, tries: number) =>
+    eventually(
+      () => {
+        const all = receiver.at(path);
+        expect(all).toHaveLength(tries);
+        return all.at(-1)!;
+      },
+      { withinMs: 90_000 },
+    );
+
+  it('is what OpenAI’s client unwraps, and is tried again', async () => {
+    receiver.answer('/failing', (response, tries) => response.writeHead(tries === 0 ? 500 : 204).end());
+    const { id: input } = await upload([chat('a', 'Hello')]);
+    const batch = await client.batches.create(
+      { input_file_id: input, endpoint: '/v1/chat/completions', completion_window: '24h' },
+      { headers: { 'x-llmq-callback-url': `${receiver.url}/failing` } },
+    );
+    const { body, headers } = await told('/failing', 2);
+    const [first] = receiver.at('/failing');
+    expect(headers['webhook-id']).toBe(first?.headers['webhook-id']);
+    expect(await client.webhooks.unwrap(body, headers)).toMatchObject({
+      ...{ object: 'event', type: 'batch.completed', id: headers['webhook-id'], data: { id: batch.id } },
+    });
+    // Not one for each line.
+    expect(receiver.received.filter(({ event }) => event.type !== 'batch.completed')).toEqual([]);
+  });
+
+  it('tells of a batch that failed, over REST too', async () => {
+    const url = `${service.baseUrl}/api/v1/batches?callback_url=${encodeURIComponent(`${receiver.url}/rest`)}`;
+    const lines = { method: 'POST', body: 'no json', headers: { 'content-type': 'application/x-ndjson' } };
+    const { id } = (await (await fetch(url, lines)).json()) as { id: string };
+    const { body, headers } = await told('/rest', 1);
+    expect(await client.webhooks.unwrap(body, headers)).toMatchObject({ type: 'batch.failed', data: { id } });
   });
 });
 

@@ -29,6 +29,7 @@ import { type BatchLease, BatchLeases } from '../nats/batch-leases.js';
 import { BatchRecords } from '../nats/batch-records.js';
 import { BatchJob, type BatchJobParts } from './batch-job.js';
 import { BatchRecord, LeaseLostError } from './batch-record.js';
+import { BatchTeller } from './batch-teller.js';
 
 /** After a job has failed, or found nothing to do. */
 const PAUSE_MS = 3_000;
@@ -44,6 +45,8 @@ interface Held {
   untilMs: number;
   readonly stop: AbortController;
   job: BatchJob | null;
+  /** All that is left is a webhook, which may take a day: it takes no place of another batch. */
+  isTelling: boolean;
   done: Promise<void>;
 }
 
@@ -72,6 +75,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     private readonly batches: Batches,
     private readonly leases: BatchLeases,
     private readonly records: BatchRecords,
+    private readonly teller: BatchTeller,
     files: Files,
     submit: SubmitMessage,
     submitOnce: SubmitOnce,
@@ -181,7 +185,8 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async maybeTake(lease: BatchLease): Promise<void> {
-    if (this.isStopping || this.held.has(lease.id) || this.held.size >= this.atOnce) return;
+    const carried = [...this.held.values()].filter(({ isTelling }) => !isTelling).length;
+    if (this.isStopping || this.held.has(lease.id) || carried >= this.atOnce) return;
     const nowMs = this.sources.steadyMs();
     if (nowMs < (this.notBeforeMs.get(lease.id) ?? 0)) return;
     const next = nextLease(this.watched.get(lease.id) ?? null, this.me, nowMs);
@@ -191,7 +196,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     if (revision === null) return;
     const held: Held = {
       ...{ lease: taken, revision, untilMs: nowMs + HOLDS_MS, stop: new AbortController() },
-      ...{ job: null, done: Promise.resolve() },
+      ...{ job: null, isTelling: false, done: Promise.resolve() },
     };
     this.held.set(lease.id, held);
     held.done = this.carryOut(held);
@@ -209,9 +214,11 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         const record = new BatchRecord(this.records, entry.value, entry.revision, isHeld);
         held.job = new BatchJob(this.parts, record, signal);
         await held.job.run();
-        await this.leases.remove(id);
         const { status, completed, failed } = record.known;
         this.logger.info({ batch: id, status, completed, failed }, 'a batch has ended');
+        held.isTelling = true;
+        await this.teller.tell(record, signal);
+        await this.leases.remove(id);
       }
     } catch (err) {
       this.notBeforeMs.set(id, this.sources.steadyMs() + PAUSE_MS);

@@ -26,6 +26,11 @@ export function webhookBody({ id, type, createdAt, ...message }: ToldWebhook): s
   });
 }
 
+/** The same of a batch, which is named and nothing more. @param type such as `batch.completed` */
+export function batchBody(id: string, type: string, time: string, batchId: string): string {
+  return eventBody(id, type, time, { id: batchId });
+}
+
 /** What a test sends: no message has ended. */
 export function testBody(id: string, now: string): string {
   return eventBody(id, 'webhook.test', now, { id });

@@ -31,6 +31,6 @@ import { WebhookSender } from './webhook-sender.js';
     WebhookFeed,
     WebhookDeliveries,
   ],
-  exports: [Receivers, WebhookDeliveries, WebhookSender],
+  exports: [Receivers, WebhookClient, WebhookDeliveries, WebhookSecrets, WebhookSender],
 })
 export class WebhooksModule {}

@@ -1,10 +1,12 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBody, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { IncomingHttpHeaders } from 'node:http';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { Batches } from '../../../batches/batches.js';
 import type { Caller } from '../../../domain/caller.js';
 import { CallerOf } from '../../caller.guard.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';
+import { ownHeaders } from '../own-headers.js';
 import { batchJson } from './batch.json.js';
 import { newBatchOf } from './batch-request.js';
 
@@ -26,10 +28,18 @@ export class BatchesController {
       'lines are checked first: one that is wrong fails the batch, and tells where. The results are files, to be read ' +
       'when the batch has ended.',
   })
+  @ApiHeader({
+    ...{ name: 'x-llmq-callback-url', required: false, schema: { type: 'string', format: 'uri' } },
+    description: 'Is told by a signed webhook when the batch has ended',
+  })
   @ApiBody({ schema: schemaRef('NewBatch') })
   @ApiOkResponse({ schema: schemaRef('Batch') })
-  async create(@Body() body: unknown, @CallerOf() caller: Caller): Promise<object> {
-    return batchJson(await this.batches.create(caller, newBatchOf(body)));
+  async create(
+    @Body() body: unknown,
+    @Headers() headers: IncomingHttpHeaders,
+    @CallerOf() caller: Caller,
+  ): Promise<object> {
+    return batchJson(await this.batches.create(caller, newBatchOf(body, ownHeaders(headers))));
   }
 
   @Get()

@@ -2,8 +2,10 @@ import { Module } from '@nestjs/common';
 import { BatchesModule } from '../../../batches/batches.module.js';
 import { BATCH_LINES } from '../../../batches/lines/batch-lines.port.js';
 import { BatchRunner } from '../../../batches/runner/batch-runner.js';
+import { BatchTeller } from '../../../batches/runner/batch-teller.js';
 import { AnswersModule } from '../../../dispatch/answers/answers.module.js';
 import { EventLogModule } from '../../../log/event-log.module.js';
+import { WebhooksModule } from '../../../operations/webhooks/webhooks.module.js';
 import { SubmissionModule } from '../../../submission/submission.module.js';
 import { FilesController } from '../files/files.controller.js';
 import { BatchesController } from './batches.controller.js';
@@ -14,9 +16,9 @@ import { OpenAiLines } from './openai-lines.js';
  * protocol's to know.
  */
 @Module({
-  imports: [BatchesModule, AnswersModule, EventLogModule, SubmissionModule],
+  imports: [BatchesModule, AnswersModule, EventLogModule, SubmissionModule, WebhooksModule],
   controllers: [FilesController, BatchesController],
-  providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner],
+  providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner, BatchTeller],
   exports: [BATCH_LINES],
 })
 export class OpenAiBatchesModule {}

@@ -8,7 +8,7 @@ import {
 } from '../../../batches/batch.state.js';
 import type { NewBatch } from '../../../batches/batches.js';
 import type { ListPage } from '../../../batches/list-page.policy.js';
-import type { Rule } from '../../../submission/submission-rules.policy.js';
+import { callbackUrl, type Rule } from '../../../submission/submission-rules.policy.js';
 import { durationMs } from '../duration.policy.js';
 import { PageQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
@@ -42,6 +42,10 @@ export class SubmitLinesDto {
   @ApiPropertyOptional({ type: String, default: USUAL_WINDOW, description: 'When it expires: a duration' })
   @MayObey(window)
   completion_window?: string;
+
+  @ApiPropertyOptional({ type: String, description: 'Is told by a signed webhook when the batch has ended' })
+  @MayObey(callbackUrl)
+  callback_url?: string;
 }
 
 /** The query of `GET /api/v1/batches`. */
@@ -102,6 +106,7 @@ export function newBatch(inputFileId: string, asked: SubmitLinesDto): NewBatch {
   return {
     ...{ inputFileId, endpoint: asked.endpoint ?? USUAL_ENDPOINT, completionWindow },
     ...{ windowMs: durationMs(completionWindow) ?? 0, metadata: null, outputExpiresAfterS: null },
+    callbackUrl: asked.callback_url ?? undefined,
   };
 }
 
