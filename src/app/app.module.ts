@@ -10,6 +10,7 @@ import { NatsIntakeModule } from '../interfaces/nats/intake/nats-intake.module.j
 import { NatsModule } from '../interfaces/nats/nats.module.js';
 import { NatsResultsModule } from '../interfaces/nats/results/nats-results.module.js';
 import { OpenAiModule } from '../interfaces/openai/openai.module.js';
+import { ResponsesModule } from '../interfaces/responses/responses.module.js';
 import { RestModule } from '../interfaces/rest/rest.module.js';
 import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { EventLogModule } from '../log/event-log.module.js';
@@ -30,7 +31,7 @@ import { ServiceMetricsModule } from './service-metrics.module.js';
 /** What each role adds. A process without the role has none of its consumers, routes or tables' writers. */
 const MODULES_OF_ROLE = {
   api: [
-    ...[RestModule, OpenAiModule, WebSocketModule, NatsModule, KedaModule],
+    ...[RestModule, OpenAiModule, ResponsesModule, WebSocketModule, NatsModule, KedaModule],
     ...[DeadLetterAlertsModule, LogRoomAlarmModule, WebhooksModule],
   ],
   intake: [NatsIntakeModule],

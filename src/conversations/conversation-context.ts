@@ -45,7 +45,8 @@ export class ConversationContext {
     const budgets = likely.map((limits) => this.budget(limits, request));
     const most = Math.max(this.maxTokens, ...budgets);
     const earlier = await this.enough(turn, known, summary?.upToSequence ?? 0, most);
-    const systemPrompt = conversation?.context ?? null;
+    const said = [conversation?.context, request.instructions].filter((text) => text != null);
+    const systemPrompt = said.length === 0 ? null : said.join('\n\n');
     const measure = await this.measuring();
     const choose = (limits: ModelLimits, cutAt: string | null) => {
       const maxTokens = this.budget(limits, request);

@@ -398,7 +398,7 @@ describe('what is not served', () => {
     request(method, gateway.baseUrl + path, body, headers);
 
   it.each([
-    ['POST', '/v1/responses', /Chat completions serve the same purpose.*POST \/v1\/chat\/completions/],
+    ['POST', '/v1/messages', /Chat completions serve the same purpose.*POST \/v1\/chat\/completions/],
     ['GET', '/v1/threads', /\/api\/v1\/conversations.*GET \/v1\/models, GET \/v1\/models\/\{model\}, POST/],
     ['POST', '/chat/completions', /ends in \/v1, and asks for \/v1\/chat\/completions/],
     ['GET', '/models', /ends in \/v1/],

@@ -13,6 +13,7 @@ import { compressAnswers } from '../../src/interfaces/http/compressed-answers.js
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
 import { serveKeda } from '../../src/interfaces/keda/scaler-server.js';
 import { OpenAiModule } from '../../src/interfaces/openai/openai.module.js';
+import { ResponsesModule } from '../../src/interfaces/responses/responses.module.js';
 import { RestModule } from '../../src/interfaces/rest/rest.module.js';
 import { serveWebSockets } from '../../src/interfaces/websocket/frame.adapter.js';
 import { serveFrameDocs } from '../../src/interfaces/websocket/frame-docs.js';
@@ -93,6 +94,7 @@ export async function startGateway(
       ConversationUpkeepModule,
       RestModule,
       OpenAiModule,
+      ResponsesModule,
       WebSocketModule,
       ...modules,
     ],

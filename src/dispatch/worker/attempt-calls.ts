@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { askedAlone } from '../../domain/conversation/asked-alone.policy.js';
 import { complete } from '../../domain/message/complete.decision.js';
 import { type Reroute, reroute } from '../../domain/message/defer.decision.js';
 import { isExpired } from '../../domain/message/expire.decision.js';
@@ -25,6 +26,7 @@ import { DeliverySpans } from './delivery-spans.js';
 import { DurableSteps } from './durable-steps.js';
 import { conclusionOf, type FailedCall, kindOf, modeOf, refusesPrefill } from './failover.policy.js';
 import { MessageMeasures } from './message-measures.js';
+import { limitsOf } from './model-limits.policy.js';
 import { Places } from './places.js';
 import { CallCancelledError, CallOverdueError, type RunningCall, RunningCalls } from './running-calls.js';
 import { type Delta, SentAnswer } from './sent-answer.policy.js';
@@ -363,7 +365,8 @@ function askedOf(
   { request, conversation }: Work,
   lease: EndpointLease,
 ): ModelRequest | Promise<ModelRequest> {
-  return conversation === null ? request : conversation.requestFor(lease);
+  if (conversation !== null) return conversation.requestFor(lease);
+  return askedAlone(request, () => limitsOf(lease.model, lease.offer).takes);
 }
 
 /**

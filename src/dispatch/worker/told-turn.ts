@@ -35,7 +35,7 @@ export class ToldTurn {
   requestFor(lease: Asked): ModelRequest | Promise<ModelRequest> {
     const { messages } = this.chosen(lease);
     const stands = largeTextsIn(messages);
-    const { content: _content, messages: _own, ...rest } = this.request;
+    const { content: _content, messages: _own, instructions: _said, ...rest } = this.request;
     const request = { messages, ...rest };
     return stands.length === 0 ? request : this.filled(request, stands);
   }

@@ -27,6 +27,17 @@ export const largePartsSchema = z.object({
 });
 export type LargeParts = z.infer<typeof largePartsSchema>;
 
+/** What a request to OpenAI's Responses API says that a chat has no words for. The rest of it is a chat like any other. */
+export const responseAskedSchema = z.object({
+  /** Its client does not wait for the answer. */
+  background: z.boolean(),
+  /** False where content and answer are to be erased once it has ended. */
+  store: z.boolean(),
+  /** What is told again with the answer, and sent to no model, by OpenAI's names (`truncation`, `include`, ...). */
+  settings: z.record(z.string(), z.unknown()),
+});
+export type ResponseAsked = z.infer<typeof responseAskedSchema>;
+
 /**
  * What the client asked of the model. `content` is the one-string form of REST, `messages` the chat form;
  * exactly one of the two is there for a chat. `parameters` are handed to the endpoint as they are (`temperature`, `tools`, ...).
@@ -44,6 +55,12 @@ export const modelRequestSchema = z.object({
   kind: z.enum(CALL_KINDS).optional(),
   /** What was asked has been erased; what is here are the rest of its settings. */
   erased: z.boolean().optional(),
+  /** Goes before all else that the model is sent, for this message alone: later turns are sent without it. */
+  instructions: z.string().optional(),
+  /** The message that this one goes on from: what was asked and answered there, and before it, comes first. */
+  behind: z.string().optional(),
+  /** Absent for what came by any other way than the Responses API. */
+  response: responseAskedSchema.optional(),
   /** Where the client wants it to be answered. */
   routing: z
     .object({

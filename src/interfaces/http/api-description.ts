@@ -1,6 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { MAX_KEY_LENGTH } from '../../submission/idempotency/reservation.policy.js';
 import { OPENAI_SCHEMAS } from '../openai/openai.schemas.js';
+import { RESPONSES_SCHEMAS } from '../responses/responses.schemas.js';
 import { API_TAGS } from './api-tags.js';
 import { describedFailure, endpointsOwnFailure, PROBLEM } from './described-failure.js';
 import { failuresOf, isHealthPath, isModelCall } from './route-failures.policy.js';
@@ -52,7 +53,7 @@ export function completed(document: OpenAPIObject): OpenAPIObject {
       operation.security = isHealthPath(path) ? [] : SECURITY;
     }
   }
-  const schemas = { ...document.components?.schemas, ...OPENAI_SCHEMAS };
+  const schemas = { ...document.components?.schemas, ...OPENAI_SCHEMAS, ...RESPONSES_SCHEMAS };
   const whole = {
     ...document,
     paths: inOrderOfTags(document.paths),

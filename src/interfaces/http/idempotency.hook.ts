@@ -29,6 +29,7 @@ const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
   '/v1/chat/completions',
   '/v1/completions',
   '/v1/embeddings',
+  '/v1/responses',
 ]);
 const ROUTES_WITH_A_ROLE = ['/api/v1/admin/', '/api/v1/endpoints'] as const;
 const MESSAGES = '/api/v1/messages';

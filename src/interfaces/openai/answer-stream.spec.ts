@@ -5,10 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import type { TerminalEvent } from '../../domain/message/message.events.js';
 import { EventStream } from '../http/event-stream.js';
-import type { StreamedFrame } from './answer-frame.js';
 import { AnswerStream, type AnswerStreamOptions } from './answer-stream.js';
 
-const frame: StreamedFrame = { kind: 'chat', id: 'c', created: 1, model: 'm', service_tier: 'default' };
+const form = { piece: () => {}, complete: () => {}, fail: () => {} };
 
 async function* noPieces(): AsyncIterable<AnswerChunk> {}
 
@@ -21,7 +20,7 @@ async function streamed(options: Partial<AnswerStreamOptions>) {
   const serve = async (response: ServerResponse) => {
     const out = new EventStream(response, { 'x-llmq-message-id': 'm1' });
     const stream = new AnswerStream(out, {
-      ...{ frame, includeUsage: false, headersAfterMs: 50, heartbeatMs: 50, ...options },
+      ...{ form, headersAfterMs: 50, heartbeatMs: 50, ...options },
       ...{ news: options.news ?? (async () => 'news'), onBegun: () => {}, onPiecesLost: () => {} },
     });
     await stream.run(noPieces(), ended, new AbortController().signal);

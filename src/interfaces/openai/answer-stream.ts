@@ -2,16 +2,29 @@ import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
 import type { EventStream } from '../http/event-stream.js';
-import { type ChunkContent, chunkJson } from './answer.json.js';
-import { extraOf, type StreamedFrame, usageOf } from './answer-frame.js';
-import { DeliveredAnswer, type Delivery } from './delivered-answer.policy.js';
+import { DeliveredAnswer, type Delivery, type Delta } from './delivered-answer.policy.js';
+import type { FailedAnswer } from './failed-answer.policy.js';
 
 /** How a stream ended: with the message's end, before it (the client went away or the service stops), or cut by us. */
 export type StreamEnd = TerminalEvent | 'left' | 'diverged';
 
+/** The words of a protocol for what a stream tells. */
+export interface StreamForm {
+  /** What is told before anything is known of the answer; absent where that is nothing, and the headers wait too. */
+  readonly begin?: () => void;
+  /**
+   * @param piece of one choice, with its `index` (absent for the first) and its `logprobs`
+   * @param model who speaks now, where that is not the model that was asked for
+   */
+  piece(piece: Delta, model: string | undefined, seq: number | undefined): void;
+  /** The answer is whole, and all of it was told. Nothing follows. */
+  complete(end: MessageCompleted, model: string | undefined): void;
+  /** The stream ends without its answer. @param end of the message; null where that goes on, or is not known */
+  fail(failed: FailedAnswer, end: TerminalEvent | null): void;
+}
+
 export interface AnswerStreamOptions {
-  readonly frame: StreamedFrame;
-  readonly includeUsage: boolean;
+  readonly form: StreamForm;
   /** The headers wait for the first piece this long: until then a failure has a status of its own. */
   readonly headersAfterMs: number;
   /** A stream that is silent for this long tells why. */
@@ -54,6 +67,7 @@ export class AnswerStream {
       this.diverged = resolve;
     });
     this.timer = setTimeout(() => void this.beat(), this.options.headersAfterMs);
+    this.options.form.begin?.();
     try {
       this.sendPieces(chunks, signal).catch(this.options.onPiecesLost);
       const end = (await Promise.race([ended, divergence])) ?? 'left';
@@ -89,7 +103,8 @@ export class AnswerStream {
     if (delivery.kind === 'delta') {
       this.begun = true;
       this.options.onBegun();
-      this.chunk({ piece: delivery.delta }, seq);
+      this.silent = false;
+      this.options.form.piece(delivery.delta, this.model, seq);
     }
     return delivery.kind !== 'diverged';
   }
@@ -101,24 +116,7 @@ export class AnswerStream {
     for (const { index, message, logprobs } of choices) {
       if (!this.send(this.delivered.rest(message, { index, logprobs }))) return 'diverged';
     }
-    for (const { index, finish_reason: finishReason, more } of choices) {
-      const piece = index === 0 ? {} : { index };
-      // What is said of the whole answer goes with its very last piece.
-      const extra = index === choices.at(-1)?.index ? extraOf(end) : {};
-      this.chunk({ piece, finishReason, more, extra });
-    }
-    const usage = this.options.includeUsage ? usageOf(end) : null;
-    if (usage !== null) this.out.data(chunkJson(this.options.frame, { model: this.model, usage }));
-    this.out.done();
+    this.options.form.complete(end, this.model);
     return end;
-  }
-
-  private chunk(content: ChunkContent, seq?: number): void {
-    this.silent = false;
-    const { piece, finishReason, more, extra } = content;
-    const usage = this.options.includeUsage ? null : undefined;
-    // Field by field: one that is added to copied ones costs as much as the rest of a piece.
-    const told = { model: this.model, piece, finishReason, more, extra, usage };
-    this.out.data(chunkJson(this.options.frame, told), seq);
   }
 }

@@ -26,14 +26,27 @@ export function callOrder(
   request: FastifyRequest,
   settings: OpenAiSettings,
 ): OpenAiOrder {
+  return orderOf(kind, request, (headers, caller) => openAiRequestOf(kind, body, headers, caller, settings));
+}
+
+/**
+ * What is asked with what tells of its client, and of its tries.
+ *
+ * @param kind of the call: two requests of different kinds are never the same
+ * @param read of the headers that are for this queue
+ */
+export function orderOf<T>(
+  kind: string,
+  request: FastifyRequest,
+  read: (headers: IncomingHttpHeaders, caller: Caller) => T,
+) {
   const caller = callerOf(request);
   const own = ownHeaders(request.headers);
-  const headers = { ...own, [PATIENCE]: request.headers[PATIENCE] };
   const keyed = keyedRequest(request, own);
   return {
     caller,
     keyed,
-    request: openAiRequestOf(kind, body, headers, caller, settings),
+    request: read({ ...own, [PATIENCE]: request.headers[PATIENCE] }, caller),
     trace: traceOfRequest(request),
     attempt: keyed === null ? attemptOf(kind, request, caller, own) : null,
   };
@@ -41,7 +54,7 @@ export function callOrder(
 
 /** SDKs count their tries of a request in `x-stainless-retry-count`, from 0. */
 function attemptOf(
-  kind: CallKind,
+  kind: string,
   request: FastifyRequest,
   { tenant, name }: Caller,
   own: IncomingHttpHeaders,
@@ -133,7 +146,7 @@ const DURATION_OR_TEXT = {
 };
 
 /** What of every body is the queue's. */
-const QUEUES: Properties = {
+export const QUEUES: Properties = {
   service_tier: {
     ...{ type: 'string', nullable: true },
     description: `Sets the priority: ${KNOWN_TIERS}; others as auto`,
@@ -178,7 +191,7 @@ export function CallAnswers(whole: SchemaName, piece?: SchemaName): MethodDecora
   });
 }
 
-const ANSWER_HEADERS = {
+export const ANSWER_HEADERS = {
   'x-llmq-message-id': {
     description: 'The message, to be read at `/api/v1/messages/{id}`',
     schema: { type: 'string', format: 'uuid' },

@@ -9,21 +9,26 @@ import { LOGGER } from '../../platform/tokens.js';
 import { CancelMessage } from '../../submission/cancel-message.js';
 import { FirstTries } from '../../submission/idempotency/nats/first-tries.js';
 import { RefusedError } from '../../submission/refusal.js';
+import type { AcceptedMessage } from '../../submission/submission.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { type Order, SubmitAndListen, type Submitted } from '../../submission/waiting/submit-and-listen.js';
 import { WaitNews } from '../../submission/waiting/wait-news.js';
 import { type Waiting, WaitingRequests } from '../../submission/waiting/waiting-requests.js';
 import { EventStream, headersSoFar } from '../http/event-stream.js';
 import { tellIdempotency } from '../http/idempotency.hook.js';
-import { answerJson } from './answer.json.js';
-import { answerFrame, type StreamedFrame } from './answer-frame.js';
+import { type AnswerForm, CallForm } from './answer-form.js';
 import { AnswerStream, type StreamEnd } from './answer-stream.js';
+import { errorBody } from './error-body.js';
 import { type EndpointWords, type FailedAnswer, failedAnswer, ours } from './failed-answer.policy.js';
-import { openAiErrorType } from './openai-error.js';
 import type { OpenAiRequest } from './openai-request.js';
 import { waitingComment } from './waiting-comment.policy.js';
 
-export interface OpenAiOrder extends Omit<Order, 'submission'> {
+/** What is asked, in whatever form the answer goes out. */
+export interface AnswerOrder extends Omit<Order, 'submission'> {
+  readonly request: Pick<OpenAiRequest, 'submission' | 'stream' | 'cancelOnDisconnect'>;
+}
+
+export interface OpenAiOrder extends AnswerOrder {
   readonly request: OpenAiRequest;
 }
 
@@ -57,24 +62,43 @@ export class OpenAiCalls {
     this.words = config.openai.endpoint_errors;
   }
 
+  /** @throws what `answerAs` throws */
+  answer(order: OpenAiOrder, reply: FastifyReply): Promise<void> {
+    return this.answerAs(new CallForm(order.request), order, reply);
+  }
+
   /** @throws what `SubmitMessage.submit` and `WaitingRequests.enter` throw, before anything is sent or stored */
-  async answer(order: OpenAiOrder, reply: FastifyReply): Promise<void> {
+  async answerAs(form: AnswerForm, order: AnswerOrder, reply: FastifyReply): Promise<void> {
     const waiting = this.waitingRequests.enter(reply.raw, order.caller.name);
     try {
-      await (order.request.stream ? this.stream : this.whole).call(this, order, reply, waiting);
+      await (order.request.stream ? this.stream : this.whole).call(this, form, order, reply, waiting);
     } finally {
       waiting.leave();
     }
   }
 
-  private async whole(order: OpenAiOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+  /** For a client that does not wait: resolves when its message is durable. @throws what `answerAs` throws */
+  async accept(order: AnswerOrder, reply: FastifyReply): Promise<AcceptedMessage> {
+    const waiting = this.waitingRequests.enter(reply.raw, order.caller.name);
+    try {
+      return (await this.submit(order, reply, waiting, () => null)).accepted;
+    } finally {
+      waiting.leave();
+    }
+  }
+
+  private async whole(
+    form: AnswerForm,
+    order: AnswerOrder,
+    reply: FastifyReply,
+    waiting: Waiting,
+  ): Promise<void> {
     const { accepted, completion } = await this.submit(order, reply, waiting, () => null);
     const messageId = accepted.id;
     await this.attended(order, messageId, waiting, async () => {
       const end = await this.answerWait.ended(completion);
       if (end?.type === 'llmq.message.completed.v1') {
-        const frame = answerFrame(order.request.kind, accepted, end.data.model);
-        void reply.send(answerJson(frame, end));
+        void reply.send(form.whole(accepted, end));
         return 'answered';
       }
       const failed = end === null ? notAnswered(messageId, waiting) : failedAnswer(end, this.words);
@@ -84,17 +108,21 @@ export class OpenAiCalls {
     });
   }
 
-  private async stream(order: OpenAiOrder, reply: FastifyReply, waiting: Waiting): Promise<void> {
+  private async stream(
+    form: AnswerForm,
+    order: AnswerOrder,
+    reply: FastifyReply,
+    waiting: Waiting,
+  ): Promise<void> {
     const { signal } = waiting;
-    const { kind, submission, includeUsage } = order.request;
     const listen = (id: string) => this.answers.chunks(id, signal);
     const { accepted, completion, listening: chunks } = await this.submit(order, reply, waiting, listen);
     const messageId = accepted.id;
     const about = aboutMessage(messageId, order.trace);
     const out = new EventStream(reply.raw, headersSoFar(reply));
+    const streamForm = form.stream(out, accepted);
     const stream = new AnswerStream(out, {
-      frame: answerFrame(kind, accepted, submission.request.model ?? '') as StreamedFrame,
-      includeUsage,
+      form: streamForm,
       headersAfterMs: this.config.openai.stream_headers_after_ms,
       heartbeatMs: this.config.openai.heartbeat_ms,
       news: () => this.news(messageId),
@@ -109,19 +137,20 @@ export class OpenAiCalls {
       });
       const failed = this.streamFailure(end, messageId, waiting);
       if (out.begun) reply.hijack();
-      if (failed !== null && out.begun) out.fail(errorBody(messageId, failed));
+      if (failed !== null && out.begun) streamForm.fail(failed, typeof end === 'object' ? end : null);
       else if (failed !== null) refuse(reply, messageId, failed);
       return end === 'left' && failed === null ? 'left' : 'answered';
     });
   }
 
-  private async news(messageId: string): Promise<string> {
+  /** What a stream that waits tells. Never rejects. */
+  async news(messageId: string): Promise<string> {
     const none = sleep(NEWS_WITHIN_MS, null, { ref: false });
     return waitingComment(await Promise.race([this.waitNews.of(messageId), none]));
   }
 
   private async submit<L>(
-    { caller, request: { submission }, trace, keyed, attempt }: OpenAiOrder,
+    { caller, request: { submission }, trace, keyed, attempt }: AnswerOrder,
     reply: FastifyReply,
     { signal }: Waiting,
     listen: (messageId: string) => L,
@@ -141,7 +170,7 @@ export class OpenAiCalls {
 
   /** Cancels the message where its client has gone away and wants it so, and nobody else here waits for it. */
   private async attended(
-    { caller, request, attempt, trace }: OpenAiOrder,
+    { caller, request, attempt, trace }: AnswerOrder,
     messageId: string,
     waiting: Waiting,
     answering: () => Promise<Outcome>,
@@ -171,7 +200,7 @@ export class OpenAiCalls {
   }
 
   /** The client has waited long enough: its time to repeat the request counts from now. */
-  private leaveToRepetition(attempt: OpenAiOrder['attempt'], messageId: string): void {
+  private leaveToRepetition(attempt: AnswerOrder['attempt'], messageId: string): void {
     if (attempt != null) this.firstTries.remember(attempt.digest, messageId);
   }
 
@@ -182,7 +211,7 @@ export class OpenAiCalls {
   }
 
   /** The error to send at the end of a stream; null if the answer is whole, or the client is gone. */
-  private streamFailure(end: StreamEnd | 'broken', messageId: string, waiting: Waiting): FailedAnswer | null {
+  streamFailure(end: StreamEnd | 'broken', messageId: string, waiting: Waiting): FailedAnswer | null {
     if (end === 'left') return notAnswered(messageId, waiting);
     if (end === 'diverged') return interrupted(messageId);
     if (end === 'broken') return broken(messageId);
@@ -212,10 +241,4 @@ function refuse(reply: FastifyReply, messageId: string, failed: FailedAnswer): v
   void reply.code(status).header('x-should-retry', String(shouldRetry));
   if (retryAfterMs !== null) void reply.header('retry-after', String(Math.ceil(retryAfterMs / 1_000)));
   void reply.send(errorBody(messageId, failed));
-}
-
-export function errorBody(messageId: string, failed: FailedAnswer): object {
-  const { status, code, queueCode, message, param } = failed;
-  const type = failed.type ?? openAiErrorType(status);
-  return { error: { message, type, param, code, message_id: messageId, llmq_code: queueCode } };
 }

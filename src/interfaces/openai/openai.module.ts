@@ -19,5 +19,6 @@ import { OpenAiCalls } from './openai-calls.js';
   ],
   controllers: [ChatCompletionsController, CompletionsController, EmbeddingsController, ModelsController],
   providers: [OpenAiCalls],
+  exports: [OpenAiCalls],
 })
 export class OpenAiModule {}

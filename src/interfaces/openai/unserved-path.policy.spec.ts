@@ -29,7 +29,7 @@ describe('a path of OpenAI’s API that is not served', () => {
   );
 
   it('is told what serves the same purpose', () => {
-    expect(unservedPath('/v1/responses', SERVED)).toContain('Chat completions serve the same purpose');
+    expect(unservedPath('/v1/messages', SERVED)).toContain('Chat completions serve the same purpose');
     expect(unservedPath('/v1/threads', SERVED)).toContain('/api/v1/conversations');
   });
 

@@ -1,4 +1,10 @@
-import type { Analysis, CallKind, LargeParts, Usage } from '../../domain/message/message.events.js';
+import type {
+  Analysis,
+  CallKind,
+  LargeParts,
+  ModelRequest,
+  Usage,
+} from '../../domain/message/message.events.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import type { StoredMessage, StoredRequest, StoredResult } from '../tables/message.tables.js';
 
@@ -35,6 +41,8 @@ export interface MessageView extends Pick<MessageState, Seen> {
   readonly prompt?: unknown;
   /** What embeddings are wanted of. */
   readonly input?: unknown;
+  /** How it was asked, beside what was. */
+  readonly asked: Pick<ModelRequest, 'parameters' | 'instructions' | 'behind' | 'response'>;
   readonly metadata: Record<string, unknown>;
   /** What was found in the content when it was prioritized; null where nobody looked. */
   readonly analysis: Analysis | null;
@@ -71,6 +79,7 @@ export function messageView({ request: asked, result, ...message }: MessageRow):
     kind: request.kind ?? 'chat',
     content: request.content ?? null,
     messages: request.messages ?? null,
+    asked: request,
     large: request.large ?? null,
     contentErased: request.erased === true,
     ...(request.kind === 'completion' ? { prompt: request.parameters['prompt'] } : {}),

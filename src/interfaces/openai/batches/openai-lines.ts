@@ -13,8 +13,8 @@ import { fastifyOptions } from '../../http/fastify-options.js';
 import { readJson } from '../../http/json-body.js';
 import { answerJson } from '../answer.json.js';
 import { answerFrame } from '../answer-frame.js';
+import { errorBody } from '../error-body.js';
 import { failedAnswer } from '../failed-answer.policy.js';
-import { errorBody } from '../openai-calls.js';
 import { openAiRequestOf } from '../openai-request.js';
 
 export const KIND_OF: Readonly<Record<BatchEndpoint, CallKind>> = {

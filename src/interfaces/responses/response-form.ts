@@ -1,0 +1,69 @@
+import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
+import type { AcceptedMessage, Submission } from '../../submission/submission.js';
+import type { EventStream } from '../http/event-stream.js';
+import type { AnswerForm } from '../openai/answer-form.js';
+import type { StreamForm } from '../openai/answer-stream.js';
+import type { Delta } from '../openai/delivered-answer.policy.js';
+import { errorBody } from '../openai/error-body.js';
+import type { FailedAnswer } from '../openai/failed-answer.policy.js';
+import { type ResponseHead, responseJson } from './response.policy.js';
+import { ResponseEvents } from './response-events.policy.js';
+import { headOf, standAtEnd, wholeAnswer } from './response-of.js';
+
+/** The answer to a request of the Responses API. */
+export class ResponseForm implements AnswerForm {
+  constructor(private readonly submission: Submission) {}
+
+  whole(accepted: AcceptedMessage, end: MessageCompleted): Record<string, unknown> {
+    return responseJson(headOf(this.submission, accepted), standAtEnd(accepted.id, end));
+  }
+
+  stream(out: EventStream, accepted: AcceptedMessage): StreamForm {
+    return new ResponseStreamForm(out, headOf(this.submission, accepted), accepted.model ?? '', -1);
+  }
+}
+
+/** The events of one response's stream, as far as its client does not have them. */
+export class ResponseStreamForm implements StreamForm {
+  private readonly events: ResponseEvents;
+
+  /** @param after the number of the last event that the client has; -1 for none */
+  constructor(
+    private readonly out: EventStream,
+    private readonly head: ResponseHead,
+    model: string,
+    private readonly after: number,
+  ) {
+    this.events = new ResponseEvents(head, model, (type, event, sequence) => {
+      if (sequence > after) out.event(type, event, null);
+    });
+  }
+
+  begin(): void {
+    this.events.begin();
+  }
+
+  piece(piece: Delta): void {
+    if (piece['index'] === undefined || piece['index'] === 0) this.events.piece(piece);
+  }
+
+  complete(end: MessageCompleted): void {
+    this.events.complete(wholeAnswer(end));
+    this.out.end();
+  }
+
+  fail(failed: FailedAnswer, end: TerminalEvent | null): void {
+    if (end === null) this.breakOff(failed);
+    else if (end.type === 'llmq.message.cancelled.v1') this.events.cancel();
+    else this.events.fail({ code: failed.code, message: failed.message });
+    this.out.end();
+  }
+
+  /** In the one form that all of OpenAI's clients take for a failure. The message goes on. */
+  private breakOff(failed: FailedAnswer): void {
+    const { error } = errorBody(this.head.messageId, failed);
+    const { code, message, param } = error;
+    const sequence_number = Math.max(this.events.sequence, this.after + 1);
+    this.out.event('error', { type: 'error', sequence_number, code, message, param, error }, null);
+  }
+}

@@ -1,0 +1,55 @@
+import { isUuid } from '../../domain/uuid.policy.js';
+
+/** A response is a message, and its items are parts of that: their ids tell which, so that nothing is kept for them. */
+const RESPONSE = 'resp_';
+const CONVERSATION = 'conv_';
+/** `msg_<message>_0` for the first item of an answer, `msg_<message>_i0` for the first of what was asked. */
+const ITEM = /^(?:msg|rs|fc|fco)_([0-9a-f-]{36})_(i?)(0|[1-9]\d{0,5})$/;
+
+const PREFIXES = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  function_call_output: 'fco',
+} as const;
+
+export type ItemType = keyof typeof PREFIXES;
+
+export interface ItemPlace {
+  readonly messageId: string;
+  readonly part: 'asked' | 'answered';
+  /** From 0, in the order of the part. */
+  readonly index: number;
+}
+
+export function responseId(messageId: string): string {
+  return RESPONSE + messageId;
+}
+
+/** The message of a response; null for what is no id of one. */
+export function messageOfResponse(id: string): string | null {
+  const uuid = id.startsWith(RESPONSE) ? id.slice(RESPONSE.length) : '';
+  return isUuid(uuid) ? uuid.toLowerCase() : null;
+}
+
+/** @param shown the id that clients know the conversation by: one of their own stays as it is */
+export function conversationIdFor(shown: string): string {
+  return isUuid(shown) ? CONVERSATION + shown : shown;
+}
+
+/** What the rest of the service names it by. */
+export function conversationNamed(id: string): string {
+  const uuid = id.startsWith(CONVERSATION) ? id.slice(CONVERSATION.length) : '';
+  return isUuid(uuid) ? uuid.toLowerCase() : id;
+}
+
+export function itemId(type: ItemType, { messageId, part, index }: ItemPlace): string {
+  return `${PREFIXES[type]}_${messageId}_${part === 'asked' ? 'i' : ''}${index}`;
+}
+
+/** Null for what is no id of an item that was given out here. */
+export function placeOfItem(id: string): ItemPlace | null {
+  const [, messageId = '', asked, index] = ITEM.exec(id) ?? [];
+  if (!isUuid(messageId)) return null;
+  return { messageId, part: asked === 'i' ? 'asked' : 'answered', index: Number(index) };
+}
