@@ -25,9 +25,18 @@ const CLOCKS_DIFFER_MS = 3_600_000;
 const FROM_THE_BEGINNING_MS = 24 * 3_600_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 const BY = 'service';
+/** Whoever waits for an answer reads it in this time, in whatever process: then it is gone. */
+const READ_WITHIN_MS = 5_000;
+const REASONS = {
+  content: 'retention.content',
+  messages: 'retention.messages',
+  unkept: 'store: false',
+} as const;
+type Reason = keyof typeof REASONS;
 
 /**
- * Erases messages by their age, counted from their end (`retention.content`, `retention.messages`). It only decides, in
+ * Erases messages by their age, counted from their end (`retention.content`, `retention.messages`), and the content of
+ * those that were not to be kept, soon after it. It only decides, in
  * bounded steps, and the eraser takes the records out; a message that goes on meanwhile is left as it is by the fold.
  */
 @Injectable()
@@ -38,7 +47,7 @@ export class Retention {
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: EventLog,
-    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore'>,
+    @Inject(ErasureReader) private readonly reader: Pick<ErasureReader, 'endedBefore' | 'unkeptBefore'>,
     @Inject(EventIndex) private readonly index: Pick<EventIndex, 'endsOfMessage'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(SOURCES) private readonly sources: Sources,
@@ -50,12 +59,21 @@ export class Retention {
     const { messages, content } = this.config.retention;
     if (messages !== null) await this.sweepMessages(messages);
     if (content !== null) await this.sweepContent(content);
+    await this.sweepUnkept();
+  }
+
+  private async sweepUnkept(): Promise<void> {
+    for (let step = 0; step < STEPS; step += 1) {
+      const ended = await this.reader.unkeptBefore(this.before(READ_WITHIN_MS), LOOKED_AT);
+      for (const group of groups(ended)) await this.eraseContent(group, 'unkept');
+      if (ended.length < LOOKED_AT) return;
+    }
   }
 
   private async sweepMessages(age: string): Promise<void> {
     for (let step = 0; step < STEPS; step += 1) {
       const old = await this.reader.endedBefore(this.ago(age), 'message', null, LOOKED_AT);
-      for (const group of groups(old)) await this.erase(group, 'message', []);
+      for (const group of groups(old)) await this.erase(group, 'message', [], 'messages');
       if (old.length < LOOKED_AT) return;
     }
   }
@@ -69,7 +87,7 @@ export class Retention {
     for (let step = 0; step < STEPS; step += 1) {
       const time = this.ago(age);
       const old = await this.reader.endedBefore(time, 'content', this.behind, LOOKED_AT);
-      for (const group of groups(old)) await this.eraseContent(group);
+      for (const group of groups(old)) await this.eraseContent(group, 'content');
       const all = old.length < LOOKED_AT;
       const settled = { id: FIRST_ID, endedAt: new Date(Date.parse(time) - CLOCKS_DIFFER_MS).toISOString() };
       this.behind = later(old.at(-1) ?? this.behind, all ? settled : null);
@@ -77,30 +95,30 @@ export class Retention {
     }
   }
 
-  private async eraseContent(messages: readonly OldMessage[]): Promise<void> {
+  private async eraseContent(messages: readonly OldMessage[], why: Reason): Promise<void> {
     const erased: OldMessage[] = [];
     const left: MessageContentErased[] = [];
     for (let from = 0; from < messages.length; from += READ_AT_ONCE) {
       const some = messages.slice(from, from + READ_AT_ONCE);
-      const events = await Promise.all(some.map((message) => this.withoutContent(message)));
+      const events = await Promise.all(some.map((message) => this.withoutContent(message, why)));
       for (const [at, event] of events.entries()) {
         if (event === null) continue;
         erased.push(some[at]!);
         left.push(event);
       }
     }
-    if (left.length > 0) await this.erase(erased, 'content', left);
+    if (left.length > 0) await this.erase(erased, 'content', left, why);
   }
 
   /** Null where its events are not all there, since somebody else is erasing it, or would not tell its end. */
-  private async withoutContent(message: OldMessage): Promise<MessageContentErased | null> {
+  private async withoutContent(message: OldMessage, why: Reason): Promise<MessageContentErased | null> {
     const { id, tenant, lane, lastSequence } = message;
     const sequences = await this.index.endsOfMessage(id, MOST_KEPT / 2);
     const stored = await Promise.all(sequences.map((sequence) => this.log.get(sequence)));
     if (stored.includes(null)) return null;
     const life = stored.map((one) => ({ sequence: one!.sequence, event: one!.event as MessageEvent }));
     const context = { messageId: id, tenant, lane, ...this.now() };
-    const erased = eraseContent(context, life, { by: BY, reason: 'retention.content' });
+    const erased = eraseContent(context, life, { by: BY, reason: REASONS[why] });
     return erased !== null && endsAt(erased, lastSequence) ? erased : null;
   }
 
@@ -109,9 +127,10 @@ export class Retention {
     messages: readonly OldMessage[],
     part: ErasedPart,
     left: readonly MessageContentErased[],
+    why: Reason,
   ): Promise<void> {
     const { newId } = this.sources;
-    const reason = part === 'content' ? 'retention.content' : 'retention.messages';
+    const reason = REASONS[why];
     const context = { subject: newId(), tenant: messages[0]!.tenant, ...this.now() };
     const decided = eraseMessages(context, { messages, part, by: BY, reason });
     const { firstSequence } = await this.log.append([decided, ...left]);
@@ -124,7 +143,11 @@ export class Retention {
   }
 
   private ago(age: string): string {
-    return new Date(Math.max(0, this.sources.nowMs() - settingDurationMs(age))).toISOString();
+    return this.before(settingDurationMs(age));
+  }
+
+  private before(ageMs: number): string {
+    return new Date(Math.max(0, this.sources.nowMs() - ageMs)).toISOString();
   }
 }
 

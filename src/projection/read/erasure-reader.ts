@@ -54,6 +54,13 @@ function endedMessage({ id, conversationId, createdAt, lastSequence }: EndedRow)
   return { id, conversationId, createdAt: createdAtText, lastSequence: Number(lastSequence) };
 }
 
+function oldMessage(row: EndedRow): OldMessage {
+  return {
+    ...endedMessage(row),
+    ...{ tenant: row.tenant!, lane: row.lane!, endedAt: row.endedAt!.toISOString() },
+  };
+}
+
 /** An erased conversation, or an erasure of messages, of which the log or the projection still holds something. */
 export interface UnfinishedErasure {
   /** The conversation's, or the erasure's own. */
@@ -158,10 +165,19 @@ export class ErasureReader {
         ORDER BY m.completed_at, m.id LIMIT $4`,
       [time, behind?.endedAt ?? '-infinity', behind?.id ?? null, limit],
     );
-    return rows.map((row) => ({
-      ...endedMessage(row),
-      ...{ tenant: row.tenant!, lane: row.lane!, endedAt: row.endedAt!.toISOString() },
-    }));
+    return rows.map(oldMessage);
+  }
+
+  /** Messages that ended before a time and were not to be kept beyond their end, with their content still, the oldest first. */
+  async unkeptBefore(time: string, limit: number): Promise<readonly OldMessage[]> {
+    const rows: EndedRow[] = await this.dataSource.query(
+      `SELECT ${ENDED_COLUMNS}, m.tenant, m.priority AS lane, m.completed_at AS "endedAt"
+        FROM ${this.at}.message_requests q JOIN ${this.at}.messages m ON m.id = q.message_id
+        WHERE q.unkept IS NOT NULL AND m.terminal_sequence IS NOT NULL AND m.completed_at < $1
+        ORDER BY m.completed_at, m.id LIMIT $2`,
+      [time, limit],
+    );
+    return rows.map(oldMessage);
   }
 
   /** @param erasureId of the conversation, or of the erasure */

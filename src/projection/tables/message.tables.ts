@@ -112,6 +112,8 @@ const requestColumns = {
   keyName: nullable(identifier, (row) => row.event.data.key_name),
   /** Who is told when it has ended. */
   callback: nullable(json, (row) => row.event.data.callback),
+  /** Its content is to be erased once it has ended; null where it stays. */
+  unkept: nullable(flag, (row) => (row.event.data.request.response?.store === false ? true : null)),
 } satisfies Columns<RequestRow>;
 
 /** What was asked, by whom and when. Written once, but for a turn that moves, so its indexes cost one entry for each message. */
@@ -132,6 +134,7 @@ export const messageRequests = new Table<RequestRow, typeof requestColumns>(
         where: '(conversation_id IS NOT NULL)',
       },
       message_requests_by_replay: { on: ['replayOf'], where: '(replay_of IS NOT NULL)' },
+      message_requests_unkept: { on: ['messageId'], where: '(unkept IS NOT NULL)' },
       message_requests_by_replay_time: { on: ['createdAt'], where: '(replay_of IS NOT NULL)' },
     },
   },
