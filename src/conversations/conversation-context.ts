@@ -1,5 +1,6 @@
 import { budgetOf, type ModelLimits } from '../domain/conversation/context-budget.policy.js';
 import { type ChosenContext, chooseContext } from '../domain/conversation/context-window.policy.js';
+import type { ConversationState } from '../domain/conversation/conversation.state.js';
 import { ratioAfter } from '../domain/conversation/counting-ratio.policy.js';
 import type { Measure } from '../domain/conversation/message-tokens.policy.js';
 import type { ModelRequest } from '../domain/message/message.events.js';
@@ -24,7 +25,7 @@ export class ConversationContext {
   private readonly ratios = new Map<string, number>();
 
   constructor(
-    private readonly reader: Pick<ConversationReader, 'find' | 'turns'>,
+    private readonly reader: Pick<ConversationReader, 'find' | 'turns' | 'chain'>,
     private readonly cuts: Pick<LastCuts, 'of'>,
     private readonly measuring: () => Promise<Measure>,
     private readonly maxTokens: number,
@@ -41,10 +42,45 @@ export class ConversationContext {
     likely: readonly ModelLimits[],
   ): Promise<ContextFor> {
     const conversation = await this.reader.find(turn.tenant, turn.conversationId);
+    const most = this.most(request, likely);
+    const earlier = await this.enough(turn, known, conversation?.summary?.upToSequence ?? 0, most);
+    return this.contextFor(request, conversation, earlier, likely);
+  }
+
+  /** The same for a message that goes on from another one, in no conversation: its chain is its history. */
+  async behind(
+    tenant: string,
+    messageId: string,
+    request: ModelRequest,
+    likely: readonly ModelLimits[],
+  ): Promise<ContextFor> {
+    const most = this.most(request, likely);
+    const turns: Turn[] = [];
+    let left = true;
+    let of: { readonly conversationId: string; readonly place: number } | null = null;
+    while (left && turns.length < MOST_TURNS && leastTokens(turns) < most) {
+      const page = await this.reader.chain(tenant, messageId, { skip: turns.length, limit: PAGE });
+      turns.push(...page);
+      left = page.length === PAGE;
+      of = page.at(-1)?.of ?? null;
+    }
+    if (of === null) return this.contextFor(request, null, turns, likely);
+    const turn = { tenant, ...of };
+    const earlier = await this.enough(turn, { newest: [], more: true }, 0, most);
+    return this.contextFor(request, null, [...turns, ...earlier], likely);
+  }
+
+  private most(request: ModelRequest, likely: readonly ModelLimits[]): number {
+    return Math.max(this.maxTokens, ...likely.map((limits) => this.budget(limits, request)));
+  }
+
+  private async contextFor(
+    request: ModelRequest,
+    conversation: Pick<ConversationState, 'summary' | 'context'> | null,
+    earlier: readonly Turn[],
+    likely: readonly ModelLimits[],
+  ): Promise<ContextFor> {
     const summary = conversation?.summary ?? null;
-    const budgets = likely.map((limits) => this.budget(limits, request));
-    const most = Math.max(this.maxTokens, ...budgets);
-    const earlier = await this.enough(turn, known, summary?.upToSequence ?? 0, most);
     const said = [conversation?.context, request.instructions].filter((text) => text != null);
     const systemPrompt = said.length === 0 ? null : said.join('\n\n');
     const measure = await this.measuring();

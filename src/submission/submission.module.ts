@@ -15,6 +15,7 @@ import { ConversationLookup } from './conversations/conversation-lookup.js';
 import { Conversations } from './conversations/conversations.js';
 import { DoubleTextingPolicy } from './conversations/double-texting.js';
 import { EraseConversation } from './conversations/erase-conversation.js';
+import { NoteTurns } from './conversations/note-turns.js';
 import { OnlyOpenTurn } from './conversations/only-open-turn.js';
 import { EraseMessage } from './erase-message.js';
 import { Idempotency } from './idempotency/idempotency.js';
@@ -39,7 +40,7 @@ import { WaitingRequests } from './waiting/waiting-requests.js';
 
 const COMMANDS = [
   ...[SubmitMessage, SubmitOnce, SubmitAndListen, CancelMessage, EraseMessage],
-  ...[Conversations, EraseConversation],
+  ...[Conversations, EraseConversation, NoteTurns],
 ];
 const READS = [MessageLookup, AnswerWait, WaitingRequests, MessageWaits, WaitNews, LiveFeeds];
 const LIVE = [LiveWaits, MessageChanges, OwnerReads, StandingReads];

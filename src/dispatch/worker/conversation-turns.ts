@@ -35,7 +35,7 @@ export class ConversationTurns {
 
   constructor(
     @Inject(ConversationReader)
-    private readonly reader: Pick<ConversationReader, 'find' | 'turns' | 'placeOf' | 'lastCalls'>,
+    private readonly reader: Pick<ConversationReader, 'find' | 'turns' | 'chain' | 'placeOf' | 'lastCalls'>,
     @Inject(EVENT_LOG) log: Pick<EventLog, 'get'>,
     @Inject(EndpointRegistry) private readonly registry: Pick<EndpointRegistry, 'offers' | 'defaultModel'>,
     @Inject(ProjectionPosition) position: Pick<ProjectionPosition, 'waitFor'>,
@@ -72,6 +72,17 @@ export class ConversationTurns {
       request,
       conversation: new ToldTurn(delivery.event.subject, request, context, this.context, this.parts),
     };
+  }
+
+  /** A message that goes on from another one, which has ended: it waits for nobody. */
+  async goingOn(
+    { event }: LaneDelivery,
+    request: ModelRequest,
+    behind: string,
+  ): Promise<Pick<Work, 'kind' | 'request' | 'conversation'>> {
+    const context = await this.context.behind(event.tenant, behind, request, this.likely(request));
+    const conversation = new ToldTurn(event.subject, request, context, this.context, this.parts);
+    return { kind: 'ready', request, conversation };
   }
 
   /** The deployments of the wanted model, the one that takes least first: a summary is for that one, too. */

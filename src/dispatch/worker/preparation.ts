@@ -37,8 +37,7 @@ export class Preparation {
   of(delivery: LaneDelivery): Work | Promise<Work | Outcome> {
     const inDoubt = this.redelivery.isNeeded(delivery);
     const asked = delivered(delivery);
-    if (inDoubt || asked === null || asked.conversationId !== null || asked.request.large !== undefined)
-      return this.lookedUp(delivery, inDoubt);
+    if (inDoubt || asked === null || !isWhole(asked)) return this.lookedUp(delivery, inDoubt);
     const { streamed } = asked;
     const request = this.inItsSession(delivery, asked);
     return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
@@ -56,9 +55,13 @@ export class Preparation {
     const whole = await this.withParts(delivery.event.subject, asked.request);
     if (whole === null) return { kind: 'failed', failure: { kind: 'parts_missing' }, chunksDelivered: 0 };
     const request = this.inItsSession(delivery, { ...asked, request: whole });
-    if (conversationId === null)
+    const { behind } = request;
+    if (conversationId === null && behind === undefined)
       return { kind: 'ready', delivery, request, streamed, conversation: null, inDoubt };
-    const turn = await this.turns.prepare(delivery, request, conversationId);
+    const turn =
+      conversationId === null
+        ? await this.turns.goingOn(delivery, request, behind!)
+        : await this.turns.prepare(delivery, request, conversationId);
     return turn.kind === 'ready' ? { delivery, streamed, inDoubt, ...turn } : turn;
   }
 
@@ -86,6 +89,11 @@ export class Preparation {
     const session = sessionKey(this.affinity, request.routing?.session, owner);
     return session === null ? request : { ...request, routing: { ...request.routing, session } };
   }
+}
+
+/** It can be sent as it came: nothing comes before it, and nothing of it lies elsewhere. */
+function isWhole({ conversationId, request }: Request): boolean {
+  return conversationId === null && request.behind === undefined && request.large === undefined;
 }
 
 function delivered({ request, conversationId, userId, streamed }: LaneDelivery): Request | null {

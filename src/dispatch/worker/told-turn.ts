@@ -9,6 +9,7 @@ import type {
 } from '../../domain/message/message.events.js';
 import type { PartStore } from '../../log/jetstream/part-store.js';
 import type { ModelOffer } from '../endpoints/endpoint.state.js';
+import { ModelCallError } from '../endpoints/model-endpoint.port.js';
 import type { EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { limitsOf } from './model-limits.policy.js';
 
@@ -30,10 +31,13 @@ export class ToldTurn {
 
   /**
    * What the deployment is asked, the history included. A large part of an earlier turn that is lost is told as lost.
+   * @throws {ModelCallError} where the history does not fit, and its client wants all of it to be sent or nothing
    * @throws when the broker does not say
    */
   requestFor(lease: Asked): ModelRequest | Promise<ModelRequest> {
-    const { messages } = this.chosen(lease);
+    const chosen = this.chosen(lease);
+    if (isCut(chosen) && this.request.response?.settings['truncation'] === 'disabled') throw tooLong(chosen);
+    const { messages } = chosen;
     const stands = largeTextsIn(messages);
     const { content: _content, messages: _own, instructions: _said, ...rest } = this.request;
     const request = { messages, ...rest };
@@ -51,10 +55,11 @@ export class ToldTurn {
 
   /** For the record of the call. */
   recordFor(lease: Asked): SentContext {
-    const { turns, tokens, maxTokens, cutAt, summarizedUpTo, changes, ...chosen } = this.chosen(lease);
+    const chosen = this.chosen(lease);
+    const { turns, tokens, maxTokens, cutAt, summarizedUpTo, changes } = chosen;
     return {
       ...{ turns: [...turns], tokens, max_tokens: maxTokens },
-      left_out: chosen.leftOut || chosen.summaryLeftOut,
+      left_out: isCut(chosen),
       ...(cutAt === null ? {} : { cut_at: cutAt === 'self' ? this.messageId : cutAt }),
       ...(summarizedUpTo === null ? {} : { summarized_up_to: summarizedUpTo }),
       ...(Object.keys(changes).length === 0 ? {} : { changes }),
@@ -63,8 +68,9 @@ export class ToldTurn {
 
   /** For the client, where something did not fit. */
   noteFor(lease: Asked): HistoryNote | null {
-    const { tokens, maxTokens, leftOut, summaryLeftOut } = this.chosen(lease);
-    const note = { left_out: leftOut || summaryLeftOut, exceeds: tokens > maxTokens };
+    const chosen = this.chosen(lease);
+    const { tokens, maxTokens } = chosen;
+    const note = { left_out: isCut(chosen), exceeds: tokens > maxTokens };
     return note.left_out || note.exceeds ? { ...note, tokens, max_tokens: maxTokens } : null;
   }
 
@@ -81,4 +87,14 @@ export class ToldTurn {
   private chosen({ model, offer }: Asked): ChosenContext {
     return this.contextFor(limitsOf(model, offer));
   }
+}
+
+function isCut({ leftOut, summaryLeftOut }: ChosenContext): boolean {
+  return leftOut || summaryLeftOut;
+}
+
+/** In OpenAI's word for it. Another endpoint of the model has no more room, and a later call neither. */
+function tooLong({ maxTokens }: ChosenContext): ModelCallError {
+  const message = `What came before does not fit into ${maxTokens} tokens with the request, and truncation is disabled.`;
+  return new ModelCallError({ code: 'context_length_exceeded', message, retryable: false, status: 400 });
 }

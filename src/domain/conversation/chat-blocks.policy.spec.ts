@@ -27,6 +27,25 @@ function told(turns: PastTurn[], more: Partial<ContextWindow> = {}): ChosenConte
 }
 const asked = (...messages: ChatMessage[]) => turn(99, messages, null);
 
+describe('what was only noted', () => {
+  const noted = (place: number, ...messages: ChatMessage[]) => ({
+    ...turn(place, messages, null),
+    noted: true,
+  });
+
+  it('is sent as it was said, an answer among it', () => {
+    const said = { role: 'assistant', content: 'Hello' };
+    const { messages } = told([noted(1, user('I am Ann')), noted(2, said), asked(user('and?'))]);
+    expect(messages).toEqual([user('I am Ann'), said, user('and?')]);
+  });
+
+  it('has its results behind its calls, wherever they were noted', () => {
+    const called = { role: 'assistant', ...call('a') };
+    const { messages } = told([noted(1, called), noted(2, result('a')), asked(user('and?'))]);
+    expect(messages).toEqual([called, result('a'), user('and?')]);
+  });
+});
+
 describe('tool calls', () => {
   it('have their results behind them, in their order, wherever a turn put them', () => {
     const { messages, changes } = told([

@@ -51,7 +51,8 @@ interface Segment {
 
 /**
  * A conversation as blocks of a chat that any server takes: each call is followed by its results, in their order, and no
- * result is without its call. What a turn without an answer asked is not sent, but results that it brought are.
+ * result is without its call. What a turn without an answer asked is not sent, but results that it brought are. What was
+ * only noted is sent as it was said.
  *
  * @param turns oldest first
  */
@@ -72,6 +73,11 @@ export function blocksOf(
     return segment;
   };
   for (const turn of turns) {
+    if (turn.noted === true) {
+      const { asked, answer } = saidIn(turn, takes);
+      next({ ...turn, content: null, messages: asked }).answer = answer;
+      continue;
+    }
     const answer = turn.answer === null ? null : answerTaken(turn.answer, takes.reasoning);
     if (answer === null) {
       loose = [...loose, ...askedOf(turn).filter(isResult)];
@@ -87,6 +93,14 @@ export function blocksOf(
     blocks.push(blockOf(segment, segments[index - 1], segments[index + 1], blocks));
     return blocks;
   }, []);
+}
+
+/** What the model said last there is as an answer: results of its calls may follow in another turn. */
+function saidIn(turn: PastTurn, takes: Takes): Record<'asked' | 'answer', ChatMessage[]> {
+  const messages = [...askedOf(turn)];
+  const last = messages.at(-1);
+  if (last?.role !== 'assistant') return { asked: messages, answer: [] };
+  return { asked: messages.slice(0, -1), answer: [takenMessage(last, takes.reasoning)] };
 }
 
 function blockOf(

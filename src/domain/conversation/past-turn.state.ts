@@ -8,6 +8,8 @@ export interface PastTurn {
   /** Exactly one of the two is there. */
   readonly content: string | null;
   readonly messages: readonly ChatMessage[] | null;
+  /** It was said elsewhere: all of it is in its messages, an answer too. */
+  readonly noted?: boolean;
   /** Null where it has no answer that counts. */
   readonly answer: ({ readonly content: string | null } & Record<string, unknown>) | null;
 }

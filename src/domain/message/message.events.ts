@@ -59,6 +59,8 @@ export const modelRequestSchema = z.object({
   instructions: z.string().optional(),
   /** The message that this one goes on from: what was asked and answered there, and before it, comes first. */
   behind: z.string().optional(),
+  /** It was said elsewhere and is only kept in its conversation: no model is asked. */
+  noted: z.boolean().optional(),
   /** Absent for what came by any other way than the Responses API. */
   response: responseAskedSchema.optional(),
   /** Where the client wants it to be answered. */

@@ -26,6 +26,8 @@ export interface Turn {
   /** Exactly one of the two is there. */
   readonly content: string | null;
   readonly messages: readonly ChatMessage[] | null;
+  /** It was said elsewhere: all of it is in its messages. */
+  readonly noted: boolean;
   /** The assistant's message in OpenAI's shape, of the answer that counts; null where there is none. */
   readonly answer: ({ readonly content: string | null } & Record<string, unknown>) | null;
   /** Of the answer's event (or whichever ended the turn); null while the turn is open. */
@@ -41,6 +43,20 @@ export interface TurnsQuery {
   readonly behind?: number;
   readonly limit: number;
 }
+
+export interface ChainQuery {
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** A message that another one goes on from. Its place says no more than that it is before that one. */
+export interface ChainedTurn extends Turn {
+  /** Where it is a turn: of what, and at which place. What it was told before it is there. */
+  readonly of: { readonly conversationId: string; readonly place: number } | null;
+}
+
+/** Of the newest in a chain; longer ones are not read. */
+const LAST_PLACE = 1_000_000;
 
 /** Reads the projection's conversations. Says nothing of how far the projection is; `ProjectionPosition` does. */
 @Injectable()
@@ -95,6 +111,36 @@ export class ConversationReader {
     const of = { tenant, conversationId: id };
     const page = await pageOfTurns(this.dataSource, of, order, limit, behind ?? null);
     return (await this.rows(page)).map(turnOf);
+  }
+
+  /**
+   * A message and those that it goes on from, the newest first, from the `skip`th on. What is erased, or another
+   * tenant's, ends the chain: nothing before it is known. A page that is not full is the last.
+   */
+  async chain(
+    tenant: string,
+    messageId: string,
+    { skip, limit }: ChainQuery,
+  ): Promise<readonly ChainedTurn[]> {
+    const links: { id: string; depth: number }[] = await this.dataSource.query(
+      `WITH RECURSIVE chain AS (
+          SELECT message_id, request->>'behind' AS behind, 0 AS depth
+          FROM "${databaseOf(this.dataSource).schema}".message_requests WHERE tenant = $1 AND message_id = $2::text::uuid
+          UNION ALL
+          SELECT r.message_id, r.request->>'behind', c.depth + 1
+          FROM chain c JOIN "${databaseOf(this.dataSource).schema}".message_requests r
+            ON r.message_id = c.behind::uuid AND r.tenant = $1
+          WHERE c.depth + 1 < $3
+        ) SELECT message_id AS id, depth FROM chain WHERE depth >= $4 ORDER BY depth`,
+      [storableIdentifier(tenant), messageId, skip + limit, skip],
+    );
+    const rows = await this.rows(links.map(({ id }) => ({ id, sequence: 0 })));
+    const depths = new Map(links.map(({ id, depth }) => [id, Number(depth)]));
+    return rows.map((row) => ({
+      ...turnOf(row),
+      place: LAST_PLACE - depths.get(row.id)!,
+      of: row.request.conversationId === null ? null : conversationPlace(row),
+    }));
   }
 
   /** Of the calls that answered these messages, the newest of each model: where its MessageDispatched lies. */
@@ -174,10 +220,14 @@ function turnOf(row: MessageRow): Turn {
     place: Number(row.request.turnSequence),
     userId: row.request.userId,
     status: row.status,
-    ...{ content, messages },
+    ...{ content, messages, noted: row.request.request.noted === true },
     // A model is sent nothing of a turn whose content is erased.
     answer: row.request.request.erased === true ? null : (row.result?.answer ?? null),
     terminalSequence: row.terminalSequence,
     createdAt: row.createdAt,
   };
+}
+
+function conversationPlace({ request }: MessageRow): ChainedTurn['of'] {
+  return { conversationId: request.conversationId!, place: Number(request.turnSequence) };
 }

@@ -42,7 +42,7 @@ export interface MessageView extends Pick<MessageState, Seen> {
   /** What embeddings are wanted of. */
   readonly input?: unknown;
   /** How it was asked, beside what was. */
-  readonly asked: Pick<ModelRequest, 'parameters' | 'instructions' | 'behind' | 'response'>;
+  readonly asked: Pick<ModelRequest, 'model' | 'parameters' | 'instructions' | 'behind' | 'response'>;
   readonly metadata: Record<string, unknown>;
   /** What was found in the content when it was prioritized; null where nobody looked. */
   readonly analysis: Analysis | null;
