@@ -241,6 +241,10 @@ describe('a key’s role', () => {
     const writes = [
       ['POST /api/v1/messages', { user_id: 'u', content: 'x' }],
       ['POST /v1/chat/completions', chat],
+      ['POST /v1/responses', { model: MODEL, input: 'Hi' }],
+      [`POST /v1/responses/resp_${NOBODY}/cancel`],
+      [`DELETE /v1/responses/resp_${NOBODY}`],
+      ['POST /v1/conversations', {}],
       ['POST /api/v1/conversations', { user_id: 'u' }],
       ['POST /v1/files', {}],
       ['DELETE /v1/files/file-x'],
@@ -540,12 +544,20 @@ describe('the documentation', () => {
         '/v1/batches/{batch_id}/cancel',
         '/v1/chat/completions',
         '/v1/completions',
+        '/v1/conversations',
+        '/v1/conversations/{id}',
+        '/v1/conversations/{id}/items',
+        '/v1/conversations/{id}/items/{item}',
         '/v1/embeddings',
         '/v1/files',
         '/v1/files/{file_id}',
         '/v1/files/{file_id}/content',
         '/v1/models',
         '/v1/models/{model}',
+        '/v1/responses',
+        '/v1/responses/{id}',
+        '/v1/responses/{id}/cancel',
+        '/v1/responses/{id}/input_items',
       ],
     ]);
     const { SubmitMessage, ListMessages } = json.components.schemas;
@@ -559,6 +571,7 @@ describe('the documentation', () => {
     expect(posts.filter(({ post }) => '429' in post.responses).map(({ path }) => path)).toEqual([
       ...['/api/v1/messages/batch', '/api/v1/messages', '/api/v1/conversations/{id}/messages'],
       ...['/api/v1/conversations', '/v1/chat/completions', '/v1/completions', '/v1/embeddings'],
+      '/v1/responses',
     ]);
     expect(Object.keys(SubmitMessage.properties)).toContain('max_retries');
     expect(SubmitMessage.properties.model.type).toEqual(['string', 'null']);

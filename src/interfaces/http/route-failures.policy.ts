@@ -41,7 +41,9 @@ export function isInOpenAiForm(path: string): boolean {
   return path.startsWith('/v1/');
 }
 
+const MODEL_CALL = /^\/v1\/(chat\/completions|completions|embeddings|responses)$/;
+
 /** Answered by an endpoint, whose own statuses its clients are told. */
 export function isModelCall({ method, path }: Pick<DescribedRoute, 'method' | 'path'>): boolean {
-  return isInOpenAiForm(path) && method === 'post' && !/^\/v1\/(files|batches)(\/|$)/.test(path);
+  return MODEL_CALL.test(path) && method === 'post';
 }

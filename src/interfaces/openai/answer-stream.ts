@@ -33,6 +33,8 @@ export interface AnswerStreamOptions {
   readonly news: () => Promise<string>;
   /** Called with the first piece of the answer. */
   readonly onBegun: () => void;
+  /** What was said of the answer that may have been missed, in order; absent for who listened from before it began. */
+  readonly missed?: (end: MessageCompleted) => Promise<readonly AnswerChunk[]>;
   /** Called when the pieces stop coming before their time; the answer then comes in one piece at its end. */
   readonly onPiecesLost: (error: unknown) => void;
 }
@@ -71,7 +73,9 @@ export class AnswerStream {
     try {
       this.sendPieces(chunks, signal).catch(this.options.onPiecesLost);
       const end = (await Promise.race([ended, divergence])) ?? 'left';
-      return typeof end === 'object' && end.type === 'llmq.message.completed.v1' ? this.complete(end) : end;
+      if (typeof end !== 'object' || end.type !== 'llmq.message.completed.v1') return end;
+      const missed = this.options.missed === undefined ? [] : await this.options.missed(end);
+      return this.sendMissed(missed) ? this.complete(end) : 'diverged';
     } finally {
       clearTimeout(this.timer);
       this.timer = undefined;
@@ -95,6 +99,14 @@ export class AnswerStream {
       if (!this.send(this.delivered.take(chunk), chunk.seq)) return;
       await this.out.ready(signal);
     }
+  }
+
+  private sendMissed(chunks: readonly AnswerChunk[]): boolean {
+    for (const chunk of chunks) {
+      this.model = chunk.model;
+      if (!this.send(this.delivered.take(chunk), chunk.seq)) return false;
+    }
+    return true;
   }
 
   /** @returns false when nothing more may be sent */

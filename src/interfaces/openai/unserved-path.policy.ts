@@ -6,7 +6,6 @@ const OTHER_BASES = ['/v1/v1', '/api/v1', '/api', ''] as const;
 /** What serves the same purpose here, by the first part of a path. Clients have a setting for the one or the other. */
 const INSTEAD: Readonly<Record<string, string>> = {
   messages: "Chat completions serve the same purpose: use a client of OpenAI's API.",
-  conversations: 'Conversations are under /api/v1/conversations.',
   threads: 'Conversations are under /api/v1/conversations.',
   assistants: 'Conversations are under /api/v1/conversations.',
 };

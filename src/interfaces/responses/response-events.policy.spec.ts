@@ -175,6 +175,22 @@ describe('the events of a response', () => {
     );
   });
 
+  it('say beforehand what number the last would have', () => {
+    fc.assert(
+      fc.property(answers, fc.boolean(), (said, background) => {
+        let last = -1;
+        const stream = new ResponseEvents({ ...head, background }, 'm', (_type, _event, sequence) => {
+          last = sequence;
+        });
+        stream.begin();
+        for (const piece of inPieces(said).pieces) stream.piece(piece);
+        const expected = stream.lastIfWhole;
+        stream.complete(whole);
+        expect(last).toBe(expected);
+      }),
+    );
+  });
+
   it('have the same numbers from a second telling of the same pieces', () => {
     fc.assert(
       fc.property(answers, (said) => {

@@ -62,6 +62,12 @@ export class ResponseEvents {
     return this.next;
   }
 
+  /** The number that the last event would have if the answer were whole now. */
+  get lastIfWhole(): number {
+    const texts = this.part === null ? 0 : 3;
+    return this.next + (this.progresses ? 0 : 1) + texts + 2 * this.calls.size;
+  }
+
   /** What comes next has this number at least. */
   skipTo(sequence: number): void {
     if (sequence > this.next) this.next = sequence;

@@ -26,6 +26,8 @@ export class ResponseForm implements AnswerForm {
 /** The events of one response's stream, as far as its client does not have them. */
 export class ResponseStreamForm implements StreamForm {
   private readonly events: ResponseEvents;
+  /** Something came from the end of the message, and not from its pieces. */
+  private isFromLog = false;
 
   /** @param after the number of the last event that the client has; -1 for none */
   constructor(
@@ -40,19 +42,29 @@ export class ResponseStreamForm implements StreamForm {
   }
 
   begin(): void {
+    // A client that has all events gets none, and a stream all the same.
+    if (this.after >= 0) this.out.begin();
     this.events.begin();
   }
 
-  piece(piece: Delta): void {
+  piece(piece: Delta, _model: string | undefined, seq: number | undefined): void {
+    this.isFromLog ||= seq === undefined;
     if (piece['index'] === undefined || piece['index'] === 0) this.events.piece(piece);
   }
 
+  /**
+   * Where the pieces are gone that the client has, its number lies behind all that is known here: then it gets the ends of
+   * all items, and of the response, which hold the whole answer.
+   */
   complete(end: MessageCompleted): void {
+    const last = this.events.lastIfWhole;
+    if (last < this.after || (last === this.after && this.isFromLog)) this.events.skipTo(this.after + 1);
     this.events.complete(wholeAnswer(end));
     this.out.end();
   }
 
   fail(failed: FailedAnswer, end: TerminalEvent | null): void {
+    this.events.skipTo(this.after + 1);
     if (end === null) this.breakOff(failed);
     else if (end.type === 'llmq.message.cancelled.v1') this.events.cancel();
     else this.events.fail({ code: failed.code, message: failed.message });
@@ -63,7 +75,10 @@ export class ResponseStreamForm implements StreamForm {
   private breakOff(failed: FailedAnswer): void {
     const { error } = errorBody(this.head.messageId, failed);
     const { code, message, param } = error;
-    const sequence_number = Math.max(this.events.sequence, this.after + 1);
-    this.out.event('error', { type: 'error', sequence_number, code, message, param, error }, null);
+    this.out.event(
+      'error',
+      { type: 'error', sequence_number: this.events.sequence, code, message, param, error },
+      null,
+    );
   }
 }

@@ -20,6 +20,8 @@ import { conversationNamed, messageOfResponse } from './response-ids.policy.js';
 /** What a request of the Responses API asks for, checked. */
 export interface ResponsesRequest {
   readonly submission: Submission;
+  /** The response that it goes on from. */
+  readonly previous: string | null;
   readonly stream: boolean;
   readonly background: boolean;
   /** Its message is cancelled when the client goes away before the answer is whole. */
@@ -80,6 +82,7 @@ export function responsesRequestOf(
       ...{ request, stream: stream === true, source: 'openai', ...submission },
       conversationId: conversation,
     },
+    previous: (previous as string | null | undefined) ?? null,
     stream: stream === true,
     background: background === true,
     cancelOnDisconnect: cancelOnDisconnect && background !== true,

@@ -1,17 +1,46 @@
-import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
+import {
+  ApiBody,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
 import { callerOf } from '../caller.guard.js';
 import { ANSWER_HEADERS, orderOf, QUEUES, QueueHeaders } from '../openai/call-order.js';
 import { OpenAiCalls } from '../openai/openai-calls.js';
+import type { ItemQuery } from './item-page.policy.js';
 import { responseJson } from './response.policy.js';
+import { ResponseEndings } from './response-endings.js';
 import { ResponseForm } from './response-form.js';
 import { headOf } from './response-of.js';
+import { ResponseReplay } from './response-replay.js';
 import { responsesRef } from './responses.schemas.js';
+import { ItemListQuery, listOf, streamQuery } from './responses-query.js';
 import { responsesRequestOf } from './responses-request.js';
 import { StoredResponses } from './stored-responses.js';
+
+const RESPONSE_OR_EVENTS = {
+  'application/json': { schema: responsesRef('Response') },
+  'text/event-stream': { schema: responsesRef('ResponseEvent') },
+};
 
 /** OpenAI's Responses API. A response is a message like any other, which an endpoint is asked for as a chat. */
 @ApiTags('openai')
@@ -20,6 +49,8 @@ export class ResponsesController {
   constructor(
     private readonly calls: OpenAiCalls,
     private readonly stored: StoredResponses,
+    private readonly replay: ResponseReplay,
+    private readonly endings: ResponseEndings,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
 
@@ -71,10 +102,7 @@ export class ResponsesController {
     description:
       'The response, or with `stream` its events; where a stream breaks off, the last of them is an `error`',
     headers: ANSWER_HEADERS,
-    content: {
-      'application/json': { schema: responsesRef('Response') },
-      'text/event-stream': { schema: responsesRef('ResponseEvent') },
-    },
+    content: RESPONSE_OR_EVENTS,
   })
   async create(
     @Body() body: unknown,
@@ -85,11 +113,75 @@ export class ResponsesController {
     const order = orderOf('response', request, (headers, caller) =>
       responsesRequestOf(whole, headers, caller, this.config.openai),
     );
-    const { submission, stream, background } = order.request;
+    const { submission, previous, stream, background } = order.request;
+    if (previous !== null) await this.stored.previous(order.caller, previous);
     if (stream || !background) return this.calls.answerAs(new ResponseForm(submission), order, reply);
     const accepted = await this.calls.accept(order, reply);
     const stand = { status: 'queued', model: accepted.model ?? '', output: [] } as const;
     void reply.send(responseJson(headOf(submission, accepted), stand));
+  }
+
+  @Get(':id')
+  @ApiOperation({
+    operationId: 'getResponse',
+    summary: 'A response that was stored',
+    description:
+      'With `stream` its events from the first on, or from behind `starting_after`, while it is answered and for some ' +
+      'ten minutes after. Later the answer comes in one piece.',
+  })
+  @ApiQuery({ name: 'stream', required: false, schema: { type: 'boolean' } })
+  @ApiQuery({
+    ...{ name: 'starting_after', required: false, schema: { type: 'integer', minimum: 0 } },
+    description: 'The `sequence_number` of the last event that was read',
+  })
+  @ApiResponse({ status: 200, description: 'The response, or its events', content: RESPONSE_OR_EVENTS })
+  async find(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { stream, after } = streamQuery(query);
+    const view = await this.stored.find(callerOf(request), id);
+    if (stream) return this.replay.serve(view, after, request, reply);
+    void reply.send(this.stored.json(view));
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'cancelResponse',
+    summary: 'Cancel a response in the background',
+    description: 'One that has ended stays as it is, and is answered so.',
+  })
+  @ApiOkResponse({ schema: responsesRef('Response') })
+  async cancel(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
+    return this.stored.json(await this.endings.cancel(callerOf(request), id));
+  }
+
+  @Delete(':id')
+  @ApiOperation({
+    operationId: 'deleteResponse',
+    summary: 'Erase a response',
+    description: 'With what was asked, out of the log too. One that waits or runs is cancelled first.',
+  })
+  @ApiOkResponse({ schema: responsesRef('DeletedResponse') })
+  async erase(@Param('id') id: string, @Req() request: FastifyRequest): Promise<object> {
+    await this.endings.erase(callerOf(request), id);
+    return { id, object: 'response', deleted: true };
+  }
+
+  @Get(':id/input_items')
+  @ApiOperation({ operationId: 'listInputItems', summary: 'What was asked of a response' })
+  @ItemListQuery()
+  @ApiOkResponse({ schema: responsesRef('ResponseItemList') })
+  async inputItems(
+    @Param('id') id: string,
+    @Query() query: ItemQuery,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
+    const view = await this.stored.find(callerOf(request), id);
+    return listOf(await this.stored.inputItems(view), query);
   }
 
   private async withReferences(body: unknown, request: FastifyRequest): Promise<unknown> {

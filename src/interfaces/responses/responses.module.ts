@@ -1,9 +1,15 @@
 import { Module } from '@nestjs/common';
+import { AnswersModule } from '../../dispatch/answers/answers.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
+import { ProjectionReaderModule } from '../../projection/projection.module.js';
 import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
 import { OpenAiModule } from '../openai/openai.module.js';
+import { ConversationItems } from './conversation-items.js';
+import { OpenAiConversationsController } from './conversations.controller.js';
+import { ResponseEndings } from './response-endings.js';
+import { ResponseReplay } from './response-replay.js';
 import { ResponsesController } from './responses.controller.js';
 import { StoredResponses } from './stored-responses.js';
 
@@ -12,8 +18,11 @@ import { StoredResponses } from './stored-responses.js';
  * of the message.
  */
 @Module({
-  imports: [EventLogModule, HttpModule, IdempotentRequestsModule, SubmissionModule, OpenAiModule],
-  controllers: [ResponsesController],
-  providers: [StoredResponses],
+  imports: [
+    ...[AnswersModule, EventLogModule, HttpModule, IdempotentRequestsModule, OpenAiModule],
+    ...[ProjectionReaderModule, SubmissionModule],
+  ],
+  controllers: [ResponsesController, OpenAiConversationsController],
+  providers: [ConversationItems, ResponseEndings, ResponseReplay, StoredResponses],
 })
 export class ResponsesModule {}

@@ -89,6 +89,20 @@ export const RESPONSES_SCHEMAS = {
     last_id: orNull(string),
     has_more: { type: 'boolean' },
   }),
+  OpenAiConversation: open(['id', 'object', 'created_at', 'metadata'], {
+    id: {
+      ...string,
+      description: '`conv_` and the id of the conversation, or the one that its client gave it',
+    },
+    object: { ...string, enum: ['conversation'] },
+    created_at: { ...integer, description: 'Seconds since the epoch' },
+    metadata: object,
+  }),
+  DeletedConversation: open(['id', 'object', 'deleted'], {
+    id: string,
+    object: { ...string, enum: ['conversation.deleted'] },
+    deleted: { type: 'boolean' },
+  }),
   DeletedResponse: open(['id', 'object', 'deleted'], {
     id: string,
     object: { ...string, enum: ['response'] },

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../domain/caller.js';
 import { withLargeParts } from '../../domain/message/large-parts.policy.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
+import { isTerminalStatus } from '../../domain/message/message.state.js';
 import { PartStore } from '../../log/jetstream/part-store.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { invalidFields, refused } from '../../submission/refusal.js';
@@ -18,19 +20,43 @@ export class StoredResponses {
   constructor(
     private readonly lookup: MessageLookup,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'projection'>,
   ) {}
 
   /**
-   * The message of a response that was stored.
+   * The message of a response that was stored, as the log has it now: a client that has its answer reads it as answered.
    *
    * @throws {RefusedError} `not_found`, also for one that was not to be stored, and one whose content is erased
    * @throws {ProjectionBehindError}
    */
-  async find({ tenant }: Caller, id: string): Promise<MessageView> {
-    const messageId = messageOfResponse(id);
-    const view = messageId === null ? null : await this.lookup.find(tenant, messageId);
-    if (view?.asked.response?.store !== true) throw refused('not_found', `There is no response ${id}.`);
+  async find(caller: Caller, id: string): Promise<MessageView> {
+    const view = await this.look(caller, id);
+    if (view === null) throw refused('not_found', `There is no response ${id}.`);
     return view;
+  }
+
+  /**
+   * Looks at a response that another one is to go on from.
+   *
+   * @throws {RefusedError} `invalid_fields` where there is none, and where it has not ended
+   */
+  async previous(caller: Caller, id: string): Promise<void> {
+    const view = await this.look(caller, id);
+    const field = 'previous_response_id';
+    if (view === null) throw invalidFields([{ field, reason: 'names no response that is stored here' }]);
+    if (!isTerminalStatus(view.status)) {
+      throw invalidFields([{ field, reason: `names a response that has not ended: it is ${view.status}` }]);
+    }
+  }
+
+  private async look({ tenant }: Caller, id: string): Promise<MessageView | null> {
+    const messageId = messageOfResponse(id);
+    let view = messageId === null ? null : await this.lookup.find(tenant, messageId);
+    if (view !== null && !isTerminalStatus(view.status)) {
+      const signal = AbortSignal.timeout(this.config.projection.read_wait_ms);
+      view = await this.lookup.findAfter(null, tenant, view.id, signal);
+    }
+    return view?.asked.response?.store === true ? view : null;
   }
 
   /** OpenAI's `response`. */

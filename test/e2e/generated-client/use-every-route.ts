@@ -22,6 +22,8 @@ export async function useEveryRoute(
   await useConversations(api);
   await useOpenAi(api);
   await useBatches(api);
+  await useResponses(api);
+  await useOpenAiConversations(api);
   await useQueues(api);
   await useDeadLetters(api);
   await useWebhooks(api, goneUrl);
@@ -220,6 +222,43 @@ async function useBatches(api: Api): Promise<void> {
   const [one, other] = [await submit(endless), await submit(endless)];
   await told(api.POST('/api/v1/batches/{id}/cancel', { params: { path: { id: one } } }));
   await told(api.POST('/v1/batches/{batch_id}/cancel', { params: { path: { batch_id: other } } }));
+}
+
+async function useResponses(api: Api): Promise<void> {
+  const input = [{ role: 'user', content: 'Hello' }];
+  const said = await told(api.POST('/v1/responses', { body: { model: 'demo', input, store: true } }));
+  if (!('output' in said) || said.output[0]?.type !== 'message') throw new Error('It says nothing.');
+  const id = said.id;
+  await told(api.GET('/v1/responses/{id}', { params: { path: { id } } }));
+  const query = { limit: 5, order: 'asc' } as const;
+  const asked = await told(api.GET('/v1/responses/{id}/input_items', { params: { path: { id }, query } }));
+  if (asked.data.length !== 1) throw new Error('What was asked is missing.');
+  const stream = await told(
+    api.GET('/v1/responses/{id}', { params: { path: { id }, query: { stream: true } }, parseAs: 'text' }),
+  );
+  if (!stream.includes('response.completed')) throw new Error('It did not stream.');
+  const later = await told(api.POST('/v1/responses', { body: { input: 'Hi', background: true } }));
+  if (!('output' in later)) throw new Error('It is no response.');
+  await told(api.POST('/v1/responses/{id}/cancel', { params: { path: { id: later.id } } }));
+  await told(api.DELETE('/v1/responses/{id}', { params: { path: { id } } }));
+}
+
+async function useOpenAiConversations(api: Api): Promise<void> {
+  const items = [{ role: 'user', content: 'I am Ann.' }];
+  const { id } = await told(api.POST('/v1/conversations', { body: { metadata: { topic: 'cats' }, items } }));
+  const path = { id };
+  await told(api.POST('/v1/conversations/{id}', { params: { path }, body: { metadata: {} } }));
+  await told(api.GET('/v1/conversations/{id}', { params: { path } }));
+  await told(api.POST('/v1/conversations/{id}/items', { params: { path }, body: { items } }));
+  const list = await told(
+    api.GET('/v1/conversations/{id}/items', { params: { path, query: { order: 'asc', limit: 1 } } }),
+  );
+  const item = list.data[0]?.id;
+  if (item === undefined || !list.has_more) throw new Error('The items are missing.');
+  const one = { params: { path: { id, item } } };
+  await told(api.GET('/v1/conversations/{id}/items/{item}', one));
+  await told(api.DELETE('/v1/conversations/{id}/items/{item}', one));
+  await told(api.DELETE('/v1/conversations/{id}', { params: { path } }));
 }
 
 async function useQueues(api: Api): Promise<void> {
