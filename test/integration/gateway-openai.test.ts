@@ -399,7 +399,7 @@ describe('what is not served', () => {
 
   it.each([
     ['POST', '/v1/messages', /Chat completions serve the same purpose.*POST \/v1\/chat\/completions/],
-    ['GET', '/v1/threads', /\/api\/v1\/conversations.*GET \/v1\/models, GET \/v1\/models\/\{model\}, POST/],
+    ['GET', '/v1/threads', /\/api\/v1\/conversations.*GET \/v1\/models, GET \/v1\/models\/\{model\}, /],
     ['POST', '/chat/completions', /ends in \/v1, and asks for \/v1\/chat\/completions/],
     ['GET', '/models', /ends in \/v1/],
     ['POST', '/v1/v1/embeddings', /ends in \/v1/],

@@ -55,7 +55,7 @@ export class AnswerStream {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly out: EventStream,
+    private readonly out: Pick<EventStream, 'begin' | 'comment' | 'ready'>,
     private readonly options: AnswerStreamOptions,
   ) {}
 

@@ -23,6 +23,9 @@ export class ResponseForm implements AnswerForm {
   }
 }
 
+/** Where events go: a stream of server-sent events, or a WebSocket. */
+export type EventOut = Pick<EventStream, 'begin' | 'comment' | 'event' | 'ready' | 'end'>;
+
 /** The events of one response's stream, as far as its client does not have them. */
 export class ResponseStreamForm implements StreamForm {
   private readonly events: ResponseEvents;
@@ -31,7 +34,7 @@ export class ResponseStreamForm implements StreamForm {
 
   /** @param after the number of the last event that the client has; -1 for none */
   constructor(
-    private readonly out: EventStream,
+    private readonly out: Pick<EventOut, 'begin' | 'event' | 'end'>,
     private readonly head: ResponseHead,
     model: string,
     private readonly after: number,

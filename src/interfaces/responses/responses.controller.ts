@@ -4,6 +4,7 @@ import {
   Delete,
   Get,
   HttpCode,
+  HttpException,
   Inject,
   Param,
   Post,
@@ -13,6 +14,7 @@ import {
 } from '@nestjs/common';
 import {
   ApiBody,
+  ApiExcludeEndpoint,
   ApiHeader,
   ApiOkResponse,
   ApiOperation,
@@ -23,7 +25,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
-import { callerOf } from '../caller.guard.js';
+import { ClientOnly, callerOf } from '../caller.guard.js';
 import { ANSWER_HEADERS, orderOf, QUEUES, QueueHeaders } from '../openai/call-order.js';
 import { OpenAiCalls } from '../openai/openai-calls.js';
 import type { ItemQuery } from './item-page.policy.js';
@@ -32,6 +34,7 @@ import { ResponseEndings } from './response-endings.js';
 import { ResponseForm } from './response-form.js';
 import { headOf } from './response-of.js';
 import { ResponseReplay } from './response-replay.js';
+import { ResponseSockets } from './response-sockets.js';
 import { responsesRef } from './responses.schemas.js';
 import { ItemListQuery, listOf, streamQuery } from './responses-query.js';
 import { responsesRequestOf } from './responses-request.js';
@@ -50,6 +53,7 @@ export class ResponsesController {
     private readonly calls: OpenAiCalls,
     private readonly stored: StoredResponses,
     private readonly replay: ResponseReplay,
+    private readonly sockets: ResponseSockets,
     private readonly endings: ResponseEndings,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
   ) {}
@@ -119,6 +123,16 @@ export class ResponsesController {
     const accepted = await this.calls.accept(order, reply);
     const stand = { status: 'queued', model: accepted.model ?? '', output: [] } as const;
     void reply.send(responseJson(headOf(submission, accepted), stand));
+  }
+
+  /** OpenAPI has no words for what follows a handshake. */
+  @Get()
+  @ClientOnly()
+  @ApiExcludeEndpoint()
+  openSocket(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    if (this.sockets.open(request)) return void reply.hijack();
+    void reply.header('upgrade', 'websocket').header('connection', 'upgrade');
+    throw new HttpException('Responses are not listed. This address is for WebSockets: ask for one.', 426);
   }
 
   @Get(':id')

@@ -6,10 +6,12 @@ import { SubmissionModule } from '../../submission/submission.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { IdempotentRequestsModule } from '../http/idempotent-requests.module.js';
 import { OpenAiModule } from '../openai/openai.module.js';
+import { WebSocketModule } from '../websocket/websocket.module.js';
 import { ConversationItems } from './conversation-items.js';
 import { OpenAiConversationsController } from './conversations.controller.js';
 import { ResponseEndings } from './response-endings.js';
 import { ResponseReplay } from './response-replay.js';
+import { ResponseSockets } from './response-sockets.js';
 import { ResponsesController } from './responses.controller.js';
 import { StoredResponses } from './stored-responses.js';
 
@@ -20,9 +22,9 @@ import { StoredResponses } from './stored-responses.js';
 @Module({
   imports: [
     ...[AnswersModule, EventLogModule, HttpModule, IdempotentRequestsModule, OpenAiModule],
-    ...[ProjectionReaderModule, SubmissionModule],
+    ...[ProjectionReaderModule, SubmissionModule, WebSocketModule],
   ],
   controllers: [ResponsesController, OpenAiConversationsController],
-  providers: [ConversationItems, ResponseEndings, ResponseReplay, StoredResponses],
+  providers: [ConversationItems, ResponseEndings, ResponseReplay, ResponseSockets, StoredResponses],
 })
 export class ResponsesModule {}

@@ -19,6 +19,6 @@ import { WebSocketController } from './websocket.controller.js';
   imports: [HttpModule, SubmissionModule, ProjectionReaderModule],
   controllers: [WebSocketController],
   providers: [FramesGateway, FrameErrorFilter, FrameSubmissions, Subscriptions, Handshake, OpenClients],
-  exports: [OpenClients],
+  exports: [Handshake, OpenClients],
 })
 export class WebSocketModule {}
