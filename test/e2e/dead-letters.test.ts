@@ -182,8 +182,8 @@ describe('dead letters', () => {
     const fail = (more: object) =>
       failing('[[demo:fail 400]]', { user_id: 'orderly', priority: 'low', ...more });
     const ids = [await fail({}), await fail({}), await fail({})];
-    const late = await fail({ ttl: 3 });
-    await sleep(3_000);
+    const late = await fail({ ttl: 10 });
+    await sleep(10_000);
     const one = await call('POST', `${LETTERS}/${late}/requeue`);
     expect(one).toMatchObject({ status: 409, json: { code: 'deadline_passed' } });
     const { json } = await call('POST', `${LETTERS}/requeue`, { user_id: 'orderly' });

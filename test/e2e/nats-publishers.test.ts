@@ -195,9 +195,11 @@ describe('what is wrong', () => {
     await publish('llmq.intake.auto', { ...question('x'.repeat(100_000)), nope: 1 });
     await eventually(() => expect(live).toHaveLength(9));
     subscription.unsubscribe();
-    expect(await metric('rejected_total', 'billing', 'invalid_json')).toBe(1);
-    expect(await metric('rejected_total', 'billing', 'invalid_fields')).toBe(before.fields + 7);
-    expect(await metric('received_total', 'billing')).toBe(before.received + 9);
+    await eventually(async () => {
+      expect(await metric('rejected_total', 'billing', 'invalid_json')).toBe(1);
+      expect(await metric('rejected_total', 'billing', 'invalid_fields')).toBe(before.fields + 7);
+      expect(await metric('received_total', 'billing')).toBe(before.received + 9);
+    });
     expect(await metric('accepted_total', 'billing')).toBe(before.accepted);
     expect(await metric('rejected_total', 'nightly', 'invalid_json')).toBe(0);
     const whys = live.map(({ error }) => [error.code, error.problems?.[0]?.field]);

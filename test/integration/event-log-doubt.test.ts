@@ -97,7 +97,7 @@ describe('an append whose answer is lost', () => {
   it('gives up with an unknown outcome at its deadline, and the event is there at most once', async () => {
     wire.swallowAnswers();
     const event = cancelled();
-    const result = far.log.append([event], { timeoutMs: 400 });
+    const result = far.log.append([event], { timeoutMs: 1_500 });
     await expect(result).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'unknown' });
     wire.cut();
     await far.log.append([cancelled()]);

@@ -106,14 +106,14 @@ describe('the log without its broker', () => {
 
   it('holds so much and no more, tells each caller in time, and goes on when the broker is back', async () => {
     const { log } = open;
-    await log.append(accepted());
+    await log.append(accepted(), { timeoutMs: 30_000 });
     await nats.kill();
     await sleep(200);
     const began = performance.now();
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, () => log.append([cancelled({ content: 'x'.repeat(10 * KIB) })])),
     );
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     const errors = results.map((result) => (result as PromiseRejectedResult).reason as Error);
     const overloaded = errors.filter((error) => error instanceof LogOverloadedError);
     expect(overloaded.length).toBe(11);

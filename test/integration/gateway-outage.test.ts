@@ -11,8 +11,9 @@ beforeAll(async () => {
   gateway = await startGateway(servers, {
     nats: {
       ...{ url: servers.nats.url, user: servers.nats.user, password: servers.nats.password },
-      append_timeout_ms: 1_000,
+      append_timeout_ms: 3_000,
     },
+    projection: { read_wait_ms: 2_000 },
   });
   url = `${gateway.baseUrl}/api/v1/messages`;
 });

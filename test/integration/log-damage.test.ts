@@ -128,7 +128,7 @@ const rebuilt = (force: boolean) =>
 const verified = () =>
   verifyLog({
     ...{ log, index: new EventIndex(dataSource), projected: new ProjectedMessages(dataSource) },
-    ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 10_000 },
+    ...{ signal: new AbortController().signal, onProgress: () => undefined, projectionWaitMs: 60_000 },
   });
 
 async function salvaged(onlyEnd = false): Promise<string[]> {

@@ -4,6 +4,7 @@ import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jet
 import { connect, errors, headers, type NatsConnection } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { ensureIntakeStreams } from '../../src/broker/intake-streams.js';
+import { eventually } from '../support/eventually.js';
 import { connectAs, testPublisher } from '../support/nats-publisher.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 
@@ -104,6 +105,7 @@ describe("a publisher's credentials", () => {
       // It is told, and goes on.
       await publisher.flush();
     }
+    await service.flush();
     await sleep(200);
     listening.unsubscribe();
     expect(heard.filter((subject) => !subject.startsWith('_INBOX'))).toEqual([]);
@@ -114,7 +116,7 @@ describe("a publisher's credentials", () => {
     const connection = await connectAs(billing, nats.url);
     const refused = new Promise<Error | null>((resolve) => {
       connection.subscribe(subject, { callback: (error) => resolve(error) });
-      setTimeout(() => resolve(null), 5_000).unref();
+      setTimeout(() => resolve(null), 30_000).unref();
     });
     expect(await refused).toBeInstanceOf(errors.PermissionViolationError);
     await connection.close();
@@ -132,6 +134,8 @@ describe("a publisher's credentials", () => {
     }
     service.publish('llmq.results.own', '{}');
     await service.flush();
+    await eventually(() => expect(heard.length).toBeGreaterThanOrEqual(2));
+    await publisher.flush();
     await sleep(200);
     expect(heard).toEqual(['llmq.results.billing', 'llmq.intake.rejected']);
   });
@@ -163,10 +167,12 @@ describe("a publisher's credentials", () => {
     ];
     for (const reply of replies) publisher.publish('llmq.intake.low', '{}', { reply });
     await publisher.flush();
+    // The last one leads back into its own intake, once, as a publish of its own would.
+    const expected = before['LLMQ_INTAKE_billing']! + replies.length + 1;
+    await eventually(async () => expect((await counts())['LLMQ_INTAKE_billing']).toBe(expected));
     await sleep(500);
     const after = await counts();
-    // The last one leads back into its own intake, once, as a publish of its own would.
-    expect(after['LLMQ_INTAKE_billing']).toBe(before['LLMQ_INTAKE_billing']! + replies.length + 1);
+    expect(after['LLMQ_INTAKE_billing']).toBe(expected);
     expect({ ...after, LLMQ_INTAKE_billing: 0 }).toEqual({ ...before, LLMQ_INTAKE_billing: 0 });
   });
 
@@ -184,7 +190,10 @@ describe("a publisher's credentials", () => {
       sent.set(name, value);
       if (name === 'Nats-Batch-Id') sent.set('Nats-Batch-Sequence', '1');
       const answer = await publisher
-        .request('llmq.intake.low', '{}', { headers: sent, timeout: 1_000 })
+        .request('llmq.intake.low', '{}', {
+          headers: sent,
+          timeout: name === 'Nats-Schedule-Target' ? 30_000 : 2_000,
+        })
         .then((message) => message.json<{ error?: object }>())
         .catch(() => ({ error: {} }));
       expect([name, answer.error === undefined]).toEqual([name, name === 'Nats-Schedule-Target']);

@@ -70,14 +70,15 @@ it('writes each event exactly once while its sessions are ended in the middle of
   const log = new ArrayLog();
   const { projector } = run(dataSource, log, 20);
   const events = tangledLog(1_500, 11);
-  let ended = 0;
   for (let at = 0; at < events.length; at += 60) {
     await log.append(events.slice(at, at + 60));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    if (at % 360 === 0) ended += await endSessions(dataSource, '%projector');
+    if (at % 360 === 0) {
+      // It may be between two sessions.
+      await eventually(async () => expect(await endSessions(dataSource, '%projector')).toBeGreaterThan(0));
+    }
   }
   await eventually(() => expect(projector.health.applied).toBe(events.length));
-  expect(ended).toBeGreaterThan(3);
   expect(await digests(dataSource)).toEqual(await expectedTables(log));
   await eventually(() =>
     expect(projector.health).toMatchObject({ running: true, active: true, lag: 0, error: null }),

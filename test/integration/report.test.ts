@@ -27,6 +27,8 @@ beforeAll(async () => {
       { name: 'away', base_url: `http://127.0.0.1:${await freePort()}/v1`, models: ['lost'] },
     ],
     security: { api_keys: [operator.config] },
+    // One test is about reading while nothing is written.
+    projection: { read_wait_ms: 2_000 },
   };
   api = await startGateway(servers, overrides);
 });
@@ -89,11 +91,13 @@ describe('without a worker', () => {
     const error = { code: 'endpoint_rejected', message: 'x', retryable: false, status: 400 };
     await api.worker.deadLetter(await api.worker.receivedAs(id), error);
     await api.projected();
-    const { found } = await report();
-    const letters = found.get('dead_letters')!;
-    expect(letters).toMatchObject({
-      ...{ question: 'success', severity: 'warning' },
-      evidence: { processed: 1, dead: 1, reasons: ['endpoint_rejected 1 (model served, tenant red)'] },
+    const letters = await eventually(async () => {
+      const found = (await report()).found.get('dead_letters')!;
+      expect(found).toMatchObject({
+        ...{ question: 'success', severity: 'warning' },
+        evidence: { processed: 1, dead: 1, reasons: ['endpoint_rejected 1 (model served, tenant red)'] },
+      });
+      return found;
     });
     const [method, path] = letters.action.at.split(' ');
     const { json } = await ask(method!, path!);
@@ -123,7 +127,7 @@ describe('with a worker', () => {
   it('finds the pause no more once its action was followed', async () => {
     const [method, path] = (await report()).found.get('lane_paused')!.action.at.split(' ');
     expect((await ask(method!, path!)).status).toBe(200);
-    expect((await report()).codes).toEqual(['endpoint_down', 'dead_letters']);
+    await eventually(async () => expect((await report()).codes).toEqual(['endpoint_down', 'dead_letters']));
   });
 });
 
@@ -135,8 +139,11 @@ describe('while the tables stand', () => {
     await runner.query('LOCK TABLE llmq.message_requests, llmq.messages IN SHARE ROW EXCLUSIVE MODE');
     try {
       await submit('high');
-      const { json, found, codes, unknown } = await report();
-      expect(codes).toEqual(['endpoint_down', 'projection_stands']);
+      const { json, found, unknown } = await eventually(async () => {
+        const told = await report();
+        expect(told.codes).toEqual(['endpoint_down', 'projection_stands']);
+        return told;
+      });
       expect(found.get('projection_stands')).toMatchObject({
         ...{ question: 'freshness', severity: 'critical' },
         evidence: { lag: expect.any(Number) },
@@ -151,6 +158,6 @@ describe('while the tables stand', () => {
       await runner.release();
     }
     await api.projected();
-    expect((await report()).codes).toEqual(['endpoint_down', 'dead_letters']);
+    await eventually(async () => expect((await report()).codes).toEqual(['endpoint_down', 'dead_letters']));
   });
 });

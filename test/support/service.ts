@@ -112,6 +112,8 @@ async function serviceEnv(dataDir: string, { env, config }: ServiceOptions): Pro
     LLMQ_DATA_DIR: dataDir,
     // Never the config.yaml of whoever works on the project.
     LLMQ_CONFIG: config === undefined ? devNull : configPath,
+    // However loaded the machine is, what was written is read, unless a test is about that.
+    ...(config?.['projection'] === undefined && { PROJECTION_READ_WAIT_MS: '10000' }),
     ...env,
   };
 }
