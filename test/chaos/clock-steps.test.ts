@@ -28,7 +28,7 @@ const ANSWER = (content: string) => demoAnswer([{ role: 'user', content }]);
           await clock.set(Math.round((2 * Math.random() - 1) * HOUR_S));
           const before = load.accepted.size;
           await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 10), {
-            withinMs: 60_000,
+            withinMs: 180_000,
           });
         }
         await load.stop();

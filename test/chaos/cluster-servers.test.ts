@@ -40,7 +40,7 @@ afterEach(async () => {
   await load?.stop();
   await service?.stop();
   await Promise.all([cluster?.stop(), postgres?.stop()]);
-}, 120_000);
+}, 300_000);
 
 /** Every server is away once in a round. Returns the longest pause in accepting of each time. */
 async function eachServerAway(
@@ -72,7 +72,7 @@ async function settled(): Promise<void> {
       const text = await response.text();
       if (response.status !== 200) throw new Error(text);
     },
-    { withinMs: 60_000, everyMs: 250 },
+    { withinMs: 180_000, everyMs: 250 },
   );
   await eventually(
     async () => {
@@ -85,7 +85,7 @@ async function settled(): Promise<void> {
         });
       }
     },
-    { withinMs: 120_000, everyMs: 500 },
+    { withinMs: 240_000, everyMs: 500 },
   );
 }
 

@@ -36,7 +36,7 @@ if (missing !== null) process.stderr.write(`No disks of their own for these test
           await service.disk.empty(service.pid);
           const before = load.accepted.size;
           await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 5), {
-            withinMs: 90_000,
+            withinMs: 180_000,
           });
         }
         await load.stop();

@@ -45,6 +45,6 @@ async function ready(service: RunningService): Promise<void> {
       const text = await response.text();
       if (response.status !== 200) throw new Error(text);
     },
-    { withinMs: 60_000, everyMs: 100 },
+    { withinMs: 180_000, everyMs: 100 },
   );
 }

@@ -30,7 +30,7 @@ describe(`lost files under load, ${ROUNDS} times`, () => {
         service ??= await start();
         load.aimAt(service.baseUrl);
         await eventually(() => expect(load.accepted.size).toBeGreaterThan(10 * (round + 1)), {
-          withinMs: 60_000,
+          withinMs: 180_000,
         });
         await sleep(randomMs(200, 2_000));
         if (round % 2 === 0) await loseRecords(dataDir);
@@ -44,7 +44,7 @@ describe(`lost files under load, ${ROUNDS} times`, () => {
       service ??= await start();
       load.aimAt(service.baseUrl);
       const before = load.accepted.size;
-      await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 20), { withinMs: 60_000 });
+      await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 20), { withinMs: 180_000 });
       await load.stop();
       tell(`${ROUNDS} times lost files, ${load.accepted.size} messages accepted`);
       const addresses = await serviceAddresses(dataDir);
@@ -66,7 +66,7 @@ async function loseRecords(dataDir: string): Promise<void> {
   await rm(join(dataDir, 'run'), { recursive: true });
   process.kill(nats!, 'SIGKILL');
   await eventually(async () => expect(await runningServers(dataDir)).toEqual(['nats', 'postgres']), {
-    withinMs: 60_000,
+    withinMs: 180_000,
   });
 }
 

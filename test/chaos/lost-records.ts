@@ -16,7 +16,7 @@ export async function caughtUp({ baseUrl, dataDir }: RunningService): Promise<vo
       const text = await (await fetch(`${baseUrl}/health/ready`)).text();
       expect(text).toContain('up to date with the log');
     },
-    { withinMs: 60_000 },
+    { withinMs: 180_000 },
   );
   const { databaseUrl } = await serviceAddresses(dataDir);
   // A commit that waits for its fsync, and so for all that was committed before.

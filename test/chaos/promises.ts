@@ -16,11 +16,11 @@ export async function brokenPromises(
   expectedAnswer: (content: string) => string,
 ): Promise<string[]> {
   const stories = await eventually(() => endedStories(addresses, accepted), {
-    withinMs: 120_000,
+    withinMs: 300_000,
     everyMs: 500,
   });
   const rows = await eventually(async () => caughtUpRows(addresses, stories), {
-    withinMs: 60_000,
+    withinMs: 180_000,
     everyMs: 250,
   });
   const broken: string[] = [];

@@ -192,7 +192,7 @@ describe(`${CONVERSATIONS} conversations of ${TURNS} turns, ${WORKERS} workers o
           }
           return all;
         },
-        { withinMs: LONG ? 600_000 : 100_000, everyMs: 500 },
+        { withinMs: LONG ? 600_000 : 300_000, everyMs: 500 },
       );
       expect(rows.filter(({ results }) => Number(results) !== 1)).toEqual([]);
       expect(rows.filter(({ content, answer }) => answer !== answerTo(content))).toEqual([]);

@@ -47,7 +47,7 @@ async function call(method: string, path: string, body?: object): Promise<Json> 
 
 async function answered(content: string, user_id = 'u'): Promise<string> {
   const { id } = await call('POST', 'messages', { user_id, content: `${content} [[demo:rate 0]]` });
-  expect((await call('GET', `messages/${id}?wait=30s`)).status).toBe('completed');
+  expect((await call('GET', `messages/${id}?wait=60s`)).status).toBe('completed');
   return id;
 }
 
@@ -87,7 +87,11 @@ describe('llmq doctor', () => {
   it('says that all is well, for people and for programs', async () => {
     // Just after the start no worker has told of itself.
     await eventually(async () => expect(await doctor()).toMatchObject({ code: 0, errors: '' }));
-    const { output } = await doctor();
+    const { output } = await eventually(async () => {
+      const told = await doctor();
+      expect(told.code).toBe(0);
+      return told;
+    });
     expect(output).toMatch(/^All is well\.\nhttp:.*\n\nflow {7}well {5}Does work start\?\n/);
     const { code, output: json } = await doctor('--json');
     expect(code).toBe(0);
@@ -96,15 +100,18 @@ describe('llmq doctor', () => {
 
   it('names what is wrong with the command that mends it, and ends with 1', async () => {
     await call('POST', 'admin/lanes/low/pause', { reason: 'a trial' });
-    const { code, output } = await doctor();
-    expect(code).toBe(1);
+    const { output } = await eventually(async () => {
+      const told = await doctor();
+      expect(told.code).toBe(1);
+      return told;
+    });
     expect(output).toMatch(/^Something is wrong\./);
     expect(output).toContain('1. warning (flow): The lane low is paused');
     expect(output).toContain('   reason: a trial\n');
     const path = 'admin/lanes/low/resume';
     expect(output).toContain(`         curl -s -X POST '${service.baseUrl}/api/v1/${path}'\n`);
     await call('POST', path);
-    expect((await doctor()).code).toBe(0);
+    await eventually(async () => expect((await doctor()).code).toBe(0));
   });
 
   it('ends with 2 where nobody answers', async () => {
@@ -220,7 +227,7 @@ describe('llmq events export', () => {
   it('knows a conversation by the id that its client gave', async () => {
     const named = { user_id: 'u', conversation_id: 'order-17', content: 'A turn. [[demo:rate 0]]' };
     const { id } = await call('POST', 'messages', named);
-    expect((await call('GET', `messages/${id}?wait=30s`)).status).toBe('completed');
+    expect((await call('GET', `messages/${id}?wait=60s`)).status).toBe('completed');
     const exported = async (...args: string[]) => {
       const { output, errors } = await runLlmq(service.dataDir, 'events', 'export', ...args);
       return {
@@ -289,7 +296,7 @@ describe('llmq replay', () => {
   it('exits with 1 when a repetition gets no answer', async () => {
     const from = new Date().toISOString();
     const { id } = await call('POST', 'messages', { user_id: 'cleo', content: '[[demo:fail 400]]' });
-    const { status } = await call('GET', `messages/${id}?wait=30s`);
+    const { status } = await call('GET', `messages/${id}?wait=60s`);
     expect(status).toBe('failed');
     const to = new Date(Date.now() + 1).toISOString();
     const args = ['--from', from, '--to', to, '--filter', 'user_id=cleo', '--url', service.baseUrl, '--json'];

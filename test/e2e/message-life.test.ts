@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { type RunningService, startService } from '../support/service.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
@@ -74,12 +75,14 @@ beforeAll(async () => {
   dataDir = await makeTempDir('llmq-life');
   const endpoint = { name: 'test', base_url: await model.start(), models: ['m'], max_concurrency: SLOTS };
   config = {
+    // However loaded the machine is, a stream that fails has its own status.
+    openai: { stream_headers_after_ms: 60_000 },
     endpoints: [endpoint],
     security: { api_keys: [red.config, blue.config] },
     queue: {
       worker: { concurrency: SLOTS },
-      retry: { base_delay_ms: 100, max_delay_ms: 10_000 },
-      levels: { low: { max_retries: 0, timeout_ms: 700 } },
+      retry: { base_delay_ms: 100, max_delay_ms: 60_000 },
+      levels: { low: { max_retries: 0, timeout_ms: 2_000 } },
     },
   };
   service = await startService({ dataDir, config });
@@ -106,7 +109,7 @@ const messages = '/api/v1/messages';
 const post = (content: string, more: object = {}) =>
   call('POST', messages, { user_id: 'u', content, ...more });
 const get = async (id: string) => (await call('GET', `${messages}/${id}`)).json;
-const ended = async (id: string) => (await call('GET', `${messages}/${id}?wait=30s`)).json;
+const ended = async (id: string) => (await call('GET', `${messages}/${id}?wait=60s`)).json;
 const cancel = (id: string) => call('DELETE', `${messages}/${id}`);
 
 async function submit(content: string, more: object = {}): Promise<string> {
@@ -134,7 +137,7 @@ async function types(id: string): Promise<string> {
 
 describe('a delayed message', () => {
   it('is listed, and called when it is due: not before, and soon after', async () => {
-    const delays = Array.from({ length: 20 }, (_, at) => 2_000 + at * 50);
+    const delays = Array.from({ length: 20 }, (_, at) => 5_000 + at * 50);
     const due = await Promise.all(
       delays.map(async (delay) => {
         const content = `due after ${delay}`;
@@ -151,8 +154,15 @@ describe('a delayed message', () => {
     for (const { id } of due) expect((await ended(id)).status).toBe('completed');
     const late = due.map(({ content, at }) => model.asked.get(content)![0]! - at).sort((a, b) => a - b);
     expect(late[0]).toBeGreaterThanOrEqual(0);
-    // What the machine does beside it counts as well, so that this is no measure of the schedule.
-    expect(late[19]).toBeLessThan(3_000);
+    // What else the machine does counts as well: so long do messages take that wait for nothing.
+    const usual = await Promise.all(
+      delays.map(async (delay) => {
+        const beganMs = Date.now();
+        await ended(await submit(`at once ${delay}`, { priority: 'high' }));
+        return model.asked.get(`at once ${delay}`)![0]! - beganMs;
+      }),
+    );
+    expect(late[19]).toBeLessThan(3_000 + 3 * Math.max(...usual));
     expect(due.map(({ content }) => model.calls(content))).toEqual(due.map(() => 1));
     expect(await get(due[0]!.id)).toMatchObject({ priority_reason: 'explicit', attempts: 1 });
   });
@@ -206,12 +216,17 @@ describe('cancelling', () => {
   });
 
   it('a running call: the model is left within a second, and the slot serves another', async () => {
-    const id = await submit('hang until cancelled');
-    await called('hang until cancelled');
-    const at = Date.now();
-    expect((await cancel(id)).status).toBe(200);
-    await eventually(() => expect(model.hungUp.has('hang until cancelled')).toBe(true));
-    expect(model.hungUp.get('hang until cancelled')! - at).toBeLessThan(1_000);
+    const contents = [1, 2, 3, 4, 5].map((round) => `hang until cancelled ${round}`);
+    let id = '';
+    await inOneOf(contents.length, async () => {
+      const content = contents.pop()!;
+      id = await submit(content);
+      await called(content);
+      const at = Date.now();
+      expect((await cancel(id)).status).toBe(200);
+      await eventually(() => expect(model.hungUp.has(content)).toBe(true));
+      expect(model.hungUp.get(content)! - at).toBeLessThan(1_000);
+    });
     await withFullHouse('again', async () => {});
     expect(await get(id)).toMatchObject({ status: 'cancelled', attempts: 1, result: null });
   });
@@ -284,7 +299,7 @@ describe('a message with a deadline', () => {
   it('is called in time, and expires rather than be tried again too late', async () => {
     expect((await ended(await submit('in time', { ttl: 30 }))).status).toBe('completed');
     const backoff = { kind: 'fixed', base_delay_ms: 9_000 };
-    const id = await submit('fail with a deadline', { ttl: '4s', retry_backoff: backoff });
+    const id = await submit('fail with a deadline', { ttl: '8s', retry_backoff: backoff });
     expect(await ended(id)).toMatchObject({ status: 'expired', attempts: 1 });
     expect(model.calls('fail with a deadline')).toBe(1);
   });
@@ -334,30 +349,46 @@ describe('what reaches the model', () => {
 
 describe('retries', () => {
   it('wait outside of every slot, with their own backoff and number', async () => {
-    const backoff = { kind: 'fixed', base_delay_ms: 5_000 };
-    const failing: string[] = [];
-    for (let at = 0; at < 3 * SLOTS; at += 1) {
-      failing.push(await submit(`once ${at}`, { retry_backoff: backoff }));
-      // Answers between the failures: an endpoint that does nothing but fail is left alone for a while.
-      await ended(await submit(`fine ${at}`));
-    }
-    await eventually(async () => {
-      const { json } = await call('GET', `${messages}?status=scheduled`);
-      expect(json.data).toHaveLength(failing.length);
+    // All of them must wait at the same time: longer on a machine that takes longer to call the first time.
+    const delays = [10_000, 60_000];
+    await inOneOf(delays.length, async () => {
+      const delay = delays.shift()!;
+      const failing: string[] = [];
+      const backoff = { kind: 'fixed', base_delay_ms: delay };
+      try {
+        for (let at = 0; at < 3 * SLOTS; at += 1) {
+          failing.push(await submit(`once ${delay} ${at}`, { retry_backoff: backoff }));
+          // Answers between the failures: an endpoint that does nothing but fail is left alone for a while.
+          await ended(await submit(`fine ${delay} ${at}`));
+        }
+        await eventually(
+          async () => {
+            const { json } = await call('GET', `${messages}?status=scheduled`);
+            expect(json.data).toHaveLength(failing.length);
+          },
+          { withinMs: delay },
+        );
+        // Neither slots nor places of the lane's consumer: the broker waits for no word about any of them.
+        await eventually(
+          async () => {
+            const headers = { authorization: `Bearer ${red.key}` };
+            const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
+            const gauges = [
+              ...text.matchAll(/^llmq_(?:lane_delivered|worker_running)(?:\{[^}]*\})? (\d+)/gm),
+            ];
+            expect(gauges.map(([, value]) => value)).toEqual(Array(5).fill('0'));
+          },
+          { withinMs: delay },
+        );
+        const at = Date.now();
+        await ended(await submit(`past the failing ones ${delay}`, { priority: 'low' }));
+        expect(Date.now() - at).toBeLessThan(delay / 2);
+      } finally {
+        for (const id of failing) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 2 });
+      }
+      const [first, second] = model.asked.get(`once ${delay} 0`)!;
+      expect(second! - first!).toBeGreaterThanOrEqual(0.8 * delay);
     });
-    // Neither slots nor places of the lane's consumer: the broker waits for no word about any of them.
-    await eventually(async () => {
-      const headers = { authorization: `Bearer ${red.key}` };
-      const text = await (await fetch(`${service.baseUrl}/metrics`, { headers })).text();
-      const gauges = [...text.matchAll(/^llmq_(?:lane_delivered|worker_running)(?:\{[^}]*\})? (\d+)/gm)];
-      expect(gauges.map(([, value]) => value)).toEqual(Array(5).fill('0'));
-    });
-    const at = Date.now();
-    await ended(await submit('past the failing ones', { priority: 'low' }));
-    expect(Date.now() - at).toBeLessThan(1_000);
-    for (const id of failing) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 2 });
-    const [first, second] = model.asked.get('once 0')!;
-    expect(second! - first!).toBeGreaterThanOrEqual(4_000);
     const none = await ended(await submit('fail for good', { max_retries: 0 }));
     expect(none).toMatchObject({ status: 'failed', attempts: 1 });
   });

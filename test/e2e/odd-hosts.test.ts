@@ -78,7 +78,7 @@ withLimits(
     expect(error).toContain("llm-message-queue can't start: a process of this user may have 64 files open");
     expect(error).not.toContain('Cannot find package');
   },
-  120_000,
+  300_000,
 );
 
 withLimits(

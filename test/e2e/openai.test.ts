@@ -6,7 +6,13 @@ let service: RunningService;
 let client: OpenAI;
 
 beforeAll(async () => {
-  service = await startService({ config: { queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 } } } });
+  service = await startService({
+    config: {
+      queue: { retry: { base_delay_ms: 50, max_delay_ms: 200 } },
+      // However loaded the machine is, a stream that fails has its own status.
+      openai: { stream_headers_after_ms: 60_000 },
+    },
+  });
   client = new OpenAI({ baseURL: `${service.baseUrl}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 afterAll(async () => service?.stop());

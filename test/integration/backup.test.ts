@@ -95,7 +95,7 @@ it('goes from one broker to another, with what lanes have taken, and over conten
   await ensureStreams(to.connection, 1);
   const { firstSequence } = await to.log.append(life(uuidv7()));
   expect(firstSequence).toBeGreaterThan(manifest.last_sequence);
-}, 180_000);
+}, 400_000);
 
 it('is refused while the queue is at work', async () => {
   const { connection, log } = source!;
@@ -107,4 +107,4 @@ it('is refused while the queue is at work', async () => {
   await expect(backup.finally(() => (over = true))).rejects.toMatchObject({ code: 'backup_busy' });
   await working;
   await expect(readManifest(join(work, 'busy'))).rejects.toMatchObject({ code: 'backup_damaged' });
-}, 180_000);
+}, 400_000);

@@ -15,9 +15,12 @@ describe('connecting to NATS', () => {
   });
   afterAll(() => nats.stop());
 
-  async function refusal(section: { url: string; user?: string; password?: string }): Promise<NatsError> {
+  async function refusal(
+    section: { url: string; user?: string; password?: string },
+    startTimeoutMs = 30_000,
+  ): Promise<NatsError> {
     const error = await connectNats({ nats: { user: '', password: '', ...section } }, silentLogger, {
-      startTimeoutMs: 600,
+      startTimeoutMs,
     }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(NatsError);
     return error as NatsError;
@@ -39,7 +42,7 @@ describe('connecting to NATS', () => {
 
   it('tries for a while, then names the address and the key', async () => {
     const port = await freePort();
-    const error = await refusal({ url: `nats://127.0.0.1:${port}` });
+    const error = await refusal({ url: `nats://127.0.0.1:${port}` }, 600);
     expect(error.code).toBe('nats_unreachable');
     expect(error.message).toContain(`127.0.0.1:${port}`);
     expect(error.message).toContain('NATS_URL');

@@ -55,7 +55,7 @@ const BEFORE = Array.from({ length: 4 }, () => cancelled({ content: 'y'.repeat(5
       const stored = await readUpTo(log, firstSequence, end);
       expect(ids(stored.map(({ event }) => event)).slice(0, -1)).toEqual(ids(events));
     },
-    120_000,
+    300_000,
   );
 });
 

@@ -135,7 +135,7 @@ describe('Pull', () => {
     await publish('moved', 1);
     await sleep(2_500);
     nats.publish(`$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED.${STREAM}.moved`, '{}');
-    expect(await eventually(take, { withinMs: 4_000 })).toBe('0');
+    expect(await eventually(take, { withinMs: 6_000 })).toBe('0');
   });
 
   it('comes back when JetStream has lost the consumer', async () => {

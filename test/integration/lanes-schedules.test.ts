@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { SCHEDULES_STREAM } from '../../src/broker/streams.js';
 import { RetrySchedules } from '../../src/dispatch/lanes/jetstream/retry-schedules.js';
@@ -90,12 +91,12 @@ describe('a schedule', () => {
 
   it('takes the place of an earlier one of the same message', async () => {
     await rig.startRelay();
-    const late = await retryOf(1_500);
+    const late = await retryOf(6_000);
     await schedules.set(late);
     await schedules.set({ ...late, dueAt: new Date(Date.now() + 100).toISOString() });
     const { event } = await becomesDue(late);
     expect(Date.parse(event.time)).toBeLessThan(Date.parse(late.dueAt));
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await sleep(Date.parse(late.dueAt) - Date.now() + 500);
     expect(requeued(late)).toHaveLength(1);
   });
 
@@ -106,7 +107,7 @@ describe('a schedule', () => {
     await becomesDue(retry);
     await schedules.set(retry);
     await eventually(async () => expect(await storedSchedules()).toBe(0));
-    await rig.folded.waitFor(await rig.log.lastSequence(), 5_000);
+    await rig.folded.waitFor(await rig.log.lastSequence(), 60_000);
     expect(requeued(retry)).toHaveLength(1);
   });
 
