@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/platform/security/api-key.js';
+import { eventually } from '../support/eventually.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 
@@ -121,8 +122,14 @@ describe('the service with its demo endpoint', () => {
     // The limit goes by a reading of the lane about a second old, and by what was put in since.
     await sleep(3_000);
     const waiting = await Promise.all(Array.from({ length: MAX_LOW + 2 }, () => low({})));
-    expect(waiting.filter(({ status }) => status === 202)).toHaveLength(MAX_LOW);
-    expect(waiting.filter(({ json }) => json.code === 'queue_full')).toHaveLength(2);
+    const accepted = () => waiting.filter(({ status }) => status === 202).length;
+    expect(accepted()).toBeLessThanOrEqual(MAX_LOW);
+    expect(waiting.filter(({ json }) => json.code === 'queue_full')).toHaveLength(MAX_LOW + 2 - accepted());
+    // What a reading counted twice for a moment, as waiting and as on its way, the next one puts right.
+    await eventually(async () => {
+      waiting.push(await low({}));
+      expect([waiting.at(-1)!.status, accepted()]).toEqual([429, MAX_LOW]);
+    });
     await call('POST', `${service.baseUrl}/api/v1/admin/lanes/low/resume`);
     for (const { json } of waiting) if (json.id !== undefined) await answered(json.id);
   });

@@ -50,7 +50,7 @@ describe('turns of a conversation', () => {
     (await call('POST', '/conversations', { user_id: 'u', title: 't', ...more })).json.id as string;
   const send = (conversation: string, content: string, more: object = {}) =>
     call('POST', `/conversations/${conversation}/messages`, { content, ...more });
-  const ended = async (id: string) => (await call('GET', `/messages/${id}?wait=30s`)).json;
+  const ended = async (id: string) => (await call('GET', `/messages/${id}?wait=60s`)).json;
   const sent = (content: string) =>
     model.calls.find(({ messages }) => messages.at(-1)?.content === content)?.messages;
 
@@ -102,7 +102,7 @@ describe('turns of a conversation', () => {
 
   it('wait for one that its client delayed, which the status tells and the check of the log finds in order', async () => {
     const conversation = await create({});
-    const delayed = (await send(conversation, 'seven', { delay: 3 })).json.id;
+    const delayed = (await send(conversation, 'seven', { delay: 10 })).json.id;
     const behind = (await send(conversation, 'eight')).json.id;
     await eventually(async () => {
       const { data } = (await call('GET', '/queues/status')).json;

@@ -29,7 +29,7 @@ beforeAll(async () => {
   nats = await connect({ servers: url, user, pass: password });
   const other = await call('POST', '/api/v1/messages', { user_id: 'hugo', content: '[[demo:fail 400]]' });
   bystander = other.json.id;
-  expect((await call('GET', `/api/v1/messages/${bystander}?wait=30s`)).json.status).toBe('failed');
+  expect((await call('GET', `/api/v1/messages/${bystander}?wait=60s`)).json.status).toBe('failed');
 });
 afterAll(async () => {
   await nats?.close();

@@ -26,7 +26,7 @@ describe('a fresh clone in an empty folder', () => {
         body: JSON.stringify({ user_id: 'user123', content, priority: 'high' }),
       });
       expect(submitted.status).toBe(202);
-      const answer = await fetch(`${baseUrl}${submitted.headers.get('location')}?wait=30s`);
+      const answer = await fetch(`${baseUrl}${submitted.headers.get('location')}?wait=60s`);
       expect(await answer.json()).toMatchObject({
         status: 'completed',
         result: { content: demoAnswer([{ role: 'user', content }]) },

@@ -22,12 +22,12 @@ beforeAll(async () => {
       results.set(metadata.n, status);
     },
   });
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await Promise.all(services.map((service) => service.stop()));
   await connection?.close();
   await Promise.all([nats?.stop(), postgres?.stop()]);
-}, 120_000);
+}, 300_000);
 
 async function start(LLMQ_ROLES: string): Promise<RunningService> {
   const servers = { NATS_URL: nats.url, NATS_USER: nats.user, NATS_PASSWORD: nats.password };

@@ -25,7 +25,7 @@ afterAll(async () => {
     await service.stop();
   }
   await Promise.all([nats?.stop(), postgres?.stop()]);
-}, 120_000);
+}, 300_000);
 
 function signal({ pid }: RunningService, name: NodeJS.Signals): void {
   try {

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.stop();
   await model?.close();
-}, 120_000);
+}, 300_000);
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
 async function call(method: string, path: string, body?: unknown): Promise<any> {

@@ -4,7 +4,7 @@ import { type Gateway, request, type Servers, startGateway, startServers } from 
 
 const MAX_SIZE = 100;
 /** By then each process has a reading that counts all that was put in before, also on a machine with much to do. */
-const READ_AGAIN_MS = 3_000;
+const READ_AGAIN_MS = 5_000;
 
 let servers: Servers;
 let gateways: Gateway[];

@@ -23,12 +23,12 @@ beforeEach(async () => {
   cluster = await startTestNatsCluster();
   connection = await connectTo(cluster.address('one'));
   await ensureStreams(connection, 3);
-  manager = await jetstreamManager(connection, { checkAPI: false, timeout: 3_000 });
-}, 120_000);
+  manager = await jetstreamManager(connection, { checkAPI: false, timeout: 20_000 });
+}, 300_000);
 afterEach(async () => {
   await connection.close();
   await cluster.stop();
-}, 60_000);
+}, 300_000);
 
 async function leaderOf(name: string): Promise<string> {
   try {
@@ -47,23 +47,23 @@ async function moveLeadersAwayFrom(server: ClusterServer): Promise<void> {
     await eventually(
       async () => {
         if ((await leaderOf(name)) === server)
-          await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${name}`, '', { timeout: 2_000 });
+          await connection.request(`$JS.API.STREAM.LEADER.STEPDOWN.${name}`, '', { timeout: 10_000 });
         expect(cluster.names.filter((each) => each !== server)).toContain(await leaderOf(name));
       },
-      { withinMs: 30_000, everyMs: 500 },
+      { withinMs: 120_000, everyMs: 500 },
     );
   }
 }
 
 it('makes anew what is in memory where servers came back without it, and leaves the rest', async () => {
-  await connection.request('llmq.chunks.before', 'a piece', { timeout: 5_000 });
+  await connection.request('llmq.chunks.before', 'a piece', { timeout: 30_000 });
   const { last_seq: before } = (await manager.streams.info(CHUNKS_STREAM)).state;
   await moveLeadersAwayFrom('one');
   await cluster.kill('two');
   await cluster.kill('three');
   await cluster.start('two');
   const memory = new MemoryStreams(manager.streams, 3);
-  await eventually(async () => expect(await leaderOf(EVENTS_STREAM)).not.toBe(''), { withinMs: 60_000 });
+  await eventually(async () => expect(await leaderOf(EVENTS_STREAM)).not.toBe(''), { withinMs: 120_000 });
   // More than an election takes: without the looks it would stay so until the third server is back.
   await sleep(15_000);
   expect(await Promise.all(IN_MEMORY.map(leaderOf))).toEqual(['', '']);
@@ -75,9 +75,9 @@ it('makes anew what is in memory where servers came back without it, and leaves 
       for (const name of IN_MEMORY) expect(await leaderOf(name)).not.toBe('');
     },
     // A stream that was made just now needs a moment for its first leader.
-    { withinMs: 90_000, everyMs: 2_000 },
+    { withinMs: 180_000, everyMs: 2_000 },
   );
-  await connection.request('llmq.chunks.after', 'a piece', { timeout: 5_000 });
+  await connection.request('llmq.chunks.after', 'a piece', { timeout: 30_000 });
   // Whoever remembers a revision of before is never told a smaller one.
   const { messages, last_seq: after } = (await manager.streams.info(CHUNKS_STREAM)).state;
   expect({ messages, grew: after > before }).toEqual({ messages: 1, grew: true });
@@ -87,9 +87,9 @@ it('makes anew what is in memory where servers came back without it, and leaves 
       expect(await memory.look()).toEqual([]);
       for (const name of IN_MEMORY) expect((await manager.streams.info(name)).config.num_replicas).toBe(3);
     },
-    { withinMs: 60_000, everyMs: 1_000 },
+    { withinMs: 120_000, everyMs: 1_000 },
   );
-}, 240_000);
+}, 600_000);
 
 it('makes nothing where the whole cluster has no majority, or all is well', async () => {
   const memory = new MemoryStreams(manager.streams, 3);
@@ -101,4 +101,4 @@ it('makes nothing where the whole cluster has no majority, or all is well', asyn
     expect(await memory.look().catch(() => [])).toEqual([]);
     await sleep(500);
   }
-}, 240_000);
+}, 600_000);

@@ -375,8 +375,10 @@ async function useScheduler(api: Api): Promise<void> {
     () => told(api.GET('/api/v1/scheduler')),
     ({ wanted_slots }) => wanted_slots !== null,
   );
-  const metrics = await told(api.GET('/api/v1/scheduler/metrics', { params: { query: { lane: 'normal' } } }));
-  if (metrics.waiting === null) throw new Error('The lane is unknown.');
+  await until(
+    () => api.GET('/api/v1/scheduler/metrics', { params: { query: { lane: 'normal' } } }),
+    ({ data }) => data !== undefined && data.waiting !== null,
+  );
   await told(api.GET('/api/v1/scheduler/decisions', { params: { query: { limit: 5 } } }));
   await told(api.PUT('/api/v1/scheduler', { body: {} }));
 }
