@@ -1,6 +1,6 @@
 import type { LogEvent } from '../domain/log-event.events.js';
 import { isSampled, type TraceContext, traceOf } from '../domain/trace-context.policy.js';
-import { type Span, SpanKind, spanIn } from '../platform/telemetry/spans.js';
+import { areSpansMade, type Span, SpanKind, spanIn } from '../platform/telemetry/spans.js';
 
 /** As many as the SDK keeps. */
 const MOST_LINKS = 128;
@@ -12,6 +12,7 @@ const MOST_LINKS = 128;
  * @param parent what the append is a part of; the message's own trace when absent
  */
 export function appendSpan(events: readonly LogEvent[], parent?: TraceContext): Span | null {
+  if (!areSpansMade()) return null;
   const first = events.find(({ traceparent }) => isSampled(traceparent));
   if (first === undefined) return null;
   const links: TraceContext[] = [];

@@ -86,6 +86,16 @@ describe('a service that exports', () => {
     expect(traceBehind(null, UNTRACED)).toEqual({});
   });
 
+  it('asks itself which new traces are kept, where it is to', () => {
+    let asked = 0;
+    makeSpans(() => asked++ % 2 === 1);
+    expect([1, 2, 3, 4].map(() => enterTrace('in', UNTRACED) !== null)).toEqual([false, true, false, true]);
+    expect(enterTrace('in', unkept)).toBeNull();
+    expect(enterTrace('in', kept)).not.toBeNull();
+    expect(asked).toBe(4);
+    makeSpans();
+  });
+
   it('hands on as unkept what it was told to keep and did not', () => {
     expect(traceBehind(null, kept)).toEqual({ ...unkept, tracestate: 'theirs=1' });
   });

@@ -25,10 +25,17 @@ export interface SpanStart {
 }
 
 let tracer: Tracer | null = null;
+let keepsNew: (() => boolean) | null = null;
 
-/** From here on spans are made: called once, when there is somebody to export them. */
-export function makeSpans(): void {
+/**
+ * From here on spans are made: called once, when there is somebody to export them.
+ *
+ * @param keeps says of each new trace whether it is kept, and has every caller decide about its own. Asked here, since the
+ *   SDK makes an object of a span that is not kept too; null where a sampler of the SDK is to say it
+ */
+export function makeSpans(keeps: (() => boolean) | null = null): void {
   tracer = trace.getTracer('llm-message-queue', VERSION);
+  keepsNew = keeps;
 }
 
 export function areSpansMade(): boolean {
@@ -43,7 +50,12 @@ export function areSpansMade(): boolean {
  * of the process dearer on Node 20, whether or not its trace is kept.
  */
 export function enterTrace(name: string, caller: TraceContext, start: SpanStart = {}): Span | null {
-  return tracer === null ? null : recording(tracer, name, caller, start);
+  return tracer === null || !isWanted(caller) ? null : recording(tracer, name, caller, start);
+}
+
+function isWanted({ traceparent }: TraceContext): boolean {
+  if (keepsNew === null) return true;
+  return traceparent === undefined ? keepsNew() : isSampled(traceparent);
 }
 
 /** A span inside of a trace that is kept; null inside of any other. */

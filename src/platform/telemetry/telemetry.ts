@@ -1,5 +1,5 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api';
-import { core, NodeSDK, resources, tracing } from '@opentelemetry/sdk-node';
+import { core, NodeSDK, resources } from '@opentelemetry/sdk-node';
 import type { Logger } from 'pino';
 import { systemSources } from '../clock.js';
 import type { ServiceConfig } from '../config/service-config.js';
@@ -44,21 +44,15 @@ export function startTelemetry(config: ServiceConfig, env: NodeJS.ProcessEnv): T
     // Contexts are handed on by hand (`enterTrace`). The SDK's types leave out what it takes.
     contextManager: null as never,
     textMapPropagator: null,
-    ...(ratio === null ? {} : { sampler: samplerOf(ratio) }),
   });
   sdk.start();
-  if (traces !== null) makeSpans();
+  if (traces !== null) makeSpans(ratio === null ? null : () => systemSources.random() < ratio);
   const shutdown = () =>
     Promise.race([
       sdk.shutdown().catch(() => undefined),
       new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_MS).unref()),
     ]);
   return { prometheus, measures, shutdown };
-}
-
-/** What a caller has decided stays so; of the other traces this share is kept. */
-function samplerOf(ratio: number) {
-  return new tracing.ParentBasedSampler({ root: new tracing.TraceIdRatioBasedSampler(ratio) });
 }
 
 /** Whose spans they are. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say it before us. */
