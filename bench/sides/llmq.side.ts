@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { AppModule } from '../../src/app/app.module.js';
 import { connectNats } from '../../src/broker/connect-nats.js';
@@ -12,6 +12,7 @@ import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry
 import type { ModelEndpoint } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
 import { LANES } from '../../src/domain/message/message.events.js';
+import { serveWebSockets } from '../../src/interfaces/websocket/frame.adapter.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { keepHeapsSmall } from '../../src/platform/heap.js';
 import { createLogger } from '../../src/platform/logging/logger.js';
@@ -73,7 +74,9 @@ const module = await Test.createTestingModule({ imports: [AppModule.of(parts, nu
   .overrideProvider(ANSWER_PUBLISHER)
   .useValue(heard)
   .compile();
-const app = await module.createNestApplication(new FastifyAdapter()).init();
+const app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+serveWebSockets(app);
+await app.init();
 const intake = app.get(SubmitMessage, { strict: false });
 
 async function one(index: number): Promise<void> {
