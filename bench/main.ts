@@ -11,6 +11,7 @@ import { benchFirstChunk } from './first-chunk.bench.js';
 import { benchLanes } from './lanes.bench.js';
 import { benchLive } from './live.bench.js';
 import { benchMemory } from './memory.bench.js';
+import { benchPeers } from './peers.bench.js';
 import { benchPoison } from './poison.bench.js';
 import { benchReads } from './reads.bench.js';
 import { benchRebuild } from './rebuild.bench.js';
@@ -18,7 +19,7 @@ import { benchWholePath } from './whole-path.bench.js';
 import { benchWorkers } from './workers.bench.js';
 
 /**
- * `npm run bench` with some of the names below, or all of them without a name. Every figure is a ratio or a
+ * `npm run bench` with some of the names below, or all of them but `peers` without a name. Every figure is a ratio or a
  * difference within this one run; absolute numbers say more about the machine than about the code.
  */
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
@@ -33,6 +34,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   lanes: benchLanes,
   live: benchLive,
   memory: benchMemory,
+  peers: benchPeers,
   poison: benchPoison,
   reads: benchReads,
   rebuild: benchRebuild,
@@ -49,7 +51,9 @@ if (unknown.length > 0) {
 // The servers' processes and idle connections are no reason for Node to stay, but a benchmark that waits for their end is.
 const awake = setInterval(() => {}, 60_000);
 const figures: Figure[] = [];
-for (const name of wanted.length > 0 ? wanted : Object.keys(BENCHES)) {
+/** Beside others it measures once more what `path` and `chat` do. */
+const alone = Object.keys(BENCHES).filter((name) => name !== 'peers');
+for (const name of wanted.length > 0 ? wanted : alone) {
   process.stderr.write(`${name} ...\n`);
   figures.push(
     (await BENCHES[name]!()

@@ -1,7 +1,8 @@
 /** The load that every contender of the whole-path benchmark gets, so that the ratio compares nothing else. */
 export const WHOLE_PATH = {
   warmUp: 2_000,
-  messages: 20_000,
+  /** Fewer for a short look: `BENCH_PATH_MESSAGES=2000`. */
+  messages: Number(process.env['BENCH_PATH_MESSAGES'] ?? 20_000),
   /** Between submission and result at once. */
   inFlight: 256,
   /** Calls at once in the worker. */

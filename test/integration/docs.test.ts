@@ -10,6 +10,11 @@ import { headingAnchors } from '../support/headings.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const READMES = ['README.md', 'README.zh-CN.md'];
+/** English, and the same in Chinese. */
+const TRANSLATED = ['docs/configuration', 'docs/deployment'].map((path) => [
+  `${path}.md`,
+  `${path}.zh-CN.md`,
+]);
 const DOCUMENTS = [...READMES, 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesUnder('docs', '.md')];
 /** Of each README: a front page, beyond which a reader is sent on. */
 const FRONT_PAGE_BYTES = 9_000;
@@ -24,12 +29,12 @@ function all(text: string, pattern: RegExp): string[] {
 
 /** What is between fences, with the language's name in the first line. */
 function codeBlocks(text: string): string[] {
-  return text.split(/^```/m).filter((_, index) => index % 2 === 1);
+  return text.split(/^ *```/m).filter((_, index) => index % 2 === 1);
 }
 
 /** What is written as `code` in the running text, wherever its lines are broken. */
 function codeSpans(text: string): string[] {
-  const prose = text.split(/^```/m).filter((_, index) => index % 2 === 0);
+  const prose = text.split(/^ *```/m).filter((_, index) => index % 2 === 0);
   return prose.flatMap((part) => all(part, /`([^`]+)`/g)).map((span) => span.replace(/\s+/g, ' '));
 }
 
@@ -78,7 +83,8 @@ describe('the configuration in documents', () => {
     const compose = parse(read('docker-compose.yml')) as {
       services: { llmq: { environment: Record<string, string> } };
     };
-    const known = new Set([...SETTINGS.map(({ env }) => env), 'OPENAI_API_KEY']);
+    const ofOthers = ['OPENAI_API_KEY', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+    const known = new Set([...SETTINGS.map(({ env }) => env), ...ofOthers]);
     expect(Object.keys(compose.services.llmq.environment).filter((name) => !known.has(name))).toEqual([]);
   });
 });
@@ -131,27 +137,60 @@ describe('the two READMEs', () => {
     const named = codeSpans(read('docs/promises.md'));
     expect(linked.filter((test) => !named.includes(test))).toEqual([]);
   });
+});
+
+describe.each([READMES, ...TRANSLATED])('%s and %s', (...pair) => {
+  // What is generated is in English alone.
+  const texts = pair.map((path) =>
+    read(path).replace(/^<!-- configuration:start.*configuration:end -->$/ms, ''),
+  );
 
   it('show the same commands and code', () => {
-    const [english, chinese] = READMES.map((path) =>
-      codeBlocks(read(path)).filter((block) => !block.startsWith('mermaid')),
+    const [english, chinese] = texts.map((text) =>
+      codeBlocks(text).filter((block) => !block.startsWith('mermaid')),
     );
     expect(chinese).toEqual(english);
   });
 
   it('have the same sections, tables and named things', () => {
-    const [english, chinese] = READMES.map((path) => {
-      const text = read(path);
-      return {
-        headings: all(text, /^(#+) /gm),
-        rows: text.split('\n').filter((line) => line.startsWith('|')).length,
-        named: [...new Set(codeSpans(text))].filter((name) => /[a-z]/.test(name)),
-      };
-    });
+    const [english, chinese] = texts.map((text) => ({
+      headings: all(text, /^(#+) /gm),
+      rows: text.split('\n').filter((line) => line.startsWith('|')).length,
+      items: text.split('\n').filter((line) => /^\s*(?:-|\d\.) /.test(line)).length,
+      named: [...new Set(codeSpans(text))].filter((name) => /[a-z]/.test(name)),
+    }));
     expect(chinese!.headings).toEqual(english!.headings);
-    expect(chinese!.rows).toBe(english!.rows);
+    expect([chinese!.rows, chinese!.items]).toEqual([english!.rows, english!.items]);
     const missing = english!.named.filter((name) => !chinese!.named.includes(name));
     expect(missing).toEqual([]);
+  });
+
+  it('lead to each other', () => {
+    const names = pair.map((path) => path.split('/').at(-1)!);
+    expect(texts[0]).toContain(`[中文](${names[1]})`);
+    expect(texts[1]).toContain(`[English](${names[0]})`);
+  });
+});
+
+describe('docs/performance.md', () => {
+  const text = read('docs/performance.md');
+  const benches = all(
+    /BENCHES[^{]*\{(.*?)\n\};/s.exec(read('bench/main.ts'))![1]!,
+    /^ {2}'?([a-z-]+)'?: bench/gm,
+  );
+  const commanded = all(text, /npm run bench ([a-z -]+?)\s*[`#\n]/g)
+    .flatMap((names) => names.split(' '))
+    .filter((name) => name !== '');
+
+  it('has a command for each benchmark, and no other', () => {
+    expect(benches.length).toBeGreaterThan(10);
+    expect([...new Set(commanded)].sort()).toEqual([...benches].sort());
+  });
+
+  it('has the command with each figure', () => {
+    const rows = text.split('\n').filter((line) => / (at most|at least|below|less than) .* \|/.test(line));
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => !row.includes('`npm run bench '))).toEqual([]);
   });
 });
 
