@@ -114,6 +114,11 @@ export function hasEnded({ status }: Pick<Batch, 'status'>): boolean {
   return TERMINAL.includes(status);
 }
 
+/** Null for one that has not. */
+export function endedAtMs(batch: Pick<Batch, 'status' | 'times'>): number | null {
+  return hasEnded(batch) ? (batch.times[batch.status] ?? null) : null;
+}
+
 function at(batch: Batch, status: BatchStatus, nowMs: number): Batch {
   return { ...batch, status, times: { ...batch.times, [status]: nowMs } };
 }

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { EventLogModule } from '../log/event-log.module.js';
+import { BatchSweep } from './batch-sweep.js';
 import { Batches } from './batches.js';
-import { FileSweep } from './files/file-sweep.js';
 import { Files } from './files/files.js';
 import { FileObjects } from './files/nats/file-objects.js';
 import { FileRecords } from './files/nats/file-records.js';
@@ -14,7 +14,7 @@ import { BatchRecords } from './nats/batch-records.js';
  */
 @Module({
   imports: [EventLogModule],
-  providers: [Files, FileObjects, FileRecords, FileSweep, Batches, BatchLeases, BatchRecords],
+  providers: [Files, FileObjects, FileRecords, BatchSweep, Batches, BatchLeases, BatchRecords],
   exports: [Files, Batches, BatchLeases, BatchRecords],
 })
 export class BatchesModule {}

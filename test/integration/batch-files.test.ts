@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { FileSweep } from '../../src/batches/files/file-sweep.js';
+import { BatchSweep } from '../../src/batches/batch-sweep.js';
+import { Batches } from '../../src/batches/batches.js';
 import { Files } from '../../src/batches/files/files.js';
 import { FileGoneError, FileObjects } from '../../src/batches/files/nats/file-objects.js';
 import { FileRecords } from '../../src/batches/files/nats/file-records.js';
+import { BatchRecords } from '../../src/batches/nats/batch-records.js';
+import { LOCAL_CALLER } from '../../src/domain/caller.js';
 import { eventually } from '../support/eventually.js';
 import { connectTo, type Gateway, type Servers, startGateway, startServers } from './gateway.rig.js';
 
@@ -96,16 +99,31 @@ describe('the sweep', () => {
     const nobodys = await files().receive(parts(Buffer.from('nobody keeps it')));
     await jetstream(nats).publish('$O.llmq_files.C.ofakilledwriter', 'a piece');
     const before = await stored();
-    const sweep = gateway.part(FileSweep);
+    const sweep = gateway.part(BatchSweep);
     expect(await sweep.sweep()).toBe(1);
     // What was written within the last hour may be on its way.
     expect(await stored()).toBe(before - 2);
-    const { objects } = { objects: gateway.part(FileObjects) };
-    await eventually(async () => {
-      expect(await objects.sweep((id) => id === kept.id, Date.now() + 60_000)).toBeGreaterThanOrEqual(0);
-      expect(await stored()).toBe(2);
-    });
+    expect(await gateway.part(FileObjects).sweep((id) => id === kept.id, Date.now() + 60_000)).toBe(2);
+    expect(await stored()).toBe(2);
     expect((await read(files().content(kept))).toString()).toBe('kept');
     await expect(read(files().content(nobodys))).rejects.toBeInstanceOf(FileGoneError);
+  });
+
+  it('forgets batches that ended long ago', async () => {
+    const file = await files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+      ...{ name: 'x', purpose: 'batch' },
+    });
+    const batches = gateway.part(Batches);
+    const { id } = await batches.create(LOCAL_CALLER, {
+      ...{ inputFileId: file.id, endpoint: '/v1/embeddings', completionWindow: '1h', windowMs: 3_600_000 },
+      ...{ metadata: null, outputExpiresAfterS: null },
+    });
+    await eventually(async () => expect((await batches.get(LOCAL_CALLER, id)).status).toBe('failed'));
+    await gateway.part(BatchSweep).sweep();
+    const records = gateway.part(BatchRecords);
+    const { value, revision } = (await records.read('default', id))!;
+    await records.write({ ...value, times: { failed: 1 } }, revision);
+    await gateway.part(BatchSweep).sweep();
+    expect(await records.read('default', id)).toBeNull();
   });
 });

@@ -7,7 +7,7 @@ import { WebhookSecrets } from '../../operations/webhooks/webhook-secrets.js';
 import { webhookVerdict } from '../../operations/webhooks/webhook-verdict.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { type Batch, type BatchWebhook, told } from '../batch.state.js';
+import { type Batch, type BatchWebhook, endedAtMs, told } from '../batch.state.js';
 import type { BatchRecord } from './batch-record.js';
 
 type Told = Pick<BatchWebhook, 'tries' | 'nextAtMs' | 'outcome'>;
@@ -48,7 +48,7 @@ export class BatchTeller {
     const failed: Told = { tries, nextAtMs, outcome: 'failed' };
     if (this.receivers.isOff(batch.tenant, callback.url)) return failed;
     const nowMs = this.sources.nowMs();
-    const endedAt = new Date(batch.times[batch.status] ?? nowMs).toISOString();
+    const endedAt = new Date(endedAtMs(batch) ?? nowMs).toISOString();
     const body = batchBody(id, `batch.${batch.status}`, endedAt, batch.id);
     const headers = this.secrets.headers(batch.caller.name, id, body, nowMs);
     if (headers === null) return failed;

@@ -947,6 +947,12 @@ export const configSchema = z.strictObject({
         .describe(
           'files are deleted when they are older, unless their client has said when; such as 12h or 30d; null: never',
         ),
+      keep_batches: z
+        .string()
+        .regex(SETTING_DURATION)
+        .nullable()
+        .default('365d')
+        .describe('batches that ended longer ago are not known any more; null: never'),
     })
     .prefault({}),
   webhooks: z

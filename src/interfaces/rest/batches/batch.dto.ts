@@ -5,6 +5,7 @@ import {
   type Batch,
   type BatchEndpoint,
   type BatchStatus,
+  endedAtMs,
 } from '../../../batches/batch.state.js';
 import type { NewBatch } from '../../../batches/batches.js';
 import type { ListPage } from '../../../batches/list-page.policy.js';
@@ -111,14 +112,14 @@ export function newBatch(inputFileId: string, asked: SubmitLinesDto): NewBatch {
 }
 
 export function batchJson(batch: Batch): Record<string, unknown> {
-  const { id, status, endpoint, completionWindow, model, total, completed, failed, errors, times } = batch;
-  const endedAtMs = times.completed ?? times.failed ?? times.expired ?? times.cancelled;
+  const { id, status, endpoint, completionWindow, model, total, completed, failed, errors } = batch;
+  const endedMs = endedAtMs(batch);
   return {
     ...{ id, status, endpoint, completion_window: completionWindow, model },
     ...{ lines: { total, completed, failed }, errors },
     created_at: isoTime(batch.createdAtMs),
     expires_at: isoTime(batch.expiresAtMs),
-    ended_at: endedAtMs === undefined ? null : isoTime(endedAtMs),
+    ended_at: endedMs === null ? null : isoTime(endedMs),
   };
 }
 

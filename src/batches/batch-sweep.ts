@@ -1,0 +1,83 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { settingDurationMs } from '../domain/duration.policy.js';
+import { SOURCES, type Sources } from '../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { LOGGER } from '../platform/tokens.js';
+import { RefusedError } from '../submission/refusal.js';
+import { type Batch, endedAtMs } from './batch.state.js';
+import { Batches } from './batches.js';
+import { isExpired, type StoredFile } from './files/file.state.js';
+import { FileObjects } from './files/nats/file-objects.js';
+import { FileRecords } from './files/nats/file-records.js';
+import { BatchRecords } from './nats/batch-records.js';
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+/** No upload takes so long, and no writing of results pauses so long. */
+const ON_ITS_WAY_MS = 60 * 60_000;
+
+/**
+ * Takes expired files away, what is left of files that never came to be, and batches that ended long ago. Every process
+ * does; once is enough.
+ */
+@Injectable()
+export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer: NodeJS.Timeout | null = null;
+  private readonly batchesKeptMs: number | null;
+
+  constructor(
+    private readonly records: FileRecords,
+    private readonly objects: FileObjects,
+    private readonly batches: Batches,
+    private readonly batchRecords: BatchRecords,
+    @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'random'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(SERVICE_CONFIG) { batches: settings }: Pick<ServiceConfig, 'batches'>,
+  ) {
+    this.batchesKeptMs = settings.keep_batches === null ? null : settingDurationMs(settings.keep_batches);
+  }
+
+  onApplicationBootstrap(): void {
+    const everyMs = SWEEP_EVERY_MS * (0.5 + this.sources.random());
+    this.timer = setInterval(() => {
+      this.sweep().catch((err: unknown) => this.logger.debug({ err }, 'files were not swept'));
+    }, everyMs).unref();
+  }
+
+  onModuleDestroy(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+
+  /** @returns how many files, contents and batches were taken away @throws {LogUnavailableError} */
+  async sweep(): Promise<number> {
+    const nowMs = this.sources.nowMs();
+    const files = await this.records.listAll();
+    let swept = 0;
+    for (const file of files) if (isExpired(file, nowMs) && (await this.remove(file))) swept += 1;
+    const kept = new Set(files.map(({ id }) => id));
+    swept += await this.objects.sweep((id) => kept.has(id), nowMs - ON_ITS_WAY_MS);
+    for (const batch of await this.batchRecords.listAll()) {
+      if (!this.isOld(batch, nowMs)) continue;
+      await this.batchRecords.remove(batch);
+      swept += 1;
+    }
+    if (swept > 0) this.logger.info({ swept }, 'expired files and old batches were deleted');
+    return swept;
+  }
+
+  private isOld(batch: Batch, nowMs: number): boolean {
+    const atMs = endedAtMs(batch);
+    return this.batchesKeptMs !== null && atMs !== null && nowMs - atMs >= this.batchesKeptMs;
+  }
+
+  /** False for the input of a batch that is carried out: it stays until that has ended. */
+  private async remove(file: StoredFile): Promise<boolean> {
+    try {
+      await this.batches.removeFile(file);
+      return true;
+    } catch (error) {
+      if (error instanceof RefusedError) return false;
+      throw error;
+    }
+  }
+}
