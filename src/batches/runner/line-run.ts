@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import type { SubmitOnce } from '../../submission/idempotency/submit-once.js';
 import { isFailure, RefusedError, retryAfterSeconds } from '../../submission/refusal.js';
 import type { SubmitResult } from '../../submission/submit-message.js';
@@ -146,7 +147,7 @@ export class LineRun {
       },
       (err: unknown) => {
         // It was erased meanwhile.
-        logger.debug({ err, messageId }, 'a line of a batch has no end to be read any more');
+        logger.debug({ err, ...aboutMessage(messageId) }, 'a line of a batch has no end to be read any more');
         this.over(number, false);
       },
     );

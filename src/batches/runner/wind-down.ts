@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import type { CancelMessage } from '../../submission/cancel-message.js';
 import type { MessageLookup } from '../../submission/message-lookup.js';
 import { RefusedError } from '../../submission/refusal.js';
@@ -53,7 +54,7 @@ async function cancelOne(
     await cancelMessage.cancel(callerOf(batch), id, reason);
   } catch (err) {
     // It has ended in the meantime, or is found again at the next look.
-    logger.debug({ err, messageId: id }, 'a line of a batch was not cancelled');
+    logger.debug({ err, ...aboutMessage(id) }, 'a line of a batch was not cancelled');
   }
 }
 

@@ -10,6 +10,7 @@ import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
 import { LOGGER } from '../../platform/tokens.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
@@ -70,11 +71,11 @@ export class ResponseReplay {
       news: () => this.calls.news(id),
       onBegun: () => waiting.begun(),
       missed: (end) => this.missed(id, hasEnded ? end : null),
-      onPiecesLost: (err) => this.logger.warn({ err, messageId: id }, 'lost the pieces of an answer'),
+      onPiecesLost: (err) => this.logger.warn({ err, ...aboutMessage(id) }, 'lost the pieces of an answer'),
     });
     const end = await stream.run(chunks, this.answerWait.ended(completion), signal).catch((error) => {
       if (!out.begun) throw error;
-      this.logger.error({ err: error, messageId: id }, 'a stream broke off');
+      this.logger.error({ err: error, ...aboutMessage(id) }, 'a stream broke off');
       return 'broken' as const;
     });
     reply.hijack();
@@ -98,7 +99,7 @@ export class ResponseReplay {
 
   private past(id: string): Promise<readonly AnswerChunk[]> {
     return this.answers.history(id).catch((err: unknown) => {
-      this.logger.warn({ err, messageId: id }, 'could not read the pieces of an answer');
+      this.logger.warn({ err, ...aboutMessage(id) }, 'could not read the pieces of an answer');
       return [];
     });
   }

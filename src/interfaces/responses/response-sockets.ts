@@ -4,12 +4,15 @@ import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
 import type { Caller } from '../../domain/caller.js';
+import { traceContextOf } from '../../domain/trace-context.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { aboutMessage } from '../../platform/logging/about-message.js';
+import { enterTrace, SpanKind, traceBehind, within } from '../../platform/telemetry/spans.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
 import { refusalOf } from '../../submission/refusal-of.js';
-import { isObject, traceparentOf } from '../../submission/submission-rules.policy.js';
+import { isObject } from '../../submission/submission-rules.policy.js';
 import { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { SubmitAndListen } from '../../submission/waiting/submit-and-listen.js';
 import { type Waiting, WaitingRequests } from '../../submission/waiting/waiting-requests.js';
@@ -139,14 +142,17 @@ export class ResponseSockets implements OnApplicationShutdown {
   private async stream({ caller, request, out }: Asked, { headers }: FastifyRequest, waiting: Waiting) {
     const { signal } = waiting;
     const { submission } = request;
-    const traceparent = traceparentOf(headers['traceparent']);
+    const callers = traceContextOf(headers['traceparent'], headers['tracestate']);
+    const span = enterTrace('websocket submit', callers, { kind: SpanKind.SERVER });
+    const trace = traceBehind(span, callers);
     const listening = {
       ...{ signal, onKey: () => undefined },
       listen: (id: string) => this.answers.chunks(id, signal),
     };
-    const order = { caller, submission, traceparent, keyed: null };
-    const { accepted, completion, listening: chunks } = await this.submitAndListen.submit(order, listening);
-    const messageId = accepted.id;
+    const order = { caller, submission, trace, keyed: null };
+    const submit = () => this.submitAndListen.submit(order, listening);
+    const { accepted, completion, listening: chunks } = await within(span, submit);
+    const about = aboutMessage(accepted.id, trace);
     const form = new ResponseStreamForm(out, headOf(submission, accepted), accepted.model ?? '', -1);
     const stream = new AnswerStream(out, {
       form,
@@ -154,13 +160,13 @@ export class ResponseSockets implements OnApplicationShutdown {
       heartbeatMs: this.config.openai.heartbeat_ms,
       news: async () => '',
       onBegun: () => waiting.begun(),
-      onPiecesLost: (err) => this.logger.warn({ err, messageId }, 'lost the pieces of an answer'),
+      onPiecesLost: (err) => this.logger.warn({ err, ...about }, 'lost the pieces of an answer'),
     });
     const end = await stream.run(chunks, this.answerWait.ended(completion), signal).catch((err: unknown) => {
-      this.logger.error({ err, messageId }, 'a stream broke off');
+      this.logger.error({ err, ...about }, 'a stream broke off');
       return 'broken' as const;
     });
-    const failed = this.calls.streamFailure(end, messageId, waiting);
+    const failed = this.calls.streamFailure(end, accepted.id, waiting);
     if (failed !== null) form.fail(failed, typeof end === 'object' ? end : null);
   }
 
