@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
-import { FaultyServer, measured, type Served, TestWorker, well } from './endpoints.rig.js';
+import { FaultyServer, measured, mostBegun, type Served, TestWorker, well } from './endpoints.rig.js';
 
 let nats: TestNats;
 let connection: NatsConnection;
@@ -75,11 +75,16 @@ async function used(workers: readonly TestWorker[], places: number, forMs: numbe
   return samples.reduce((sum, each) => sum + each, 0) / (samples.length * places);
 }
 
+/** The shares settle a few seconds after each change. */
+function nearlyAllUsed(workers: readonly TestWorker[], places: number, forMs = 2_000): Promise<void> {
+  return eventually(async () => expect(await used(workers, places, forMs)).toBeGreaterThan(0.9));
+}
+
 describe('max_concurrency over all workers', () => {
   it('is taken whole by a worker that is alone, without a word to anybody', async () => {
     const server = await serverOf(20);
     const worker = await workerOf([{ name: 'alone', server, settings: { places: 12 } }]);
-    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(12), { withinMs: 1_000 });
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(12));
     let said = 0;
     const hear = (subject: string) =>
       connection.subscribe(subject, {
@@ -97,45 +102,42 @@ describe('max_concurrency over all workers', () => {
   });
 
   it('is never exceeded and nearly all used, by four, by one of four, and while one is killed and one joins', async () => {
-    const server = await serverOf(250);
+    const server = await serverOf(500);
     const places = 12;
     const served = [{ name: 'shared', server, settings: { places } }];
     const workers = await workersOf(4, served);
     const ends = workers.map(busy);
-    await sleep(2_500);
-    expect(await used(workers, places, 3_000)).toBeGreaterThan(0.9);
+    await nearlyAllUsed(workers, places, 3_000);
     // All demand at the last one.
     for (const end of ends.slice(0, 3)) end();
-    await sleep(2_500);
-    expect(await used(workers, places, 2_000)).toBeGreaterThan(0.9);
+    await nearlyAllUsed(workers, places);
     // It is killed with nearly every place, and its share must come back.
     const [dead] = workers.splice(3, 1);
     await dead!.crash();
     const killedMs = performance.now();
     for (const worker of workers) busy(worker);
-    await eventually(() => expect(server.running).toBeGreaterThanOrEqual(places - 1), { withinMs: 10_000 });
+    await eventually(() => expect(server.running).toBeGreaterThanOrEqual(places - 1), { withinMs: 20_000 });
     expect(performance.now() - killedMs).toBeLessThan(10_000);
-    expect(await used(workers, places, 2_000)).toBeGreaterThan(0.9);
+    await nearlyAllUsed(workers, places);
     workers.push(await workerOf(served));
     busy(workers.at(-1)!);
-    await sleep(1_000);
-    expect(await used(workers, places, 2_000)).toBeGreaterThan(0.9);
+    await eventually(() => expect(workers.at(-1)!.running).toBeGreaterThan(0));
+    await nearlyAllUsed(workers, places);
     expect(server.peak).toBeLessThanOrEqual(places);
     await workers.shift()!.stop();
-    await sleep(1_000);
-    expect(await used(workers, places, 2_000)).toBeGreaterThan(0.9);
+    await nearlyAllUsed(workers, places);
     expect(server.peak).toBeLessThanOrEqual(places);
-  }, 90_000);
+  });
 
   it('begins nothing new where a worker may not have been heard, and all of it when the broker is back', async () => {
     const server = await serverOf(10);
     const worker = await workerOf([{ name: 'cut', server, settings: { places: 4 } }]);
     await eventually(() => expect(worker.registry.freePlaces('m')).toBe(4));
     await nats.kill();
-    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(0), { withinMs: 6_000 });
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(0));
     await nats.restart();
-    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(4), { withinMs: 15_000 });
-  }, 60_000);
+    await eventually(() => expect(worker.registry.freePlaces('m')).toBe(4));
+  });
 });
 
 describe('rpm over all workers', () => {
@@ -150,9 +152,9 @@ describe('rpm over all workers', () => {
     await sleep(10_000);
     for (const end of ends.slice(1, 3)) end();
     await sleep(35_000);
-    expect(server.most(60_000)).toBeLessThanOrEqual(rpm);
+    expect(mostBegun(workers, 60_000)).toBeLessThanOrEqual(rpm);
     expect(server.calls).toBeGreaterThan(rpm * 0.9);
-  }, 120_000);
+  });
 });
 
 describe('tpm over all workers', () => {
@@ -172,5 +174,5 @@ describe('tpm over all workers', () => {
     expect(most(60_000)).toBeLessThanOrEqual(1.05 * tpm);
     expect(inSpan(startedMs, 60_000)).toBeGreaterThan(0.9 * tpm);
     expect(inSpan(performance.now() - 60_000, 60_000)).toBeGreaterThan(0.9 * tpm);
-  }, 200_000);
+  }, 400_000);
 });

@@ -90,7 +90,7 @@ describe('a whole completion', () => {
       ],
       usage: { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 },
     });
-    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=10s`);
+    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=60s`);
     expect(read.json).toMatchObject({ status: 'completed', user_id: 'alice', messages: question.messages });
   });
 
@@ -191,7 +191,7 @@ describe('a whole completion', () => {
     leaving.abort();
     await expect(answer).rejects.toThrow('aborted');
     await gateway.worker.complete(message, { content: 'for nobody' });
-    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=10s`);
+    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=60s`);
     expect(read.json).toMatchObject({ status: 'completed', result: { content: 'for nobody' } });
   });
 });
@@ -318,7 +318,7 @@ describe('a streamed completion', () => {
     gateway.worker.piece(message.subject, 1, { content: 'Half' });
     (await answer).controller.abort();
     await gateway.worker.complete(message, { content: 'Half of it' });
-    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=10s`);
+    const read = await request('GET', `${gateway.baseUrl}/api/v1/messages/${message.subject}?wait=60s`);
     expect(read.json.result.content).toBe('Half of it');
   });
 });
