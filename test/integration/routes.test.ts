@@ -119,8 +119,10 @@ describe('what waits for a busy model', () => {
       expect(busy.model.running).toBe(workers);
       expect(await rig.taken()).toBe(workers);
     });
-    await sleep(500);
-    expect(await rig.taken()).toBe(workers);
+    for (let look = 0; look < 10; look += 1) {
+      await sleep(50);
+      expect(await rig.taken()).toBe(workers);
+    }
     busy.model.release();
   });
 });
