@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { AnswerListener } from '../../dispatch/answers/answers.port.js';
+import { UNTRACED } from '../../domain/trace-context.policy.js';
 import { aboutMessage } from '../../platform/logging/about-message.js';
+import { endSpan, enterTrace, errorType, type Span, traceOfSpan } from '../../platform/telemetry/spans.js';
 import type { SubmitOnce } from '../../submission/idempotency/submit-once.js';
 import { isFailure, RefusedError, retryAfterSeconds } from '../../submission/refusal.js';
+import type { Submission } from '../../submission/submission.js';
 import type { SubmitResult } from '../../submission/submit-message.js';
 import type { AnswerWait } from '../../submission/waiting/answer-wait.js';
 import { CompletionSignal } from '../../submission/waiting/completion-signal.js';
@@ -125,10 +128,15 @@ export class LineRun {
     lines: readonly WindowLine[],
     mayBeThere: boolean,
   ): Promise<readonly SubmitResult[] | null> {
-    const identified = lines.map(({ messageId: id, submission }) => ({ id, mayBeThere, submission }));
+    const entered = lines.map(enteredLine);
+    const identified = entered.map(({ id, submission }) => ({ id, mayBeThere, submission }));
     try {
-      return await this.parts.submitOnce.submitMany(callerOf(this.batch), identified);
+      const results = await this.parts.submitOnce.submitMany(callerOf(this.batch), identified);
+      for (const [at, { span }] of entered.entries())
+        if (span !== null) endSpan(span, refusedCode(results[at]));
+      return results;
     } catch (err) {
+      for (const { span } of entered) if (span !== null) endSpan(span, errorType(err));
       this.parts.logger.debug({ err, batch: this.batch.id }, 'lines of a batch are not submitted yet');
       return null;
     }
@@ -170,4 +178,22 @@ export class LineRun {
 /** It may be accepted later: the lane is full, the log away. */
 function isPassing({ refusal }: RefusedError): boolean {
   return isFailure(refusal) && refusal.code !== 'event_too_large';
+}
+
+interface EnteredLine {
+  readonly id: string;
+  readonly submission: Submission;
+  readonly span: Span | null;
+}
+
+/** A line is a message like any other: a trace of all of them would be too long for anybody to read. */
+function enteredLine({ messageId: id, submission }: WindowLine): EnteredLine {
+  const span = enterTrace('batch line', UNTRACED);
+  if (span === null) return { id, submission, span };
+  span.setAttribute('llmq.message.id', id);
+  return { id, submission: { ...submission, trace: traceOfSpan(span) }, span };
+}
+
+function refusedCode(result: SubmitResult | undefined): string | null {
+  return result instanceof RefusedError ? result.code : null;
 }

@@ -71,14 +71,14 @@ function resourceOf({ roles }: ServiceConfig) {
     .merge(resources.detectResources({ detectors: [resources.envDetector] }));
 }
 
-/** Has the log say that spans are lost, once a minute at most: otherwise nobody would hear of it. */
+/** Has the log say what OpenTelemetry complains of, such as spans that are lost, once a minute at most. */
 export function tellTroubles(logger: Logger): void {
   let toldAt = Number.NEGATIVE_INFINITY;
   const tell = (what: string) => {
     const now = performance.now();
     if (now - toldAt < TELL_EVERY_MS) return;
     toldAt = now;
-    logger.warn({ what }, 'traces are not exported, or not all of them; messages are not concerned');
+    logger.warn({ what }, 'traces are not exported as they should be; messages are not concerned');
   };
   core.setGlobalErrorHandler((error) =>
     tell(typeof error === 'string' ? error : (error.message ?? 'unknown')),
