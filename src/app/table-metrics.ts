@@ -31,9 +31,9 @@ export class TableMetrics {
   }
 
   observePool(): void {
-    const connections = this.gauge('database.connections', 'Connections to PostgreSQL of this process');
-    const limit = this.gauge('database.connections_limit', 'The most connections of this process');
-    const waiting = this.gauge('database.waiting', 'Queries of this process that wait for a connection');
+    const connections = this.gauge('llmq.database.connections', 'Connections to PostgreSQL of this process');
+    const limit = this.gauge('llmq.database.connections_limit', 'The most connections of this process');
+    const waiting = this.gauge('llmq.database.waiting', 'Queries of this process that wait for a connection');
     this.meter.addBatchObservableCallback(
       (result) => {
         const pool = connectionPool(this.dataSource);
@@ -48,12 +48,15 @@ export class TableMetrics {
 
   observeLanes(projector: Pick<ProcessProjector, 'health'>): void {
     const oldest = this.gauge(
-      'lane.oldest_age_seconds',
+      'llmq.lane.oldest_age_seconds',
       'How long the message that waits longest has been in the lane',
     );
-    const dead = this.gauge('lane.dead_letters', 'Messages of the lane that failed for good');
-    const scheduled = this.gauge('lane.scheduled', 'Messages of the lane whose time has not come');
-    const turns = this.gauge('lane.held_turns', 'Turns that wait for an earlier one of their conversation');
+    const dead = this.gauge('llmq.lane.dead_letters', 'Messages of the lane that failed for good');
+    const scheduled = this.gauge('llmq.lane.scheduled', 'Messages of the lane whose time has not come');
+    const turns = this.gauge(
+      'llmq.lane.held_turns',
+      'Turns that wait for an earlier one of their conversation',
+    );
     this.meter.addBatchObservableCallback(
       async (result) => {
         if (!projector.health.active) return;
@@ -72,6 +75,6 @@ export class TableMetrics {
   }
 
   private gauge(name: string, description: string) {
-    return this.meter.createObservableGauge(`llmq.${name}`, { description });
+    return this.meter.createObservableGauge(name, { description });
   }
 }
