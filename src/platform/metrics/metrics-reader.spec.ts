@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { metrics } from '@opentelemetry/sdk-node';
 import { Measures } from './measures.js';
@@ -86,4 +88,16 @@ it('tells histograms with their bounds, counts and sum', async () => {
   for (const seconds of [0.5, 1.5, 1.75, 9]) waits.at({ endpoint: 'one' }).observe(seconds);
   const one = { buckets: { boundaries: [1, 2], counts: [1, 2, 1] }, count: 4, sum: 12.75 };
   expect(await told()).toEqual({ 'llmq.wait': { one } });
+});
+
+it('says which setting to change where its port is taken', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const reader = new MetricsReader(new Measures(), { host: '127.0.0.1', port });
+  await expect(reader.listen()).rejects.toMatchObject({
+    code: 'metrics_port_unusable',
+    message: expect.stringContaining('METRICS_PORT'),
+  });
+  taken.close();
 });
