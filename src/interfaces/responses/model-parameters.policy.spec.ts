@@ -37,7 +37,7 @@ describe('what a response asks of a model', () => {
       ...{ parameters: {}, settings: {}, problems: [] },
     });
     expect(toldParameters({}, {})).toMatchObject({
-      ...{ tools: [], tool_choice: 'auto', text: { format: { type: 'text' } }, truncation: 'disabled' },
+      ...{ tools: [], tool_choice: 'auto', text: { format: { type: 'text' } }, truncation: 'auto' },
     });
   });
 

@@ -63,7 +63,8 @@ export function toldParameters(parameters: Fields, settings: Fields): Record<str
     tools: Array.isArray(tools) ? tools.map(toldTool) : [],
     top_logprobs: parameters['top_logprobs'] ?? 0,
     top_p: parameters['top_p'] ?? null,
-    truncation: settings['truncation'] ?? 'disabled',
+    // What is done with a history where nothing is said.
+    truncation: settings['truncation'] ?? 'auto',
     user: parameters['user'] ?? null,
   };
 }

@@ -131,8 +131,8 @@ export class ResponsesController {
   @ApiExcludeEndpoint()
   openSocket(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     if (this.sockets.open(request)) return void reply.hijack();
-    void reply.header('upgrade', 'websocket').header('connection', 'upgrade');
-    throw new HttpException('Responses are not listed. This address is for WebSockets: ask for one.', 426);
+    void reply.header('allow', 'POST');
+    throw new HttpException('This path is not served with GET, but with POST, and for WebSockets.', 405);
   }
 
   @Get(':id')

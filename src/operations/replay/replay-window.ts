@@ -85,11 +85,11 @@ export async function refuseUnserved(client: ServiceClient, model: string): Prom
   throw new ServiceRefusalError(`The service has no model ${model}; it serves ${served.join(', ')}.`);
 }
 
-/** Null for a message that is a repetition itself. */
+/** Null for a message that is a repetition itself, and for what was only noted: no model was asked. */
 async function replayOne(client: ServiceClient, id: string, run: ReplayRun): Promise<ReplayedMessage | null> {
   const { data: events } = await client.get(`/api/v1/messages/${id}/events`);
   const received = events.find(({ type }: ServiceJson) => type === 'llmq.message.received.v1')?.data;
-  if (received === undefined || received.replay_of != null) return null;
+  if (received === undefined || received.replay_of != null || received.request.noted === true) return null;
   const before = await client.get(`/api/v1/messages/${id}`);
   const original = outcomeOf(before, events);
   const told = { id, replayId: null, original, replay: null, error: null };

@@ -47,6 +47,15 @@ it('repeats a chat, and changes model and priority where asked', () => {
   expect(body).not.toHaveProperty('content');
 });
 
+it('repeats a response with its instructions in front', () => {
+  const messages = [{ role: 'user', content: 'x' }];
+  const response = { background: false, store: true, settings: {} };
+  const request = { messages, model: 'q', parameters: {}, instructions: 'Be short.', response };
+  expect(replayBody({ ...past, request }, {})).toMatchObject({
+    messages: [{ role: 'system', content: 'Be short.' }, ...messages],
+  });
+});
+
 it('repeats a completion and embeddings', () => {
   const asked = (kind: 'completion' | 'embeddings', parameters: Record<string, unknown>) =>
     replayBody({ ...past, request: { kind, model: 'q', parameters } }, {});

@@ -1,3 +1,4 @@
+import { askedAlone } from '../../domain/conversation/asked-alone.policy.js';
 import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
 import { isQueueField } from '../../domain/message/queue-fields.policy.js';
 
@@ -56,7 +57,8 @@ export function askedAgain(past: PastMessage, { model, priority }: ReplayChanges
  * Completions and embeddings keep what they are about among their parameters. Fields of the queue that an older version
  * took in among them reached no model, and are refused by now.
  */
-function askedBy({ kind, content, messages, parameters: kept }: ModelRequest): Record<string, unknown> {
+function askedBy(request: ModelRequest): Record<string, unknown> {
+  const { kind, content, parameters: kept } = request;
   const parameters = Object.fromEntries(
     Object.entries(kept).filter(([name, value]) => !isQueueField(name, value)),
   );
@@ -65,7 +67,9 @@ function askedBy({ kind, content, messages, parameters: kept }: ModelRequest): R
     return { prompt, parameters: { ...rest, ...(input === undefined ? {} : { input }) } };
   if (kind === 'embeddings')
     return { input, parameters: { ...rest, ...(prompt === undefined ? {} : { prompt }) } };
-  return { ...(content === undefined ? { messages } : { content }), parameters };
+  // Instructions of their own are none of a message's fields: they go where the model was sent them.
+  const { messages } = askedAlone(request, () => ({ reasoning: true, systemAnywhere: true }));
+  return { ...(messages === undefined ? { content } : { messages }), parameters };
 }
 
 /** The price of a million tokens, in any currency. */

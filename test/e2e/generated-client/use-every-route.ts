@@ -224,11 +224,17 @@ async function useBatches(api: Api): Promise<void> {
   await told(api.POST('/v1/batches/{batch_id}/cancel', { params: { path: { batch_id: other } } }));
 }
 
+/** The same status has the events of a stream too. */
+function responseIn(told: Readonly<Record<string, unknown>>): components['schemas']['Response'] {
+  if (told['object'] !== 'response') throw new Error('It is no response.');
+  return told as components['schemas']['Response'];
+}
+
 async function useResponses(api: Api): Promise<void> {
   const input = [{ role: 'user', content: 'Hello' }];
-  const said = await told(api.POST('/v1/responses', { body: { model: 'demo', input, store: true } }));
-  if (!('output' in said) || said.output[0]?.type !== 'message') throw new Error('It says nothing.');
-  const id = said.id;
+  const whole = api.POST('/v1/responses', { body: { model: 'demo', input, store: true } });
+  const { id, output } = responseIn(await told(whole));
+  if (output[0]?.type !== 'message') throw new Error('It says nothing.');
   await told(api.GET('/v1/responses/{id}', { params: { path: { id } } }));
   const query = { limit: 5, order: 'asc' } as const;
   const asked = await told(api.GET('/v1/responses/{id}/input_items', { params: { path: { id }, query } }));
@@ -237,8 +243,9 @@ async function useResponses(api: Api): Promise<void> {
     api.GET('/v1/responses/{id}', { params: { path: { id }, query: { stream: true } }, parseAs: 'text' }),
   );
   if (!stream.includes('response.completed')) throw new Error('It did not stream.');
-  const later = await told(api.POST('/v1/responses', { body: { input: 'Hi', background: true } }));
-  if (!('output' in later)) throw new Error('It is no response.');
+  const later = responseIn(
+    await told(api.POST('/v1/responses', { body: { input: 'Hi', background: true } })),
+  );
   await told(api.POST('/v1/responses/{id}/cancel', { params: { path: { id: later.id } } }));
   await told(api.DELETE('/v1/responses/{id}', { params: { path: { id } } }));
 }
