@@ -4,7 +4,6 @@ import type { Sources } from '../../platform/clock.js';
 import type { CancelMessage } from '../../submission/cancel-message.js';
 import type { SubmitMessage } from '../../submission/submit-message.js';
 import * as state from '../batch.state.js';
-import type { Files } from '../files/files.js';
 import { FileGoneError } from '../files/nats/file-objects.js';
 import { checkBatch } from './batch-check.js';
 import type { BatchRecord } from './batch-record.js';
@@ -13,7 +12,6 @@ import { LineRun, type LineRunParts } from './line-run.js';
 import { windDown } from './wind-down.js';
 
 export interface BatchJobParts extends LineRunParts, BatchResultsParts {
-  readonly files: Files;
   readonly submit: Pick<SubmitMessage, 'refusalAtSight'>;
   readonly cancelMessage: Pick<CancelMessage, 'cancel'>;
   readonly logger: Logger;
@@ -83,14 +81,11 @@ export class BatchJob {
   }
 
   private async validate(batch: state.Batch): Promise<void> {
-    const { files } = this.parts;
-    const file = await files.find(batch.tenant, batch.inputFileId);
-    const checked =
-      file === null
-        ? { errors: [GONE] }
-        : await this.whileAtStep(batch, null, (signal) =>
-            checkBatch(files.content(file), batch, this.parts, signal),
-          );
+    // Not as a client finds it: an input that has expired since is kept for as long as its batch needs it.
+    const content = this.parts.files.content({ id: batch.inputFileId });
+    const checked = await this.whileAtStep(batch, null, (signal) =>
+      checkBatch(content, batch, this.parts, signal),
+    );
     if ('errors' in checked) await this.change((known, nowMs) => state.failed(known, checked.errors, nowMs));
     else {
       await this.change((known, nowMs) => state.begun(known, checked, nowMs));

@@ -21,7 +21,7 @@ const READ_AT_ONCE = 32;
 const RETRY_MS = 500;
 
 export interface BatchResultsParts {
-  readonly files: Pick<Files, 'content' | 'receiveAs' | 'keep' | 'remove'>;
+  readonly files: Pick<Files, 'content' | 'receiveAs' | 'keep'>;
   readonly lookup: Pick<MessageLookup, 'stored'>;
   readonly log: Pick<EventLog, 'get'>;
   readonly lines: BatchLines;

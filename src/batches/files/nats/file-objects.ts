@@ -9,8 +9,8 @@ import { LogUnavailableError } from '../../../log/event-log.errors.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { EVENT_LOG, NATS } from '../../../platform/tokens.js';
 
-/** Few writes for a file, and none that is large for the broker. */
-const CHUNK_BYTES = 512 * 1024;
+/** Each is one write to disk, so few of them; and none that is large for the broker, which takes as much by default. */
+const CHUNK_BYTES = 1024 * 1024;
 const STREAM = `OBJ_${FILES_BUCKET}`;
 
 /**
