@@ -41,7 +41,7 @@ const sequenceOf = (events: readonly Json[], type: string) =>
 
 it('puts what waited too long into the lane above, once, and has it run once and in the order of its turns', async () => {
   // Holds the only slot until all of them have gone up, however slow the machine is.
-  const busy = await send({ priority: 'realtime', content: '[[demo:slow 20000]] [[demo:tokens 1]]' });
+  const busy = await send({ priority: 'realtime', content: '[[demo:slow 100000]] [[demo:tokens 1]]' });
   await eventually(async () => expect((await read(busy)).status).toBe('processing'));
   const alone = await send({ priority: 'low', ttl: '1h' });
   const { deadline } = await read(alone);
@@ -63,7 +63,7 @@ it('puts what waited too long into the lane above, once, and has it run once and
   await call('POST', `messages/${busy}/cancel`);
   const all = [alone, ...turns, high];
   for (const id of all) {
-    const ended = await call('GET', `messages/${id}?wait=30s`);
+    const ended = await call('GET', `messages/${id}?wait=60s`);
     expect(ended).toMatchObject({ status: 'completed', attempts: 1 });
   }
   const events = await Promise.all(all.map(timeline));
@@ -87,5 +87,5 @@ it('leaves what waits in a paused lane where it is', async () => {
   await sleep(6_000);
   expect(await read(paused)).toMatchObject({ status: 'pending', priority: 'low', waiting_for: 'paused' });
   await call('POST', 'admin/queues/low/resume');
-  expect((await call('GET', `messages/${paused}?wait=30s`)).status).toBe('completed');
+  expect((await call('GET', `messages/${paused}?wait=60s`)).status).toBe('completed');
 });

@@ -18,11 +18,11 @@ let services: RunningService[];
 beforeEach(async () => {
   services = [];
   [cluster, postgres] = await Promise.all([startTestNatsCluster(), startTestPostgres()]);
-}, 120_000);
+}, 300_000);
 afterEach(async () => {
   for (const service of services) await service.stop();
   await Promise.all([cluster.stop(), postgres.stop()]);
-}, 120_000);
+}, 300_000);
 
 function addresses(): NodeJS.ProcessEnv {
   const all = cluster.names.map((name) => cluster.address(name));
@@ -85,7 +85,7 @@ it('is not ready without a majority, says which servers are missing, and is read
       expect(status).toBe(503);
       expect(log).toMatch(/no majority|no leader|no answer/);
     },
-    { withinMs: 20_000 },
+    { withinMs: 60_000 },
   );
   // What is away is told, and not again and again by everybody who reads.
   const told = () => service.logs().split('\n').length;
@@ -94,10 +94,10 @@ it('is not ready without a majority, says which servers are missing, and is read
   expect(told() - before).toBeLessThan(40);
   await cluster.start('two');
   await eventually(async () => expect(await readiness(service)).toMatchObject({ status: 200 }), {
-    withinMs: 60_000,
+    withinMs: 120_000,
   });
   await answered(service);
-}, 240_000);
+}, 600_000);
 
 it('waits at its start for the servers of the cluster', async () => {
   await cluster.kill('two');
@@ -105,20 +105,20 @@ it('waits at its start for the servers of the cluster', async () => {
   const starting = start(3);
   setTimeout(() => void cluster.start('two'), 12_000);
   await answered(await starting);
-}, 240_000);
+}, 600_000);
 
 it('ends a start where the servers stay away, and names what is missing', async () => {
   await cluster.kill('two');
   await cluster.kill('three');
   await expect(start(3)).rejects.toThrow(/JetStream does not .*More than half|more than half/s);
-}, 240_000);
+}, 600_000);
 
 it('adds copies while it runs, and says that it takes none away', async () => {
   await answered(await start(1));
   expect(new Set((await copies()).values())).toEqual(new Set([1]));
   // Another process of the same service; the first goes on.
   const more = await start(3);
-  expect(new Set((await copies()).values())).toEqual(new Set([3]));
+  await eventually(async () => expect(new Set((await copies()).values())).toEqual(new Set([3])));
   await answered(more);
   await answered(services[0]!);
   const fewer = await start(1);
@@ -128,7 +128,7 @@ it('adds copies while it runs, and says that it takes none away', async () => {
 
 it('names the setting where there are fewer servers than copies', async () => {
   await expect(start(5)).rejects.toThrow(/nats\.replicas \(NATS_REPLICAS\) is 5/);
-}, 240_000);
+}, 600_000);
 
 /** Takes all copies of the bucket's stream but one away, and tells which server keeps it. */
 async function onOneServer(stream: string): Promise<ClusterServer> {
@@ -166,10 +166,12 @@ it('waits with an Idempotency-Key for the leader of its bucket, and says truly w
   expect(await post('before')).toMatchObject({ status: 202 });
   await cluster.kill(keeper);
   // The server may have led the log as well, which takes an election longer than a request waits.
-  await eventually(() => answered(service), { withinMs: 60_000 });
+  await eventually(() => answered(service), { withinMs: 120_000 });
   const refused = await post('lonely');
   expect(refused).toMatchObject({ status: 503 });
-  expect(refused.body).toMatch(/The bucket of idempotency keys did not confirm within [5-9]\d{3} ms/);
+  expect(refused.body).toMatch(
+    /The bucket of idempotency keys did not confirm within (?:[5-9]\d{3}|\d{5}) ms/,
+  );
   expect(refused.ms).toBeGreaterThan(4_500);
   const waiting = post('patient');
   await sleep(1_500);
@@ -179,6 +181,6 @@ it('waits with an Idempotency-Key for the leader of its bucket, and says truly w
   const id = (body: string) => JSON.parse(body).id;
   // The server may need longer to come back than a request waits.
   expect([202, 503]).toContain(first.status);
-  await eventually(async () => expect((await post('patient')).status).toBe(202), { withinMs: 30_000 });
+  await eventually(async () => expect((await post('patient')).status).toBe(202), { withinMs: 120_000 });
   if (first.status === 202 && again.status === 202) expect(id(again.body)).toBe(id(first.body));
-}, 240_000);
+}, 600_000);

@@ -149,17 +149,20 @@ it('leaves what a full lane has no room for in the stream, in its order, and hol
   await eventually(() => expect([...told.keys()].filter((n) => n.startsWith('high'))).toHaveLength(5));
   // Those that fit are in their lane. The others wait, and nobody asks for them over and over.
   await sleep(3_000);
+  await eventually(async () => expect(await waiting()).toBeLessThan(count));
   const left = await waiting();
   expect(left).toBeGreaterThanOrEqual(count - 60);
   expect(left).toBeLessThan(count);
   const { num_redelivered } = await manager.consumers.info(STREAM, 'intake_low');
   expect(num_redelivered).toBe(0);
-  const metrics = await (await fetch(`${service.baseUrl}/metrics`)).text();
-  const figure = (name: string) =>
-    Number(new RegExp(`^llmq_intake_${name}\\{.*publisher="billing".*\\} (\\S+)`, 'm').exec(metrics)?.[1]);
-  expect([figure('waiting'), figure('held')]).toEqual([await waiting(), await waiting()]);
-  expect(figure('oldest_age_seconds')).toBeGreaterThan(2);
-  expect(figure('accepted_total')).toBe(count + 5 - figure('waiting'));
+  await eventually(async () => {
+    const metrics = await (await fetch(`${service.baseUrl}/metrics`)).text();
+    const figure = (name: string) =>
+      Number(new RegExp(`^llmq_intake_${name}\\{.*publisher="billing".*\\} (\\S+)`, 'm').exec(metrics)?.[1]);
+    expect([figure('waiting'), figure('held')]).toEqual([await waiting(), await waiting()]);
+    expect(figure('oldest_age_seconds')).toBeGreaterThan(2);
+    expect(figure('accepted_total')).toBe(count + 5 - figure('waiting'));
+  });
   await call('POST', 'admin/queues/low/resume', {});
   await eventually(() => expect(told.size).toBe(count + 5), { withinMs: 120_000 });
   const created: string[] = [];

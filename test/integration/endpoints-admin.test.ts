@@ -37,7 +37,8 @@ beforeAll(async () => {
         ...{ headers: { 'X-Team': SECRET }, api_key_env: 'FILE_KEY' },
       },
     ],
-    loadbalancer: { affinity: 'user' },
+    // Some calls are held until all of a test is seen.
+    loadbalancer: { affinity: 'user', first_token_timeout_ms: 300_000 },
     security: {
       egress: { allow: ['127.0.0.0/8'] },
       endpoint_keys: [{ env: 'OTHER_KEY', origins: ['https://api.example.com'] }],

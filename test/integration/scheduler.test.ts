@@ -50,6 +50,8 @@ async function start({ scheduler = {}, worker = false, takesMs = 200 }: Started 
     scheduler: { enabled: true, interval_ms: 200, ...scheduler },
     endpoints: [{ name: 'test', base_url: model.url, models: [served], max_concurrency: 100 }],
     queue: { worker: { concurrency: 2, realtime_reserve: 0 } },
+    // Some calls are held until all of a test is seen.
+    loadbalancer: { first_token_timeout_ms: 300_000 },
   };
   const modules = worker ? [SchedulerModule, DispatcherModule] : [SchedulerModule];
   const roles = ['api', 'projector', 'scheduler', ...(worker ? (['worker'] as const) : [])] as const;
