@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  HttpException,
   Inject,
   Param,
   Post,
@@ -26,6 +25,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
 import { ClientOnly, callerOf } from '../caller.guard.js';
+import { sendFailure } from '../http/error.filter.js';
+import { methodNotAllowed } from '../http/failure.js';
 import { ANSWER_HEADERS, orderOf, QUEUES, QueueHeaders } from '../openai/call-order.js';
 import { OpenAiCalls } from '../openai/openai-calls.js';
 import type { ItemQuery } from './item-page.policy.js';
@@ -131,8 +132,7 @@ export class ResponsesController {
   @ApiExcludeEndpoint()
   openSocket(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     if (this.sockets.open(request)) return void reply.hijack();
-    void reply.header('allow', 'POST');
-    throw new HttpException('This path is not served with GET, but with POST, and for WebSockets.', 405);
+    sendFailure(reply, methodNotAllowed(request.method, ['POST']), request.url);
   }
 
   @Get(':id')
