@@ -5,7 +5,6 @@
 const ROOMS = [
   'app',
   'interfaces',
-  'batches',
   'operations',
   'submission',
   'scheduler',
@@ -106,7 +105,7 @@ module.exports = {
         'Submission and all below it serve every protocol: they know no Fastify and no description of REST.',
       severity: 'error',
       from: {
-        path: '^src/(batches|operations|submission|scheduler|dispatch|conversations|projection|log|broker|platform|domain)/',
+        path: '^src/(operations|submission|scheduler|dispatch|conversations|projection|log|broker|platform|domain)/',
       },
       to: { path: '^node_modules/(fastify|@fastify|@nestjs/(platform-fastify|swagger))/' },
     },

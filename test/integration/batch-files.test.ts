@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { BatchSweep } from '../../src/batches/batch-sweep.js';
-import { Batches } from '../../src/batches/batches.js';
-import { Files } from '../../src/batches/files/files.js';
-import { FileGoneError, FileObjects } from '../../src/batches/files/nats/file-objects.js';
-import { FileRecords } from '../../src/batches/files/nats/file-records.js';
-import { BatchRecords } from '../../src/batches/nats/batch-records.js';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
+import { BatchSweep } from '../../src/operations/batches/batch-sweep.js';
+import { Batches } from '../../src/operations/batches/batches.js';
+import { Files } from '../../src/operations/batches/files/files.js';
+import { FileGoneError, FileObjects } from '../../src/operations/batches/files/nats/file-objects.js';
+import { FileRecords } from '../../src/operations/batches/files/nats/file-records.js';
+import { BatchRecords } from '../../src/operations/batches/nats/batch-records.js';
 import { eventually } from '../support/eventually.js';
 import { connectTo, type Gateway, type Servers, startGateway, startServers } from './gateway.rig.js';
 

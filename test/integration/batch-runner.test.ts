@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Batch } from '../../src/batches/batch.state.js';
-import { Batches } from '../../src/batches/batches.js';
-import { Files } from '../../src/batches/files/files.js';
-import { BatchLeases } from '../../src/batches/nats/batch-leases.js';
-import { BatchRecords } from '../../src/batches/nats/batch-records.js';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
+import type { Batch } from '../../src/operations/batches/batch.state.js';
+import { Batches } from '../../src/operations/batches/batches.js';
+import { Files } from '../../src/operations/batches/files/files.js';
+import { BatchLeases } from '../../src/operations/batches/nats/batch-leases.js';
+import { BatchRecords } from '../../src/operations/batches/nats/batch-records.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, type Servers, startGateway, startServers } from './gateway.rig.js';
 

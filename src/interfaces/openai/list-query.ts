@@ -1,4 +1,4 @@
-import type { ListRequest } from '../../batches/list-page.policy.js';
+import type { ListRequest } from '../../operations/batches/list-page.policy.js';
 import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
 
 type Query = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { BATCH_ENDPOINTS, BATCH_STATUSES } from '../../batches/batch.state.js';
+import { BATCH_ENDPOINTS, BATCH_STATUSES } from '../../operations/batches/batch.state.js';
 
 /**
  * What OpenAI's clients send and read, in JSON Schema as OpenAPI 3.1 has it. These are no classes, since they are open:

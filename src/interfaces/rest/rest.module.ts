@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
-import { BatchesModule } from '../../batches/batches.module.js';
 import { EndpointsModule } from '../../dispatch/endpoints/endpoints.module.js';
 import { AdminModule } from '../../log/admin/admin.module.js';
 import { EventLogModule } from '../../log/event-log.module.js';
+import { BatchesModule } from '../../operations/batches/batches.module.js';
 import { DeadLetters } from '../../operations/dead-letters/dead-letters.js';
 import { EndpointsAdminModule } from '../../operations/endpoints/endpoints-admin.module.js';
 import { QueuesModule } from '../../operations/queues/queues.module.js';

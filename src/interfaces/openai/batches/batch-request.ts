@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BATCH_ENDPOINTS } from '../../../batches/batch.state.js';
-import type { NewBatch } from '../../../batches/batches.js';
+import { BATCH_ENDPOINTS } from '../../../operations/batches/batch.state.js';
+import type { NewBatch } from '../../../operations/batches/batches.js';
 import { type FieldProblem, invalidFields } from '../../../submission/refusal.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { durationMs } from '../../rest/duration.policy.js';

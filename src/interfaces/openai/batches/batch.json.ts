@@ -1,4 +1,4 @@
-import type { Batch, BatchStatus } from '../../../batches/batch.state.js';
+import type { Batch, BatchStatus } from '../../../operations/batches/batch.state.js';
 
 const AT: Readonly<Partial<Record<BatchStatus, string>>> = {
   in_progress: 'in_progress_at',

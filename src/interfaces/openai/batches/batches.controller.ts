@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { Batches } from '../../../batches/batches.js';
 import type { Caller } from '../../../domain/caller.js';
+import { Batches } from '../../../operations/batches/batches.js';
 import { CallerOf } from '../../caller.guard.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';

@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
-import { BatchesModule } from '../../../batches/batches.module.js';
-import { BATCH_LINES } from '../../../batches/lines/batch-lines.port.js';
-import { BatchRunner } from '../../../batches/runner/batch-runner.js';
-import { BatchTeller } from '../../../batches/runner/batch-teller.js';
 import { AnswersModule } from '../../../dispatch/answers/answers.module.js';
 import { EventLogModule } from '../../../log/event-log.module.js';
+import { BatchesModule } from '../../../operations/batches/batches.module.js';
+import { BATCH_LINES } from '../../../operations/batches/lines/batch-lines.port.js';
+import { BatchRunner } from '../../../operations/batches/runner/batch-runner.js';
+import { BatchTeller } from '../../../operations/batches/runner/batch-teller.js';
 import { WebhooksModule } from '../../../operations/webhooks/webhooks.module.js';
 import { SubmissionModule } from '../../../submission/submission.module.js';
 import { FilesController } from '../files/files.controller.js';

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { BATCH_ENDPOINTS, type BatchEndpoint } from '../../../batches/batch.state.js';
-import type { BatchLines, LineProblem, LineRequest } from '../../../batches/lines/batch-lines.port.js';
-import type { LineAnswer } from '../../../batches/lines/line-answer.state.js';
 import type { Caller } from '../../../domain/caller.js';
 import type { CallKind, TerminalEvent } from '../../../domain/message/message.events.js';
+import { BATCH_ENDPOINTS, type BatchEndpoint } from '../../../operations/batches/batch.state.js';
+import type {
+  BatchLines,
+  LineProblem,
+  LineRequest,
+} from '../../../operations/batches/lines/batch-lines.port.js';
+import type { LineAnswer } from '../../../operations/batches/lines/line-answer.state.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import type { AcceptedMessage } from '../../../submission/submission.js';

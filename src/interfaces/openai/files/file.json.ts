@@ -1,4 +1,4 @@
-import type { StoredFile } from '../../../batches/files/file.state.js';
+import type { StoredFile } from '../../../operations/batches/files/file.state.js';
 
 /** In OpenAI's form. Its `status` says nothing any more there, and clients of before look at it. */
 export function fileJson({ id, bytes, createdAtMs, expiresAtMs, name, purpose }: StoredFile): object {

@@ -6,9 +6,9 @@ import {
   type BatchEndpoint,
   type BatchStatus,
   endedAtMs,
-} from '../../../batches/batch.state.js';
-import type { NewBatch } from '../../../batches/batches.js';
-import type { ListPage } from '../../../batches/list-page.policy.js';
+} from '../../../operations/batches/batch.state.js';
+import type { NewBatch } from '../../../operations/batches/batches.js';
+import type { ListPage } from '../../../operations/batches/list-page.policy.js';
 import { callbackUrl, type Rule } from '../../../submission/submission-rules.policy.js';
 import { durationMs } from '../duration.policy.js';
 import { PageQueryDto } from '../list-query.dto.js';

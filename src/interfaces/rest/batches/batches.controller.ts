@@ -11,10 +11,10 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { hasEnded } from '../../../batches/batch.state.js';
-import { Batches } from '../../../batches/batches.js';
-import { Files } from '../../../batches/files/files.js';
 import type { Caller } from '../../../domain/caller.js';
+import { hasEnded } from '../../../operations/batches/batch.state.js';
+import { Batches } from '../../../operations/batches/batches.js';
+import { Files } from '../../../operations/batches/files/files.js';
 import { invalidFields, refused } from '../../../submission/refusal.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { passOver } from '../../http/streamed-bodies.js';

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { assertNever } from '../../domain/assert-never.js';
-import type { Sources } from '../../platform/clock.js';
-import type { CancelMessage } from '../../submission/cancel-message.js';
-import type { SubmitMessage } from '../../submission/submit-message.js';
+import { assertNever } from '../../../domain/assert-never.js';
+import type { Sources } from '../../../platform/clock.js';
+import type { CancelMessage } from '../../../submission/cancel-message.js';
+import type { SubmitMessage } from '../../../submission/submit-message.js';
 import * as state from '../batch.state.js';
 import { FileGoneError } from '../files/nats/file-objects.js';
 import { checkBatch } from './batch-check.js';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type TerminalEvent } from '../../domain/message/message.events.js';
-import type { MessageState } from '../../domain/message/message.state.js';
-import type { EventLog } from '../../log/event-log.port.js';
-import type { MessageLookup } from '../../submission/message-lookup.js';
-import { RefusedError } from '../../submission/refusal.js';
-import { acceptedOf } from '../../submission/submit-message.js';
+import { isTerminal, type TerminalEvent } from '../../../domain/message/message.events.js';
+import type { MessageState } from '../../../domain/message/message.state.js';
+import type { EventLog } from '../../../log/event-log.port.js';
+import type { MessageLookup } from '../../../submission/message-lookup.js';
+import { RefusedError } from '../../../submission/refusal.js';
+import { acceptedOf } from '../../../submission/submit-message.js';
 import type { Batch, Results } from '../batch.state.js';
 import type { Files } from '../files/files.js';
 import type { BatchLines } from '../lines/batch-lines.port.js';

@@ -1,4 +1,4 @@
-import type { MessageCompleted } from '../../domain/message/message.events.js';
+import type { MessageCompleted } from '../../../domain/message/message.events.js';
 import type { BatchUsage } from '../batch.state.js';
 
 export const NO_USAGE: BatchUsage = {

@@ -1,5 +1,5 @@
-import type { Caller } from '../../domain/caller.js';
-import { derivedId } from '../../submission/idempotency/digest.js';
+import type { Caller } from '../../../domain/caller.js';
+import { derivedId } from '../../../submission/idempotency/digest.js';
 import type { Batch } from '../batch.state.js';
 import type { BatchLines, LineProblem, LineRequest } from '../lines/batch-lines.port.js';
 import { inBestOrder, MOST_BEGINNING_CHARACTERS } from '../lines/line-order.policy.js';

@@ -2,12 +2,12 @@ import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jet
 import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { isPassing } from '../../../broker/api-codes.js';
-import { FILES_BUCKET } from '../../../broker/streams.js';
-import { whenSettled } from '../../../broker/when-settled.js';
-import { LogUnavailableError } from '../../../log/event-log.errors.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
-import { EVENT_LOG, NATS } from '../../../platform/tokens.js';
+import { isPassing } from '../../../../broker/api-codes.js';
+import { FILES_BUCKET } from '../../../../broker/streams.js';
+import { whenSettled } from '../../../../broker/when-settled.js';
+import { LogUnavailableError } from '../../../../log/event-log.errors.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
+import { EVENT_LOG, NATS } from '../../../../platform/tokens.js';
 
 /** Each is one write to disk, so few of them; and none that is large for the broker, which takes as much by default. */
 const CHUNK_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
-import type { Caller } from '../../domain/caller.js';
-import type { TerminalEvent } from '../../domain/message/message.events.js';
-import type { AcceptedMessage, Submission } from '../../submission/submission.js';
+import type { Caller } from '../../../domain/caller.js';
+import type { TerminalEvent } from '../../../domain/message/message.events.js';
+import type { AcceptedMessage, Submission } from '../../../submission/submission.js';
 import type { BatchEndpoint } from '../batch.state.js';
 import type { LineAnswer } from './line-answer.state.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isTerminalStatus } from '../../domain/message/message.state.js';
-import { aboutMessage } from '../../platform/logging/about-message.js';
-import type { CancelMessage } from '../../submission/cancel-message.js';
-import type { MessageLookup } from '../../submission/message-lookup.js';
-import { RefusedError } from '../../submission/refusal.js';
+import { isTerminalStatus } from '../../../domain/message/message.state.js';
+import { aboutMessage } from '../../../platform/logging/about-message.js';
+import type { CancelMessage } from '../../../submission/cancel-message.js';
+import type { MessageLookup } from '../../../submission/message-lookup.js';
+import { RefusedError } from '../../../submission/refusal.js';
 import type { Batch } from '../batch.state.js';
 import { callerOf, messageIdOf } from './line-windows.js';
 

@@ -1,10 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { settingDurationMs } from '../domain/duration.policy.js';
-import { SOURCES, type Sources } from '../platform/clock.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
-import { LOGGER } from '../platform/tokens.js';
-import { RefusedError } from '../submission/refusal.js';
+import { settingDurationMs } from '../../domain/duration.policy.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { LOGGER } from '../../platform/tokens.js';
+import { RefusedError } from '../../submission/refusal.js';
 import { type Batch, endedAtMs } from './batch.state.js';
 import { Batches } from './batches.js';
 import { isExpired, type StoredFile } from './files/file.state.js';

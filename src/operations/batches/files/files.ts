@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Caller } from '../../domain/caller.js';
-import { settingDurationMs } from '../../domain/duration.policy.js';
-import { LogRoom } from '../../log/room/log-room.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { refused, refusedField } from '../../submission/refusal.js';
+import type { Caller } from '../../../domain/caller.js';
+import { settingDurationMs } from '../../../domain/duration.policy.js';
+import { LogRoom } from '../../../log/room/log-room.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { refused, refusedField } from '../../../submission/refusal.js';
 import { type ListPage, type ListRequest, listPage } from '../list-page.policy.js';
 import { type FilePurpose, isExpired, type StoredFile } from './file.state.js';
 import { FileObjects } from './nats/file-objects.js';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { assertNever } from '../domain/assert-never.js';
-import { CALLER_ROLES } from '../domain/caller-role.policy.js';
-import { laneSchema } from '../domain/message/message.events.js';
-import { callbackSchema } from '../domain/webhook/callback.events.js';
+import { assertNever } from '../../domain/assert-never.js';
+import { CALLER_ROLES } from '../../domain/caller-role.policy.js';
+import { laneSchema } from '../../domain/message/message.events.js';
+import { callbackSchema } from '../../domain/webhook/callback.events.js';
 
 /** What the lines of a batch may ask for. */
 export const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Caller } from '../domain/caller.js';
-import { LogRoom } from '../log/room/log-room.js';
-import { SOURCES, type Sources } from '../platform/clock.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
-import { Callbacks } from '../submission/callbacks.js';
-import { refused, refusedField } from '../submission/refusal.js';
+import type { Caller } from '../../domain/caller.js';
+import { LogRoom } from '../../log/room/log-room.js';
+import { SOURCES, type Sources } from '../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { Callbacks } from '../../submission/callbacks.js';
+import { refused, refusedField } from '../../submission/refusal.js';
 import { type Batch, type BatchEndpoint, cancelling, hasEnded, NO_LINES } from './batch.state.js';
 import type { StoredFile } from './files/file.state.js';
 import { Files } from './files/files.js';

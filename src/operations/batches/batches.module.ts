@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { EventLogModule } from '../log/event-log.module.js';
+import { EventLogModule } from '../../log/event-log.module.js';
 import { BatchSweep } from './batch-sweep.js';
 import { Batches } from './batches.js';
 import { Files } from './files/files.js';

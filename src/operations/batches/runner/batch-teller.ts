@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { Receivers } from '../../operations/webhooks/receivers.js';
-import { batchBody } from '../../operations/webhooks/webhook-body.policy.js';
-import { WebhookClient } from '../../operations/webhooks/webhook-client.js';
-import { WebhookSecrets } from '../../operations/webhooks/webhook-secrets.js';
-import { webhookVerdict } from '../../operations/webhooks/webhook-verdict.policy.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { Receivers } from '../../webhooks/receivers.js';
+import { batchBody } from '../../webhooks/webhook-body.policy.js';
+import { WebhookClient } from '../../webhooks/webhook-client.js';
+import { WebhookSecrets } from '../../webhooks/webhook-secrets.js';
+import { webhookVerdict } from '../../webhooks/webhook-verdict.policy.js';
 import { type Batch, type BatchWebhook, endedAtMs, told } from '../batch.state.js';
 import type { BatchRecord } from './batch-record.js';
 

@@ -1,10 +1,10 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
-import { isOnItsWay, isPassing } from '../../broker/api-codes.js';
-import { CompareAndSetBucket, type Entry } from '../../broker/compare-and-set-bucket.js';
-import { BATCHES_BUCKET } from '../../broker/streams.js';
-import { whenSettled } from '../../broker/when-settled.js';
-import { LogUnavailableError } from '../../log/event-log.errors.js';
+import { isOnItsWay, isPassing } from '../../../broker/api-codes.js';
+import { CompareAndSetBucket, type Entry } from '../../../broker/compare-and-set-bucket.js';
+import { BATCHES_BUCKET } from '../../../broker/streams.js';
+import { whenSettled } from '../../../broker/when-settled.js';
+import { LogUnavailableError } from '../../../log/event-log.errors.js';
 
 /** Of one question. What a leader was asked that is gone is asked again. */
 const TRY_TIMEOUT_MS = 2_000;

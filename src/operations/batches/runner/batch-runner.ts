@@ -5,23 +5,23 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { ANSWER_LISTENER, type AnswerListener } from '../../dispatch/answers/answers.port.js';
-import type { EventLog } from '../../log/event-log.port.js';
-import { SOURCES, type Sources } from '../../platform/clock.js';
-import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
+import { ANSWER_LISTENER, type AnswerListener } from '../../../dispatch/answers/answers.port.js';
+import type { EventLog } from '../../../log/event-log.port.js';
+import { SOURCES, type Sources } from '../../../platform/clock.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { EVENT_LOG, LOGGER } from '../../../platform/tokens.js';
 import {
   HOLDS_MS,
   nextLease,
   RENEWED_EVERY_MS,
   type SeenLease,
   seen,
-} from '../../scheduler/leader/lease.policy.js';
-import { CancelMessage } from '../../submission/cancel-message.js';
-import { SubmitOnce } from '../../submission/idempotency/submit-once.js';
-import { MessageLookup } from '../../submission/message-lookup.js';
-import { SubmitMessage } from '../../submission/submit-message.js';
-import { AnswerWait } from '../../submission/waiting/answer-wait.js';
+} from '../../../scheduler/leader/lease.policy.js';
+import { CancelMessage } from '../../../submission/cancel-message.js';
+import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
+import { MessageLookup } from '../../../submission/message-lookup.js';
+import { SubmitMessage } from '../../../submission/submit-message.js';
+import { AnswerWait } from '../../../submission/waiting/answer-wait.js';
 import { Batches } from '../batches.js';
 import { Files } from '../files/files.js';
 import { BATCH_LINES, type BatchLines } from '../lines/batch-lines.port.js';

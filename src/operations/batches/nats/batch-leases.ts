@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import { CompareAndSetBucket, type Entry } from '../../broker/compare-and-set-bucket.js';
-import { BATCHES_BUCKET } from '../../broker/streams.js';
-import { EVENT_LOG, NATS } from '../../platform/tokens.js';
+import { CompareAndSetBucket, type Entry } from '../../../broker/compare-and-set-bucket.js';
+import { BATCHES_BUCKET } from '../../../broker/streams.js';
+import { EVENT_LOG, NATS } from '../../../platform/tokens.js';
 
 /** Shorter than a lease holds, so that one answer that is lost costs none. */
 const BROKER_ANSWERS_WITHIN_MS = 1_500;

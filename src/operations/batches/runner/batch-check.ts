@@ -1,5 +1,5 @@
 import { setImmediate as othersServed } from 'node:timers/promises';
-import type { SubmitMessage } from '../../submission/submit-message.js';
+import type { SubmitMessage } from '../../../submission/submit-message.js';
 import type { Batch, BatchError } from '../batch.state.js';
 import type { BatchLines, LineProblem } from '../lines/batch-lines.port.js';
 import { linesOf } from '../lines/lines.js';
