@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { chromium, startBrowser } from '../support/browser.js';
+import { eventually } from '../support/eventually.js';
 import { serveFiles } from '../support/file-server.js';
 import { FrameSocket, joined } from '../support/frame-socket.js';
 import { type RunningService, startService } from '../support/service.js';
@@ -51,8 +52,10 @@ describe('2,000 idle and 200 active WebSockets', () => {
     for (const [at, text] of texts.entries()) expect(text).toContain(`lane ${at}`);
     const pongs = await Promise.all(idle.map((socket) => socket.ask({ type: 'ping' })));
     expect(pongs.every(({ type }) => type === 'pong')).toBe(true);
-    const metrics = await (await fetch(`${baseUrl}/metrics`)).text();
-    expect(metrics).toMatch(/^llmq_websocket_open(\{.*\})? 2200\b/m);
+    await eventually(async () => {
+      const metrics = await (await fetch(`${baseUrl}/metrics`)).text();
+      expect(metrics).toMatch(/^llmq_websocket_open(\{.*\})? 2200\b/m);
+    });
     // An idle one costs its socket and little more.
     expect((after - before) / 2_000).toBeLessThan(60 * 1024);
     for (const socket of [...idle, ...active]) socket.socket.terminate();
