@@ -1,3 +1,4 @@
+import { setImmediate as immediately } from 'node:timers/promises';
 import type { AnswerChunk } from '../../dispatch/answers/answers.port.js';
 import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
@@ -74,6 +75,8 @@ export class AnswerStream {
       this.sendPieces(chunks, signal).catch(this.options.onPiecesLost);
       const end = (await Promise.race([ended, divergence])) ?? 'left';
       if (typeof end !== 'object' || end.type !== 'llmq.message.completed.v1') return end;
+      // Pieces that have come are told as they came: whoever is told them again must count them alike.
+      await immediately();
       const missed = this.options.missed === undefined ? [] : await this.options.missed(end);
       return this.sendMissed(missed) ? this.complete(end) : 'diverged';
     } finally {
