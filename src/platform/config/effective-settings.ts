@@ -14,6 +14,7 @@ const SHOWN: ReadonlySet<string> = new Set([
   ...['queue.preprocessor.rules[].id', 'queue.preprocessor.rules[].description'],
   ...['queue.preprocessor.rules[].keywords[]', 'queue.preprocessor.rules[].pattern'],
   ...['queue.preprocessor.rules[].metadata{}', 'retention.content', 'retention.messages'],
+  ...['batches.keep_files', 'batches.keep_batches'],
   ...['queue.dead_letters.webhook_secret_env', 'conversation.summary.model', 'conversation.summary.prompt'],
   ...['endpoints[].name', 'endpoints[].api_key_env'],
   ...['endpoints[].models[]', 'endpoints[].models[].name', 'endpoints[].models[].upstream'],
