@@ -298,7 +298,7 @@ describe('a message with a deadline', () => {
 
   it('is called in time, and expires rather than be tried again too late', async () => {
     expect((await ended(await submit('in time', { ttl: 30 }))).status).toBe('completed');
-    const backoff = { kind: 'fixed', base_delay_ms: 9_000 };
+    const backoff = { kind: 'fixed', base_delay_ms: 50_000 };
     const id = await submit('fail with a deadline', { ttl: '8s', retry_backoff: backoff });
     expect(await ended(id)).toMatchObject({ status: 'expired', attempts: 1 });
     expect(model.calls('fail with a deadline')).toBe(1);
