@@ -153,6 +153,7 @@ describe('events', () => {
         endpoint: expect.any(String),
         model: expect.any(String),
         messageId: expect.any(String),
+        trace: {},
         what: expect.stringContaining('not JSON'),
       },
     ]);

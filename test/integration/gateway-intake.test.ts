@@ -289,7 +289,11 @@ describe('a name that every object has', () => {
         }
         const asked = await send(method, `${path}?${name}=1`, hasBody ? '[]' : undefined, { [name]: '1' });
         expect({ at, failed: asked.status >= 500 }).toEqual({ at, failed: false });
-        if (method === 'GET' && queries.length > 0) {
+        if (method === 'GET' && path.startsWith('/v1/')) {
+          // OpenAI passes over what it does not know in a query, and so do we there.
+          const { status } = await send(method, path);
+          expect({ at, status: asked.status }).toEqual({ at, status });
+        } else if (method === 'GET' && queries.length > 0) {
           expect({ at, status: asked.status, field: asked.json.field }).toEqual({
             at,
             status: 422,

@@ -89,15 +89,9 @@ export class Batches {
     return (await this.stored(tenant, id)).value;
   }
 
-  /**
-   * @param named what its client calls `after`
-   * @throws {RefusedError} `invalid_fields`, where that names no batch
-   * @throws {LogUnavailableError}
-   */
-  async list({ tenant }: Caller, request: ListRequest, named = 'after'): Promise<ListPage<Batch>> {
-    const page = listPage(await this.records.list(tenant), request);
-    if (page === null) throw refusedField('invalid_fields', named, 'names no batch');
-    return page;
+  /** Null where `after` names no batch. @throws {LogUnavailableError} */
+  async list({ tenant }: Caller, request: ListRequest): Promise<ListPage<Batch> | null> {
+    return listPage(await this.records.list(tenant), request);
   }
 
   /**

@@ -3,6 +3,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@n
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { Batches } from '../../../operations/batches/batches.js';
+import { refusedField } from '../../../submission/refusal.js';
 import { CallerOf } from '../../caller.guard.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';
@@ -48,8 +49,9 @@ export class BatchesController {
   @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: MOST_LISTED } })
   @ApiOkResponse({ schema: schemaRef('BatchList') })
   async list(@Query() query: Record<string, unknown>, @CallerOf() caller: Caller): Promise<object> {
-    const { data, hasMore } = await this.batches.list(caller, listRequestOf(query, MOST_LISTED, LISTED));
-    return listJson(data, hasMore, batchJson);
+    const page = await this.batches.list(caller, listRequestOf(query, MOST_LISTED, LISTED));
+    if (page === null) throw refusedField('invalid_fields', 'after', 'names no batch');
+    return listJson(page.data, page.hasMore, batchJson);
   }
 
   @Get(':batch_id')

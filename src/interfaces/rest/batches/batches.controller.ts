@@ -15,6 +15,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { hasEnded } from '../../../operations/batches/batch.state.js';
 import { Batches } from '../../../operations/batches/batches.js';
 import { Files } from '../../../operations/batches/files/files.js';
+import { InvalidCursorError } from '../../../projection/read/page.js';
 import { invalidFields, refused } from '../../../submission/refusal.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { passOver } from '../../http/streamed-bodies.js';
@@ -88,7 +89,9 @@ export class BatchesController {
     @CallerOf() caller: Caller,
   ): Promise<Record<string, unknown>> {
     const request = { after: query.cursor ?? null, limit: limitOf(query), order: 'desc' as const };
-    return batchPageJson(await this.batches.list(caller, request, 'cursor'));
+    const page = await this.batches.list(caller, request);
+    if (page === null) throw new InvalidCursorError();
+    return batchPageJson(page);
   }
 
   @Get(':id')
