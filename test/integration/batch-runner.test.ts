@@ -37,10 +37,13 @@ async function close(gateway: Gateway): Promise<void> {
   await gateway.close();
 }
 
+/** With what some readers of lines take for the end of one. */
+const nameOf = (at: number) => `${at}\u2028\u0085`;
+
 async function submit(gateway: Gateway): Promise<Batch> {
   const lines = Array.from({ length: LINES }, (_, at) =>
     JSON.stringify({
-      custom_id: `${at}`,
+      custom_id: nameOf(at),
       body: { model: MODEL, messages: [{ role: 'user', content: `${at}` }] },
     }),
   );
@@ -76,7 +79,7 @@ async function results(gateway: Gateway, id: string | null): Promise<{ custom_id
   for await (const part of gateway.part(Files).content({ id })) parts.push(part);
   return Buffer.concat(parts)
     .toString()
-    .split('\n')
+    .split(/[\n\u0085\u2028\u2029]/)
     .flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
 }
 
@@ -121,7 +124,7 @@ describe('a batch', () => {
     expect(batch).toMatchObject({ total: LINES, completed: LINES, failed: 0, mark: { line: LINES } });
     const told = await results(second, batch.outputFileId);
     expect(told.map(({ custom_id: name }) => name)).toEqual(
-      Array.from({ length: LINES }, (_, at) => `${at}`),
+      Array.from({ length: LINES }, (_, at) => nameOf(at)),
     );
     await eventually(async () => expect(await holderOf(second, id)).toBeUndefined());
   });

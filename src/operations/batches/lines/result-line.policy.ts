@@ -27,8 +27,15 @@ export function resultLine(messageId: string, customId: string, answer: LineAnsw
   return { ...named, response: { status_code: statusCode, request_id: messageId, body }, error: null };
 }
 
-/** What is told of a line that was never asked for, by the end of its batch. */
-export function unaskedLine({ ending, expiresAtMs }: Pick<Batch, 'ending' | 'expiresAtMs'>): LineAnswer {
+/**
+ * What is told of a line that has no answer, by the end of its batch.
+ *
+ * @param isAlive its message had ended when the batch did, and was requeued since
+ */
+export function unaskedLine(
+  { ending, expiresAtMs }: Pick<Batch, 'ending' | 'expiresAtMs'>,
+  isAlive = false,
+): LineAnswer {
   if (ending === 'cancelled') {
     return {
       kind: 'error',
@@ -40,6 +47,10 @@ export function unaskedLine({ ending, expiresAtMs }: Pick<Batch, 'ending' | 'exp
     const until = new Date(expiresAtMs).toISOString();
     const message = `The line could not be answered before the batch expired, at ${until}.`;
     return { kind: 'error', code: 'batch_expired', message };
+  }
+  if (isAlive) {
+    const message = 'The message of the line was requeued, and had not ended again with its batch.';
+    return { kind: 'error', code: 'requeued', message };
   }
   return { kind: 'error', code: 'not_found', message: 'The message of the line is not there any more.' };
 }

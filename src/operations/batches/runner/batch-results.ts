@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminal, type TerminalEvent } from '../../../domain/message/message.events.js';
 import type { MessageState } from '../../../domain/message/message.state.js';
 import type { EventLog } from '../../../log/event-log.port.js';
+import { jsonLine } from '../../../platform/json/json-line.js';
 import type { MessageLookup } from '../../../submission/message-lookup.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import { acceptedOf } from '../../../submission/submit-message.js';
@@ -11,7 +12,7 @@ import type { BatchLines } from '../lines/batch-lines.port.js';
 import { NO_USAGE, withUsageOf } from '../lines/batch-usage.state.js';
 import type { LineAnswer } from '../lines/line-answer.state.js';
 import { refusalOfLine } from '../lines/line-marks.state.js';
-import { type Line, linesOf } from '../lines/lines.js';
+import { linesOf } from '../lines/lines.js';
 import { isResult, resultLine, unaskedLine } from '../lines/result-line.policy.js';
 import { messageIdOf } from './line-windows.js';
 
@@ -19,6 +20,8 @@ const PAGE_LINES = 200;
 /** Events that are read from the log at once. */
 const READ_AT_ONCE = 32;
 const RETRY_MS = 500;
+/** What is written of a file and has no name after an hour is swept: sooner than that it is begun anew. */
+const LONGEST_PAUSE_MS = 20 * 60_000;
 
 export interface BatchResultsParts {
   readonly files: Pick<Files, 'content' | 'receiveAs' | 'keep'>;
@@ -27,9 +30,15 @@ export interface BatchResultsParts {
   readonly lines: BatchLines;
 }
 
+/** A line without its request, which may be megabytes: of a page of lines only this is in memory. */
+interface NamedLine {
+  readonly number: number;
+  readonly customId: string;
+}
+
 /** What one line came to. */
 interface LineEnd {
-  readonly line: Line;
+  readonly line: NamedLine;
   readonly answer: LineAnswer;
   readonly event: TerminalEvent | null;
 }
@@ -97,8 +106,9 @@ export class BatchResults {
         const some = page.slice(from, from + READ_AT_ONCE);
         const ends = await Promise.all(some.map((line) => this.endOf(line, states)));
         if (isFirst) for (const end of ends) this.count(end);
-        const told = ends.filter(({ answer }) => isResult(answer) === isFirst).map((end) => this.told(end));
-        if (told.length > 0) yield Buffer.from(told.join(''));
+        // In the file of errors, all that the first reading has left to it, also what was requeued and answered since.
+        const told = isFirst ? ends.filter(({ answer }) => isResult(answer)) : ends;
+        if (told.length > 0) yield Buffer.from(told.map((end) => this.told(end)).join(''));
       }
     }
   }
@@ -112,18 +122,17 @@ export class BatchResults {
     if (event?.type === 'llmq.message.completed.v1') this.usage = withUsageOf(this.usage, event.data);
   }
 
-  private told({ line, answer }: LineEnd): string {
-    const customId = line.bytes === null ? '' : this.parts.lines.customIdOf(line.bytes);
-    return `${JSON.stringify(resultLine(messageIdOf(this.batch, line.number), customId, answer))}\n`;
+  private told({ line: { number, customId }, answer }: LineEnd): string {
+    return `${jsonLine(resultLine(messageIdOf(this.batch, number), customId, answer))}\n`;
   }
 
-  private async *pages(isWanted: (line: number) => boolean): AsyncIterable<Line[]> {
+  private async *pages(isWanted: (line: number) => boolean): AsyncIterable<NamedLine[]> {
     const { files, lines } = this.parts;
-    let page: Line[] = [];
-    for await (const line of linesOf(files.content({ id: this.batch.inputFileId }), lines.mostBytes)) {
-      if (!isWanted(line.number)) continue;
-      // The part of the content that it is cut from goes when the page is done.
-      page.push(line);
+    let page: NamedLine[] = [];
+    const content = files.content({ id: this.batch.inputFileId });
+    for await (const { number, bytes } of linesOf(content, lines.mostBytes)) {
+      if (!isWanted(number)) continue;
+      page.push({ number, customId: bytes === null ? '' : lines.customIdOf(bytes) });
       if (page.length < PAGE_LINES) continue;
       yield page;
       page = [];
@@ -131,21 +140,22 @@ export class BatchResults {
     if (page.length > 0) yield page;
   }
 
-  private async states(page: readonly Line[]): Promise<ReadonlyMap<string, MessageState>> {
+  private async states(page: readonly NamedLine[]): Promise<ReadonlyMap<string, MessageState>> {
     const ids = page.map(({ number }) => messageIdOf(this.batch, number));
+    const untilMs = performance.now() + LONGEST_PAUSE_MS;
     for (;;) {
       this.signal.throwIfAborted();
       try {
         return await this.parts.lookup.stored(ids);
       } catch (error) {
         // The projection is behind.
-        if (!(error instanceof RefusedError)) throw error;
+        if (!(error instanceof RefusedError) || performance.now() >= untilMs) throw error;
         await sleep(RETRY_MS, undefined, { signal: this.signal });
       }
     }
   }
 
-  private async endOf(line: Line, states: ReadonlyMap<string, MessageState>): Promise<LineEnd> {
+  private async endOf(line: NamedLine, states: ReadonlyMap<string, MessageState>): Promise<LineEnd> {
     const refusal = refusalOfLine(this.batch.refused, line.number);
     if (refusal !== null) {
       const { code, message } = refusal;
@@ -153,7 +163,10 @@ export class BatchResults {
     }
     const state = states.get(messageIdOf(this.batch, line.number));
     const event = state?.terminalSequence == null ? null : await this.terminal(state.terminalSequence);
-    if (state === undefined || event === null) return { line, answer: unaskedLine(this.batch), event: null };
+    if (state === undefined || event === null) {
+      const isAlive = state !== undefined && state.terminalSequence === null;
+      return { line, answer: unaskedLine(this.batch, isAlive), event: null };
+    }
     const answer = this.parts.lines.answer(this.batch.endpoint, acceptedOf(state), event);
     return { line, answer: this.byItsBatch(answer, event), event };
   }
