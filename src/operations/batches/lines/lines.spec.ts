@@ -38,6 +38,17 @@ describe('the lines of a content', () => {
     );
   });
 
+  it('begin behind the mark that some programs write first, wherever it is cut', async () => {
+    for (const cut of [0, 1, 2, 3, 4]) {
+      const read = await all(linesOf(parts(Buffer.from('\ufeff{}\n\ufeff{}'), [cut]), 100));
+      expect(read).toEqual([
+        { number: 1, bytes: Buffer.from('{}') },
+        { number: 2, bytes: Buffer.from('\ufeff{}') },
+      ]);
+    }
+    expect(await all(linesOf(parts(Buffer.from('\ufeff\n'), []), 100))).toEqual([]);
+  });
+
   it('are not kept where they are too long, and the next ones are', async () => {
     const text = Buffer.from('short\nmuch too long\nok\n');
     const read = await all(linesOf(parts(text, [1, 7, 9, 13]), 5));

@@ -6,6 +6,8 @@ export interface Line {
 }
 
 const NEW_LINE = 0x0a;
+/** What some programs write in front of UTF-8. It belongs to no line, and no reader of JSON takes it. */
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 /** Cuts a content into its lines as it comes. No more than one line and one part of the content are in memory. */
 export async function* linesOf(content: AsyncIterable<Uint8Array>, mostBytes: number): AsyncIterable<Line> {
@@ -19,7 +21,8 @@ export async function* linesOf(content: AsyncIterable<Uint8Array>, mostBytes: nu
     else if (part.length > 0) begun.push(part);
   };
   const line = (): Line => {
-    const bytes = length > mostBytes ? null : begun.length === 1 ? bufferOf(begun[0]!) : Buffer.concat(begun);
+    const whole = length > mostBytes ? null : begun.length === 1 ? bufferOf(begun[0]!) : Buffer.concat(begun);
+    const bytes = number === 1 && whole !== null ? withoutMark(whole) : whole;
     begun = [];
     length = 0;
     return { number, bytes };
@@ -37,6 +40,11 @@ export async function* linesOf(content: AsyncIterable<Uint8Array>, mostBytes: nu
   }
   const last = line();
   if (!isBlank(last)) yield last;
+}
+
+function withoutMark(first: Buffer): Buffer {
+  const begins = first.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  return begins ? first.subarray(BYTE_ORDER_MARK.length) : first;
 }
 
 function bufferOf(part: Uint8Array): Buffer {
