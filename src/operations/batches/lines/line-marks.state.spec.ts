@@ -63,4 +63,16 @@ describe('refused lines', () => {
       }),
     );
   });
+
+  it('have few reasons, however many there are', () => {
+    let all: RefusedLines[] = [];
+    for (let line = 1; line <= 1_000; line += 1) {
+      all = withRefused(all, line, { code: line % 2 === 0 ? 'even' : 'odd', message: `of line ${line}` });
+    }
+    expect(all.length).toBeLessThanOrEqual(20);
+    expect(refusalOfLine(all, 3)?.message).toBe('of line 3');
+    for (let line = 1; line <= 1_000; line += 1) {
+      expect(refusalOfLine(all, line)?.code).toBe(line % 2 === 0 ? 'even' : 'odd');
+    }
+  });
 });

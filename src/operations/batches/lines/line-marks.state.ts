@@ -56,13 +56,18 @@ export class LineMarks {
   }
 }
 
+/** They are part of one small record. Beyond so many, a line is told the reason of another one with the same code. */
+const MOST_REASONS = 20;
+
 /** Adds a line to those that were refused for the same reason. */
 export function withRefused(
   all: readonly RefusedLines[],
   line: number,
   { code, message }: Pick<RefusedLines, 'code' | 'message'>,
 ): RefusedLines[] {
-  const same = all.find((each) => each.code === code && each.message === message);
+  const same =
+    all.find((each) => each.code === code && each.message === message) ??
+    (all.length < MOST_REASONS ? undefined : (all.find((each) => each.code === code) ?? all[0]));
   if (same === undefined) return [...all, { code, message, lines: [[line, line]] }];
   return all.map((each) => (each === same ? { ...each, lines: joined(each.lines, line) } : each));
 }
