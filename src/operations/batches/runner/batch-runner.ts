@@ -30,6 +30,7 @@ import { BatchRecords } from '../nats/batch-records.js';
 import { BatchJob, type BatchJobParts } from './batch-job.js';
 import { BatchRecord, LeaseLostError } from './batch-record.js';
 import { BatchTeller } from './batch-teller.js';
+import { inTurnOfTenants } from './turns-of-tenants.policy.js';
 
 /** After a job has failed, or found nothing to do. */
 const PAUSE_MS = 3_000;
@@ -156,7 +157,19 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
       if (held !== undefined) renewals.push(this.renew(held));
     }
     await Promise.all(renewals);
-    for (const { value: lease } of entries) await this.maybeTake(lease);
+    const free = entries.map(({ value }) => value).filter((lease) => this.nextOf(lease) !== null);
+    for (const lease of inTurnOfTenants(free, this.carried())) await this.maybeTake(lease);
+  }
+
+  private carried(): BatchLease[] {
+    return [...this.held.values()].flatMap(({ isTelling, lease }) => (isTelling ? [] : [lease]));
+  }
+
+  /** What to write to take it; null while it is not to be had. */
+  private nextOf({ id }: BatchLease): ReturnType<typeof nextLease> {
+    const nowMs = this.sources.steadyMs();
+    if (this.held.has(id) || nowMs < (this.notBeforeMs.get(id) ?? 0)) return null;
+    return nextLease(this.watched.get(id) ?? null, this.me, nowMs);
   }
 
   private async renew(held: Held): Promise<void> {
@@ -185,11 +198,9 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async maybeTake(lease: BatchLease): Promise<void> {
-    const carried = [...this.held.values()].filter(({ isTelling }) => !isTelling).length;
-    if (this.isStopping || this.held.has(lease.id) || carried >= this.atOnce) return;
+    if (this.isStopping || this.carried().length >= this.atOnce) return;
     const nowMs = this.sources.steadyMs();
-    if (nowMs < (this.notBeforeMs.get(lease.id) ?? 0)) return;
-    const next = nextLease(this.watched.get(lease.id) ?? null, this.me, nowMs);
+    const next = this.nextOf(lease);
     if (next === null) return;
     const taken = { ...lease, ...next.lease };
     const revision = await this.leases.write(taken, next.over);
