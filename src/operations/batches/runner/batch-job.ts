@@ -129,7 +129,15 @@ export class BatchJob {
         logger.debug({ err, batch: batch.id }, 'a batch could not be looked at');
       }
     };
-    this.lookNow = () => void beat();
+    // One at a time: while the broker is away each takes long.
+    let isLooking = false;
+    this.lookNow = () => {
+      if (isLooking) return;
+      isLooking = true;
+      void beat().finally(() => {
+        isLooking = false;
+      });
+    };
     const timer = setInterval(this.lookNow, BEAT_MS);
     try {
       return await work(AbortSignal.any([this.signal, over.signal]));
