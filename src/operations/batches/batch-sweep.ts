@@ -4,10 +4,9 @@ import { settingDurationMs } from '../../domain/duration.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
-import { RefusedError } from '../../submission/refusal.js';
-import { type Batch, endedAtMs } from './batch.state.js';
-import { Batches } from './batches.js';
-import { isExpired, type StoredFile } from './files/file.state.js';
+import { type Batch, endedAtMs, hasEnded } from './batch.state.js';
+import { isExpired } from './files/file.state.js';
+import { Files } from './files/files.js';
 import { FileObjects } from './files/nats/file-objects.js';
 import { FileRecords } from './files/nats/file-records.js';
 import { BatchRecords } from './nats/batch-records.js';
@@ -28,7 +27,7 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly records: FileRecords,
     private readonly objects: FileObjects,
-    private readonly batches: Batches,
+    private readonly files: Files,
     private readonly batchRecords: BatchRecords,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'random'>,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -51,12 +50,19 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
   /** @returns how many files, contents and batches were taken away @throws {LogUnavailableError} */
   async sweep(): Promise<number> {
     const nowMs = this.sources.nowMs();
+    const batches = await this.batchRecords.listAll();
+    // The input of a batch stays until that has ended. No further batch can be made of a file that has expired.
+    const inUse = new Set(batches.flatMap((batch) => (hasEnded(batch) ? [] : [batch.inputFileId])));
     const files = await this.records.listAll();
     let swept = 0;
-    for (const file of files) if (isExpired(file, nowMs) && (await this.remove(file))) swept += 1;
+    for (const file of files) {
+      if (!isExpired(file, nowMs) || inUse.has(file.id)) continue;
+      await this.files.remove(file);
+      swept += 1;
+    }
     const kept = new Set(files.map(({ id }) => id));
     swept += await this.objects.sweep((id) => kept.has(id), nowMs - ON_ITS_WAY_MS);
-    for (const batch of await this.batchRecords.listAll()) {
+    for (const batch of batches) {
       if (!this.isOld(batch, nowMs)) continue;
       await this.batchRecords.remove(batch);
       swept += 1;
@@ -68,16 +74,5 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
   private isOld(batch: Batch, nowMs: number): boolean {
     const atMs = endedAtMs(batch);
     return this.batchesKeptMs !== null && atMs !== null && nowMs - atMs >= this.batchesKeptMs;
-  }
-
-  /** False for the input of a batch that is carried out: it stays until that has ended. */
-  private async remove(file: StoredFile): Promise<boolean> {
-    try {
-      await this.batches.removeFile(file);
-      return true;
-    } catch (error) {
-      if (error instanceof RefusedError) return false;
-      throw error;
-    }
   }
 }
