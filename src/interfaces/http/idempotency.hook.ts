@@ -11,6 +11,7 @@ import {
 import { RefusedError, refused } from '../../submission/refusal.js';
 import { callerOf } from '../caller.guard.js';
 import { pathOf } from './address.js';
+import { lengthOfStreamed } from './streamed-bodies.js';
 
 const EXECUTION = Symbol('execution');
 const TOLD_FROM = Symbol('toldFrom');
@@ -67,9 +68,11 @@ export function keyedRequest(request: FastifyRequest, more: unknown = null): Key
   const route = request.routeOptions.url ?? path;
   const forbidden =
     role !== 'operator' && ROUTES_WITH_A_ROLE.some((beginning) => route.startsWith(beginning));
+  // One that passes through is not read yet.
+  const body = request.body ?? lengthOfStreamed(request);
   return {
     key: digestOf([tenant, request.method, path, header, ...(forbidden ? [role] : [])]),
-    fingerprint: fingerprintOf([query, request.body ?? null, more, ...exactly(request.body)]),
+    fingerprint: fingerprintOf([query, body, more, ...exactly(request.body)]),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpException } from '@nestjs/common';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { pathOf } from './address.js';
 import { UnsupportedEncodingError } from './content-encoding.js';
 
@@ -26,6 +26,23 @@ export function letStreamsThrough(fastify: FastifyInstance): void {
       else done(null, undefined);
     });
   }
+}
+
+/** What is known of such a body before it is read: its length. Null for other bodies. */
+export function lengthOfStreamed({ headers }: Pick<FastifyRequest, 'headers'>): string | null {
+  const type = headers['content-type'] ?? '';
+  const isStreamed = Object.keys(STREAMED).some((each) => type.startsWith(each));
+  return isStreamed ? (headers['content-length'] ?? null) : null;
+}
+
+/**
+ * A body as it comes. Whoever stops reading leaves the rest where it is, for `passOver`: the connection, which Node would
+ * close, still has to bring the answer.
+ */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  // The failure of a client that goes away is told by what reads.
+  request.once('error', () => undefined);
+  return { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) };
 }
 
 /** What is left of a body that was refused is read into nothing, so that its client gets the answer. */

@@ -53,6 +53,11 @@ export function orderOf<T>(
 }
 
 /** SDKs count their tries of a request in `x-stainless-retry-count`, from 0. */
+export function isRepeatedTry(headers: IncomingHttpHeaders): boolean {
+  const count = headers['x-stainless-retry-count'];
+  return typeof count === 'string' && /^[1-9]\d*$/.test(count);
+}
+
 function attemptOf(
   kind: string,
   request: FastifyRequest,
@@ -61,9 +66,8 @@ function attemptOf(
 ): RequestAttempt | null {
   const body = bodyDigestOf(request);
   if (body === null) return null;
-  const count = request.headers['x-stainless-retry-count'];
   const digest = digestOf([tenant, name, kind, body, JSON.stringify(own)]);
-  return { digest, repeated: typeof count === 'string' && /^[1-9]\d*$/.test(count) };
+  return { digest, repeated: isRepeatedTry(request.headers) };
 }
 
 const WHOLE = { type: 'integer', minimum: 0 } as const;

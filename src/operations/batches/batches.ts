@@ -4,8 +4,10 @@ import { LogRoom } from '../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { Callbacks } from '../../submission/callbacks.js';
+import type { Execution } from '../../submission/idempotency/execution.js';
 import { refused, refusedField } from '../../submission/refusal.js';
 import { type Batch, type BatchEndpoint, cancelling, hasEnded, NO_LINES } from './batch.state.js';
+import { isOfEarlierTry } from './earlier-try.policy.js';
 import type { StoredFile } from './files/file.state.js';
 import { Files } from './files/files.js';
 import { type ListPage, type ListRequest, listPage } from './list-page.policy.js';
@@ -47,14 +49,24 @@ export class Batches {
   }
 
   /**
-   * Resolves when it is durable, and some process is going to carry it out.
+   * Resolves when it is durable, and some process is going to carry it out. Asked for again under the same
+   * `Idempotency-Key`, it is the batch that an earlier run has made.
    *
    * @throws {RefusedError} `invalid_fields`, where there is no such file, or its receiver may not be called
-   * @throws {LogFullError} {LogUnavailableError}
+   * @throws {LogFullError}
+   * @throws {LogUnavailableError} it may be made
    */
-  async create(caller: Caller, asked: NewBatch): Promise<Batch> {
+  async create(
+    caller: Caller,
+    asked: NewBatch,
+    execution: Pick<Execution, 'idAt' | 'again'> | null = null,
+  ): Promise<Batch> {
     const full = this.room.refusal();
     if (full !== null) throw full;
+    const seed = execution?.idAt(0) ?? this.sources.newId();
+    const id = `batch_${seed.replaceAll('-', '')}`;
+    const earlier = execution?.again ? await this.records.read(caller.tenant, id) : null;
+    if (earlier) return earlier.value;
     const file = await this.files.find(caller.tenant, asked.inputFileId);
     if (file?.purpose !== 'batch') {
       throw refusedField('invalid_fields', 'input_file_id', 'names no file with the purpose batch');
@@ -63,10 +75,9 @@ export class Batches {
     const callback = this.callbacks.callbackOf(caller, { callbackUrl });
     const { tenant, name, role, mostUrgent } = caller;
     const createdAtMs = this.sources.nowMs();
-    const seed = this.sources.newId();
     const batch: Batch = {
       ...fields,
-      ...{ id: `batch_${seed.replaceAll('-', '')}`, tenant, seed },
+      ...{ id, tenant, seed },
       caller: { name, role, ...(mostUrgent === undefined ? {} : { mostUrgent }) },
       ...{ status: 'validating', ending: null, times: {}, model: null },
       ...{ createdAtMs, expiresAtMs: createdAtMs + windowMs },
@@ -79,9 +90,16 @@ export class Batches {
     };
     // First the offer: without it nobody would ever look at the batch. Without the batch it is taken back.
     await this.leases.offer(batch);
-    await this.records.write(batch, 0);
+    const isNew = (await this.records.write(batch, 0)) !== null;
     this.onNews();
-    return batch;
+    return isNew ? batch : (await this.stored(tenant, id)).value;
+  }
+
+  /** The batch that an earlier try of the same request has made; null where none has. @throws {LogUnavailableError} */
+  async ofEarlierTry({ tenant, name }: Caller, asked: NewBatch): Promise<Batch | null> {
+    const nowMs = this.sources.nowMs();
+    const all = await this.records.list(tenant);
+    return all.findLast((batch) => isOfEarlierTry(batch, asked, name, nowMs)) ?? null;
   }
 
   /** @throws {RefusedError} `not_found` @throws {LogUnavailableError} */

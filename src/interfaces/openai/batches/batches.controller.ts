@@ -1,10 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../../../domain/caller.js';
 import { Batches } from '../../../operations/batches/batches.js';
 import { refusedField } from '../../../submission/refusal.js';
-import { CallerOf } from '../../caller.guard.js';
+import { CallerOf, callerOf } from '../../caller.guard.js';
+import { executionOf } from '../../http/idempotency.hook.js';
+import { isRepeatedTry } from '../call-order.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';
 import { ownHeaders } from '../own-headers.js';
@@ -35,12 +37,13 @@ export class BatchesController {
   })
   @ApiBody({ schema: schemaRef('NewBatch') })
   @ApiOkResponse({ schema: schemaRef('Batch') })
-  async create(
-    @Body() body: unknown,
-    @Headers() headers: IncomingHttpHeaders,
-    @CallerOf() caller: Caller,
-  ): Promise<object> {
-    return batchJson(await this.batches.create(caller, newBatchOf(body, ownHeaders(headers))));
+  async create(@Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
+    const asked = newBatchOf(body, ownHeaders(request.headers));
+    const caller = callerOf(request);
+    const execution = executionOf(request);
+    const isRepeated = execution === null && isRepeatedTry(request.headers);
+    const earlier = isRepeated ? await this.batches.ofEarlierTry(caller, asked) : null;
+    return batchJson(earlier ?? (await this.batches.create(caller, asked, execution)));
   }
 
   @Get()

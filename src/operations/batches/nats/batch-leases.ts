@@ -3,7 +3,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { CompareAndSetBucket, type Entry } from '../../../broker/compare-and-set-bucket.js';
 import { BATCHES_BUCKET } from '../../../broker/streams.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
 import { EVENT_LOG, NATS } from '../../../platform/tokens.js';
+import { answeredWithin } from './stored-records.js';
 
 /** Shorter than a lease holds, so that one answer that is lost costs none. */
 const BROKER_ANSWERS_WITHIN_MS = 1_500;
@@ -24,15 +26,23 @@ export type BatchLease = z.infer<typeof batchLeaseSchema>;
 export class BatchLeases {
   private readonly bucket: CompareAndSetBucket<BatchLease>;
 
+  private readonly timeoutMs: number;
+
   /** @param _log is only waited for: opening it makes the bucket */
-  constructor(@Inject(NATS) nats: NatsConnection, @Inject(EVENT_LOG) _log?: unknown) {
+  constructor(
+    @Inject(NATS) nats: NatsConnection,
+    @Inject(SERVICE_CONFIG) config: ServiceConfig,
+    @Inject(EVENT_LOG) _log?: unknown,
+  ) {
+    this.timeoutMs = config.nats.append_timeout_ms;
     const parse = (json: unknown) => batchLeaseSchema.parse(json);
     this.bucket = new CompareAndSetBucket(nats, BATCHES_BUCKET, parse, BROKER_ANSWERS_WITHIN_MS);
   }
 
-  /** For a batch that is about to be: whoever is free may take it. @throws when the broker does not say */
+  /** For a batch that is about to be: whoever is free may take it. May be repeated. @throws {LogUnavailableError} */
   async offer({ id, tenant }: { readonly id: string; readonly tenant: string }): Promise<void> {
-    await this.bucket.write(keyOf(id), { id, tenant, holder: '', term: 0, released: true }, 0);
+    const free: BatchLease = { id, tenant, holder: '', term: 0, released: true };
+    await answeredWithin(this.timeoutMs, () => this.bucket.write(keyOf(id), free, 0));
   }
 
   /** @throws when the broker does not say */

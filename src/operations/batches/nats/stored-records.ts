@@ -41,7 +41,7 @@ export class StoredRecords<T extends Owned> {
    * @throws {LogUnavailableError} when the broker does not say; it may have been written
    */
   write(record: T, revision: number): Promise<number | null> {
-    return this.answered(this.bucket.repeatableWrite(this.keyOf(record), record, revision));
+    return this.answered(this.bucket.repeatableWrite(this.keyOf(record), record, revision), 'unknown');
   }
 
   /** The tenant's. May be a moment behind, where the broker is a cluster. @throws {LogUnavailableError} */
@@ -65,16 +65,30 @@ export class StoredRecords<T extends Owned> {
     return `${this.kind}.${tokenOf(tenant)}.${id}`;
   }
 
-  private async answered<R>(ask: () => Promise<R>): Promise<R> {
-    const askedAt = performance.now();
-    const passes = (error: unknown) => isPassing(error) || isOnItsWay(error);
-    try {
-      return await whenSettled(ask, passes, this.timeoutMs);
-    } catch (error) {
-      const afterMs = performance.now() - askedAt;
-      const reason = (error as Error).message;
-      throw new LogUnavailableError('not_stored', afterMs, reason, 'The bucket of batches and files');
-    }
+  private answered<R>(ask: () => Promise<R>, outcome?: LogUnavailableError['outcome']): Promise<R> {
+    return answeredWithin(this.timeoutMs, ask, outcome);
+  }
+}
+
+/**
+ * Asks the bucket of batches until it answers.
+ *
+ * @param outcome of a write, where it does not
+ * @throws {LogUnavailableError}
+ */
+export async function answeredWithin<R>(
+  timeoutMs: number,
+  ask: () => Promise<R>,
+  outcome: LogUnavailableError['outcome'] = 'not_stored',
+): Promise<R> {
+  const askedAt = performance.now();
+  const passes = (error: unknown) => isPassing(error) || isOnItsWay(error);
+  try {
+    return await whenSettled(ask, passes, timeoutMs);
+  } catch (error) {
+    const afterMs = performance.now() - askedAt;
+    const reason = (error as Error).message;
+    throw new LogUnavailableError(outcome, afterMs, reason, 'The bucket of batches and files');
   }
 }
 
