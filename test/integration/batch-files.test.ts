@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
+import { LogFullError } from '../../src/log/event-log.errors.js';
+import { LogRoom } from '../../src/log/room/log-room.js';
 import { BatchSweep } from '../../src/operations/batches/batch-sweep.js';
 import { Batches } from '../../src/operations/batches/batches.js';
 import { Files } from '../../src/operations/batches/files/files.js';
@@ -9,7 +11,7 @@ import { FileGoneError, FileObjects } from '../../src/operations/batches/files/n
 import { FileRecords } from '../../src/operations/batches/files/nats/file-records.js';
 import { BatchRecords } from '../../src/operations/batches/nats/batch-records.js';
 import { eventually } from '../support/eventually.js';
-import { connectTo, type Gateway, type Servers, startGateway, startServers } from './gateway.rig.js';
+import { connectTo, type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const MIB = 1024 * 1024;
 const STREAM = 'OBJ_llmq_files';
@@ -71,6 +73,22 @@ describe('a content', () => {
     expect(await stored()).toBe(0);
   });
 
+  it('stops where the log has no room any more, and leaves nothing', async () => {
+    const refusal = jest.spyOn(gateway.part(LogRoom), 'refusal');
+    async function* fillingUp(): AsyncIterable<Uint8Array> {
+      yield Buffer.alloc(MIB);
+      refusal.mockReturnValue(new LogFullError('its reserve is reached'));
+      yield Buffer.alloc(MIB);
+      throw new Error('nobody wants the rest');
+    }
+    try {
+      await expect(files().receive(fillingUp())).rejects.toBeInstanceOf(LogFullError);
+    } finally {
+      refusal.mockRestore();
+    }
+    expect(await stored()).toBe(0);
+  });
+
   it('of which a part is lost is told as gone, and not as shorter', async () => {
     const received = await files().receive(parts(Buffer.alloc(2 * MIB)));
     const { streams } = await jetstreamManager(nats);
@@ -79,6 +97,37 @@ describe('a content', () => {
     await expect(read(files().content(received))).rejects.toBeInstanceOf(FileGoneError);
     await gateway.part(FileObjects).remove(received.id);
     await expect(read(files().content(received))).rejects.toBeInstanceOf(FileGoneError);
+  });
+});
+
+describe('an upload', () => {
+  it('may have any name, also one that is cut within a character', async () => {
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', new Blob(['{}']), `${'a'.repeat(254)}\u{1f600}`);
+    const made = await fetch(`${gateway.baseUrl}/v1/files`, { method: 'POST', body: form });
+    const { id } = (await made.json()) as { id: string };
+    const content = await fetch(`${gateway.baseUrl}/v1/files/${id}/content`);
+    expect([content.status, await content.text()]).toEqual([200, '{}']);
+    expect((await request('DELETE', `${gateway.baseUrl}/v1/files/${id}`)).status).toBe(200);
+  });
+
+  const lines = { 'content-type': 'application/x-ndjson' };
+  const known = async () => (await request('GET', `${gateway.baseUrl}/v1/files`)).json.data.length;
+
+  it('that is too large is told so, over REST too', async () => {
+    const url = `${gateway.baseUrl}/api/v1/batches`;
+    const refused = await request('POST', url, Buffer.alloc(4 * MIB, 'x'), lines);
+    expect(refused).toMatchObject({ status: 413, json: { code: 'content_too_large' } });
+    await eventually(async () => expect(await stored()).toBe(0));
+  });
+
+  it('of a batch that is refused is no file', async () => {
+    const before = await known();
+    // Nothing could be signed here.
+    const url = `${gateway.baseUrl}/api/v1/batches?callback_url=https%3A%2F%2Fexample.com`;
+    expect((await request('POST', url, '{}', lines)).status).toBe(422);
+    await eventually(async () => expect([await known(), await stored()]).toEqual([before, 0]));
   });
 });
 
@@ -109,6 +158,30 @@ describe('the sweep', () => {
     await expect(read(files().content(nobodys))).rejects.toBeInstanceOf(FileGoneError);
   });
 
+  it('leaves the input of a batch that is under way', async () => {
+    const file = await files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+      ...{ name: 'x', purpose: 'batch' },
+    });
+    const batches = gateway.part(Batches);
+    const { id } = await batches.create(LOCAL_CALLER, {
+      ...{ inputFileId: file.id, endpoint: '/v1/embeddings', completionWindow: '1h', windowMs: 3_600_000 },
+      ...{ metadata: null, outputExpiresAfterS: null },
+    });
+    await eventually(async () => expect((await batches.get(LOCAL_CALLER, id)).status).toBe('failed'));
+    const records = gateway.part(FileRecords);
+    const { revision } = (await records.read('default', file.id))!;
+    await records.write({ ...file, expiresAtMs: 1 }, revision);
+    // Nobody offers it, so that it stays under way for as long as the test wants.
+    const { value } = (await gateway.part(BatchRecords).read('default', id))!;
+    const underWay = { ...value, id: 'batch_underway', status: 'in_progress' as const };
+    await gateway.part(BatchRecords).write(underWay, 0);
+    await gateway.part(BatchSweep).sweep();
+    expect(await records.read('default', file.id)).not.toBeNull();
+    await gateway.part(BatchRecords).remove(underWay);
+    await gateway.part(BatchSweep).sweep();
+    expect(await records.read('default', file.id)).toBeNull();
+  });
+
   it('forgets batches that ended long ago', async () => {
     const file = await files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
       ...{ name: 'x', purpose: 'batch' },
@@ -125,5 +198,47 @@ describe('the sweep', () => {
     await records.write({ ...value, times: { failed: 1 } }, revision);
     await gateway.part(BatchSweep).sweep();
     expect(await records.read('default', id)).toBeNull();
+  });
+});
+
+describe('a batch that is asked for again', () => {
+  const asked = (inputFileId: string) => ({
+    ...({ inputFileId, endpoint: '/v1/embeddings', completionWindow: '1h', windowMs: 3_600_000 } as const),
+    ...{ metadata: null, outputExpiresAfterS: null },
+  });
+  const keep = async () =>
+    files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+      ...{ name: 'x', purpose: 'batch' },
+    });
+
+  it('under the same key is the one that an earlier run has made, whose answer was lost', async () => {
+    const { id } = await keep();
+    const seed = '019b0000-0000-7000-8000-000000000000';
+    const run = (again: boolean) =>
+      gateway.part(Batches).create(LOCAL_CALLER, asked(id), { again, idAt: () => seed });
+    const first = await run(false);
+    expect([(await run(true)).id, (await run(false)).id]).toEqual([first.id, first.id]);
+  });
+
+  it('over REST is one batch, and a key is of one body', async () => {
+    const url = `${gateway.baseUrl}/api/v1/batches`;
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': 'a key' };
+    const first = await request('POST', url, 'no json', headers);
+    const again = await request('POST', url, 'no json', headers);
+    expect([first.status, again.status, again.json.id]).toEqual([202, 202, first.json.id]);
+    const other = await request('POST', url, 'another body', headers);
+    expect(other).toMatchObject({ status: 422, json: { code: 'idempotency_key_reused' } });
+  });
+
+  it('by an SDK that heard no answer is the first one', async () => {
+    const { id } = await keep();
+    const body = { input_file_id: id, endpoint: '/v1/embeddings', completion_window: '24h' };
+    const create = async (tries: string) => {
+      const counted = { 'x-stainless-retry-count': tries };
+      return (await request('POST', `${gateway.baseUrl}/v1/batches`, body, counted)).json.id;
+    };
+    const first = await create('0');
+    expect(await create('1')).toBe(first);
+    expect(await create('0')).not.toBe(first);
   });
 });

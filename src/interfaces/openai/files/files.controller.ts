@@ -59,12 +59,12 @@ export class FilesController {
     const upload = await readUpload(
       request.raw,
       (content) => this.files.receive(content),
-      (stored) => this.files.drop(stored),
+      (stored) => this.files.drop(tenant, stored),
     );
     try {
       return fileJson(await this.files.keep(tenant, upload.stored, newFile(upload)));
     } catch (error) {
-      this.files.drop(upload.stored);
+      this.files.dropAfter(error, tenant, upload.stored);
       throw error;
     }
   }
@@ -144,7 +144,8 @@ function newFile({
     problems.push({ field: ANCHOR, reason: 'must be created_at' });
   }
   if (problems.length > 0) throw invalidFields(problems);
-  const name = fileName.toWellFormed().slice(0, MOST_NAME_CHARACTERS);
+  // Well-formed behind the cut, which may go through a character: no header could tell the name otherwise.
+  const name = fileName.slice(0, MOST_NAME_CHARACTERS).toWellFormed();
   return { name: name === '' ? 'batch.jsonl' : name, purpose: 'batch', expiresAfterS: seconds };
 }
 

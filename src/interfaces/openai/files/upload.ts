@@ -49,9 +49,11 @@ export async function readUpload<T>(
       void storing.then((stored) => 'error' in stored && resolve({ kind: 'not_stored', ...stored }));
     });
     form.once('finish', () => resolve({ kind: 'whole' }));
-    form.once('error', broken);
+    form.on('error', broken);
     request.once('error', broken);
-    request.pipe(form);
+    // Gone before anybody listened: nothing more would be told.
+    if (request.destroyed && !request.readableEnded) broken(new Error('the connection was closed'));
+    else request.pipe(form);
   });
   if (end.kind !== 'whole') {
     passOver(request);

@@ -18,7 +18,8 @@ import { Files } from '../../../operations/batches/files/files.js';
 import { InvalidCursorError } from '../../../projection/read/page.js';
 import { invalidFields, refused } from '../../../submission/refusal.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
-import { passOver } from '../../http/streamed-bodies.js';
+import { executionOf } from '../../http/idempotency.hook.js';
+import { bodyOf, passOver } from '../../http/streamed-bodies.js';
 import { limitOf } from '../list-query.dto.js';
 import { ProblemDto, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -65,18 +66,19 @@ export class BatchesController {
       throw invalidFields([{ field: 'body', reason: `must be ${LINES}` }]);
     }
     const { raw } = request;
-    // The failure of a client that goes away is told by what reads.
-    raw.once('error', () => undefined);
-    const received = await this.files.receive(raw).catch((error: unknown) => {
+    const received = await this.files.receive(bodyOf(raw)).catch((error: unknown) => {
       passOver(raw);
       if (raw.destroyed && !raw.complete) throw refused('invalid_json', 'The body is not whole.');
       throw error;
     });
     try {
       const file = await this.files.keep(caller.tenant, received, { name: 'lines.jsonl', purpose: 'batch' });
-      return batchJson(await this.batches.create(caller, newBatch(file.id, asked)));
+      const batch = await this.batches.create(caller, newBatch(file.id, asked), executionOf(request));
+      // An earlier run of the same request has made it, of lines of its own.
+      if (batch.inputFileId !== file.id) this.files.drop(caller.tenant, received);
+      return batchJson(batch);
     } catch (error) {
-      this.files.drop(received);
+      this.files.dropAfter(error, caller.tenant, received);
       throw error;
     }
   }

@@ -4,7 +4,8 @@ import { settingDurationMs } from '../../../domain/duration.policy.js';
 import { LogRoom } from '../../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
-import { refused, refusedField } from '../../../submission/refusal.js';
+import { mayBeDone, refused, refusedField } from '../../../submission/refusal.js';
+import { refusalOf } from '../../../submission/refusal-of.js';
 import { type ListPage, type ListRequest, listPage } from '../list-page.policy.js';
 import { type FilePurpose, isExpired, type StoredFile } from './file.state.js';
 import { FileObjects } from './nats/file-objects.js';
@@ -48,11 +49,10 @@ export class Files {
    *
    * @throws what the content throws
    * @throws {RefusedError} `content_too_large`
-   * @throws {LogFullError} {LogUnavailableError} nothing was stored
+   * @throws {LogFullError} {LogUnavailableError} nothing is left of it
    */
   async receive(content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
-    const full = this.room.refusal();
-    if (full !== null) throw full;
+    this.refuseWithoutRoom();
     return this.receiveAs(this.newId(), this.bounded(content));
   }
 
@@ -76,9 +76,14 @@ export class Files {
     return stored;
   }
 
-  /** Nobody waits for this: what is left is swept. */
-  drop({ id }: ReceivedContent): void {
-    this.objects.remove(id).catch(() => undefined);
+  /** Nobody waits for this: what is left of a content is swept. It may be known as a file already, which goes first. */
+  drop(tenant: string, { id }: ReceivedContent): void {
+    this.remove({ tenant, id }).catch(() => undefined);
+  }
+
+  /** The same after a failure. What may have come to be all the same stays whole. */
+  dropAfter(failure: unknown, tenant: string, received: ReceivedContent): void {
+    if (!mayBeDone(refusalOf(failure))) this.drop(tenant, received);
   }
 
   /** Null for an unknown id, for another tenant's file, and for one that has expired. @throws {LogUnavailableError} */
@@ -114,7 +119,7 @@ export class Files {
   }
 
   /** May be repeated. @throws {LogUnavailableError} some of it may be left */
-  async remove(file: StoredFile): Promise<void> {
+  async remove(file: Pick<StoredFile, 'tenant' | 'id'>): Promise<void> {
     await this.records.remove(file);
     await this.objects.remove(file.id);
   }
@@ -128,8 +133,16 @@ export class Files {
     for await (const part of content) {
       bytes += part.length;
       if (bytes > this.mostBytes) throw tooLarge(this.mostBytes);
+      // Many at once could take what is reserved for the events of messages that are under way.
+      this.refuseWithoutRoom();
       yield part;
     }
+  }
+
+  /** @throws {LogFullError} */
+  private refuseWithoutRoom(): void {
+    const full = this.room.refusal();
+    if (full !== null) throw full;
   }
 }
 

@@ -47,6 +47,7 @@ export class FileObjects {
       return size;
     } catch (cause) {
       if (source.failure !== null) throw source.failure.error;
+      source.leave();
       const reason = (cause as Error).message;
       throw new LogUnavailableError('not_stored', this.timeoutMs, reason, 'The store of files');
     }
@@ -154,8 +155,11 @@ class Source {
   failure: { readonly error: unknown } | null = null;
   readonly stream: ReadableStream<Uint8Array>;
 
+  private readonly parts: AsyncIterator<Uint8Array>;
+
   constructor(content: AsyncIterable<Uint8Array>) {
     const parts = content[Symbol.asyncIterator]();
+    this.parts = parts;
     this.stream = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         try {
@@ -169,6 +173,11 @@ class Source {
       },
       cancel: async () => void (await parts.return?.()),
     });
+  }
+
+  /** Nobody reads on: the client of the object store does not say so where it is the store that failed. */
+  leave(): void {
+    this.parts.return?.().catch(() => undefined);
   }
 }
 
