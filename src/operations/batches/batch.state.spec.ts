@@ -43,6 +43,14 @@ describe('a batch', () => {
     expect(state.ended(state.finalizing(begun, 'expired', 5), RESULTS, 6).status).toBe('expired');
   });
 
+  it('has ended as soon as it is cancelled, where nothing of it was submitted', () => {
+    const cancelled = state.cancelling(NEW, 2)!;
+    expect(cancelled).toMatchObject({ status: 'cancelled', times: { cancelling: 2, cancelled: 2 } });
+    expect(state.begun(cancelled, { total: 3, lastLine: 3, model: null }, 3)).toBe(cancelled);
+    expect(state.nextStep(cancelled, 3)).toBe('nothing');
+    expect(state.cancelling(cancelled, 4)).toBeNull();
+  });
+
   it('has a webhook that is told once', () => {
     const callback = { url: 'https://x.example', named_by: 'configuration' as const };
     const webhook = { id: 'w', callback, tries: 0, nextAtMs: 0, outcome: 'waiting' as const };

@@ -144,11 +144,15 @@ export function lost(batch: Batch, errors: readonly BatchError[], nowMs: number)
   return hasEnded(batch) ? batch : { ...at(batch, 'failed', nowMs), errors: [...errors] };
 }
 
-/** Null for one that it is too late for: it has ended, or its results are being written. */
+/**
+ * Null for one that it is too late for: it has ended, or its results are being written. One of which nothing was submitted
+ * has ended with this: it may wait long for somebody to carry it out.
+ */
 export function cancelling(batch: Batch, nowMs: number): Batch | null {
   if (batch.status === 'cancelling') return batch;
   if (batch.status !== 'validating' && batch.status !== 'in_progress') return null;
-  return { ...at(batch, 'cancelling', nowMs), ending: 'cancelled' };
+  const next: Batch = { ...at(batch, 'cancelling', nowMs), ending: 'cancelled' };
+  return batch.status === 'validating' ? at(next, 'cancelled', nowMs) : next;
 }
 
 /** So far all lines up to the mark have ended, and others behind it. It never goes back. */

@@ -111,6 +111,8 @@ export class BatchResults {
         if (told.length > 0) yield Buffer.from(told.map((end) => this.told(end)).join(''));
       }
     }
+    // With the end of the content the file is replaced, which may be another holder's by now.
+    this.signal.throwIfAborted();
   }
 
   private count({ line, answer, event }: LineEnd): void {
