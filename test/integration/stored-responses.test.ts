@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Objm } from '@nats-io/obj';
 import OpenAI from 'openai';
+import { CHUNKS_STREAM, PARTS_BUCKET } from '../../src/broker/streams.js';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import { eventually } from '../support/eventually.js';
 import {
@@ -24,7 +26,10 @@ let otherClient: OpenAI;
 
 beforeAll(async () => {
   servers = await startServers();
-  gateway = await startGateway(servers, { conversation: { sweep_interval_ms: 100 } });
+  gateway = await startGateway(servers, {
+    conversation: { sweep_interval_ms: 100 },
+    queue: { large_part_bytes: 16_384 },
+  });
   other = await startGateway(servers, {}, { roles: ['api'] });
   const clientOf = ({ baseUrl }: Gateway) =>
     new OpenAI({ baseURL: `${baseUrl}/v1`, apiKey: 'none', maxRetries: 0 });
@@ -230,8 +235,8 @@ describe('what was asked', () => {
     const listed = await client.responses.inputItems.list(id, { order: 'asc' });
     expect(listed.data).toMatchObject([
       { id: `msg_${message.subject}_i0`, role: 'user', content: [{ type: 'input_text', text: 'Weather?' }] },
-      { id: `fc_${message.subject}_i1`, type: 'function_call', call_id: 'c1', name: 'weather' },
-      { id: `fco_${message.subject}_i2`, type: 'function_call_output', call_id: 'c1', output: 'sun' },
+      { id: `fc_${message.subject}_i0`, type: 'function_call', call_id: 'c1', name: 'weather' },
+      { id: `fco_${message.subject}_i0`, type: 'function_call_output', call_id: 'c1', output: 'sun' },
     ]);
     const ids: (string | undefined)[] = [];
     for await (const item of client.responses.inputItems.list(id, { limit: 2 })) ids.push(item.id);
@@ -254,15 +259,27 @@ describe('a response that is not to be kept', () => {
   });
 
   it('loses its content once it is answered, where store is false', async () => {
+    const input = `a secret question ${'x'.repeat(20_000)}`;
     const { answer, message } = await begin(() =>
       client.responses.create({
-        ...{ ...question, input: 'a secret question', instructions: 'a secret word', store: false },
+        ...{ ...question, input, instructions: 'a secret word', store: false, stream: true },
       }),
     );
+    const { subject } = message;
     const id = idOf(message);
+    const stream = await answer;
     await expect(client.responses.retrieve(id)).rejects.toMatchObject({ status: 404 });
+    gateway.worker.piece(subject, 1, { content: 'a secret' });
+    gateway.worker.piece(subject, 2, { content: ' answer' });
     await gateway.worker.complete(message, { content: 'a secret answer' });
-    expect(await answer).toMatchObject({ output_text: 'a secret answer', store: false });
+    const told = await eventsOf(stream);
+    expect(textIn(told)).toBe('a secret answer');
+    const [said] = (told.at(-1) as OpenAI.Responses.ResponseCompletedEvent).response.output;
+    for (const named of [said!.id!, `msg_${subject}_i0`]) {
+      await expect(
+        client.responses.create({ model: MODEL, input: [{ type: 'item_reference', id: named }] }),
+      ).rejects.toMatchObject({ status: 400, param: 'input[0].id' });
+    }
     const url = `${gateway.baseUrl}/api/v1/messages/${message.subject}`;
     await eventually(async () => {
       expect((await request('GET', url)).json).toMatchObject({ status: 'completed', content_erased: true });
@@ -276,5 +293,31 @@ describe('a response that is not to be kept', () => {
       }
       expect(kept.filter((event) => event.includes('a secret'))).toEqual([]);
     });
+    expect(await tablesWith('a secret')).toEqual([]);
+    const nats = await connectTo(servers.nats);
+    try {
+      const pieces = { subjects_filter: `llmq.chunks.${subject}` };
+      const { state } = await (await jetstreamManager(nats)).streams.info(CHUNKS_STREAM, pieces);
+      expect(state.subjects ?? {}).toEqual({});
+      const parts = await new Objm(jetstream(nats)).open(PARTS_BUCKET);
+      expect((await parts.list()).filter(({ deleted }) => !deleted)).toEqual([]);
+    } finally {
+      await nats.close();
+    }
   });
+
+  async function tablesWith(text: string): Promise<string[]> {
+    const tables: { name: string }[] = await gateway.dataSource.query(
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'llmq' AND table_type = 'BASE TABLE'",
+    );
+    const holding: string[] = [];
+    for (const { name } of tables) {
+      const found = await gateway.dataSource.query(
+        `SELECT 1 FROM llmq."${name}" t WHERE t::text LIKE $1 LIMIT 1`,
+        [`%${text}%`],
+      );
+      if (found.length > 0) holding.push(name);
+    }
+    return holding;
+  }
 });

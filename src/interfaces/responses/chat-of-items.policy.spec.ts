@@ -38,6 +38,19 @@ describe('items as a chat', () => {
     ]);
   });
 
+  it('keep all of the reasoning that comes before what the model said', () => {
+    const reasoning = (text: string) => ({ type: 'reasoning', summary: [{ type: 'summary_text', text }] });
+    const { messages } = read([
+      ...[{ role: 'user', content: 'x' }, reasoning('One.'), reasoning('Two.')],
+      { role: 'assistant', content: 'Yes' },
+      ...[reasoning('Three.'), { role: 'assistant', content: 'No' }],
+    ]);
+    expect(messages.slice(1)).toEqual([
+      { role: 'assistant', content: 'Yes', reasoning_content: 'One.\n\nTwo.' },
+      { role: 'assistant', content: 'No', reasoning_content: 'Three.' },
+    ]);
+  });
+
   it('have pictures, files and sounds in the words of chats', () => {
     const { messages, problems } = read([
       {
@@ -69,6 +82,37 @@ describe('items as a chat', () => {
     const [problem] = read(input).problems;
     expect(problem!.field).toMatch(field);
     expect(problem!.reason).toMatch(reason);
+  });
+
+  it('are made of whatever else a chat may hold', () => {
+    const items = askedItems(ID, [
+      { role: 'user', content: [null, 'a', { type: 'image_url' }, { type: 'image_url', image_url: 'u' }] },
+      { role: 'user', content: [{ type: 'file' }] },
+      { role: 'user' },
+      { role: 'assistant', content: [{ type: 'text', text: 'b' }, null, { type: 'refusal', refusal: 'c' }] },
+      { role: 'assistant', content: null, tool_calls: [null, { id: 'd' }] },
+      { role: 'tool' },
+    ]);
+    expect(items).toMatchObject([
+      {
+        content: [
+          { type: 'input_text', text: '' },
+          { type: 'input_text', text: 'a' },
+          ...[{ type: 'input_image' }, { type: 'input_image', image_url: 'u' }],
+        ],
+      },
+      { content: [{ type: 'input_file' }] },
+      { content: [{ type: 'input_text', text: '' }] },
+      {
+        content: [
+          { type: 'output_text', text: 'b' },
+          { type: 'refusal', refusal: 'c' },
+        ],
+      },
+      { type: 'function_call', name: '' },
+      { type: 'function_call', call_id: 'd' },
+      { type: 'function_call_output' },
+    ]);
   });
 
   const text = fc.string({ minLength: 1, maxLength: 8 });

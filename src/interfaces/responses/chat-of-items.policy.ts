@@ -96,11 +96,11 @@ class Chat {
   }
 
   private addReasoning({ content, summary }: Item): void {
-    this.end();
+    this.end(this.speaking !== null);
     const texts = (parts: unknown) =>
       Array.isArray(parts) ? parts.map((part) => (isText(part) ? part.text : '')).join('\n\n') : '';
     const text = texts(content) || texts(summary);
-    if (text !== '') this.reasoning = text;
+    if (text !== '') this.reasoning = this.reasoning === null ? text : `${this.reasoning}\n\n${text}`;
   }
 
   private addCall({ call_id: id, name, arguments: said }: Item, at: string): void {
@@ -108,10 +108,8 @@ class Chat {
     if (typeof name !== 'string' || name === '') return void this.wrong(`${at}.name`, 'must be a text');
     if (typeof said !== 'string') return void this.wrong(`${at}.arguments`, 'must be a text of JSON');
     const spoken = this.speak();
-    spoken.tool_calls = [
-      ...(spoken.tool_calls ?? []),
-      { id, type: 'function', function: { name, arguments: said } },
-    ];
+    spoken.tool_calls ??= [];
+    spoken.tool_calls.push({ id, type: 'function', function: { name, arguments: said } });
   }
 
   private addResult({ call_id: id, output }: Item, at: string): void {

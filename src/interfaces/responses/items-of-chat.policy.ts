@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../../domain/message/message.events.js';
-import { type ItemPlace, type ItemType, itemId } from './response-ids.policy.js';
+import { ItemIds, type ItemPlace, type ItemType } from './response-ids.policy.js';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 /** In OpenAI's words, with what they all have. */
@@ -16,13 +16,15 @@ export function askedItems(messageId: string, messages: readonly ChatMessage[]):
  * The answer as items: its reasoning, its text or refusal, its calls.
  *
  * @param status of the last of them, which an answer that was cut ends with
+ * @param logprobs of its text
  */
 export function answeredItems(
   messageId: string,
   answer: Readonly<Record<string, unknown>>,
   status: ItemStatus = 'completed',
+  logprobs: readonly unknown[] = [],
 ): OutputItem[] {
-  const items = new Items(messageId, 'answered');
+  const items = new Items(messageId, 'answered', logprobs);
   items.add({ ...answer, role: 'assistant' });
   const last = items.all.at(-1);
   if (last !== undefined && last.type !== 'reasoning') last['status'] = status;
@@ -31,11 +33,15 @@ export function answeredItems(
 
 class Items {
   readonly all: OutputItem[] = [];
+  private readonly ids: ItemIds;
 
   constructor(
     private readonly messageId: string,
-    private readonly part: ItemPlace['part'],
-  ) {}
+    part: ItemPlace['part'],
+    private readonly logprobs: readonly unknown[] = [],
+  ) {
+    this.ids = new ItemIds(messageId, part);
+  }
 
   add(message: ChatMessage): void {
     const { role, content } = message;
@@ -56,12 +62,12 @@ class Items {
     const reasoning = reasoningIn(message);
     if (reasoning !== null) this.push('reasoning', reasoningBody(reasoning));
     const texts = [
-      ...(typeof content === 'string' && content !== '' ? [textPart(content)] : []),
+      ...saidParts(content, this.logprobs),
       ...(typeof refusal === 'string' && refusal !== '' ? [refusalPart(refusal)] : []),
     ];
     if (texts.length > 0) this.push('message', { role: 'assistant', content: texts, ...COMPLETED });
     for (const [index, call] of (Array.isArray(calls) ? calls : []).entries()) {
-      const { id, function: called } = call as CallLike;
+      const { id, function: called }: CallLike = isObject(call) ? call : {};
       this.push('function_call', {
         ...{ call_id: id ?? callIdFor(this.messageId, index), name: called?.name ?? '' },
         ...{ arguments: called?.arguments ?? '', ...COMPLETED },
@@ -70,12 +76,17 @@ class Items {
   }
 
   private push(type: ItemType, body: Record<string, unknown>): void {
-    const place = { messageId: this.messageId, part: this.part, index: this.all.length };
-    this.all.push({ id: itemId(type, place), type, ...body });
+    this.all.push({ id: this.ids.next(type), type, ...body });
   }
 }
 
 const COMPLETED = { status: 'completed' as const };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 interface CallLike {
   readonly id?: string | null;
@@ -105,18 +116,31 @@ export function reasoningBody(text: string): Record<string, unknown> {
   return { summary: [], content: [{ type: 'reasoning_text', text }] };
 }
 
+/** Chats may have what a model said in parts, too. */
+function saidParts(content: unknown, logprobs: readonly unknown[]): Record<string, unknown>[] {
+  if (typeof content === 'string') return content === '' ? [] : [textPart(content, logprobs)];
+  return (Array.isArray(content) ? content : []).flatMap((part: unknown) => {
+    const { text, refusal } = isObject(part) ? part : {};
+    if (typeof text === 'string' && text !== '') return [textPart(text)];
+    return typeof refusal === 'string' && refusal !== '' ? [refusalPart(refusal)] : [];
+  });
+}
+
+/** What is in a chat's messages is the model's business, so that anything may be there. */
 function partsOf(content: unknown): unknown[] {
-  const parts = Array.isArray(content) ? content : [{ type: 'text', text: content ?? '' }];
-  return parts.map((part: Record<string, unknown>) => {
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [content];
+  return parts.map((part) => {
+    if (!isObject(part)) return { type: 'input_text', text: part ?? '' };
     switch (part['type']) {
       case 'text':
         return { type: 'input_text', text: part['text'] };
       case 'image_url': {
-        const { url, detail = 'auto' } = part['image_url'] as Record<string, unknown>;
+        const image = part['image_url'];
+        const { url, detail = 'auto' }: Fields = isObject(image) ? image : { url: image };
         return { type: 'input_image', image_url: url, detail };
       }
       case 'file':
-        return { type: 'input_file', ...(part['file'] as object) };
+        return { type: 'input_file', ...(isObject(part['file']) ? part['file'] : {}) };
       default:
         return part;
     }

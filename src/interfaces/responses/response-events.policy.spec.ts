@@ -79,7 +79,7 @@ describe('the events of a response', () => {
     expect(outputOf(events)).toEqual([
       expect.objectContaining({ type: 'message' }),
       {
-        ...{ id: `fc_${ID}_1`, type: 'function_call', status: 'completed', call_id: 'a', name: 'f' },
+        ...{ id: `fc_${ID}_0`, type: 'function_call', status: 'completed', call_id: 'a', name: 'f' },
         arguments: '{"x":1}',
       },
       expect.objectContaining({ call_id: `call_${ID}_1`, name: 'g', arguments: '{}' }),
@@ -88,6 +88,17 @@ describe('the events of a response', () => {
     expect(added[1]!['item']).toMatchObject({ call_id: 'a', name: 'f', arguments: '' });
     const done = events.filter(({ type }) => type === 'response.function_call_arguments.done');
     expect(done.map(({ name }) => name)).toEqual(['f', 'g']);
+  });
+
+  it('have the ids that the items are read by later, also of a text that comes behind calls', () => {
+    const call = (index: number, name: string) => ({
+      tool_calls: [{ index, id: name, function: { name, arguments: '{}' } }],
+    });
+    const events = told([call(0, 'f'), call(1, 'g'), { content: 'Done.' }]);
+    const tool_calls = ['f', 'g'].map((id) => ({ id, function: { name: id, arguments: '{}' } }));
+    const later = answeredItems(ID, { content: 'Done.', tool_calls });
+    const byId = (items: Event[]) => new Map(items.map((item) => [item['id'], item]));
+    expect(byId(outputOf(events))).toEqual(byId(later));
   });
 
   it('end incomplete where the answer was cut, by its reason', () => {

@@ -1,6 +1,6 @@
 import { callIdFor, type OutputItem, reasoningBody, refusalPart, textPart } from './items-of-chat.policy.js';
 import { endedAs, type ResponseHead, type ResponseStand, responseJson } from './response.policy.js';
-import { itemId } from './response-ids.policy.js';
+import { ItemIds } from './response-ids.policy.js';
 
 type Delta = Readonly<Record<string, unknown>>;
 type Kind = 'text' | 'refusal' | 'reasoning';
@@ -47,6 +47,7 @@ const NO_LOGPROBS: readonly unknown[] = [];
 export class ResponseEvents {
   private next = 0;
   private readonly items: OutputItem[] = [];
+  private readonly ids: ItemIds;
   private readonly calls = new Map<number, OpenCall>();
   private part: OpenPart | null = null;
   private progresses = false;
@@ -55,7 +56,9 @@ export class ResponseEvents {
     private readonly head: ResponseHead,
     private readonly model: string,
     private readonly emit: Emit,
-  ) {}
+  ) {
+    this.ids = new ItemIds(head.messageId, 'answered');
+  }
 
   /** Of the event that comes next. */
   get sequence(): number {
@@ -162,8 +165,7 @@ export class ResponseEvents {
 
   private addItem(type: OutputItem['type'], body: Record<string, unknown>): OutputItem {
     const index = this.items.length;
-    const id = itemId(type, { messageId: this.head.messageId, part: 'answered', index });
-    const item: OutputItem = { id, type, ...body };
+    const item: OutputItem = { id: this.ids.next(type), type, ...body };
     this.items.push(item);
     this.event('response.output_item.added', { output_index: index, item });
     return item;

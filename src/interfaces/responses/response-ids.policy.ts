@@ -3,7 +3,7 @@ import { isUuid } from '../../domain/uuid.policy.js';
 /** A response is a message, and its items are parts of that: their ids tell which, so that nothing is kept for them. */
 const RESPONSE = 'resp_';
 const CONVERSATION = 'conv_';
-/** `msg_<message>_0` for the first item of an answer, `msg_<message>_i0` for the first of what was asked. */
+/** `msg_<message>_0` for the first message of an answer, `fc_<message>_i0` for the first call in what was asked. */
 const ITEM = /^(?:msg|rs|fc|fco)_([0-9a-f-]{36})_(i?)(0|[1-9]\d{0,5})$/;
 
 const PREFIXES = {
@@ -18,7 +18,7 @@ export type ItemType = keyof typeof PREFIXES;
 export interface ItemPlace {
   readonly messageId: string;
   readonly part: 'asked' | 'answered';
-  /** From 0, in the order of the part. */
+  /** From 0, among those of its kind in the part. */
   readonly index: number;
 }
 
@@ -45,6 +45,25 @@ export function conversationNamed(id: string): string {
 
 export function itemId(type: ItemType, { messageId, part, index }: ItemPlace): string {
   return `${PREFIXES[type]}_${messageId}_${part === 'asked' ? 'i' : ''}${index}`;
+}
+
+/**
+ * The ids of the items of one part, in their order. Those of each kind are counted by themselves: a stream may tell a text
+ * behind calls that the whole answer has before them, and the id of each is still the same.
+ */
+export class ItemIds {
+  private readonly counts = new Map<ItemType, number>();
+
+  constructor(
+    private readonly messageId: string,
+    private readonly part: ItemPlace['part'],
+  ) {}
+
+  next(type: ItemType): string {
+    const index = this.counts.get(type) ?? 0;
+    this.counts.set(type, index + 1);
+    return itemId(type, { messageId: this.messageId, part: this.part, index });
+  }
 }
 
 /** Null for what is no id of an item that was given out here. */
