@@ -84,7 +84,7 @@ describe('a whole response', () => {
           content: [{ type: 'reasoning_text', text: 'They greet.' }],
         },
         {
-          ...{ id: `msg_${message.subject}_1`, type: 'message', role: 'assistant', status: 'completed' },
+          ...{ id: `msg_${message.subject}_0`, type: 'message', role: 'assistant', status: 'completed' },
           content: [{ type: 'output_text', text: 'Hello', annotations: [] }],
         },
       ],
@@ -102,6 +102,16 @@ describe('a whole response', () => {
       ...{ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } },
       output: [{ status: 'incomplete' }],
     });
+  });
+
+  it('has the logprobs of its text where they were asked for', async () => {
+    const { answer, message } = await begin(() =>
+      client.responses.create({ ...question, include: ['message.output_text.logprobs'] }),
+    );
+    const content = [{ token: 'Hello', logprob: -0.5, bytes: [72], top_logprobs: [] }];
+    const extra = { choices: [{ index: 0, logprobs: { content } }] };
+    await gateway.worker.complete(message, { content: 'Hello' }, { extra });
+    expect((await answer).output).toMatchObject([{ content: [{ text: 'Hello', logprobs: content }] }]);
   });
 
   it('makes calls, and goes on with their outputs', async () => {
@@ -139,7 +149,6 @@ describe('a whole response', () => {
     const first = await begin(() => client.responses.create(question));
     await gateway.worker.complete(first.message, { content: 'Hello' });
     const [said] = (await first.answer).output;
-    await gateway.projected();
     const second = await begin(() =>
       client.responses.create({
         model: MODEL,
@@ -161,6 +170,17 @@ describe('a whole response', () => {
     expect(unknown.json.error).toMatchObject({ param: 'input[0].id' });
   });
 
+  it('is not made of more than may be sent, however short its names are', async () => {
+    const first = await begin(() => client.responses.create({ ...question, input: 'x'.repeat(200_000) }));
+    await gateway.worker.complete(first.message, { content: 'Hello' });
+    await first.answer;
+    const named = { type: 'item_reference', id: `msg_${first.message.subject}_i0` };
+    const before = await gateway.log.lastSequence();
+    const { status, json } = await post({ ...question, input: Array.from({ length: 2_000 }, () => named) });
+    expect({ status, error: json.error }).toMatchObject({ status: 413, error: { param: 'input' } });
+    expect(await gateway.log.lastSequence()).toBe(before);
+  });
+
   it('tells a rejection with the status of the endpoint', async () => {
     const { answer, message } = await begin(() => client.responses.create(question));
     await gateway.worker.deadLetter(message, {
@@ -179,6 +199,7 @@ describe('what can not be served', () => {
     ['prompt', { prompt: { id: 'pmpt_1' } }],
     ['input', { input: undefined }],
     ['background', { background: true, store: false }],
+    ['conversation', { conversation: {} }],
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     [
       'previous_response_id',

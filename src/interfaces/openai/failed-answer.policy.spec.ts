@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type AttemptError, messageEvent } from '../../domain/message/message.events.js';
-import { failedAnswer } from './failed-answer.policy.js';
+import { failedAnswer, toldError } from './failed-answer.policy.js';
 
 const context = {
   messageId: 'm',
@@ -32,6 +32,17 @@ describe('failedAnswer', () => {
     ['endpoint_unreachable', null, 502],
   ])('tells %s with status %p as %p', (code, status, expected) => {
     expect(failedAnswer(deadLettered(code, status))).toMatchObject({ status: expected, code });
+  });
+
+  it('is told alike when it is read later', () => {
+    for (const words of ['show', 'hide'] as const) {
+      const end = deadLettered('endpoint_error', 500, 2, {
+        remote: { status: 500, code: '500', type: null, param: null },
+      });
+      const { code, message } = failedAnswer(end, words);
+      expect(toldError(end.data.error, 2, words)).toEqual({ code, message });
+      expect(code).toBe('endpoint_error');
+    }
   });
 
   it('says how often it was tried', () => {

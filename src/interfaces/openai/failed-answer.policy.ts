@@ -54,8 +54,17 @@ export function ours(status: number, code: string, message: string, shouldRetry 
 const NOTHING_TOLD = { type: null, param: null, retryAfterMs: null } as const;
 
 function deadLettered(error: AttemptError, attempts: number, words: EndpointWords): FailedAnswer {
+  return { ...failedCall(error), ...toldError(error, attempts, words) };
+}
+
+/** What a client reads of a failed call. */
+export function toldError(
+  error: AttemptError,
+  attempts: number,
+  words: EndpointWords,
+): Pick<FailedAnswer, 'code' | 'message'> {
   const tries = attempts === 1 ? '' : ` (after ${attempts} attempts)`;
-  return { ...failedCall(error), message: `${messageOf(error, words)}${tries}` };
+  return { code: failedCall(error).code, message: `${messageOf(error, words)}${tries}` };
 }
 
 /** No endpoint took it until its deadline; where one was asked, what it said is the reason. */

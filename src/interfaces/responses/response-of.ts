@@ -1,8 +1,10 @@
+import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import type { AcceptedMessage, Submission } from '../../submission/submission.js';
 import { usageOf } from '../openai/answer-frame.js';
+import { type EndpointWords, toldError } from '../openai/failed-answer.policy.js';
 import { tierOfLane } from '../openai/service-tier.policy.js';
 import { answeredItems } from './items-of-chat.policy.js';
 import {
@@ -12,7 +14,7 @@ import {
   type ResponseStatus,
   responseUsage,
 } from './response.policy.js';
-import type { WholeAnswer } from './response-events.policy.js';
+import { toldLogprobs, type WholeAnswer } from './response-events.policy.js';
 
 /** Of a response that is asked for now. */
 export function headOf(
@@ -52,12 +54,12 @@ const STATUSES: Readonly<Record<MessageStatus, ResponseStatus>> = {
   expired: 'failed',
 };
 
-/** How far a response is, as the tables tell it. */
-export function standOf(view: MessageView): ResponseStand {
-  const { id, result, error } = view;
+/** How far a response is, as the tables tell it: without the logprobs, which they do not have. */
+export function standOf(view: MessageView, words: EndpointWords): ResponseStand {
+  const { id, result } = view;
   const status = STATUSES[view.status];
   const model = result?.model ?? view.model ?? '';
-  if (status === 'failed') return { status, model, output: [], error: errorOf(view.status, error) };
+  if (status === 'failed') return { status, model, output: [], error: errorOf(view, words) };
   if (status !== 'completed' || result === null) return { status, model, output: [] };
   const ended = endedAs(result.finishReason);
   const { estimated, ...usage }: Record<string, unknown> = result.usage ?? {};
@@ -69,9 +71,16 @@ export function standOf(view: MessageView): ResponseStand {
   };
 }
 
-function errorOf(status: MessageStatus, error: MessageView['error']): NonNullable<ResponseStand['error']> {
-  if (status === 'expired') return { code: 'expired', message: error?.message ?? 'The message expired.' };
-  return { code: error?.remote?.code ?? error?.code ?? 'server_error', message: error?.message ?? '' };
+/** As the stream of its answer has told it. */
+function errorOf(
+  { status, error, attempts }: MessageView,
+  words: EndpointWords,
+): NonNullable<ResponseStand['error']> {
+  const expired = status === 'expired';
+  const told = error === null ? null : toldError(error, expired ? 1 : attempts, words);
+  if (!expired) return told ?? { code: 'server_error', message: '' };
+  if (told === null) return { code: 'expired', message: 'The message expired.' };
+  return { ...told, message: `The message expired: ${told.message}` };
 }
 
 /** What the end of its message says of an answer. */
@@ -88,5 +97,6 @@ export function wholeAnswer(end: MessageCompleted): WholeAnswer {
 export function standAtEnd(messageId: string, end: MessageCompleted): ResponseStand {
   const { finishReason, ...whole } = wholeAnswer(end);
   const ended = endedAs(finishReason);
-  return { ...whole, ...ended, output: answeredItems(messageId, end.data.answer, ended.status) };
+  const logprobs = toldLogprobs(choicesOf(end)[0]?.logprobs);
+  return { ...whole, ...ended, output: answeredItems(messageId, end.data.answer, ended.status, logprobs) };
 }

@@ -119,7 +119,7 @@ function checkOwn(check: FieldCheck, fields: Body): void {
   check.ifThere('background', fields.background, boolean);
   check.ifThere('store', fields.store, boolean);
   check.ifThere('previous_response_id', fields.previous_response_id, responseId);
-  check.ifThere('conversation', namedIn(fields.conversation), conversationId);
+  check.ifThere('conversation', fields.conversation, namesConversation);
 }
 
 const responseId: rules.Rule = (value) =>
@@ -129,6 +129,11 @@ const responseId: rules.Rule = (value) =>
 
 const conversationId: rules.Rule = (value) =>
   rules.conversationId(typeof value === 'string' ? conversationNamed(value) : value);
+
+const namesConversation: rules.Rule = (value) => {
+  const named = namedIn(value);
+  return named == null ? 'must be the id of a conversation, or hold it as id' : conversationId(named);
+};
 
 function namedIn(conversation: unknown): unknown {
   return rules.isObject(conversation) ? conversation['id'] : conversation;

@@ -7,12 +7,21 @@ import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
-import { invalidFields, refused } from '../../submission/refusal.js';
+import { invalidFields, refused, refusedField } from '../../submission/refusal.js';
 import { isObject } from '../../submission/submission-rules.policy.js';
 import { answeredItems, askedItems, type OutputItem } from './items-of-chat.policy.js';
 import { responseJson } from './response.policy.js';
 import { type ItemPlace, messageOfResponse, placeOfItem } from './response-ids.policy.js';
 import { headOfView, standOf } from './response-of.js';
+
+/** Of messages whose items are named in one input: each may be as long as an input. */
+const KEPT_PARTS = 16;
+
+interface NamedItem {
+  readonly item: OutputItem;
+  /** Of it as JSON, in UTF-16 units. */
+  readonly units: number;
+}
 
 /** Responses that were made before. Each is a message: nothing else is kept of it. */
 @Injectable()
@@ -20,7 +29,7 @@ export class StoredResponses {
   constructor(
     private readonly lookup: MessageLookup,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
-    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'projection'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'openai' | 'projection' | 'queue'>,
   ) {}
 
   /**
@@ -51,17 +60,21 @@ export class StoredResponses {
 
   private async look({ tenant }: Caller, id: string): Promise<MessageView | null> {
     const messageId = messageOfResponse(id);
-    let view = messageId === null ? null : await this.lookup.find(tenant, messageId);
-    if (view !== null && !isTerminalStatus(view.status)) {
-      const signal = AbortSignal.timeout(this.config.projection.read_wait_ms);
-      view = await this.lookup.findAfter(null, tenant, view.id, signal);
-    }
+    const view = messageId === null ? null : await this.current(tenant, messageId);
     return view?.asked.response?.store === true ? view : null;
+  }
+
+  /** The message as the log has it now: whoever has its answer may be faster than the tables. */
+  private async current(tenant: string, messageId: string): Promise<MessageView | null> {
+    const view = await this.lookup.find(tenant, messageId);
+    if (view === null || isTerminalStatus(view.status)) return view;
+    const signal = AbortSignal.timeout(this.config.projection.read_wait_ms);
+    return this.lookup.findAfter(null, tenant, messageId, signal);
   }
 
   /** OpenAI's `response`. */
   json(view: MessageView): Record<string, unknown> {
-    return responseJson(headOfView(view), standOf(view));
+    return responseJson(headOfView(view), standOf(view, this.config.openai.endpoint_errors));
   }
 
   /** What was asked of it. */
@@ -79,41 +92,62 @@ export class StoredResponses {
   /**
    * The input with the items that it only names by their ids: clients do so with what was stored here.
    *
-   * @throws {RefusedError} `invalid_fields` for one that is not there
+   * A name is short, and what it names may be long. So no more is read into one input than may be sent in it, and a
+   * message once, however many of its items are named.
+   *
+   * @throws {RefusedError} `invalid_fields` for one that is not there, `content_too_large`
    */
   async withReferences({ tenant }: Caller, input: unknown): Promise<unknown> {
     if (!Array.isArray(input) || !input.some(isReference)) return input;
-    const views = new Map<string, MessageView | null>();
+    const most = this.config.queue.max_content_bytes;
+    const known = new Map<string, ReadonlyMap<string, NamedItem>>();
     const items: unknown[] = [];
+    let units = 0;
     for (const [index, item] of input.entries()) {
       if (!isReference(item)) {
         items.push(item);
         continue;
       }
       const place = placeOfItem(item.id);
-      const { messageId = null } = place ?? {};
-      if (messageId !== null && !views.has(messageId)) {
-        views.set(messageId, await this.lookup.find(tenant, messageId));
-      }
-      const found = await this.itemAt(views.get(messageId ?? '') ?? null, place);
-      if (found === null) {
+      const found = place === null ? undefined : (await this.itemsAt(tenant, place, known)).get(item.id);
+      if (found === undefined) {
         throw invalidFields([{ field: `input[${index}].id`, reason: 'names no item that is stored here' }]);
       }
-      items.push(found);
+      units += found.units;
+      if (units > most) {
+        const reason = `has more than ${most} bytes with the items that it names`;
+        throw refusedField('content_too_large', 'input', reason);
+      }
+      items.push(found.item);
     }
     return items;
   }
 
-  private async itemAt(view: MessageView | null, place: ItemPlace | null): Promise<OutputItem | null> {
-    if (view === null || place === null || view.contentErased) return null;
+  /** By their ids. @param known those that were read last, as far as they are not too many to be kept */
+  private async itemsAt(
+    tenant: string,
+    { messageId, part }: ItemPlace,
+    known: Map<string, ReadonlyMap<string, NamedItem>>,
+  ): Promise<ReadonlyMap<string, NamedItem>> {
+    const key = `${messageId} ${part}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const view = await this.current(tenant, messageId);
+    const items = view === null ? [] : await this.namedItems(view, part);
+    const named = new Map(
+      items.map((item) => [item.id, { item, units: JSON.stringify(item).length }] as const),
+    );
+    if (known.size >= KEPT_PARTS) known.clear();
+    known.set(key, named);
+    return named;
+  }
+
+  /** What was not to be stored can't be named, either. */
+  private async namedItems(view: MessageView, part: ItemPlace['part']): Promise<OutputItem[]> {
+    if (view.contentErased || view.asked.response?.store === false) return [];
+    if (part === 'asked') return this.inputItems(view);
     const { answer } = view.result ?? {};
-    const items =
-      place.part === 'asked'
-        ? await this.inputItems(view)
-        : answer === undefined
-          ? []
-          : answeredItems(view.id, answer);
-    return items[place.index] ?? null;
+    return answer === undefined ? [] : answeredItems(view.id, answer);
   }
 
   /** With its large parts, as far as they are there. */
