@@ -4,8 +4,12 @@ import type { ConversationState } from '../../domain/conversation/conversation.s
 import { askedOf } from '../../domain/conversation/past-turn.state.js';
 import { filled, largeTextsIn } from '../../domain/message/large-text.policy.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
+import type { EventLog } from '../../log/event-log.port.js';
 import { PartStore } from '../../log/jetstream/part-store.js';
+import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { EVENT_LOG } from '../../platform/tokens.js';
 import { ConversationReader, type Turn } from '../../projection/read/conversation-reader.js';
+import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { refused, refusedField } from '../../submission/refusal.js';
 import type { ItemQuery } from './item-page.policy.js';
 import { answeredItems, askedItems, type OutputItem } from './items-of-chat.policy.js';
@@ -22,17 +26,21 @@ export class ConversationItems {
   constructor(
     @Inject(ConversationReader) private readonly reader: Pick<ConversationReader, 'turns' | 'placeOf'>,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
+    @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
+    @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'projection'>,
   ) {}
 
   /**
    * As many as a page can want, from the turn of `after` on. The oldest first, whichever way the page goes: it begins at
-   * one end of them.
+   * one end of them. Whoever has an answer finds it here, unless the tables are far behind.
    */
   async forPage({ tenant }: Caller, { id }: ConversationState, query: ItemQuery): Promise<OutputItem[]> {
     const forwards = query.order === 'asc';
     const order = forwards ? 'oldest_first' : 'newest_first';
     const items: OutputItem[][] = [];
     let count = 0;
+    await this.reachNow();
     let behind = await this.before(query.after, forwards);
     for (;;) {
       const page = await this.reader.turns(tenant, id, {
@@ -73,6 +81,7 @@ export class ConversationItems {
 
   private async turnOf({ tenant }: Caller, { id }: ConversationState, named: string) {
     const place = placeOfItem(named);
+    if (place !== null) await this.reachNow();
     const at = place === null ? null : await this.reader.placeOf(place.messageId);
     const [turn] = at === null ? [] : await this.reader.turns(tenant, id, { behind: at + 1, limit: 1 });
     const items = turn !== undefined && turn.messageId === place?.messageId ? await this.ofTurn(turn) : [];
@@ -80,6 +89,10 @@ export class ConversationItems {
       throw refused('not_found', `There is no item ${named} in the conversation.`);
     }
     return { turn, items };
+  }
+
+  private async reachNow(): Promise<void> {
+    await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
   }
 
   /** The place to go on from so that the item's own turn comes first; null for the whole conversation. */
