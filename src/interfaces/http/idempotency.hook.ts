@@ -32,6 +32,8 @@ const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
   '/v1/embeddings',
   '/v1/responses',
 ]);
+/** Whoever cancels twice gets the same, and what that tells is not to be kept beside the message. */
+const REPEATED_ANYHOW = /^\/v1\/responses\/[^/]+\/cancel$/;
 const ROUTES_WITH_A_ROLE = ['/api/v1/admin/', '/api/v1/endpoints'] as const;
 const MESSAGES = '/api/v1/messages';
 /** Where a response says that a message was made. */
@@ -113,7 +115,8 @@ export function replayKeyedRequests(fastify: FastifyInstance, replaying: Replayi
   fastify.decorateRequest(TOLD_FROM as unknown as string, null);
   fastify.addHook('preHandler', (request, reply, done) => {
     if (request.method !== 'POST' || request.headers['idempotency-key'] === undefined) return done();
-    if (KEEP_THEIR_OWN.has(pathOf(request.url))) return done();
+    const path = pathOf(request.url);
+    if (KEEP_THEIR_OWN.has(path) || REPEATED_ANYHOW.test(path)) return done();
     begin(request, reply, replaying).then((replied) => {
       if (!replied) done();
     }, done);
