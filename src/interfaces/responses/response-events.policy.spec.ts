@@ -101,6 +101,14 @@ describe('the events of a response', () => {
     expect(byId(outputOf(events))).toEqual(byId(later));
   });
 
+  it('have the logprobs in the form that clients look for, whatever the server left out', () => {
+    const logprobs = { content: [{ token: 'Hi', logprob: -1, bytes: null }] };
+    const events = told([{ content: 'Hi', logprobs }]);
+    const complete = [{ token: 'Hi', logprob: -1, bytes: [], top_logprobs: [] }];
+    expect(events.find(({ type }) => type === 'response.output_text.delta')!['logprobs']).toEqual(complete);
+    expect(outputOf(events)[0].content[0].logprobs).toEqual(complete);
+  });
+
   it('end incomplete where the answer was cut, by its reason', () => {
     const events = told([{ content: 'On and' }], { finishReason: 'length' });
     expect(events.at(-1)).toMatchObject({

@@ -276,8 +276,12 @@ function partOf(kind: Kind, text: string, logprobs: readonly unknown[]): Record<
   return kind === 'refusal' ? refusalPart(text) : textPart(text, logprobs);
 }
 
-/** Of a chat's chunk, in the form of responses. */
+/** Of a chat's chunk, in the form of responses. Clients look for lists that some servers leave out. */
 export function toldLogprobs(logprobs: unknown): readonly unknown[] {
   const tokens = (logprobs as { readonly content?: unknown } | null | undefined)?.content;
-  return Array.isArray(tokens) ? tokens : NO_LOGPROBS;
+  if (!Array.isArray(tokens)) return NO_LOGPROBS;
+  return tokens.map((token: Delta) => {
+    const { bytes, top_logprobs } = token;
+    return { ...token, bytes: bytes ?? [], top_logprobs: top_logprobs ?? [] };
+  });
 }
