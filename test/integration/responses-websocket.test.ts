@@ -95,6 +95,10 @@ describe('responses over a WebSocket', () => {
     );
     socket.send({ ...question, type: 'response.delete' as 'response.create' });
     await eventually(() => expect(events.at(-1)).toMatchObject({ type: 'error', param: 'type' }));
+    socket.send({ ...question, stream_id: 'x'.repeat(300) } as typeof question);
+    await eventually(() => expect(events.at(-1)).toMatchObject({ type: 'error', param: 'stream_id' }));
+    socket.socket.send('{"type": "response.create"');
+    await eventually(() => expect(events.at(-1)).toMatchObject({ type: 'error', code: 'invalid_json' }));
     const message = await begin(() => socket.send(question));
     await gateway.worker.complete(message, { content: 'x' });
     await eventually(() => expect(events.at(-1)?.type).toBe('response.completed'));

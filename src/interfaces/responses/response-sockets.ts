@@ -33,6 +33,9 @@ import { type ResponsesRequest, responsesRequestOf } from './responses-request.j
 import { StoredResponses } from './stored-responses.js';
 
 const CREATE = 'response.create';
+/** It goes out again with each event. */
+const MAX_STREAM_ID = 256;
+const NO_STREAM_ID = `must be a text of at most ${MAX_STREAM_ID} characters`;
 
 /** One response that a client has asked for in a frame. */
 interface Asked {
@@ -103,7 +106,9 @@ export class ResponseSockets implements OnApplicationShutdown {
       const read = readJson(json, this.config.server.max_body_fields, 'frame');
       if ('refusal' in read) throw read.refusal;
       const { type, stream_id, ...body } = isObject(read.value) ? read.value : {};
-      if (typeof stream_id === 'string') out = new FrameOut(client, stream_id);
+      const isName = typeof stream_id === 'string' && stream_id.length <= MAX_STREAM_ID;
+      if (isName) out = new FrameOut(client, stream_id);
+      else if (stream_id != null) throw invalidFields([{ field: 'stream_id', reason: NO_STREAM_ID }]);
       if (type !== CREATE) throw invalidFields([{ field: 'type', reason: `must be ${CREATE}` }]);
       await this.answer(client, await this.asked(request, body, out), request);
     } catch (error) {
