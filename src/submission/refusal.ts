@@ -188,6 +188,8 @@ export function idempotencyInProgress(): RefusedError {
   );
 }
 
+export const RESULT_ERASED = 'The result of the first request with this Idempotency-Key was erased.';
+
 /** An id that a client gave is one user's: another who uses it by accident would read what is not his. */
 export function givenToAnother(givenId: string): RefusedError {
   return refused(

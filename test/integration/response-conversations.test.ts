@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Kvm } from '@nats-io/kv';
 import OpenAI from 'openai';
+import { IDEMPOTENCY_BUCKET } from '../../src/broker/streams.js';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
-import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import {
+  connectTo,
+  type Gateway,
+  MODEL,
+  request,
+  type Servers,
+  startGateway,
+  startServers,
+} from './gateway.rig.js';
 
 let servers: Servers;
 let gateway: Gateway;
@@ -146,6 +156,38 @@ describe('a conversation', () => {
       client.conversations.items.create(id, { items: [{ type: 'item_reference', id: 'x' }] }),
     ).rejects.toMatchObject({ status: 400, param: 'items[0].type' });
   });
+
+  it('is made once under a key, with its items, and none of it stays there', async () => {
+    const keyed = (path: string, body: unknown, key: string) =>
+      request('POST', `${gateway.baseUrl}/v1/conversations${path}`, body, { 'idempotency-key': key });
+    const create = () =>
+      keyed('', { metadata: { topic: 'kept words' }, items: [{ role: 'user', content: 'kept words' }] }, 'c');
+    const made = await create();
+    expect((await create()).json).toEqual(made.json);
+    const { id } = made.json;
+    const add = () => keyed(`/${id}/items`, { items: [{ role: 'user', content: 'kept words' }] }, 'i');
+    const added = await add();
+    const again = await add();
+    expect(again.json).toEqual(added.json);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect((await client.conversations.items.list(id)).data).toHaveLength(2);
+    const other = await keyed(`/${id}/items`, { items: [{ role: 'user', content: 'other' }] }, 'i');
+    expect(other).toMatchObject({ status: 422, json: { error: { code: 'idempotency_key_reused' } } });
+    expect(await underKeys()).not.toContain('kept words');
+    await client.conversations.items.delete(added.json.data[0].id, { conversation_id: id });
+    expect((await add()).status).toBe(404);
+    await client.conversations.delete(id);
+    expect((await create()).status).toBe(404);
+  });
+
+  async function underKeys(): Promise<string> {
+    const nats = await connectTo(servers.nats);
+    const bucket = await new Kvm(nats).open(IDEMPOTENCY_BUCKET);
+    const values: string[] = [];
+    for await (const key of await bucket.keys()) values.push((await bucket.get(key))?.string() ?? '');
+    await nats.close();
+    return values.join('\n');
+  }
 
   it('that is not there is told so', async () => {
     const nobody = 'conv_019a0000-0000-7000-8000-000000000001';

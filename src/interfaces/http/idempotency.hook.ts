@@ -8,7 +8,7 @@ import {
   MAX_KEY_LENGTH,
   type StoredResponse,
 } from '../../submission/idempotency/reservation.policy.js';
-import { RefusedError, refused } from '../../submission/refusal.js';
+import { RESULT_ERASED, RefusedError, refused } from '../../submission/refusal.js';
 import { callerOf } from '../caller.guard.js';
 import { pathOf } from './address.js';
 import { lengthOfStreamed } from './streamed-bodies.js';
@@ -32,8 +32,10 @@ const KEEP_THEIR_OWN: ReadonlySet<string> = new Set([
   '/v1/embeddings',
   '/v1/responses',
 ]);
-/** Whoever cancels twice gets the same, and what that tells is not to be kept beside the message. */
-const REPEATED_ANYHOW = /^\/v1\/responses\/[^/]+\/cancel$/;
+/** Whoever does these twice gets the same. What they tell is content, which is kept in the log alone. */
+const REPEATED_ANYHOW = /^\/v1\/(responses\/[^/]+\/cancel|conversations\/[^/]+)$/;
+/** These tell content, too: they are carried out again under the same ids, and find what they have made. */
+const MADE_AGAIN = /^\/v1\/conversations(\/[^/]+\/items)?$/;
 const ROUTES_WITH_A_ROLE = ['/api/v1/admin/', '/api/v1/endpoints'] as const;
 const MESSAGES = '/api/v1/messages';
 /** Where a response says that a message was made. */
@@ -137,7 +139,8 @@ async function begin(
   const keyed = keyedRequest(request);
   if (keyed === null) return false;
   const begun = await idempotency.begin(keyed);
-  tellIdempotency(reply, begun.kind === 'replay', ttlMs);
+  const repeated = begun.kind === 'replay' || (begun.execution.again && MADE_AGAIN.test(pathOf(request.url)));
+  tellIdempotency(reply, repeated, ttlMs);
   if (begun.kind === 'execute') {
     (request as Carried)[EXECUTION] = begun.execution;
     return false;
@@ -146,8 +149,7 @@ async function begin(
   const messageId = MESSAGE.exec(headers['location'] ?? '')?.[1];
   const erased = messageId !== undefined && (await isErased(messageId));
   const told = toldFrom === undefined ? body : await retell(toldFrom);
-  if (erased || told === null)
-    throw refused('not_found', 'The result of the first request with this Idempotency-Key was erased.');
+  if (erased || told === null) throw refused('not_found', RESULT_ERASED);
   reply.code(status).headers(headers).send(told);
   return true;
 }
@@ -162,6 +164,7 @@ async function keep(
   const status = reply.statusCode;
   if (status >= 500) return execution.uncertain();
   if (status >= 400) return execution.refused();
+  if (MADE_AGAIN.test(pathOf(request.url))) return execution.uncertain();
   const toldFrom = (request as Carried)[TOLD_FROM] ?? null;
   if (toldFrom !== null) return execution.done({ ...responseOf(reply, status, ''), told_from: toldFrom });
   const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.toString() : '';

@@ -58,8 +58,9 @@ export class OpenAiConversationsController {
     const { metadata, turns } = conversationFields(body ?? {}, ['metadata', 'items']);
     const user = ownHeaders(request.headers)['x-llmq-user-id'];
     const wanted = { user_id: typeof user === 'string' ? user : caller.name, metadata };
-    const made = await this.conversations.create(caller, wanted, executionOf(request));
-    if (turns.length > 0) await this.noteTurns.note(caller, made.conversation.id, turns);
+    const execution = executionOf(request);
+    const made = await this.conversations.create(caller, wanted, execution);
+    if (turns.length > 0) await this.noteTurns.note(caller, made.conversation.id, turns, execution);
     return conversationJson(made.conversation);
   }
 
@@ -133,7 +134,8 @@ export class OpenAiConversationsController {
   async add(@Param('id') id: string, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
     const { turns } = conversationFields(body, ['items'], ['items']);
     const conversation = await this.at(id, request);
-    const ids = await this.noteTurns.note(callerOf(request), conversation.id, turns);
+    const execution = executionOf(request);
+    const ids = await this.noteTurns.note(callerOf(request), conversation.id, turns, execution);
     const items = ids.flatMap((messageId, index) => askedItems(messageId, turns[index]!));
     return listOf(items, { order: 'asc', limit: MOST_LISTED });
   }

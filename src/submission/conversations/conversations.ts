@@ -26,7 +26,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { EventIndex } from '../../projection/read/event-index.js';
 import type { Execution } from '../idempotency/execution.js';
-import { givenToAnother, refused, refusedField, unknownModel } from '../refusal.js';
+import { givenToAnother, RESULT_ERASED, refused, refusedField, unknownModel } from '../refusal.js';
 import { ConversationLimit } from './conversation-limit.js';
 import { ConversationLookup } from './conversation-lookup.js';
 
@@ -159,8 +159,11 @@ export class Conversations {
     return place.conversation === null ? id : place.id;
   }
 
+  /** @throws {RefusedError} `not_found` where it was erased since */
   private async made({ tenant }: Caller, id: string): Promise<MadeConversation | null> {
     await this.lookup.reach(await this.log.lastSequence());
+    const { conversation } = await this.lookup.locate(tenant, id);
+    if (conversation?.state === 'erased') throw refused('not_found', RESULT_ERASED);
     const [sequence] = await this.index.ofConversation(tenant, id, 0, 1);
     return sequence === undefined ? null : madeAt(this.log, sequence);
   }

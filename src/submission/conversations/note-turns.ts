@@ -7,7 +7,9 @@ import { LogRoom } from '../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { RefusedError } from '../refusal.js';
+import type { Execution } from '../idempotency/execution.js';
+import { MessageLookup } from '../message-lookup.js';
+import { RESULT_ERASED, RefusedError, refused } from '../refusal.js';
 import type { Submission } from '../submission.js';
 import { refuseTooLarge, refuseTooLargeForLog } from '../submission-size.js';
 import { ConversationAdmission } from './conversation-admission.js';
@@ -19,6 +21,7 @@ export class NoteTurns {
   constructor(
     private readonly admission: ConversationAdmission,
     private readonly lookup: ConversationLookup,
+    private readonly messages: MessageLookup,
     @Inject(LogRoom) private readonly room: Pick<LogRoom, 'refusal'>,
     @Inject(EVENT_LOG) private readonly log: EventLog,
     @Inject(SOURCES) private readonly sources: Sources,
@@ -30,7 +33,9 @@ export class NoteTurns {
    *
    * @param conversationId of one that is there
    * @param turns what was said in each
-   * @throws {RefusedError} `content_too_large`, `unknown_conversation`, `conversation_closed`, `conversation_full`
+   * @param execution of the request's `Idempotency-Key`; carried out again, it finds what was noted before
+   * @throws {RefusedError} `content_too_large`, `unknown_conversation`, `conversation_closed`, `conversation_full`;
+   *   `not_found` where what was noted before was erased
    * @throws {LogFullError} while the log has no room
    * @throws what `EventLog.append` throws
    */
@@ -38,18 +43,30 @@ export class NoteTurns {
     caller: Caller,
     conversationId: string,
     turns: readonly (readonly ChatMessage[])[],
+    execution: Execution | null = null,
   ): Promise<readonly string[]> {
+    // The first id is for what they are put into, where that is made by the same request.
+    const ids = turns.map((_, at) => execution?.idAt(at + 1) ?? this.sources.newId());
+    if (execution?.again === true && (await this.noted(ids))) return ids;
     const full = this.room.refusal();
     if (full !== null) throw full;
     const wanted = turns.map((messages) => this.wanted(caller, conversationId, messages));
     const admitted = await this.admission.admit<never>(caller, wanted);
     const refused = admitted.find((each) => each instanceof RefusedError);
     if (refused !== undefined) throw refused;
-    const noted = (admitted as Submission[]).map((submission) => this.events(caller, submission));
-    const events: MessageEvent[] = noted.flat();
-    const { firstSequence } = await this.log.append(events);
+    const events: MessageEvent[] = (admitted as Submission[]).flatMap((submission, at) =>
+      this.events(caller, submission, ids[at]!),
+    );
+    const once = execution === null ? {} : { dedupeKey: `${execution.dedupeKey}:turns` };
+    const { firstSequence } = await this.log.append(events, once);
     await this.lookup.reach(firstSequence + events.length - 1);
-    return noted.map(([received]) => received.subject);
+    return ids;
+  }
+
+  private async noted(ids: readonly string[]): Promise<boolean> {
+    const there = await this.messages.stored(ids);
+    if ((await this.messages.erased(ids)).size > 0) throw refused('not_found', RESULT_ERASED);
+    return there.size > 0;
   }
 
   private wanted({ name }: Caller, conversationId: string, messages: readonly ChatMessage[]): Submission {
@@ -63,10 +80,10 @@ export class NoteTurns {
     return submission;
   }
 
-  private events({ tenant, name }: Caller, submission: Submission) {
+  private events({ tenant, name }: Caller, submission: Submission, messageId: string) {
     const { userId, conversationId, conversationGivenId, request, stream, source, metadata } = submission;
     const context: EventContext = {
-      ...{ messageId: this.sources.newId(), tenant, lane: submission.conversationPriority ?? 'normal' },
+      ...{ messageId, tenant, lane: submission.conversationPriority ?? 'normal' },
       now: new Date(this.sources.nowMs()).toISOString(),
       newId: this.sources.newId,
     };
