@@ -189,6 +189,16 @@ describe('a conversation', () => {
     return values.join('\n');
   }
 
+  it('is not made where what it is to hold is too large', async () => {
+    const user = 'large';
+    const items = [{ role: 'user', content: 'x'.repeat(2 * 1024 * 1024) }];
+    const headers = { 'x-llmq-user-id': user };
+    const { status } = await request('POST', `${gateway.baseUrl}/v1/conversations`, { items }, headers);
+    expect(status).toBe(413);
+    const made = await request('GET', `${gateway.baseUrl}/api/v1/conversations?user_id=${user}`);
+    expect(made.json.data).toEqual([]);
+  });
+
   it('that is not there is told so', async () => {
     const nobody = 'conv_019a0000-0000-7000-8000-000000000001';
     await expect(client.conversations.retrieve(nobody)).rejects.toMatchObject({ status: 404 });

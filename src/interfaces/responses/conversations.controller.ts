@@ -59,6 +59,7 @@ export class OpenAiConversationsController {
     const user = ownHeaders(request.headers)['x-llmq-user-id'];
     const wanted = { user_id: typeof user === 'string' ? user : caller.name, metadata };
     const execution = executionOf(request);
+    this.noteTurns.refuseTooLarge(caller, turns);
     const made = await this.conversations.create(caller, wanted, execution);
     if (turns.length > 0) await this.noteTurns.note(caller, made.conversation.id, turns, execution);
     return conversationJson(made.conversation);

@@ -63,13 +63,22 @@ export class NoteTurns {
     return ids;
   }
 
+  /** For a conversation that is yet to be made. @throws {RefusedError} `content_too_large` */
+  refuseTooLarge(caller: Caller, turns: readonly (readonly ChatMessage[])[]): void {
+    for (const messages of turns) this.wanted(caller, null, messages);
+  }
+
   private async noted(ids: readonly string[]): Promise<boolean> {
     const there = await this.messages.stored(ids);
     if ((await this.messages.erased(ids)).size > 0) throw refused('not_found', RESULT_ERASED);
     return there.size > 0;
   }
 
-  private wanted({ name }: Caller, conversationId: string, messages: readonly ChatMessage[]): Submission {
+  private wanted(
+    { name }: Caller,
+    conversationId: string | null,
+    messages: readonly ChatMessage[],
+  ): Submission {
     const submission: Submission = {
       ...{ userId: name, userUnnamed: true, conversationId, requestedPriority: null, metadata: {} },
       request: { messages: [...messages], model: null, parameters: {} },
