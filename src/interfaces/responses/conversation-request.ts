@@ -52,7 +52,7 @@ function turnsOf(items: unknown, problems: FieldProblem[]): ChatMessage[][] {
   let reasoning: unknown[] = [];
   for (const [index, item] of items.entries()) {
     if (rules.isObject(item) && item['type'] === 'reasoning') {
-      reasoning = [item];
+      reasoning.push(item);
       continue;
     }
     const found: FieldProblem[] = [];
