@@ -27,6 +27,11 @@ export function runLlmqWith(
   return run(ENTRY, dataDir, args, env);
 }
 
+/** The same with something on its standard input. */
+export function runLlmqReading(dataDir: string, input: string, ...args: string[]): Promise<CommandRun> {
+  return run(ENTRY, dataDir, args, {}, input);
+}
+
 /** `npm run projections:rebuild`, likewise. */
 export function runRebuild(dataDir: string, ...args: string[]): Promise<CommandRun> {
   return run(REBUILD, dataDir, args);
@@ -37,9 +42,10 @@ function run(
   dataDir: string,
   args: readonly string[],
   more: Readonly<Record<string, string>> = {},
+  input = '',
 ): Promise<CommandRun> {
   return new Promise((done) => {
-    execFile(
+    const { stdin } = execFile(
       process.execPath,
       [entry, ...args],
       { env: { ...envOf(dataDir), ...more } },
@@ -47,6 +53,8 @@ function run(
         done({ code: error === null ? 0 : Number(error.code), output, errors });
       },
     );
+    // A command that does not read it may be gone before it is written.
+    stdin?.on('error', () => undefined).end(input);
   });
 }
 

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import type { Command } from 'commander';
 import { MANIFEST_FILE } from '../../operations/backup/backup-manifest.js';
 import { takeBackup } from '../../operations/backup/nats/take-backup.js';
@@ -5,18 +6,16 @@ import { systemSources } from '../../platform/clock.js';
 import { type RestoreOptions, restore } from './restore.js';
 import { openLog } from './stores.js';
 
-/** `llmq backup` and `llmq restore`. */
-export function addBackup(program: Command, signal: AbortSignal): void {
-  program
-    .command('backup')
-    .description("copies the log and the broker's other streams into a folder, while no process works")
+/** `llmq backup`. */
+export function backupCommand(command: Command): void {
+  command
     .argument('<folder>', 'an empty folder, or one that is not there yet')
     .action((folder: string) => backup(folder));
-  program
-    .command('restore')
-    .description(
-      'puts a back-up into an empty place and builds the tables from it; the service must be stopped',
-    )
+}
+
+/** `llmq restore`. */
+export function restoreCommand(command: Command, signal: AbortSignal): void {
+  command
     .argument('<folder>', 'what `llmq backup` wrote')
     .option(
       '--force',

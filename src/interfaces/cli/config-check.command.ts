@@ -3,10 +3,8 @@ import { ConfigError } from '../../platform/config/config.error.js';
 import { configFileOf, loadConfig } from '../../platform/config/load-config.js';
 
 /** `llmq config`: needs neither servers nor a running service. */
-export function addConfig(program: Command): void {
-  program
-    .command('config')
-    .description('the configuration')
+export function configCommand(config: Command): void {
+  config
     .command('check')
     .description(
       'says what a start with this file, and with the environment variables of here, would refuse; exit code 1 then',

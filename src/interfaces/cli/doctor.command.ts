@@ -12,22 +12,18 @@ const ANSWER_MS = 20_000;
 const NOT_REACHED = 2;
 
 /** `llmq doctor`: over REST, since only a running service knows how it is. */
-export function addDoctor(program: Command, signal: AbortSignal): void {
-  const doctor = program
-    .command('doctor')
-    .description(
-      'says what is wrong, the worst first, and what to do next; exit code 0 when all is well, 1 when something is wrong, 2 when that is not known',
-    )
-    .option('--json', 'the report as JSON');
-  withServiceOptions(doctor).action(async (options: DoctorOptions) => {
-    process.exitCode = await examine(options, signal);
-  });
+export function doctorCommand(command: Command, signal: AbortSignal): void {
+  withServiceOptions(command.option('--json', 'the report as JSON')).action(
+    async (options: DoctorOptions) => {
+      process.exitCode = await examine(options, signal);
+    },
+  );
 }
 
 /** @returns the exit code */
 async function examine(options: DoctorOptions, signal: AbortSignal): Promise<number> {
   try {
-    const url = addressOf(options);
+    const url = await addressOf(options);
     const report = await ask(url, options.apiKey || null, signal);
     const text = options.json
       ? `${JSON.stringify(report, null, 2)}\n`

@@ -34,12 +34,8 @@ interface ReplayOptions extends ServiceOptions {
 }
 
 /** `llmq replay`: over REST, so that the service's limits and the caller's tenant hold. */
-export function addReplay(program: Command, signal: AbortSignal): void {
-  const replays = program
-    .command('replay')
-    .description(
-      "sends a past window's messages again as new ones, linked to the old, and compares the answers",
-    )
+export function replayCommand(command: Command, signal: AbortSignal): void {
+  command
     .requiredOption('--from <time>', 'messages received from this time on (ISO 8601)', instant)
     .requiredOption('--to <time>', 'messages received before this time', instant)
     .option(
@@ -52,7 +48,7 @@ export function addReplay(program: Command, signal: AbortSignal): void {
     .addOption(new Option('--priority <lane>', 'use this lane instead').choices(LANES))
     .option('--dry-run', 'only shows what would be sent')
     .option('--json', 'one line of JSON for each message');
-  withServiceOptions(replays)
+  withServiceOptions(command)
     .option('--at-once <number>', 'messages in progress at once', wholeNumber, 8)
     .option('--timeout <seconds>', 'time limit of one answer, in seconds', wholeNumber, 600)
     .option('--price <model=prompt/completion>', 'price of a million tokens; repeatable', price, [])
@@ -68,7 +64,11 @@ export function addReplay(program: Command, signal: AbortSignal): void {
 async function replay(options: ReplayOptions, signal: AbortSignal): Promise<number> {
   const { from, to, model, priority, json } = options;
   if (Date.parse(from) >= Date.parse(to)) throw new Error('The window is empty: --to is not behind --from.');
-  const client = new ServiceClient({ url: addressOf(options), apiKey: options.apiKey || undefined, signal });
+  const client = new ServiceClient({
+    url: await addressOf(options),
+    apiKey: options.apiKey || undefined,
+    signal,
+  });
   if (model !== undefined) await refuseUnserved(client, model);
   const ids = await findWindow(client, { from, to, filter: replayFilter(options.filter) });
   const prices = new Map(options.price);

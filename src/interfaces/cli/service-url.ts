@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../../platform/config/load-config.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 
 export interface ServiceOptions {
@@ -23,11 +22,17 @@ export function withServiceOptions(command: Command): Command {
  * Without a slash at the end. An empty variable counts as not set.
  * @throws {ConfigError} and {Error} where the configuration leaves the port to the system
  */
-export function addressOf({ url }: ServiceOptions): string {
-  const address = url || serviceUrl(loadConfig(process.env));
+export async function addressOf({ url }: ServiceOptions): Promise<string> {
+  const address = url || (await configuredUrl());
   if (address === null)
     throw new Error('The service takes any free port (server.port is 0); name it with --url.');
   return address.replace(/\/+$/, '');
+}
+
+/** The configuration is loaded only where it is needed: its schema takes longer than all else of a command. */
+async function configuredUrl(): Promise<string | null> {
+  const { loadConfig } = await import('../../platform/config/load-config.js');
+  return serviceUrl(loadConfig(process.env));
 }
 
 /** Where the service of this configuration is reached from this machine; null where the system chooses its port. */

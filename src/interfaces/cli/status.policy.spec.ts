@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { quoted, type Status, statusText } from './status.policy.js';
+import { quoted, type Status, statusJson, statusText } from './status.policy.js';
 
 const status: Status = {
   configuration: '/srv/config.yaml',
@@ -34,6 +34,14 @@ Passwords are not shown; --show-secrets shows them.
     const shown = statusText(status, true);
     expect(shown).toContain('to read: user llmq_read, password hunter2');
     expect(shown).not.toContain('--show-secrets');
+  });
+
+  it('has the same for programs', () => {
+    expect(JSON.stringify(statusJson(status, false))).not.toContain('hunter2');
+    expect(statusJson(status, true)).toMatchObject({
+      service: 'http://127.0.0.1:8080 (ready)',
+      servers: [{ name: 'NATS', logins: [{ user: 'llmq_read', password: 'hunter2' }] }, { logins: [] }],
+    });
   });
 
   it('quotes what a shell would take apart', () => {

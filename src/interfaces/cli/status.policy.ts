@@ -19,6 +19,22 @@ export interface Status {
   readonly servers: readonly ServerStatus[];
 }
 
+/** What a script reads: where all is, and passwords only where they are asked for. */
+export function statusJson({ configuration, service, servers }: Status, withSecrets: boolean): object {
+  return {
+    configuration,
+    service,
+    servers: servers.map(({ name, address, state, logins, note }) => ({
+      ...{ name, address, state, note },
+      logins: logins.map(({ what, user, password }) => ({
+        what,
+        user,
+        ...(withSecrets ? { password } : {}),
+      })),
+    })),
+  };
+}
+
 /** @param withSecrets shows passwords */
 export function statusText({ configuration, service, servers }: Status, withSecrets: boolean): string {
   const facts = [
