@@ -38,6 +38,21 @@ export const COMMANDS: readonly KnownCommand[] = [
     load: async () => (await import('./messages/cancel.command.js')).cancelCommand,
   },
   {
+    ...{ name: 'batch', group: MESSAGES },
+    description: 'many requests as the lines of a file: upload, watch, fetch',
+    load: async () => (await import('./batches/batch.command.js')).batchCommand,
+  },
+  {
+    ...{ name: 'conversations', group: MESSAGES },
+    description: 'conversations and what was said in them',
+    load: async () => (await import('./conversations/conversations.command.js')).conversationsCommand,
+  },
+  {
+    ...{ name: 'top', group: OPERATION },
+    description: 'lanes, workers and endpoints as they are now, over and over',
+    load: async () => (await import('./live/top.command.js')).topCommand,
+  },
+  {
     ...{ name: 'status', group: OPERATION },
     description: 'tells where the service, NATS and PostgreSQL are, and how to look at them',
     load: async () => (await import('./status.command.js')).statusCommand,
@@ -47,6 +62,16 @@ export const COMMANDS: readonly KnownCommand[] = [
     description:
       'says what is wrong, the worst first, and what to do next; exit code 0 when all is well, 1 when something is wrong, 2 when that is not known',
     load: async () => (await import('./doctor.command.js')).doctorCommand,
+  },
+  {
+    ...{ name: 'dlq', group: OPERATION },
+    description: 'dead letters: messages that failed for good',
+    load: async () => (await import('./dead-letters/dlq.command.js')).dlqCommand,
+  },
+  {
+    ...{ name: 'endpoints', group: OPERATION },
+    description: 'model endpoints: how they do, and changes of them',
+    load: async () => (await import('./endpoints/endpoints.command.js')).endpointsCommand,
   },
   {
     ...{ name: 'events', group: RECORD },

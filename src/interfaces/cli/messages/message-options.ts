@@ -51,7 +51,7 @@ function gather(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
 
-function gatherEntries(value: string, earlier: readonly Entry[] = []): Entry[] {
+export function gatherEntries(value: string, earlier: readonly Entry[] = []): Entry[] {
   const entry = entryOf(value);
   if (entry === null) throw new InvalidArgumentError('Give a name and a value, as name=value.');
   return [...earlier, entry];
