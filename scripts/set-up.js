@@ -2,6 +2,7 @@ import { ensureBuilt } from './compiled-service.js';
 import { findNatsServer } from './nats-server-binary.js';
 import { ensurePackages } from './packages.js';
 import { say } from './progress.js';
+import { isCheckout } from './project.js';
 import { whileNobodyElseSetsUp } from './set-up-lock.js';
 
 /**
@@ -13,10 +14,11 @@ import { whileNobodyElseSetsUp } from './set-up-lock.js';
  * @throws {import('./set-up.error.js').SetUpError}
  */
 export async function setUp({ build, natsServer, quietly = false }) {
-  await whileNobodyElseSetsUp(async () => {
-    await ensurePackages();
-    if (build) await ensureBuilt();
-  });
+  if (isCheckout())
+    await whileNobodyElseSetsUp(async () => {
+      await ensurePackages();
+      if (build) await ensureBuilt();
+    });
   if (!natsServer) return process.env;
   const { path, version, from } = await findNatsServer();
   if (!quietly) say(`nats-server ${version} (${from}): ${path}`);

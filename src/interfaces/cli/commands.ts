@@ -16,6 +16,9 @@ const OPERATION = 'Operation:';
 const RECORD = 'The record:';
 const HERE = 'On this machine:';
 
+/** Completes all others, so that all have to be loaded for it. */
+export const COMPLETION = 'completion';
+
 export const COMMANDS: readonly KnownCommand[] = [
   {
     ...{ name: 'submit', group: MESSAGES },
@@ -36,6 +39,11 @@ export const COMMANDS: readonly KnownCommand[] = [
     ...{ name: 'cancel', group: MESSAGES },
     description: 'cancels messages that wait or run',
     load: async () => (await import('./messages/cancel.command.js')).cancelCommand,
+  },
+  {
+    ...{ name: 'chat', group: MESSAGES },
+    description: 'a conversation in the terminal',
+    load: async () => (await import('./chat/chat.command.js')).chatCommand,
   },
   {
     ...{ name: 'batch', group: MESSAGES },
@@ -96,8 +104,23 @@ export const COMMANDS: readonly KnownCommand[] = [
     load: async () => (await import('./backup.command.js')).restoreCommand,
   },
   {
+    ...{ name: 'projections', group: RECORD },
+    description: 'the tables in PostgreSQL: makes them anew from the log',
+    load: async () => (await import('./projections.command.js')).projectionsCommand,
+  },
+  {
     ...{ name: 'config', group: HERE },
     description: 'the configuration',
     load: async () => (await import('./config-check.command.js')).configCommand,
+  },
+  {
+    ...{ name: 'keys', group: HERE },
+    description: 'API keys, and logins for NATS publishers',
+    load: async () => (await import('./keys.command.js')).keysCommand,
+  },
+  {
+    ...{ name: COMPLETION, group: HERE },
+    description: 'prints a script that completes commands and options: for bash, zsh and fish',
+    load: async () => (await import('./completion/completion.command.js')).completionCommand,
   },
 ];

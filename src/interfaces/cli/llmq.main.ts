@@ -3,7 +3,7 @@ import { configOption } from '../../platform/config/config-option.js';
 import { VERSION } from '../../platform/version.js';
 import { askedCommand } from './asked-command.policy.js';
 import { CommandError } from './command.error.js';
-import { COMMANDS } from './commands.js';
+import { COMMANDS, COMPLETION } from './commands.js';
 import { EXIT } from './exit-codes.policy.js';
 
 /** `llmq <command>`. Only the module of the command that is asked for is loaded, so that it starts at once. */
@@ -24,7 +24,7 @@ async function fillCommands(): Promise<void> {
   const asked = askedCommand(process.argv.slice(2));
   for (const { name, group, description, load } of COMMANDS) {
     const command = program.command(name).description(description).helpGroup(group);
-    if (name === asked) (await load())(command, stopping.signal);
+    if (name === asked || asked === COMPLETION) (await load())(command, stopping.signal);
   }
   // Of the command that was misspelled, or lacked something.
   for (const command of [
