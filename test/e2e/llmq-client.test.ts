@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -17,6 +17,7 @@ import {
   startLlmq,
 } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
+import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
 type Json = any;
@@ -95,7 +96,9 @@ describe('llmq submit', () => {
     expect((await json('get', joined.output.trim())).content).toBe('Look at this:\n\na line');
     const body = JSON.stringify({ user_id: 'eve', model: 'demo', input: ['one'] });
     const vectors = await runLlmqReading(service.dataDir, body, 'submit', '--body', '--wait', ...at());
-    expect([vectors.code, JSON.parse(vectors.output)]).toMatchObject([0, [{ index: 0 }]]);
+    expect([vectors.code, JSON.parse(vectors.output)]).toMatchObject([
+      ...[0, [{ embedding: expect.anything() }]],
+    ]);
   });
 
   it('submits once what has the same key', async () => {
@@ -127,8 +130,10 @@ describe('llmq get', () => {
     expect(shown.endsWith(`\n\n${result.content}\n`)).toBe(true);
     expect(await output('get', id, '--answer')).toBe(`${result.content}\n`);
     expect(await output('get', id, '--events')).toMatch(/^time +what happened\n/);
-    const types = (await json('get', id, '--events')).data.map(({ type }: Json) => type);
-    expect([types[0], types.at(-1)]).toEqual(['llmq.message.received.v1', 'llmq.message.completed.v1']);
+    await eventually(async () => {
+      const types = (await json('get', id, '--events')).data.map(({ type }: Json) => type);
+      expect([types[0], types.at(-1)]).toEqual(['llmq.message.received.v1', 'llmq.message.completed.v1']);
+    });
   });
 
   it('ends with 3 where there is no such message', async () => {
@@ -241,6 +246,15 @@ describe('llmq dlq', () => {
     expect(await output('dlq', 'requeue', '--user', 'dora')).toBe('2 requeued.\n');
     expect(await llmq('dlq', 'requeue')).toMatchObject({ code: 1, output: '' });
     expect(await llmq('dlq', 'requeue', one, '--all')).toMatchObject({ code: 1, output: '' });
+    await eventually(async () => {
+      const attempts = await Promise.all([json('get', one), json('get', two)]);
+      expect(attempts.map((message) => [message.status, message.attempts])).toEqual([
+        ...[
+          ['failed', 3],
+          ['failed', 2],
+        ],
+      ]);
+    });
     await eventually(async () => expect(await listed()).toHaveLength(2));
     expect(await output('dlq', 'discard', one, two)).toBe('2 discarded.\n');
     await eventually(async () =>
@@ -282,7 +296,7 @@ describe('llmq endpoints', () => {
     );
     expect(await output('endpoints', 'undrain', 'demo')).toBe('demo gets calls again.\n');
     expect((await json('endpoints', 'change', 'demo', '--set', 'weight=2')).weight).toBe(2);
-    const described = { name: 'far', base_url: 'https://203.0.113.7/v1', models: ['far-model'] };
+    const described = { name: 'far', base_url: 'https://far.example.com/v1', models: ['far-model'] };
     const args = ['endpoints', 'add', ...at()];
     const added = await runLlmqReading(service.dataDir, JSON.stringify(described), ...args);
     expect(added).toMatchObject({ code: 0, output: 'far is registered.\n', errors: '' });
@@ -361,11 +375,16 @@ describe('llmq completion', () => {
 });
 
 describe('the packed project', () => {
+  const folders: string[] = [];
+  afterAll(async () => {
+    for (const folder of folders) await removeTempDir(folder);
+  });
+
   it('holds all that the command needs', async () => {
     const run = promisify(execFile);
     const project = resolve(import.meta.dirname, '../..');
-    const folder = join(service.dataDir, 'packed');
-    await mkdir(folder);
+    const folder = await makeTempDir('llmq-packed');
+    folders.push(folder);
     // The build is there already, and must not be made anew below other tests.
     await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: project });
     await run('tar', ['xzf', join(folder, `llm-message-queue-${VERSION}.tgz`), '-C', folder]);
