@@ -25,6 +25,8 @@ const TEXTS: ReadonlySet<string> = new Set([
 const ONCE: ReadonlySet<string> = new Set([
   ...['id', 'type', 'name', 'index', 'role', 'object', 'format', 'status', 'model', 'provider', 'mime_type'],
 ]);
+/** Inside of a tool call they tell which call it is. */
+const CALL_NAMES: ReadonlySet<string> = new Set(['id', 'name']);
 /** What belongs to the choice rather than to its message. */
 const LOGPROBS = 'logprobs';
 /** Values below this are kept as they came last. */
@@ -140,7 +142,8 @@ class JoinedFields {
       }
     }
     for (const [name, had] of other?.fields ?? []) {
-      if (!this.fields.has(name) && isSubstance(name, had)) comparison.behind = true;
+      const isMore = isSubstance(name, had) || (strict && CALL_NAMES.has(name) && had !== '');
+      if (!this.fields.has(name) && isMore) comparison.behind = true;
     }
     return Object.fromEntries(fresh);
   }
@@ -175,7 +178,7 @@ class JoinedFields {
   ): string | undefined {
     if (held === had) return undefined;
     if (ONCE.has(name)) {
-      const isOther = strict && (name === 'id' || name === 'name');
+      const isOther = strict && CALL_NAMES.has(name);
       if (isOther) comparison.diverged = true;
       return isOther ? undefined : held;
     }

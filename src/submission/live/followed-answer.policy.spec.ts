@@ -97,6 +97,17 @@ describe('FollowedAnswer', () => {
     );
   });
 
+  it('says a tool call again from its beginning where another run named it, and the one that counts does not', () => {
+    const call = { index: 0, id: 'call_1', type: 'function', function: { name: 'look' } };
+    const client = new Client();
+    const followed = new FollowedAnswer();
+    for (const piece of run([{ tool_calls: [call] }])) client.take(followed.take(piece));
+    const answer = wholeOf([{ tool_calls: [{ index: 0, function: { arguments: ' ' } }] }]);
+    client.take(followed.end(3, answer));
+    expectWhole(client, answer);
+    expect(client.restarts).toBe(1);
+  });
+
   it('restarts only for who has something', () => {
     const followed = new FollowedAnswer();
     expect(followed.take(run([{ content: 'a' }])[0]!)).toEqual([
