@@ -63,7 +63,7 @@ export function toldError(
   attempts: number,
   words: EndpointWords,
 ): Pick<FailedAnswer, 'code' | 'message'> {
-  const tries = attempts === 1 ? '' : ` (after ${attempts} attempts)`;
+  const tries = attempts > 1 ? ` (after ${attempts} attempts)` : '';
   return { code: failedCall(error).code, message: `${messageOf(error, words)}${tries}` };
 }
 
