@@ -27,7 +27,9 @@ const viewer = newApiKey({ name: 'view', role: 'viewer', tenant: 'default' });
 let service: RunningService;
 
 beforeAll(async () => {
-  service = await startService({ config: { security: { api_keys: [operator.config, viewer.config] } } });
+  service = await startService({
+    config: { security: { api_keys: [operator.config, viewer.config], egress: { allow: ['10.0.0.0/8'] } } },
+  });
 });
 afterAll(async () => service?.stop());
 
@@ -296,7 +298,7 @@ describe('llmq endpoints', () => {
     );
     expect(await output('endpoints', 'undrain', 'demo')).toBe('demo gets calls again.\n');
     expect((await json('endpoints', 'change', 'demo', '--set', 'weight=2')).weight).toBe(2);
-    const described = { name: 'far', base_url: 'https://far.example.com/v1', models: ['far-model'] };
+    const described = { name: 'far', base_url: 'http://10.0.0.5:8000/v1', models: ['far-model'] };
     const args = ['endpoints', 'add', ...at()];
     const added = await runLlmqReading(service.dataDir, JSON.stringify(described), ...args);
     expect(added).toMatchObject({ code: 0, output: 'far is registered.\n', errors: '' });
