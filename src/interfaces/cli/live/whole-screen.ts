@@ -39,8 +39,9 @@ export class WholeScreen {
   }
 
   private readonly redraw = (): void => {
-    const { columns = 80, rows = 24 } = process.stdout;
-    const [heading = '', ...rest] = fitted(this.text, columns, rows);
+    // A terminal that does not tell its size has none.
+    const { columns, rows } = process.stdout;
+    const [heading = '', ...rest] = fitted(this.text, columns || 80, rows || 24);
     const lines = [this.paint('bold', heading), ...rest].map((line) => line + REST_OF_LINE);
     process.stdout.write(HOME + lines.join('\r\n') + REST_OF_SCREEN);
   };

@@ -90,7 +90,7 @@ class StreamedAnswer implements Output {
         return;
       case 'restart':
         // Nobody can take back what a pipe has read; the whole answer follows.
-        if (this.written !== '') tell('\nllmq: The answer begins anew.');
+        if (this.written !== '') this.beginAnew();
         this.written = '';
         return;
       case 'ended':
@@ -104,6 +104,11 @@ class StreamedAnswer implements Output {
     this.standing.clear();
     this.written += content;
     writeWords(content);
+  }
+
+  private beginAnew(): void {
+    writeWords('\n');
+    tell('llmq: The answer begins anew.');
   }
 
   private complete({ result }: ToldMessage): void {

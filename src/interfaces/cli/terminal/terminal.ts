@@ -32,10 +32,11 @@ export class StatusLine {
   private shown = '';
 
   show(text: string): void {
-    const { isTTY, columns = 80 } = process.stderr;
+    const { isTTY, columns } = process.stderr;
     if (!isTTY || text === this.shown) return;
     this.shown = text;
-    process.stderr.write(ERASE_LINE + text.slice(0, columns - 1));
+    // A terminal that does not tell its size has none.
+    process.stderr.write(ERASE_LINE + text.slice(0, (columns || 80) - 1));
   }
 
   clear(): void {
