@@ -94,6 +94,19 @@ export function after(ms: number): Answering {
   };
 }
 
+/** At once, but not before `open` is called. */
+export function gated(): { readonly answering: Answering; readonly open: () => void } {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const answering: Answering = async (call, count) => {
+    await gate;
+    return atOnce(call, count);
+  };
+  return { answering, open };
+}
+
 /** Ends by nothing but its signal. */
 export const never: Answering = ({ signal }) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));

@@ -18,6 +18,7 @@ import {
   type Answering,
   after,
   atOnce,
+  gated,
   LARGE_CONTENT,
   never,
   Rig,
@@ -147,14 +148,8 @@ describe('a message on its way', () => {
     await inOneOf(
       3,
       async () => {
-        let open = () => {};
-        const gate = new Promise<void>((resolve) => {
-          open = resolve;
-        });
-        const endpoint = new TestEndpoint(async (call, count) => {
-          await gate;
-          return atOnce(call, count);
-        });
+        const { answering, open } = gated();
+        const endpoint = new TestEndpoint(answering);
         const { worker } = await rig.startWorker({
           endpoints: [endpoint],
           concurrency: 1,
@@ -369,14 +364,8 @@ describe('a worker in trouble', () => {
   });
 
   it('keeps an answer for as long as the log is away, instead of asking for another', async () => {
-    let answer = () => {};
-    const gate = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const endpoint = new TestEndpoint(async (call, count) => {
-      await gate;
-      return atOnce(call, count);
-    });
+    const { answering, open: answer } = gated();
+    const endpoint = new TestEndpoint(answering);
     const { worker } = await rig.startWorker({
       endpoints: [endpoint],
       appendTimeoutMs: 500,
@@ -463,14 +452,8 @@ describe('a worker in trouble', () => {
 
 describe('a worker that stops', () => {
   it('finishes what runs, takes no more, and hands the rest back at once', async () => {
-    let answer = () => {};
-    const gate = new Promise<void>((resolve) => {
-      answer = resolve;
-    });
-    const endpoint = new TestEndpoint(async (call, count) => {
-      await gate;
-      return atOnce(call, count);
-    });
+    const { answering, open: answer } = gated();
+    const endpoint = new TestEndpoint(answering);
     // Much longer than this test waits: what is held is not found by another, unless it is handed back.
     const options = { concurrency: 2, prefetch: 8, ackWaitMs: 300_000 };
     const { worker } = await rig.startWorker({ endpoints: [endpoint], ...options });

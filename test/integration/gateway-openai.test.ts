@@ -2,7 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import { eventually } from '../support/eventually.js';
-import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import {
+  begun,
+  type Gateway,
+  MODEL,
+  request,
+  type Servers,
+  startGateway,
+  startServers,
+} from './gateway.rig.js';
 
 type Chunk = OpenAI.Chat.Completions.ChatCompletionChunk;
 
@@ -22,13 +30,7 @@ afterAll(async () => {
 
 const question = { model: MODEL, messages: [{ role: 'user' as const, content: 'Hi' }] };
 
-/** Begins a request, and waits until its message is in the log. */
-async function begin<T>(ask: () => Promise<T>): Promise<{ answer: Promise<T>; message: MessageReceived }> {
-  const before = await gateway.log.lastSequence();
-  const answer = ask();
-  answer.catch(() => undefined);
-  return { answer, message: await gateway.worker.received(before) };
-}
+const begin = <T>(ask: () => Promise<T>) => begun(gateway, ask);
 
 async function textOf(stream: AsyncIterable<Chunk>): Promise<string> {
   let text = '';

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import OpenAI from 'openai';
-import type { MessageReceived } from '../../src/domain/message/message.events.js';
-import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
+import {
+  begun,
+  type Gateway,
+  MODEL,
+  request,
+  type Servers,
+  startGateway,
+  startServers,
+} from './gateway.rig.js';
 
 type Event = OpenAI.Responses.ResponseStreamEvent;
 
@@ -21,13 +28,7 @@ afterAll(async () => {
 
 const question = { model: MODEL, input: 'Hi' };
 
-/** Begins a request, and waits until its message is in the log. */
-async function begin<T>(ask: () => Promise<T>): Promise<{ answer: Promise<T>; message: MessageReceived }> {
-  const before = await gateway.log.lastSequence();
-  const answer = ask();
-  answer.catch(() => undefined);
-  return { answer, message: await gateway.worker.received(before) };
-}
+const begin = <T>(ask: () => Promise<T>) => begun(gateway, ask);
 
 async function eventsOf(stream: AsyncIterable<Event>): Promise<Event[]> {
   const events: Event[] = [];

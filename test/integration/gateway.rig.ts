@@ -8,6 +8,7 @@ import { connectNats } from '../../src/broker/connect-nats.js';
 import { ConversationUpkeepModule } from '../../src/conversations/conversation-upkeep.module.js';
 import { ANSWER_PUBLISHER, type AnswerPublisher } from '../../src/dispatch/answers/answers.port.js';
 import { DemoEndpointModule } from '../../src/dispatch/endpoints/demo-endpoint.module.js';
+import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import { serveApiDocs } from '../../src/interfaces/http/api-docs.js';
 import { compressAnswers } from '../../src/interfaces/http/compressed-answers.js';
 import { fastifyOptions } from '../../src/interfaces/http/fastify-options.js';
@@ -185,4 +186,15 @@ function parsed(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** Begins a request, and waits until its message is in the log. */
+export async function begun<T>(
+  { log, worker }: Gateway,
+  ask: () => Promise<T>,
+): Promise<{ answer: Promise<T>; message: MessageReceived }> {
+  const before = await log.lastSequence();
+  const answer = ask();
+  answer.catch(() => undefined);
+  return { answer, message: await worker.received(before) };
 }

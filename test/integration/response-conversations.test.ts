@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Kvm } from '@nats-io/kv';
 import OpenAI from 'openai';
 import { IDEMPOTENCY_BUCKET } from '../../src/broker/streams.js';
-import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import {
+  begun,
   connectTo,
   type Gateway,
   MODEL,
@@ -29,12 +29,7 @@ afterAll(async () => {
 
 const question = { model: MODEL, input: 'Hi' };
 
-async function begin<T>(ask: () => Promise<T>): Promise<{ answer: Promise<T>; message: MessageReceived }> {
-  const before = await gateway.log.lastSequence();
-  const answer = ask();
-  answer.catch(() => undefined);
-  return { answer, message: await gateway.worker.received(before) };
-}
+const begin = <T>(ask: () => Promise<T>) => begun(gateway, ask);
 
 /** A response that is answered. */
 async function answered(

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
+import { ObjectBucket } from '../../broker/object-bucket.js';
 import { PARTS_BUCKET } from '../../broker/streams.js';
 import type { LargePart } from '../../domain/message/large-parts.policy.js';
 import type { LargeParts } from '../../domain/message/message.events.js';
@@ -12,7 +11,6 @@ import { LogUnavailableError } from '../event-log.errors.js';
 
 /** Few writes for a picture, and none that is large for the broker. */
 const CHUNK_BYTES = 512 * 1024;
-const STREAM = `OBJ_${PARTS_BUCKET}`;
 const AT_ONCE = 16;
 
 /** The object of a message's large parts, before it is stored. */
@@ -38,15 +36,16 @@ export function partObject(parts: readonly LargePart[]): PartObject {
 @Injectable()
 export class PartStore {
   private readonly timeoutMs: number;
-  private opened: Promise<{ store: ObjectStore; manager: JetStreamManager }> | null = null;
+  private readonly bucket: ObjectBucket;
 
   /** @param _log is only waited for: opening it makes the bucket */
   constructor(
-    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(NATS) nats: NatsConnection,
     @Inject(SERVICE_CONFIG) config: { readonly nats: Pick<ServiceConfig['nats'], 'append_timeout_ms'> },
     @Inject(EVENT_LOG) _log?: unknown,
   ) {
     this.timeoutMs = config.nats.append_timeout_ms;
+    this.bucket = new ObjectBucket(nats, PARTS_BUCKET, this.timeoutMs);
   }
 
   /**
@@ -55,7 +54,7 @@ export class PartStore {
    */
   async put(messageId: string, { bytes }: PartObject): Promise<void> {
     try {
-      const { store } = await this.open();
+      const { store } = await this.bucket.open();
       const meta = { name: messageId, options: { max_chunk_size: CHUNK_BYTES } };
       await store.putBlob(meta, bytes, { timeout: this.timeoutMs });
     } catch (cause) {
@@ -69,12 +68,12 @@ export class PartStore {
    * @throws when the broker does not say
    */
   async get(messageId: string, { sha256, parts }: LargeParts): Promise<string[] | null> {
-    const { store, manager } = await this.open();
+    const { store, manager } = await this.bucket.open();
     const info = await store.info(messageId);
     if (info === null || info.deleted) return null;
     // The client waits for a chunk that is gone for ever.
-    const chunks = `$O.${PARTS_BUCKET}.C.${info.nuid}`;
-    const { state } = await manager.streams.info(STREAM, { subjects_filter: chunks });
+    const chunks = this.bucket.chunkSubject(info.nuid);
+    const { state } = await manager.streams.info(this.bucket.stream, { subjects_filter: chunks });
     if (state.subjects?.[chunks] !== info.chunks) return null;
     const bytes = await store.getBlob(messageId);
     if (bytes === null || sha256Of(bytes) !== sha256) return null;
@@ -91,24 +90,10 @@ export class PartStore {
    * @throws when the broker does not confirm; some may be left
    */
   async remove(messageIds: readonly string[]): Promise<void> {
-    const { store } = await this.open();
+    const { store } = await this.bucket.open();
     for (let from = 0; from < messageIds.length; from += AT_ONCE) {
       await Promise.all(messageIds.slice(from, from + AT_ONCE).map((id) => store.delete(id)));
     }
-  }
-
-  private open(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
-    this.opened ??= this.openNow().catch((error: unknown) => {
-      this.opened = null;
-      throw error;
-    });
-    return this.opened;
-  }
-
-  private async openNow(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
-    const options = { timeout: this.timeoutMs };
-    const store = await new Objm(jetstream(this.nats, options)).open(PARTS_BUCKET, false);
-    return { store, manager: await jetstreamManager(this.nats, { checkAPI: false, ...options }) };
   }
 }
 

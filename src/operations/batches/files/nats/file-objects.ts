@@ -1,8 +1,7 @@
-import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { type ObjectStore, Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { isPassing } from '../../../../broker/api-codes.js';
+import { ObjectBucket } from '../../../../broker/object-bucket.js';
 import { FILES_BUCKET } from '../../../../broker/streams.js';
 import { whenSettled } from '../../../../broker/when-settled.js';
 import { LogUnavailableError } from '../../../../log/event-log.errors.js';
@@ -11,7 +10,6 @@ import { EVENT_LOG, NATS } from '../../../../platform/tokens.js';
 
 /** Each is one write to disk, so few of them; and none that is large for the broker, which takes as much by default. */
 const CHUNK_BYTES = 1024 * 1024;
-const STREAM = `OBJ_${FILES_BUCKET}`;
 
 /**
  * The contents of files, as objects of JetStream's object store. They pass through: of a file on its way to the broker or
@@ -20,15 +18,16 @@ const STREAM = `OBJ_${FILES_BUCKET}`;
 @Injectable()
 export class FileObjects {
   private readonly timeoutMs: number;
-  private opened: Promise<{ store: ObjectStore; manager: JetStreamManager }> | null = null;
+  private readonly bucket: ObjectBucket;
 
   /** @param _log is only waited for: opening it makes the bucket */
   constructor(
-    @Inject(NATS) private readonly nats: NatsConnection,
+    @Inject(NATS) nats: NatsConnection,
     @Inject(SERVICE_CONFIG) config: { readonly nats: Pick<ServiceConfig['nats'], 'append_timeout_ms'> },
     @Inject(EVENT_LOG) _log?: unknown,
   ) {
     this.timeoutMs = config.nats.append_timeout_ms;
+    this.bucket = new ObjectBucket(nats, FILES_BUCKET, this.timeoutMs);
   }
 
   /**
@@ -39,7 +38,7 @@ export class FileObjects {
    * @throws {LogUnavailableError} when the broker does not take it
    */
   async put(id: string, content: AsyncIterable<Uint8Array>): Promise<number> {
-    const { store } = await this.open();
+    const { store } = await this.bucket.open();
     const source = new Source(content);
     try {
       const meta = { name: id, options: { max_chunk_size: CHUNK_BYTES } };
@@ -60,17 +59,17 @@ export class FileObjects {
    * @throws {LogUnavailableError} when the broker does not say in time
    */
   async *read(id: string): AsyncIterable<Uint8Array> {
-    const { store, manager } = await this.open();
+    const { store, manager } = await this.bucket.open();
     const info = await this.answered(() => store.info(id));
     if (info === null || info.deleted) throw new FileGoneError(id);
-    const next_by_subj = chunkSubject(info.nuid);
+    const next_by_subj = this.bucket.chunkSubject(info.nuid);
     let seq = 1;
     for (let chunk = 0; chunk < info.chunks; chunk += 1) {
       const query = { seq, next_by_subj };
       const stored =
-        (await this.answered(() => manager.direct.getMessage(STREAM, query))) ??
+        (await this.answered(() => manager.direct.getMessage(this.bucket.stream, query))) ??
         // Another copy of the stream may be behind; its leader is not.
-        (await this.answered(() => manager.streams.getMessage(STREAM, query)));
+        (await this.answered(() => manager.streams.getMessage(this.bucket.stream, query)));
       if (stored === null) throw new FileGoneError(id);
       yield stored.data;
       seq = stored.seq + 1;
@@ -79,12 +78,16 @@ export class FileObjects {
 
   /** Takes it away without a trace; one that is not there, too. @throws {LogUnavailableError} */
   async remove(id: string): Promise<void> {
-    const { store, manager } = await this.open();
+    const { store, manager } = await this.bucket.open();
     const info = await this.answered(() => store.info(id));
     if (info === null) return;
     // Its name first: what is left of the content then is nobody's, and swept.
-    await this.answered(() => manager.streams.purge(STREAM, { filter: metaSubject(id) }));
-    await this.answered(() => manager.streams.purge(STREAM, { filter: chunkSubject(info.nuid) }));
+    await this.answered(() =>
+      manager.streams.purge(this.bucket.stream, { filter: this.bucket.metaSubject(id) }),
+    );
+    await this.answered(() =>
+      manager.streams.purge(this.bucket.stream, { filter: this.bucket.chunkSubject(info.nuid) }),
+    );
   }
 
   /**
@@ -96,10 +99,12 @@ export class FileObjects {
    * @throws {LogUnavailableError}
    */
   async sweep(isKept: (id: string) => boolean, beforeMs: number): Promise<number> {
-    const { store, manager } = await this.open();
-    const contents = chunkSubject('*');
+    const { store, manager } = await this.bucket.open();
+    const contents = this.bucket.chunkSubject('*');
     // First the pieces, then the names: what gets its name in between has one.
-    const { state } = await this.answered(() => manager.streams.info(STREAM, { subjects_filter: contents }));
+    const { state } = await this.answered(() =>
+      manager.streams.info(this.bucket.stream, { subjects_filter: contents }),
+    );
     const named = await this.answered(() => store.list());
     let swept = 0;
     for (const { name, mtime } of named) {
@@ -107,12 +112,14 @@ export class FileObjects {
       await this.remove(name);
       swept += 1;
     }
-    const ofNames = new Set(named.map(({ nuid }) => chunkSubject(nuid)));
+    const ofNames = new Set(named.map(({ nuid }) => this.bucket.chunkSubject(nuid)));
     for (const subject of Object.keys(state.subjects ?? {})) {
       if (ofNames.has(subject)) continue;
-      const last = await this.answered(() => manager.streams.getMessage(STREAM, { last_by_subj: subject }));
+      const last = await this.answered(() =>
+        manager.streams.getMessage(this.bucket.stream, { last_by_subj: subject }),
+      );
       if (last === null || last.time.getTime() >= beforeMs) continue;
-      await this.answered(() => manager.streams.purge(STREAM, { filter: subject }));
+      await this.answered(() => manager.streams.purge(this.bucket.stream, { filter: subject }));
       swept += 1;
     }
     return swept;
@@ -125,20 +132,6 @@ export class FileObjects {
       const reason = (cause as Error).message;
       throw new LogUnavailableError('not_stored', this.timeoutMs, reason, 'The store of files');
     }
-  }
-
-  private open(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
-    this.opened ??= this.openNow().catch((error: unknown) => {
-      this.opened = null;
-      throw error;
-    });
-    return this.opened;
-  }
-
-  private async openNow(): Promise<{ store: ObjectStore; manager: JetStreamManager }> {
-    const options = { timeout: this.timeoutMs };
-    const store = await new Objm(jetstream(this.nats, options)).open(FILES_BUCKET, false);
-    return { store, manager: await jetstreamManager(this.nats, { checkAPI: false, ...options }) };
   }
 }
 
@@ -179,14 +172,4 @@ class Source {
   leave(): void {
     this.parts.return?.().catch(() => undefined);
   }
-}
-
-function chunkSubject(nuid: string): string {
-  return `$O.${FILES_BUCKET}.C.${nuid}`;
-}
-
-/** As every client of object stores writes it. */
-function metaSubject(name: string): string {
-  const token = Buffer.from(name).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
-  return `$O.${FILES_BUCKET}.M.${token}`;
 }
