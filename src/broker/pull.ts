@@ -235,7 +235,8 @@ export class Pull {
       try {
         return await this.open();
       } catch (error) {
-        this.logger[levelOf(attempt)]({ err: error, stream: this.options.stream }, 'no pull yet');
+        const { stream } = this.options;
+        this.logger[levelOf(attempt)]({ err: error, stream, consumer: this.consumer }, 'no pull yet');
       }
     }
   }
