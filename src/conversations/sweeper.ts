@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import type { Logger } from 'pino';
 import { settingDurationMs } from '../domain/duration.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
+import { ThrottledWarning } from '../platform/logging/throttled-warning.js';
 import { LOGGER } from '../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../projection/fold/projector.port.js';
 import { ProjectionPosition } from '../projection/read/projection-position.js';
@@ -26,6 +27,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stopping = new AbortController();
   private work: Promise<void> | null = null;
   private readonly lookAnywayMs: number;
+  private readonly failures: ThrottledWarning;
   /** Where the projection was at the last sweep without a failure, and when (of `performance.now`). */
   private swept: { readonly applied: number; readonly at: number } | null = null;
 
@@ -36,8 +38,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(PROJECTOR) private readonly projector: ProcessProjector,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'applied'>,
     @Inject(SERVICE_CONFIG) private readonly config: ServiceConfig,
-    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LOGGER) logger: Logger,
   ) {
+    this.failures = new ThrottledWarning(logger);
     const { conversation_ttl_ms: ttlMs, max_idle_time_ms: maxIdleTimeMs } = config.conversation;
     const { content, messages } = config.retention;
     const ages = [content, messages].flatMap((age) => (age === null ? [] : settingDurationMs(age)));
@@ -77,7 +80,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
       if (one === this.retention && this.eraser.isBehind) continue;
       await one.sweep().catch((err: unknown) => {
         this.swept = null;
-        this.logger.warn({ err }, 'Conversations could not be tidied up; trying again');
+        this.failures.warn({ err }, 'Conversations could not be tidied up; trying again');
       });
     }
   }

@@ -12,6 +12,7 @@ import { LANES, type Lane } from '../../domain/message/message.events.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { ThrottledWarning } from '../../platform/logging/throttled-warning.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../../projection/fold/projector.port.js';
 import { ProjectorModule } from '../../projection/projection.module.js';
@@ -47,6 +48,7 @@ export class LaneAging implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stopping = new AbortController();
   private work: Promise<void> | null = null;
   private readonly looked = new Map<Lane, Looked>();
+  private readonly failures: ThrottledWarning;
 
   constructor(
     @Inject(AgedReader) private readonly reader: Pick<AgedReader, 'waitingSince'>,
@@ -56,8 +58,10 @@ export class LaneAging implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append' | 'get' | 'lastSequence'>,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'queue'>,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.failures = new ThrottledWarning(logger);
+  }
 
   onApplicationBootstrap(): void {
     const { levels } = this.config.queue;
@@ -76,7 +80,7 @@ export class LaneAging implements OnApplicationBootstrap, OnModuleDestroy {
       await sleep(EVERY_MS, undefined, { signal }).catch(() => {});
       if (signal.aborted || !this.projector.health.active) continue;
       await this.step().catch((err: unknown) => {
-        this.logger.warn({ err }, 'messages that waited long are not in the lane above yet; trying again');
+        this.failures.warn({ err }, 'messages that waited long are not in the lane above yet; trying again');
       });
     }
   }

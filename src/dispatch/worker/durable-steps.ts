@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { MessageEvent } from '../../domain/message/message.events.js';
 import { LogFullError, LogOverloadedError, LogUnavailableError } from '../../log/event-log.errors.js';
 import type { Appended, EventLog } from '../../log/event-log.port.js';
+import { ThrottledWarning } from '../../platform/logging/throttled-warning.js';
 import { within } from '../../platform/telemetry/spans.js';
 import { EVENT_LOG, LOGGER } from '../../platform/tokens.js';
 import { RetrySchedules } from '../lanes/jetstream/retry-schedules.js';
@@ -13,7 +14,6 @@ import { WorkerStop, WorkerStoppingError } from './worker-stop.js';
 
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 2_000;
-const WARN_EVERY_MS = 1_000;
 
 /**
  * What must have happened before a message leaves its lane. While the broker is away a step is tried again until it
@@ -24,15 +24,18 @@ const WARN_EVERY_MS = 1_000;
  */
 @Injectable()
 export class DurableSteps {
-  private warnedAt = Number.NEGATIVE_INFINITY;
+  /** One for all messages that wait. */
+  private readonly waits: ThrottledWarning;
 
   constructor(
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
     @Inject(RetrySchedules) private readonly schedules: Pick<RetrySchedules, 'set'>,
     @Inject(WorkerStop) private readonly stop: WorkerStop,
-    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LOGGER) logger: Logger,
     @Optional() @Inject(DeliverySpans) private readonly spans?: Pick<DeliverySpans, 'append'>,
-  ) {}
+  ) {
+    this.waits = new ThrottledWarning(logger);
+  }
 
   /**
    * @throws {WorkerStoppingError} when the worker's time is over first
@@ -57,19 +60,11 @@ export class DurableSteps {
         return await step();
       } catch (error) {
         if (!passes(error)) throw error;
-        this.warn(error);
+        this.waits.warn({ err: error }, 'messages wait for the log; trying again');
       }
       await sleep(delayMs, undefined, { signal: this.stop.signal }).catch(() => {});
       if (this.stop.signal.aborted) throw new WorkerStoppingError();
     }
-  }
-
-  /** Once per second, not once per message that waits. */
-  private warn(error: unknown): void {
-    const now = performance.now();
-    if (now - this.warnedAt < WARN_EVERY_MS) return;
-    this.warnedAt = now;
-    this.logger.warn({ err: error }, 'messages wait for the log; trying again');
   }
 }
 

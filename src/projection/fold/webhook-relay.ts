@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { WebhookDues } from '../../broker/webhook-dues.js';
 import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
 import type { Sources } from '../../platform/clock.js';
+import { ThrottledWarning } from '../../platform/logging/throttled-warning.js';
 import type { OverdueWebhook, WaitingWebhooks } from './waiting-webhooks.js';
 
 const LOOK_EVERY_MS = 30_000;
@@ -32,11 +33,14 @@ export interface WebhookRelayParts {
  */
 export class WebhookRelay {
   private readonly under = new Set<Promise<void>>();
+  private readonly overdue: ThrottledWarning;
   private isLooking = false;
   private until = 0;
   private signal: AbortSignal = AbortSignal.abort();
 
-  constructor(private readonly parts: WebhookRelayParts) {}
+  constructor(private readonly parts: WebhookRelayParts) {
+    this.overdue = new ThrottledWarning(parts.logger);
+  }
 
   /**
    * To be called when the projection begins to be written here.
@@ -82,7 +86,7 @@ export class WebhookRelay {
       const isDone = await this.look(graceMs, signal).then(
         () => true,
         (error: unknown) => {
-          this.parts.logger.warn({ err: error }, 'overdue webhooks are not in their queue yet; trying again');
+          this.overdue.warn({ err: error }, 'overdue webhooks are not in their queue yet; trying again');
           return false;
         },
       );

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { backoffDelayMs } from '../../domain/message/backoff.policy.js';
+import { ThrottledWarning } from '../../platform/logging/throttled-warning.js';
 import { LOGGER } from '../../platform/tokens.js';
 import { Turns } from '../../platform/turns.js';
 import {
@@ -12,7 +13,6 @@ import {
 
 /** Far fewer than the database connections of the process, which its other requests need too. */
 const MOST_AT_ONCE = 3;
-const WARN_EVERY_MS = 60_000;
 /** Followers may be thousands, and all of them fail at the same time. */
 const RETRY = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
 
@@ -23,12 +23,14 @@ const RETRY = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
 @Injectable()
 export class OwnerReads {
   private readonly turns = new Turns(MOST_AT_ONCE);
-  private warnedMs = Number.NEGATIVE_INFINITY;
+  private readonly failures: ThrottledWarning;
 
   constructor(
     @Inject(MessageStandings) private readonly standings: Pick<MessageStandings, 'open' | 'endedAfter'>,
-    @Inject(LOGGER) private readonly logger: Pick<Logger, 'warn'>,
-  ) {}
+    @Inject(LOGGER) logger: Pick<Logger, 'warn'>,
+  ) {
+    this.failures = new ThrottledWarning(logger);
+  }
 
   open(of: StandingsOf, afterReceived: number, limit: number): Promise<MessageStanding[]> {
     return this.inTurn(() => this.standings.open(of, afterReceived, limit));
@@ -44,10 +46,7 @@ export class OwnerReads {
 
   /** Followers may be thousands: what they all meet is told once in a while. */
   failed(error: unknown): void {
-    const now = performance.now();
-    if (now - this.warnedMs < WARN_EVERY_MS) return;
-    this.warnedMs = now;
-    this.logger.warn({ err: error }, 'followers can not read where their messages stand; they try again');
+    this.failures.warn({ err: error }, 'followers can not read where their messages stand; they try again');
   }
 }
 

@@ -8,6 +8,7 @@ import { isResultSubject } from '../../../broker/direct-subjects.policy.js';
 import { ensureResultsBucket, RESULTS_BUCKET } from '../../../broker/intake-streams.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { ThrottledWarning } from '../../../platform/logging/throttled-warning.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
 import { PROJECTOR, type ProcessProjector } from '../../../projection/fold/projector.port.js';
 import { ProjectionPosition } from '../../../projection/read/projection-position.js';
@@ -37,6 +38,7 @@ const OVERHEAD_BYTES = 1_024;
 @Injectable()
 export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly bucket: CompareAndSetBucket<Place>;
+  private readonly untold: ThrottledWarning;
   private readonly stopping = new AbortController();
   private work: Promise<void> = Promise.resolve();
   private wake: () => void = () => undefined;
@@ -52,8 +54,9 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'onMoved'>,
     @Inject(ResultReader) private readonly reader: ResultReader,
     @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
-    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(LOGGER) logger: Logger,
   ) {
+    this.untold = new ThrottledWarning(logger);
     const parse = (json: unknown) => placeSchema.parse(json);
     this.bucket = new CompareAndSetBucket(nats, RESULTS_BUCKET, parse, config.nats.append_timeout_ms);
   }
@@ -116,7 +119,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
       }
     } catch (error) {
       this.forget();
-      this.logger.warn({ err: error }, 'results were not told to publishers; trying again');
+      this.untold.warn({ err: error }, 'results were not told to publishers; trying again');
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

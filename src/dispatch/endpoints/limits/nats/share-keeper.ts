@@ -9,6 +9,7 @@ import { ConnectionWatch } from '../../../../broker/connection-watch.js';
 import { ensureStreams } from '../../../../broker/ensure-streams.js';
 import { ENDPOINT_SHARES_BUCKET } from '../../../../broker/streams.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../../platform/config/service-config.js';
+import { ThrottledWarning } from '../../../../platform/logging/throttled-warning.js';
 import { LOGGER, NATS } from '../../../../platform/tokens.js';
 import type { EndpointState } from '../../endpoint.state.js';
 import { EndpointRegistry } from '../../endpoint-registry.js';
@@ -53,6 +54,8 @@ interface Account {
 export class ShareKeeper {
   private readonly accounts = new Map<string, Account>();
   private readonly bucket: CompareAndSetBucket<Ledger>;
+  private readonly unread: ThrottledWarning;
+  private readonly unchanged: ThrottledWarning;
   private endings: (() => void)[] = [];
   private startedMs = 0;
   private isStopped = false;
@@ -61,7 +64,7 @@ export class ShareKeeper {
     private readonly nats: NatsConnection,
     private readonly registry: EndpointRegistry,
     private readonly peers: EndpointPeers,
-    private readonly logger: Logger,
+    logger: Logger,
     /** Makes the bucket anew where the broker has lost it. */
     private readonly ensureBucket: () => Promise<unknown>,
   ) {
@@ -71,6 +74,8 @@ export class ShareKeeper {
       parseLedger,
       BROKER_ANSWERS_WITHIN_MS,
     );
+    this.unread = new ThrottledWarning(logger);
+    this.unchanged = new ThrottledWarning(logger);
   }
 
   /** Resolves when this process has its shares, or the broker does not say; then it goes on trying. */
@@ -158,7 +163,7 @@ export class ShareKeeper {
       await account.read(isStart);
     } catch (err) {
       if (isStreamMissing(err)) await this.ensureBucket().catch(() => undefined);
-      this.logger.warn(
+      this.unread.warn(
         { err, endpoint },
         "this worker's share of an endpoint could not be read; trying again",
       );
@@ -261,7 +266,7 @@ export class ShareKeeper {
   private run(endpoint: string, work: Promise<unknown>): void {
     work.catch((err: unknown) => {
       if (this.isStopped || this.nats.isClosed()) return;
-      this.logger.warn({ err, endpoint }, 'the shares of an endpoint could not be changed');
+      this.unchanged.warn({ err, endpoint }, 'the shares of an endpoint could not be changed');
       this.accounts.get(endpoint)?.account.grewOld();
     });
   }
