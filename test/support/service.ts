@@ -83,7 +83,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     release();
   };
   try {
-    const baseUrl = await service.ready(options.readyWithinMs ?? 120_000);
+    const baseUrl = await service.ready(options.readyWithinMs ?? 240_000);
     if (options.entry === undefined) holdToDescription(baseUrl);
     return running(child, service, { baseUrl, dataDir, cleanUp });
   } catch (error) {
