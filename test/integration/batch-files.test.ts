@@ -32,6 +32,7 @@ afterAll(async () => {
 });
 
 const files = () => gateway.part(Files);
+const receive = (content: AsyncIterable<Uint8Array>) => files().receive('default', content);
 
 async function stored(): Promise<number> {
   const { state } = await (await jetstreamManager(nats)).streams.info(STREAM);
@@ -53,7 +54,7 @@ describe('a content', () => {
     for (const bytes of [0, 1, MIB, MIB + 1, 2 * MIB + 7]) {
       const content = Buffer.alloc(bytes, 'abcdefg');
       const half = bytes >> 1;
-      const received = await files().receive(parts(content.subarray(0, half), content.subarray(half)));
+      const received = await receive(parts(content.subarray(0, half), content.subarray(half)));
       expect(received.bytes).toBe(bytes);
       expect((await read(files().content(received))).equals(content)).toBe(true);
       await gateway.part(FileObjects).remove(received.id);
@@ -62,14 +63,14 @@ describe('a content', () => {
   });
 
   it('that is too large, or breaks off, leaves nothing', async () => {
-    const large = files().receive(parts(...Array.from({ length: 5 }, () => Buffer.alloc(MIB))));
+    const large = receive(parts(...Array.from({ length: 5 }, () => Buffer.alloc(MIB))));
     await expect(large).rejects.toMatchObject({ refusal: { code: 'content_too_large' } });
     const broken = new Error('the client is gone');
     async function* breaking(): AsyncIterable<Uint8Array> {
       yield Buffer.alloc(MIB);
       throw broken;
     }
-    await expect(files().receive(breaking())).rejects.toBe(broken);
+    await expect(receive(breaking())).rejects.toBe(broken);
     expect(await stored()).toBe(0);
   });
 
@@ -82,7 +83,7 @@ describe('a content', () => {
       throw new Error('nobody wants the rest');
     }
     try {
-      await expect(files().receive(fillingUp())).rejects.toBeInstanceOf(LogFullError);
+      await expect(receive(fillingUp())).rejects.toBeInstanceOf(LogFullError);
     } finally {
       refusal.mockRestore();
     }
@@ -90,7 +91,7 @@ describe('a content', () => {
   });
 
   it('of which a part is lost is told as gone, and not as shorter', async () => {
-    const received = await files().receive(parts(Buffer.alloc(2 * MIB)));
+    const received = await receive(parts(Buffer.alloc(2 * MIB)));
     const { streams } = await jetstreamManager(nats);
     const { state } = await streams.info(STREAM);
     await streams.deleteMessage(STREAM, state.first_seq + 1);
@@ -122,6 +123,46 @@ describe('an upload', () => {
     await eventually(async () => expect(await stored()).toBe(0));
   });
 
+  it('that is too much with all that is stored is told what to do, and fits when that is done', async () => {
+    const limited = await startGateway(servers, { batches: { max_stored_bytes: 100 } });
+    try {
+      const upload = async (bytes: number) => {
+        const form = new FormData();
+        form.set('purpose', 'batch');
+        form.set('file', new Blob(['x'.repeat(bytes)]), 'lines.jsonl');
+        const answer = await fetch(`${limited.baseUrl}/v1/files`, { method: 'POST', body: form });
+        return { status: answer.status, headers: answer.headers, json: (await answer.json()) as never };
+      };
+      const { json: first } = await upload(60);
+      const refused = await upload(41);
+      expect(refused).toMatchObject({
+        status: 409,
+        json: {
+          error: {
+            ...{ type: 'invalid_request_error', code: 'limit_reached', param: null },
+            message: expect.stringMatching(/60 bytes.* 100,.*batches\.max_stored_bytes.*Delete files/),
+          },
+        },
+      });
+      expect(refused.headers.get('x-should-retry')).toBe('false');
+      const url = `${limited.baseUrl}/api/v1/batches`;
+      const overRest = await request('POST', url, 'x'.repeat(41), lines);
+      expect([overRest.status, overRest.json.code]).toEqual([409, 'limit_reached']);
+      const { id } = first as { id: string };
+      const fits = await upload(40);
+      expect(fits.status).toBe(200);
+      expect((await request('DELETE', `${limited.baseUrl}/v1/files/${id}`)).status).toBe(200);
+      const { status, json } = await upload(60);
+      expect(status).toBe(200);
+      for (const each of [fits.json, json] as { id: string }[]) {
+        expect((await request('DELETE', `${limited.baseUrl}/v1/files/${each.id}`)).status).toBe(200);
+      }
+      await eventually(async () => expect(await stored()).toBe(0));
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('of a batch that is refused is no file', async () => {
     const before = await known();
     // Nothing could be signed here.
@@ -134,7 +175,7 @@ describe('an upload', () => {
 describe('the sweep', () => {
   it('takes expired files away, contents without a file and pieces of contents, and nothing else', async () => {
     const keep = async (name: string, expiresAfterS: number | null) =>
-      files().keep('default', await files().receive(parts(Buffer.from(name))), {
+      files().keep('default', await receive(parts(Buffer.from(name))), {
         ...{ name, purpose: 'batch', expiresAfterS },
       });
     const kept = await keep('kept', 3_600);
@@ -145,7 +186,7 @@ describe('the sweep', () => {
         { ...expired, expiresAtMs: 1 },
         (await gateway.part(FileRecords).read('default', expired.id))!.revision,
       );
-    const nobodys = await files().receive(parts(Buffer.from('nobody keeps it')));
+    const nobodys = await receive(parts(Buffer.from('nobody keeps it')));
     await jetstream(nats).publish('$O.llmq_files.C.ofakilledwriter', 'a piece');
     const before = await stored();
     const sweep = gateway.part(BatchSweep);
@@ -159,7 +200,7 @@ describe('the sweep', () => {
   });
 
   it('leaves the input of a batch that is under way', async () => {
-    const file = await files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+    const file = await files().keep('default', await receive(parts(Buffer.from('no json'))), {
       ...{ name: 'x', purpose: 'batch' },
     });
     const batches = gateway.part(Batches);
@@ -183,7 +224,7 @@ describe('the sweep', () => {
   });
 
   it('forgets batches that ended long ago', async () => {
-    const file = await files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+    const file = await files().keep('default', await receive(parts(Buffer.from('no json'))), {
       ...{ name: 'x', purpose: 'batch' },
     });
     const batches = gateway.part(Batches);
@@ -207,7 +248,7 @@ describe('a batch that is asked for again', () => {
     ...{ metadata: null, outputExpiresAfterS: null },
   });
   const keep = async () =>
-    files().keep('default', await files().receive(parts(Buffer.from('no json'))), {
+    files().keep('default', await receive(parts(Buffer.from('no json'))), {
       ...{ name: 'x', purpose: 'batch' },
     });
 

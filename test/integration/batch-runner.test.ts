@@ -51,7 +51,7 @@ async function submit(gateway: Gateway): Promise<Batch> {
     yield Buffer.from(lines.join('\n'));
   }
   const files = gateway.part(Files);
-  const received = await files.receive(content());
+  const received = await files.receive(LOCAL_CALLER.tenant, content());
   const file = await files.keep(LOCAL_CALLER.tenant, received, { name: 'lines', purpose: 'batch' });
   return gateway.part(Batches).create(LOCAL_CALLER, {
     ...{ inputFileId: file.id, endpoint: '/v1/chat/completions', completionWindow: '24h' },

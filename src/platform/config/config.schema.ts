@@ -926,6 +926,12 @@ export const configSchema = z.strictObject({
         .describe(
           'largest file that clients may upload; it must arrive within server.request_timeout_ms like every request',
         ),
+      max_stored_bytes: bytes
+        .nullable()
+        .default(100 * 1024 ** 3)
+        .describe(
+          'what all files of a tenant may have together, results of batches included, for the tenant to upload more; uploads at the same time do not count each other; null: no limit',
+        ),
       max_lines: count.max(1_000_000).default(50_000).describe('lines of one batch'),
       lines_in_flight: count
         .max(10_000)

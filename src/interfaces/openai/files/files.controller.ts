@@ -58,7 +58,7 @@ export class FilesController {
     }
     const upload = await readUpload(
       request.raw,
-      (content) => this.files.receive(content),
+      (content) => this.files.receive(tenant, content),
       (stored) => this.files.drop(tenant, stored),
     );
     try {

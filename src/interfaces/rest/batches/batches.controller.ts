@@ -66,7 +66,7 @@ export class BatchesController {
       throw invalidFields([{ field: 'body', reason: `must be ${LINES}` }]);
     }
     const { raw } = request;
-    const received = await this.files.receive(bodyOf(raw)).catch((error: unknown) => {
+    const received = await this.files.receive(caller.tenant, bodyOf(raw)).catch((error: unknown) => {
       passOver(raw);
       if (raw.destroyed && !raw.complete) throw refused('invalid_json', 'The body is not whole.');
       throw error;

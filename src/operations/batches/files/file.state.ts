@@ -18,6 +18,11 @@ export const fileSchema = z.object({
 });
 export type StoredFile = z.infer<typeof fileSchema>;
 
+/** Of files that their tenant sees, and can delete. */
+export function storedBytes(files: readonly StoredFile[], nowMs: number): number {
+  return files.reduce((sum, file) => (isExpired(file, nowMs) ? sum : sum + file.bytes), 0);
+}
+
 export function isExpired({ expiresAtMs }: Pick<StoredFile, 'expiresAtMs'>, nowMs: number): boolean {
   return expiresAtMs !== null && nowMs >= expiresAtMs;
 }

@@ -4,10 +4,10 @@ import { settingDurationMs } from '../../../domain/duration.policy.js';
 import { LogRoom } from '../../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
-import { mayBeDone, refused, refusedField } from '../../../submission/refusal.js';
+import { mayBeDone, type RefusedError, refused, refusedField } from '../../../submission/refusal.js';
 import { refusalOf } from '../../../submission/refusal-of.js';
 import { type ListPage, type ListRequest, listPage } from '../list-page.policy.js';
-import { type FilePurpose, isExpired, type StoredFile } from './file.state.js';
+import { type FilePurpose, isExpired, type StoredFile, storedBytes } from './file.state.js';
 import { FileObjects } from './nats/file-objects.js';
 import { FileRecords } from './nats/file-records.js';
 
@@ -31,6 +31,8 @@ export interface NewFile {
 @Injectable()
 export class Files {
   private readonly mostBytes: number;
+  /** Of a tenant; null for no limit. */
+  private readonly mostStored: number | null;
   private readonly keptMs: number | null;
 
   constructor(
@@ -41,6 +43,7 @@ export class Files {
     @Inject(SERVICE_CONFIG) { batches }: Pick<ServiceConfig, 'batches'>,
   ) {
     this.mostBytes = batches.max_file_bytes;
+    this.mostStored = batches.max_stored_bytes;
     this.keptMs = batches.keep_files === null ? null : settingDurationMs(batches.keep_files);
   }
 
@@ -48,12 +51,13 @@ export class Files {
    * Stores a client's content as it comes; `keep` or `drop` must follow.
    *
    * @throws what the content throws
-   * @throws {RefusedError} `content_too_large`
+   * @throws {RefusedError} `content_too_large`; `limit_reached` where the tenant's files have too much together
    * @throws {LogFullError} {LogUnavailableError} nothing is left of it
    */
-  async receive(content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
+  async receive(tenant: string, content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
     this.refuseWithoutRoom();
-    return this.receiveAs(this.newId(), this.bounded(content));
+    const stored = await this.storedOf(tenant);
+    return this.receiveAs(this.newId(), this.bounded(content, stored));
   }
 
   /** What the service itself makes, under an id of its own: put there again, it is the same file. */
@@ -128,11 +132,19 @@ export class Files {
     return `file-${this.sources.newId().replaceAll('-', '')}`;
   }
 
-  private async *bounded(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  /** Of no use without a limit, and then not asked for. */
+  private async storedOf(tenant: string): Promise<number> {
+    if (this.mostStored === null) return 0;
+    return storedBytes(await this.records.list(tenant), this.sources.nowMs());
+  }
+
+  private async *bounded(content: AsyncIterable<Uint8Array>, stored: number): AsyncIterable<Uint8Array> {
+    const { mostStored } = this;
     let bytes = 0;
     for await (const part of content) {
       bytes += part.length;
       if (bytes > this.mostBytes) throw tooLarge(this.mostBytes);
+      if (mostStored !== null && stored + bytes > mostStored) throw tooMuch(stored, mostStored);
       // Many at once could take what is reserved for the events of messages that are under way.
       this.refuseWithoutRoom();
       yield part;
@@ -152,6 +164,11 @@ function tooLarge(most: number) {
     'file',
     `has more than ${most} bytes, which is the most (batches.max_file_bytes)`,
   );
+}
+
+function tooMuch(stored: number, most: number): RefusedError {
+  const message = `The files that are stored have ${stored} bytes, and with this one more than ${most}, which is the most (batches.max_stored_bytes). Delete files that nobody needs any more, such as those of batches that have ended, or let files expire sooner (expires_after).`;
+  return refused('limit_reached', message);
 }
 
 export function unknownFile(id: string) {
