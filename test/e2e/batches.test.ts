@@ -189,6 +189,36 @@ describe('a batch', () => {
     expect(other?.response?.body).toMatchObject({ object: 'text_completion', choices: [{ index: 0 }] });
   });
 
+  it('asks for responses, which are those that their route answers', async () => {
+    const url = '/v1/responses';
+    const body = { model: 'demo', instructions: 'Be kind.', metadata: { of: 'a line' }, temperature: 0.5 };
+    const lines = [
+      line('good', { ...body, input: 'Hello' }, url),
+      line('bad', { ...body, input: '[[demo:fail 422]]' }, url),
+    ];
+    const batch = await ended((await begin(lines, { endpoint: url })).id);
+    expect(batch).toMatchObject({ status: 'completed', request_counts: { completed: 1, failed: 1 } });
+    const [good] = await results(batch.output_file_id);
+    expect(good).toMatchObject({ custom_id: 'good', response: { status_code: 200 }, error: null });
+    const response = good!.response!.body;
+    expect(response).toMatchObject({
+      ...{ object: 'response', status: 'completed', model: 'demo', instructions: 'Be kind.' },
+      ...{
+        metadata: { of: 'a line' },
+        temperature: 0.5,
+        service_tier: 'flex',
+        background: false,
+        store: true,
+      },
+      usage: { total_tokens: batch.usage!.total_tokens },
+    });
+    expect(response.id).toBe(`resp_${good!.response!.request_id}`);
+    const stored = await client.responses.retrieve(response.id);
+    expect(JSON.parse(JSON.stringify(stored))).toMatchObject(response);
+    const [bad] = await results(batch.error_file_id);
+    expect(bad).toMatchObject({ custom_id: 'bad', response: { status_code: 422, body: { error: {} } } });
+  });
+
   it('fails as a whole where lines are wrong, and tells which', async () => {
     const begun = await begin([
       chat('a', 'fine'),

@@ -8,7 +8,7 @@ import { Files } from '../../src/operations/batches/files/files.js';
 import { BatchLeases } from '../../src/operations/batches/nats/batch-leases.js';
 import { BatchRecords } from '../../src/operations/batches/nats/batch-records.js';
 import { eventually } from '../support/eventually.js';
-import { type Gateway, MODEL, type Servers, startGateway, startServers } from './gateway.rig.js';
+import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const LINES = 24;
 const IN_FLIGHT = 8;
@@ -127,6 +127,61 @@ describe('a batch', () => {
       Array.from({ length: LINES }, (_, at) => nameOf(at)),
     );
     await eventually(async () => expect(await holderOf(second, id)).toBeUndefined());
+  });
+
+  it('has its results in files while it runs, of the lines that have ended, also in another process', async () => {
+    const first = await start();
+    const before = await first.log.lastSequence();
+    const { id } = await submit(first);
+    const asked = await eventually(async () => {
+      const all = await received(first.log, before);
+      expect(all).toHaveLength(IN_FLIGHT);
+      return all;
+    });
+    const read = async (gateway: Gateway) =>
+      (await request('GET', `${gateway.baseUrl}/v1/batches/${id}`)).json;
+    expect(await read(first)).toMatchObject({ output_file_id: null, error_file_id: null });
+    const { worker } = first;
+    await worker.complete(asked[5]!, { content: 'the first answer' });
+    await worker.deadLetter(asked[3]!, { code: 'http_422', message: 'no', retryable: false, status: 422 });
+    const { output_file_id: output, error_file_id: error } = await eventually(async () => {
+      const now = await read(first);
+      expect(now.request_counts).toEqual({ total: LINES, completed: 1, failed: 1 });
+      return now;
+    });
+    const lineOf = ({ data }: MessageReceived) => nameOf(Number(data.request.messages![0]!['content']));
+    const contents = async (gateway: Gateway) => {
+      const linesIn = async (file: string) => {
+        const { status, json: text } = await request('GET', `${gateway.baseUrl}/v1/files/${file}/content`);
+        expect(status).toBe(200);
+        const lines = typeof text === 'string' ? text.split('\n').filter((line) => line !== '') : [text];
+        return lines.map((line) => (typeof line === 'string' ? JSON.parse(line) : line).custom_id);
+      };
+      return { output: await linesIn(output), error: await linesIn(error) };
+    };
+    const soFar = { output: [lineOf(asked[5]!)], error: [lineOf(asked[3]!)] };
+    expect(await contents(first)).toEqual(soFar);
+    const file = await request('GET', `${first.baseUrl}/v1/files/${output}`);
+    expect(file.json).toMatchObject({ id: output, purpose: 'batch_output', status: 'uploaded', bytes: 0 });
+    const deleted = await request('DELETE', `${first.baseUrl}/v1/files/${output}`);
+    expect([deleted.status, deleted.json.error.code]).toEqual([409, 'not_ended']);
+    const second = await start();
+    await close(first);
+    await eventually(async () => expect(await holderOf(second, id)).toMatchObject({ term: 2 }));
+    expect(await contents(second)).toEqual(soFar);
+    await second.part(Batches).cancel(LOCAL_CALLER, id);
+    const ended = await eventually(async () => {
+      const now = await read(second);
+      expect(now.status).toBe('cancelled');
+      return now;
+    });
+    expect(ended).toMatchObject({ output_file_id: output, error_file_id: error });
+    const whole = await contents(second);
+    expect(whole.output).toEqual(soFar.output);
+    expect(whole.error).toHaveLength(LINES - 1);
+    expect((await request('GET', `${second.baseUrl}/v1/files/${output}`)).json.status).toBe('processed');
+    expect((await request('DELETE', `${second.baseUrl}/v1/files/${output}`)).status).toBe(200);
+    expect((await request('GET', `${second.baseUrl}/v1/files/${output}/content`)).status).toBe(404);
   });
 
   it('that was cancelled while nobody carried it out is wound down by whoever comes', async () => {

@@ -186,7 +186,10 @@ export const OPENAI_SCHEMAS = {
       expires_at: { ...integer, description: 'Absent where it is kept until it is deleted' },
       filename: string,
       purpose: always('batch', 'batch_output'),
-      status: always('processed'),
+      status: {
+        ...always('processed', 'uploaded'),
+        description: '`uploaded`: results of a batch that has not ended, whose `bytes` are 0 until then',
+      },
     },
   },
   FileList: page('File'),

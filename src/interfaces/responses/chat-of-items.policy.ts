@@ -39,6 +39,13 @@ export function chatOfItems(input: unknown, field: string, problems: Problem[]):
   return chat.messages;
 }
 
+/** It only names an item that is stored. */
+export function isReference(item: unknown): item is { readonly id: string } {
+  if (!isObject(item) || typeof item['id'] !== 'string') return false;
+  const { type } = item;
+  return type === 'item_reference' || (type == null && !('role' in item));
+}
+
 class Chat {
   readonly messages: ChatMessage[] = [];
   /** What the model says, while nobody else has spoken. */

@@ -1,5 +1,5 @@
 import type { MessageCompleted, TerminalEvent } from '../../domain/message/message.events.js';
-import type { AcceptedMessage, Submission } from '../../submission/submission.js';
+import type { AcceptedMessage } from '../../submission/submission.js';
 import type { EventStream } from '../http/event-stream.js';
 import type { AnswerForm } from '../openai/answer-form.js';
 import type { StreamForm } from '../openai/answer-stream.js';
@@ -8,18 +8,18 @@ import { errorBody } from '../openai/error-body.js';
 import type { FailedAnswer } from '../openai/failed-answer.policy.js';
 import { type ResponseHead, responseJson } from './response.policy.js';
 import { ResponseEvents } from './response-events.policy.js';
-import { headOf, standAtEnd, wholeAnswer } from './response-of.js';
+import { type AskedResponse, headOf, standAtEnd, wholeAnswer } from './response-of.js';
 
 /** The answer to a request of the Responses API. */
 export class ResponseForm implements AnswerForm {
-  constructor(private readonly submission: Submission) {}
+  constructor(private readonly asked: AskedResponse) {}
 
   whole(accepted: AcceptedMessage, end: MessageCompleted): Record<string, unknown> {
-    return responseJson(headOf(this.submission, accepted), standAtEnd(accepted.id, end));
+    return responseJson(headOf(this.asked, accepted), standAtEnd(accepted.id, end));
   }
 
   stream(out: EventStream, accepted: AcceptedMessage): StreamForm {
-    return new ResponseStreamForm(out, headOf(this.submission, accepted), accepted.model ?? '', -1);
+    return new ResponseStreamForm(out, headOf(this.asked, accepted), accepted.model ?? '', -1);
   }
 }
 

@@ -16,9 +16,11 @@ import {
 } from './response.policy.js';
 import { toldLogprobs, type WholeAnswer } from './response-events.policy.js';
 
+export type AskedResponse = Pick<Submission, 'request' | 'metadata' | 'conversationId'>;
+
 /** Of a response that is asked for now. */
 export function headOf(
-  { request, metadata, conversationId }: Submission,
+  { request, metadata, conversationId }: AskedResponse,
   accepted: AcceptedMessage,
 ): ResponseHead {
   const { id: messageId, createdAt, priority } = accepted;

@@ -8,7 +8,7 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import type { MessageView } from '../../projection/read/message-view.js';
 import { MessageLookup } from '../../submission/message-lookup.js';
 import { invalidFields, refused, refusedField } from '../../submission/refusal.js';
-import { isObject } from '../../submission/submission-rules.policy.js';
+import { isReference } from './chat-of-items.policy.js';
 import { answeredItems, askedItems, type OutputItem } from './items-of-chat.policy.js';
 import { responseJson } from './response.policy.js';
 import { type ItemPlace, messageOfResponse, placeOfItem } from './response-ids.policy.js';
@@ -158,10 +158,4 @@ export class StoredResponses {
       large === null || texts === null ? view : withLargeParts(view, large, (index) => texts[index]);
     return (whole.messages ?? [{ role: 'user', content: whole.content ?? '' }]) as ChatMessage[];
   }
-}
-
-function isReference(item: unknown): item is { readonly id: string } {
-  if (!isObject(item) || typeof item['id'] !== 'string') return false;
-  const { type } = item;
-  return type === 'item_reference' || (type == null && !('role' in item));
 }

@@ -90,3 +90,27 @@ describe('a batch', () => {
     );
   });
 });
+
+describe('the results of a batch', () => {
+  const begun = state.begun(NEW, { total: 3, lastLine: 3, model: null }, 1);
+  const progress = (completed: number, failed: number) => ({
+    ...{ completed, failed, mark: { line: 1, completed: 1, failed: 0 }, refused: [] },
+  });
+
+  it('are files of their own as soon as a line of theirs has ended', () => {
+    const output = state.resultFileId(NEW, 'output');
+    const error = state.resultFileId(NEW, 'error');
+    expect(state.resultFiles(begun)).toEqual({ output: null, error: null });
+    const one = state.progressed(begun, progress(1, 0));
+    expect(state.resultFiles(one)).toEqual({ output, error: null });
+    const both = state.cancelling(state.progressed(one, progress(1, 1)), 2)!;
+    expect(state.resultFiles(both)).toEqual({ output, error });
+    const ended = state.ended(both, { ...RESULTS, outputFileId: output }, 3);
+    expect(state.resultFiles(ended)).toEqual({ output, error: null });
+  });
+
+  it('do not get fewer when another process takes the batch over', () => {
+    const before = state.progressed(begun, progress(2, 1));
+    expect(state.progressed(before, progress(1, 0))).toMatchObject({ completed: 2, failed: 1 });
+  });
+});

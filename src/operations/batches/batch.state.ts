@@ -5,7 +5,12 @@ import { laneSchema } from '../../domain/message/message.events.js';
 import { callbackSchema } from '../../domain/webhook/callback.events.js';
 
 /** What the lines of a batch may ask for. */
-export const BATCH_ENDPOINTS = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] as const;
+export const BATCH_ENDPOINTS = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/responses',
+] as const;
 export type BatchEndpoint = (typeof BATCH_ENDPOINTS)[number];
 
 export const BATCH_STATUSES = [
@@ -20,7 +25,9 @@ export const BATCH_STATUSES = [
 ] as const;
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
-const TERMINAL: readonly BatchStatus[] = ['failed', 'completed', 'expired', 'cancelled'];
+export const ENDED_STATUSES = ['failed', 'completed', 'expired', 'cancelled'] as const;
+const TERMINAL: readonly BatchStatus[] = ENDED_STATUSES;
+export const OPEN_STATUSES = BATCH_STATUSES.filter((status) => !TERMINAL.includes(status));
 
 /** Why a batch can't be begun. `line` counts from 1; null for what is wrong with all of it. */
 export const batchErrorSchema = z.object({
@@ -161,7 +168,34 @@ export function progressed(
   progress: Pick<Batch, 'completed' | 'failed' | 'mark' | 'refused'>,
 ): Batch {
   if (hasEnded(batch) || progress.mark.line < batch.mark.line) return batch;
-  return { ...batch, ...progress };
+  const { completed, failed } = progress;
+  return {
+    ...batch,
+    ...progress,
+    // Whoever takes a batch over counts from the mark on; what has ended is known already.
+    completed: Math.max(batch.completed, completed),
+    failed: Math.max(batch.failed, failed),
+  };
+}
+
+export const RESULT_KINDS = ['output', 'error'] as const;
+export type ResultKind = (typeof RESULT_KINDS)[number];
+
+/** The same whoever writes it, so that it replaces what another one has written. */
+export function resultFileId({ seed }: Pick<Batch, 'seed'>, kind: ResultKind): string {
+  return `file-${seed.replaceAll('-', '')}${kind}`;
+}
+
+const GROWING: readonly BatchStatus[] = ['in_progress', 'cancelling', 'finalizing'];
+
+/** Null for a file that has no line, or none yet. */
+export function resultFiles(batch: Batch): Readonly<Record<ResultKind, string | null>> {
+  const { status, completed, failed, outputFileId, errorFileId } = batch;
+  if (!GROWING.includes(status)) return { output: outputFileId, error: errorFileId };
+  return {
+    output: completed === 0 ? null : resultFileId(batch, 'output'),
+    error: failed === 0 ? null : resultFileId(batch, 'error'),
+  };
 }
 
 /** No line is under way any more, and the results are being written. One that is cancelled keeps saying so meanwhile. */

@@ -6,7 +6,14 @@ import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/servic
 import { Callbacks } from '../../submission/callbacks.js';
 import type { Execution } from '../../submission/idempotency/execution.js';
 import { refused, refusedField } from '../../submission/refusal.js';
-import { type Batch, type BatchEndpoint, cancelling, hasEnded, NO_LINES } from './batch.state.js';
+import {
+  type Batch,
+  type BatchEndpoint,
+  cancelling,
+  hasEnded,
+  NO_LINES,
+  resultFiles,
+} from './batch.state.js';
 import { isOfEarlierTry } from './earlier-try.policy.js';
 import type { StoredFile } from './files/file.state.js';
 import { Files } from './files/files.js';
@@ -133,16 +140,13 @@ export class Batches {
     }
   }
 
-  /** @throws {RefusedError} `not_ended`, for the input of a batch that is carried out @throws {LogUnavailableError} */
+  /** @throws {RefusedError} `not_ended`, for files of a batch that is carried out @throws {LogUnavailableError} */
   async removeFile(file: StoredFile): Promise<void> {
     const user = (await this.records.list(file.tenant)).find(
-      (batch) => batch.inputFileId === file.id && !hasEnded(batch),
+      (batch) => !hasEnded(batch) && filesOf(batch).includes(file.id),
     );
     if (user !== undefined) {
-      throw refused(
-        'not_ended',
-        `The batch ${user.id}, which the file is the input of, has not ended. Cancel it first.`,
-      );
+      throw refused('not_ended', `The batch ${user.id}, whose file it is, has not ended. Cancel it first.`);
     }
     await this.files.remove(file);
   }
@@ -152,4 +156,9 @@ export class Batches {
     if (entry === null) throw refused('not_found', `There is no batch ${id.slice(0, 80)}.`);
     return entry;
   }
+}
+
+function filesOf(batch: Batch): (string | null)[] {
+  const { output, error } = resultFiles(batch);
+  return [batch.inputFileId, output, error];
 }

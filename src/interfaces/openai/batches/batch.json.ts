@@ -1,4 +1,4 @@
-import type { Batch, BatchStatus } from '../../../operations/batches/batch.state.js';
+import { type Batch, type BatchStatus, resultFiles } from '../../../operations/batches/batch.state.js';
 
 const AT: Readonly<Partial<Record<BatchStatus, string>>> = {
   in_progress: 'in_progress_at',
@@ -16,6 +16,7 @@ export function batchJson(batch: Batch): object {
     name,
     seconds(batch.times[status as BatchStatus]),
   ]);
+  const { output, error } = resultFiles(batch);
   return {
     id: batch.id,
     object: 'batch',
@@ -25,8 +26,8 @@ export function batchJson(batch: Batch): object {
     input_file_id: batch.inputFileId,
     completion_window: batch.completionWindow,
     status: batch.status,
-    output_file_id: batch.outputFileId,
-    error_file_id: batch.errorFileId,
+    output_file_id: output,
+    error_file_id: error,
     created_at: seconds(batch.createdAtMs),
     expires_at: seconds(batch.expiresAtMs),
     ...Object.fromEntries(times),

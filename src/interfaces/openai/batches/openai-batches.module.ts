@@ -5,6 +5,7 @@ import { BatchesModule } from '../../../operations/batches/batches.module.js';
 import { BATCH_LINES } from '../../../operations/batches/lines/batch-lines.port.js';
 import { BatchRunner } from '../../../operations/batches/runner/batch-runner.js';
 import { BatchTeller } from '../../../operations/batches/runner/batch-teller.js';
+import { ResultsSoFar } from '../../../operations/batches/runner/results-so-far.js';
 import { WebhooksModule } from '../../../operations/webhooks/webhooks.module.js';
 import { SubmissionModule } from '../../../submission/submission.module.js';
 import { FilesController } from '../files/files.controller.js';
@@ -18,7 +19,7 @@ import { OpenAiLines } from './openai-lines.js';
 @Module({
   imports: [BatchesModule, AnswersModule, EventLogModule, SubmissionModule, WebhooksModule],
   controllers: [FilesController, BatchesController],
-  providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner, BatchTeller],
+  providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner, BatchTeller, ResultsSoFar],
   exports: [BATCH_LINES],
 })
 export class OpenAiBatchesModule {}

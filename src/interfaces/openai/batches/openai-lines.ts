@@ -1,6 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../../domain/caller.js';
-import type { CallKind, TerminalEvent } from '../../../domain/message/message.events.js';
+import type {
+  CallKind,
+  MessageCompleted,
+  MessageReceived,
+  TerminalEvent,
+} from '../../../domain/message/message.events.js';
 import { BATCH_ENDPOINTS, type BatchEndpoint } from '../../../operations/batches/batch.state.js';
 import type {
   BatchLines,
@@ -9,8 +14,8 @@ import type {
 } from '../../../operations/batches/lines/batch-lines.port.js';
 import type { LineAnswer } from '../../../operations/batches/lines/line-answer.state.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
-import { RefusedError } from '../../../submission/refusal.js';
-import type { AcceptedMessage } from '../../../submission/submission.js';
+import { RefusedError, refusedField } from '../../../submission/refusal.js';
+import type { AcceptedMessage, Submission } from '../../../submission/submission.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { problemsOf } from '../../http/failure.js';
 import { fastifyOptions } from '../../http/fastify-options.js';
@@ -20,8 +25,11 @@ import { answerFrame } from '../answer-frame.js';
 import { errorBody } from '../error-body.js';
 import { failedAnswer } from '../failed-answer.policy.js';
 import { openAiRequestOf } from '../openai-request.js';
+import { responseOf, responseOfLine } from './response-line.js';
 
-export const KIND_OF: Readonly<Record<BatchEndpoint, CallKind>> = {
+const RESPONSES = '/v1/responses';
+
+const KIND_OF: Readonly<Record<Exclude<BatchEndpoint, typeof RESPONSES>, CallKind>> = {
   '/v1/chat/completions': 'chat',
   '/v1/completions': 'completion',
   '/v1/embeddings': 'embeddings',
@@ -57,8 +65,7 @@ export class OpenAiLines implements BatchLines {
     if (url !== undefined && url !== endpoint)
       return wrong('invalid_url', `url must be ${endpoint}, as the batch has it`, 'url');
     try {
-      const { submission, stream } = openAiRequestOf(KIND_OF[endpoint], body, {}, caller, this.config.openai);
-      if (stream) return wrong('invalid_request', 'body.stream must be false or absent', 'body.stream');
+      const submission = this.submissionOf(endpoint, body, caller);
       return {
         customId: customId as string,
         submission: { ...submission, requestedPriority: 'low', callbackUrl: null },
@@ -71,15 +78,34 @@ export class OpenAiLines implements BatchLines {
     }
   }
 
+  /** @throws {RefusedError} `invalid_fields` */
+  private submissionOf(endpoint: BatchEndpoint, body: unknown, caller: Caller): Submission {
+    const { openai } = this.config;
+    if (endpoint === RESPONSES) return responseOfLine(body, caller, openai);
+    const { submission, stream } = openAiRequestOf(KIND_OF[endpoint], body, {}, caller, openai);
+    if (stream) throw refusedField('invalid_fields', 'stream', 'must be false or absent');
+    return submission;
+  }
+
   customIdOf(line: Buffer): string {
     const { custom_id: customId } = JSON.parse(line.toString('utf8')) as { custom_id: string };
     return customId;
   }
 
-  answer(endpoint: BatchEndpoint, accepted: AcceptedMessage, end: TerminalEvent): LineAnswer {
+  repeatsRequest(endpoint: BatchEndpoint): boolean {
+    return endpoint === RESPONSES;
+  }
+
+  answer(
+    endpoint: BatchEndpoint,
+    accepted: AcceptedMessage,
+    end: TerminalEvent,
+    received: MessageReceived | null,
+  ): LineAnswer {
     if (end.type === 'llmq.message.completed.v1') {
-      const frame = answerFrame(KIND_OF[endpoint], accepted, end.data.model);
-      return { kind: 'response', statusCode: 200, body: answerJson(frame, end) };
+      const body = bodyOf(endpoint, accepted, end, received);
+      if (body !== null) return { kind: 'response', statusCode: 200, body };
+      return { kind: 'error', code: 'not_found', message: 'The message of the line was erased.' };
     }
     const failed = failedAnswer(end, this.config.openai.endpoint_errors);
     if (end.type === 'llmq.message.dead-lettered.v1') {
@@ -87,6 +113,18 @@ export class OpenAiLines implements BatchLines {
     }
     return { kind: 'error', code: failed.code, message: failed.message };
   }
+}
+
+function bodyOf(
+  endpoint: BatchEndpoint,
+  accepted: AcceptedMessage,
+  end: MessageCompleted,
+  received: MessageReceived | null,
+): object | null {
+  if (endpoint !== RESPONSES) {
+    return answerJson(answerFrame(KIND_OF[endpoint], accepted, end.data.model), end);
+  }
+  return received === null ? null : responseOf(received, accepted, end);
 }
 
 function nameProblem(customId: unknown): string | null {

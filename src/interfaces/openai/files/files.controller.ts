@@ -6,6 +6,11 @@ import type { Caller } from '../../../domain/caller.js';
 import { Batches } from '../../../operations/batches/batches.js';
 import { FILE_PURPOSES, type FilePurpose } from '../../../operations/batches/files/file.state.js';
 import { Files, type NewFile } from '../../../operations/batches/files/files.js';
+import {
+  type GrowingFile,
+  isGrowing,
+  ResultsSoFar,
+} from '../../../operations/batches/runner/results-so-far.js';
 import { type FieldProblem, invalidFields } from '../../../submission/refusal.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { listJson, listRequestOf } from '../list-query.js';
@@ -26,6 +31,7 @@ export class FilesController {
   constructor(
     private readonly files: Files,
     private readonly batches: Batches,
+    private readonly results: ResultsSoFar,
   ) {}
 
   @Post()
@@ -86,13 +92,14 @@ export class FilesController {
   @ApiOperation({ operationId: 'getFile', summary: 'What is known of a file' })
   @ApiOkResponse({ schema: schemaRef('File') })
   async find(@Param('file_id') id: string, @CallerOf() caller: Caller): Promise<object> {
-    return fileJson(await this.files.get(caller, id));
+    return fileJson(await this.results.get(caller.tenant, id));
   }
 
   @Get(':file_id/content')
   @ApiOperation({ operationId: 'getFileContent', summary: 'The content of a file' })
   @ApiOkResponse({
-    description: 'The bytes as they were uploaded, or the lines of a batch',
+    description:
+      'The bytes as they were uploaded, or the lines of a batch: those that have ended, before all have',
     content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
   })
   async content(
@@ -100,24 +107,31 @@ export class FilesController {
     @CallerOf() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const file = await this.files.get(caller, id);
+    const file = await this.results.get(caller.tenant, id);
     void reply
       .header('content-type', 'application/octet-stream')
-      .header('content-length', file.bytes)
-      .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`)
-      .send(Readable.from(this.files.content(file), { objectMode: false }));
+      .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`);
+    if (!isGrowing(file)) void reply.header('content-length', file.bytes);
+    const content = isGrowing(file) ? this.soFar(file, reply) : this.files.content(file);
+    void reply.send(Readable.from(content, { objectMode: false }));
   }
 
   @Delete(':file_id')
   @ApiOperation({
     operationId: 'deleteFile',
     summary: 'Delete a file',
-    description: 'The input of a batch that has not ended stays until then: `409 not_ended`.',
+    description: 'Files of a batch that has not ended stay until then: `409 not_ended`.',
   })
   @ApiOkResponse({ schema: schemaRef('FileDeleted') })
   async remove(@Param('file_id') id: string, @CallerOf() caller: Caller): Promise<object> {
-    await this.batches.removeFile(await this.files.get(caller, id));
+    await this.batches.removeFile(await this.results.get(caller.tenant, id));
     return { id, object: 'file', deleted: true };
+  }
+
+  private soFar(file: GrowingFile, reply: FastifyReply): AsyncIterable<Uint8Array> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    return this.results.content(file, gone.signal);
   }
 }
 

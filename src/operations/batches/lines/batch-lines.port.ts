@@ -1,5 +1,5 @@
 import type { Caller } from '../../../domain/caller.js';
-import type { TerminalEvent } from '../../../domain/message/message.events.js';
+import type { MessageReceived, TerminalEvent } from '../../../domain/message/message.events.js';
 import type { AcceptedMessage, Submission } from '../../../submission/submission.js';
 import type { BatchEndpoint } from '../batch.state.js';
 import type { LineAnswer } from './line-answer.state.js';
@@ -36,7 +36,16 @@ export interface BatchLines {
   /** The name of a line that was found right before. */
   customIdOf(line: Buffer): string;
 
-  answer(endpoint: BatchEndpoint, accepted: AcceptedMessage, end: TerminalEvent): LineAnswer;
+  /** Whether an answer tells again what was asked, which has to be read for it. */
+  repeatsRequest(endpoint: BatchEndpoint): boolean;
+
+  /** @param received what was asked, where answers tell it again; null where nobody has it any more */
+  answer(
+    endpoint: BatchEndpoint,
+    accepted: AcceptedMessage,
+    end: TerminalEvent,
+    received: MessageReceived | null,
+  ): LineAnswer;
 }
 
 export const BATCH_LINES = Symbol('BatchLines');

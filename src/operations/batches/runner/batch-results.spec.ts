@@ -61,6 +61,7 @@ async function written(looks: readonly (readonly End[])[]): Promise<Record<strin
     lines: {
       mostBytes: 100,
       customIdOf: (line: Buffer) => JSON.parse(line.toString()),
+      repeatsRequest: () => false,
       answer: (_endpoint: string, _accepted: unknown, { type }: { type: string }) => {
         return { kind: 'response', statusCode: type === 'llmq.message.completed.v1' ? 200 : 502, body: {} };
       },

@@ -80,7 +80,10 @@ export const TOO_LONG = {
   problems: [{ code: 'line_too_long', message: 'The line is longer than a request may be.', param: null }],
 };
 
-function beginningOf({ messages, parameters }: LineRequest['submission']['request']): string {
+function beginningOf({ instructions, messages, parameters }: LineRequest['submission']['request']): string {
   const asked = messages ?? parameters['prompt'] ?? parameters['input'] ?? '';
-  return JSON.stringify(asked).slice(0, MOST_BEGINNING_CHARACTERS);
+  return JSON.stringify(instructions === undefined ? asked : [instructions, asked]).slice(
+    0,
+    MOST_BEGINNING_CHARACTERS,
+  );
 }
