@@ -12,10 +12,13 @@ import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
 import { LANES } from '../domain/message/message.events.js';
 import { Intake } from '../interfaces/nats/intake/intake.js';
 import { NatsIntakeModule } from '../interfaces/nats/intake/nats-intake.module.js';
+import { OpenAiBatchesModule } from '../interfaces/openai/batches/openai-batches.module.js';
 import { ENDINGS } from '../interfaces/websocket/closing.policy.js';
 import { OpenClients } from '../interfaces/websocket/open-clients.js';
 import { WebSocketModule } from '../interfaces/websocket/websocket.module.js';
 import { LogRoom } from '../log/room/log-room.js';
+import { ENDED_STATUSES, OPEN_STATUSES } from '../operations/batches/batch.state.js';
+import { BatchRunner } from '../operations/batches/runner/batch-runner.js';
 import { WebhookSender } from '../operations/webhooks/webhook-sender.js';
 import { WebhooksModule } from '../operations/webhooks/webhooks.module.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
@@ -54,6 +57,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
     @Optional() @Inject(ProjectionHealth) private readonly tables?: ProjectionHealth,
     @Optional() @Inject(LogAgreement) private readonly agreement?: LogAgreement,
     @Optional() @Inject(WebhookSender) private readonly webhooks?: WebhookSender,
+    @Optional() @Inject(BatchRunner) private readonly batches?: BatchRunner,
     @Optional() @Inject(OpenClients) private readonly webSockets?: OpenClients,
     @Optional() @Inject(Intake) private readonly intake?: Intake,
   ) {}
@@ -64,7 +68,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       imports: [
         LaneStateModule,
         ProjectionReaderModule,
-        ...(roles.has('api') ? [WebhooksModule, WebSocketModule] : []),
+        ...(roles.has('api') ? [OpenAiBatchesModule, WebhooksModule, WebSocketModule] : []),
         ...(roles.has('intake') ? [NatsIntakeModule] : []),
         ...(roles.has('worker') ? [DispatcherModule, EndpointsModule] : []),
         ...(roles.has('projector') ? [ProjectorModule] : []),
@@ -87,6 +91,7 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
       this.ofTables.observeLanes(this.projector);
     }
     if (this.webhooks !== undefined) this.observeWebhooks(this.webhooks);
+    if (this.batches !== undefined) this.observeBatches(this.batches);
     if (this.webSockets !== undefined) this.observeWebSockets(this.webSockets);
     if (this.intake !== undefined) this.observeIntake(this.intake);
     const { agreement } = this;
@@ -228,6 +233,31 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         if (count !== null) result.observe(waiting, count);
       },
       [waiting, sent],
+    );
+  }
+
+  private observeBatches(runner: BatchRunner): void {
+    const open = this.gauge('llmq.batch.open', 'Batches that this process carries out');
+    const waiting = this.gauge('llmq.batch.waiting', 'Batches that no process carries out yet');
+    const ended = this.meter.createObservableCounter('llmq.batch.ended', {
+      description: 'Batches that this process has brought to their end since its start',
+    });
+    const lines = this.meter.createObservableCounter('llmq.batch.lines', {
+      description: 'Lines of batches that have ended in this process since its start',
+    });
+    this.meter.addBatchObservableCallback(
+      (result) => {
+        const statuses = runner.statuses();
+        for (const status of OPEN_STATUSES) {
+          result.observe(open, statuses.filter((each) => each === status).length, { status });
+        }
+        result.observe(waiting, runner.waiting);
+        const { counts } = runner;
+        for (const status of ENDED_STATUSES) result.observe(ended, counts.ended.get(status) ?? 0, { status });
+        for (const [outcome, count] of Object.entries(counts.lines))
+          result.observe(lines, count, { outcome });
+      },
+      [open, waiting, ended, lines],
     );
   }
 

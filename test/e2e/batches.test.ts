@@ -414,3 +414,47 @@ describe('a batch over REST', () => {
     expect(await ended(id)).toMatchObject({ status: 'cancelled' });
   });
 });
+
+describe('the metrics', () => {
+  const values = async (name: string, label: string): Promise<Record<string, number>> => {
+    const text = await (await fetch(`${service.baseUrl}/metrics`)).text();
+    const series = text.matchAll(new RegExp(`^${name}\\{.*?${label}="(\\w+)".*?\\} (\\d+)`, 'gm'));
+    return Object.fromEntries([...series].map(([, value, count]) => [value, Number(count)]));
+  };
+
+  /** What is told of all batches is what they tell themselves: one process has carried them all out. */
+  const agree = (open: Record<string, number>) =>
+    eventually(
+      async () => {
+        const batches: OpenAI.Batch[] = [];
+        for await (const batch of client.batches.list({ limit: 100 })) batches.push(batch);
+        const counted = (statuses: readonly string[]) =>
+          Object.fromEntries(
+            statuses.map((each) => [each, batches.filter(({ status }) => status === each).length]),
+          );
+        const sum = (of: 'completed' | 'failed') =>
+          batches.reduce((so, { request_counts: counts }) => so + counts![of], 0);
+        expect(await values('llmq_batch_ended_total', 'status')).toEqual(
+          counted(['cancelled', 'completed', 'expired', 'failed']),
+        );
+        expect(await values('llmq_batch_open', 'status')).toEqual(open);
+        expect(await values('llmq_batch_lines_total', 'outcome')).toEqual({
+          ...{ completed: sum('completed'), failed: sum('failed') },
+        });
+        expect(sum('completed')).toBeGreaterThan(0);
+      },
+      { everyMs: 200 },
+    );
+
+  it('tell of batches by status, and of lines by what came of them', async () => {
+    const none = { validating: 0, in_progress: 0, finalizing: 0, cancelling: 0 };
+    const { id } = await begin([chat('a', 'Hello'), chat('b', '[[demo:hang]]')]);
+    await eventually(async () =>
+      expect((await client.batches.retrieve(id)).request_counts!.completed).toBe(1),
+    );
+    await agree({ ...none, in_progress: 1 });
+    await client.batches.cancel(id);
+    await agree(none);
+    expect((await client.batches.retrieve(id)).request_counts!.failed).toBe(1);
+  });
+});

@@ -237,6 +237,19 @@ const ROWS = [
         about: 'Tries per second, by what came of them.',
         queries: [[perSecond('llmq_webhook_tries_total', 'outcome'), '{{outcome}}']],
       }),
+      lines('Batches', {
+        unit: 'short',
+        about: 'By status, and those that wait for a process to carry them out.',
+        queries: [
+          ['sum by (status) (llmq_batch_open)', '{{status}}'],
+          ['max(llmq_batch_waiting)', 'waiting'],
+        ],
+      }),
+      lines('Lines of batches', {
+        unit: 'ops',
+        about: 'Lines per second that have ended, with an answer and without.',
+        queries: [[perSecond('llmq_batch_lines_total', 'outcome'), '{{outcome}}']],
+      }),
     ],
   ],
   [

@@ -20,6 +20,6 @@ import { OpenAiLines } from './openai-lines.js';
   imports: [BatchesModule, AnswersModule, EventLogModule, SubmissionModule, WebhooksModule],
   controllers: [FilesController, BatchesController],
   providers: [{ provide: BATCH_LINES, useClass: OpenAiLines }, BatchRunner, BatchTeller, ResultsSoFar],
-  exports: [BATCH_LINES],
+  exports: [BATCH_LINES, BatchRunner],
 })
 export class OpenAiBatchesModule {}

@@ -6,6 +6,7 @@ import type { SubmitMessage } from '../../../submission/submit-message.js';
 import * as state from '../batch.state.js';
 import { FileGoneError } from '../files/nats/file-objects.js';
 import { checkBatch } from './batch-check.js';
+import type { BatchCounts } from './batch-counts.js';
 import type { BatchRecord } from './batch-record.js';
 import { BatchResults, type BatchResultsParts } from './batch-results.js';
 import { LineRun, type LineRunParts } from './line-run.js';
@@ -17,6 +18,7 @@ export interface BatchJobParts extends LineRunParts, BatchResultsParts {
   readonly logger: Logger;
   readonly sources: Pick<Sources, 'nowMs'>;
   readonly mostLines: number;
+  readonly counts: BatchCounts;
 }
 
 /** How often the batch is read, for a client that cancels it, and told how far it is. */
@@ -29,13 +31,16 @@ const BEAT_MS = 1_000;
 export class BatchJob {
   /** This process validated it, so that nobody has submitted any of it. */
   private isFirst = false;
+  private counted: Pick<state.Batch, 'completed' | 'failed'>;
 
   /** @param signal aborts when the lease may be another's, and when the process stops */
   constructor(
     private readonly parts: BatchJobParts,
     private readonly record: BatchRecord,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.counted = record.known;
+  }
 
   /** Resolves when the batch has ended. @throws what any step throws; the batch is then at the step that it was at */
   async run(): Promise<void> {
@@ -50,6 +55,10 @@ export class BatchJob {
         else if (error !== STEP_OVER) throw error;
       }
     }
+  }
+
+  get status(): state.BatchStatus {
+    return this.record.known.status;
   }
 
   /** A client may have changed the batch: looks now, and not only with the next beat. */
@@ -147,8 +156,10 @@ export class BatchJob {
     }
   }
 
-  private change(of: (batch: state.Batch, nowMs: number) => state.Batch): Promise<state.Batch> {
-    return this.record.change((batch) => of(batch, this.parts.sources.nowMs()));
+  private async change(of: (batch: state.Batch, nowMs: number) => state.Batch): Promise<state.Batch> {
+    const known = await this.record.change((batch) => of(batch, this.parts.sources.nowMs()));
+    this.counted = this.parts.counts.linesEnded(this.counted, known);
+    return known;
   }
 }
 

@@ -22,11 +22,13 @@ import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { SubmitMessage } from '../../../submission/submit-message.js';
 import { AnswerWait } from '../../../submission/waiting/answer-wait.js';
+import { type Batch, type BatchStatus, hasEnded } from '../batch.state.js';
 import { Batches } from '../batches.js';
 import { Files } from '../files/files.js';
 import { BATCH_LINES, type BatchLines } from '../lines/batch-lines.port.js';
 import { type BatchLease, BatchLeases } from '../nats/batch-leases.js';
 import { BatchRecords } from '../nats/batch-records.js';
+import { BatchCounts } from './batch-counts.js';
 import { BatchJob, type BatchJobParts } from './batch-job.js';
 import { BatchRecord, LeaseLostError } from './batch-record.js';
 import { BatchTeller } from './batch-teller.js';
@@ -61,6 +63,9 @@ interface Held {
  */
 @Injectable()
 export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly counts = new BatchCounts();
+  /** Batches that no process carries out yet, as this one saw it last. */
+  waiting = 0;
   private readonly me: string;
   private readonly parts: BatchJobParts;
   private readonly atOnce: number;
@@ -106,8 +111,15 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         sources,
         logger,
       },
-      ...{ mostLines: settings.max_lines, mostInFlight: settings.lines_in_flight },
+      ...{ mostLines: settings.max_lines, mostInFlight: settings.lines_in_flight, counts: this.counts },
     };
+  }
+
+  /** Of the batches that this process carries out. */
+  statuses(): BatchStatus[] {
+    return [...this.held.values()].flatMap(({ isTelling, job }) =>
+      isTelling || job === null ? [] : [job.status],
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -159,6 +171,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     await Promise.all(renewals);
     const free = entries.map(({ value }) => value).filter((lease) => this.nextOf(lease) !== null);
     for (const lease of inTurnOfTenants(free, this.carried())) await this.maybeTake(lease);
+    this.waiting = entries.filter(({ value: { id } }) => this.isFree(id)).length;
   }
 
   private carried(): BatchLease[] {
@@ -168,8 +181,13 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
   /** What to write to take it; null while it is not to be had. */
   private nextOf({ id }: BatchLease): ReturnType<typeof nextLease> {
     const nowMs = this.sources.steadyMs();
-    if (this.held.has(id) || nowMs < (this.notBeforeMs.get(id) ?? 0)) return null;
-    return nextLease(this.watched.get(id) ?? null, this.me, nowMs);
+    if (nowMs < (this.notBeforeMs.get(id) ?? 0)) return null;
+    return this.isFree(id) ? nextLease(this.watched.get(id) ?? null, this.me, nowMs) : null;
+  }
+
+  private isFree(id: string): boolean {
+    const nowMs = this.sources.steadyMs();
+    return !this.held.has(id) && nextLease(this.watched.get(id) ?? null, this.me, nowMs) !== null;
   }
 
   private async renew(held: Held): Promise<void> {
@@ -224,8 +242,10 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         const isHeld = () => !signal.aborted && this.sources.steadyMs() < held.untilMs;
         const record = new BatchRecord(this.records, entry.value, entry.revision, isHeld);
         held.job = new BatchJob(this.parts, record, signal);
+        const isCounted = isOfAnother(entry.value);
         await held.job.run();
         const { status, completed, failed } = record.known;
+        if (!isCounted) this.counts.batchEnded(status);
         this.logger.info({ batch: id, status, completed, failed }, 'a batch has ended');
         held.isTelling = true;
         await this.teller.tell(record, signal);
@@ -249,4 +269,10 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     this.missingSinceMs.delete(id);
     await this.leases.remove(id);
   }
+}
+
+/** Another process has brought it to its end, and did not tell of it: not so where its client cancelled it in time. */
+function isOfAnother(batch: Batch): boolean {
+  const isOfClient = batch.status === 'cancelled' && batch.times.in_progress === undefined;
+  return hasEnded(batch) && !isOfClient;
 }
