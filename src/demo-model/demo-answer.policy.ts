@@ -11,7 +11,7 @@ const QUOTED = 120;
 
 /**
  * The demo model's answer: the same for the same last user message, and different for different ones, so that a test
- * can tell from an answer which message it belongs to.
+ * can tell from an answer which message it belongs to. Of a tool that was called it repeats what that said.
  *
  * @throws {DemoDirectiveError}
  */
@@ -19,7 +19,8 @@ export function demoAnswer(messages: readonly DemoMessage[]): string {
   const text = lastUserText(messages);
   const { tokens } = readScript(text);
   if (tokens !== null) return Array.from({ length: tokens }, (_, index) => `word${index + 1}`).join(' ');
-  const said = withoutDirectives(text);
+  const last = messages.at(-1);
+  const said = isToolResult(last) ? textOf(last?.content) : withoutDirectives(text);
   const points = [...said];
   const quoted = points.length > QUOTED ? `${points.slice(0, QUOTED).join('')}…` : said;
   return `The demo model read ${points.length} characters (fingerprint ${fingerprint(text)}): ${quoted}`;
@@ -32,6 +33,10 @@ export function demoTokens(text: string): string[] {
 
 export function lastUserText(messages: readonly DemoMessage[]): string {
   return textOf(messages.findLast(({ role }) => role === 'user')?.content);
+}
+
+export function isToolResult(message: DemoMessage | undefined): boolean {
+  return message?.role === 'tool';
 }
 
 /** Content is a string, or parts of which some are text. */

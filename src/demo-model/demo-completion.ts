@@ -1,5 +1,6 @@
-import { demoAnswer, demoTokens, textOf } from './demo-answer.policy.js';
-import type { DemoScript } from './demo-directives.policy.js';
+import { randomUUID } from 'node:crypto';
+import { demoAnswer, demoTokens, isToolResult, textOf } from './demo-answer.policy.js';
+import type { DemoScript, DemoTool } from './demo-directives.policy.js';
 import type { DemoRequest, DemoTextRequest } from './demo-request.js';
 
 export interface DemoChoice {
@@ -18,7 +19,9 @@ export interface DemoCompletion {
 
 export function complete(request: DemoRequest, script: DemoScript): DemoCompletion {
   const prompt = request.messages.reduce((sum, { content }) => sum + demoTokens(textOf(content)).length, 0);
-  return script.tool === null ? answer(request, prompt) : toolCall(script.tool, prompt);
+  // Who was told what the tool says has no need to call it again: agents would go round and round.
+  const calls = script.tool !== null && !isToolResult(request.messages.at(-1));
+  return calls ? toolCall(script.tool, prompt) : answer(request, prompt);
 }
 
 function answer(request: DemoRequest, prompt: number): DemoCompletion {
@@ -50,10 +53,11 @@ function cut(all: readonly string[], most: number | null | undefined) {
   return { tokens, finishReason: tokens.length < all.length ? ('length' as const) : ('stop' as const) };
 }
 
-/** The arguments come in two pieces, as they do from real models. */
-function toolCall(name: string, prompt: number): DemoCompletion {
-  const pieces = ['{"demo":', 'true}'];
-  const first = { index: 0, id: 'call_demo_1', type: 'function', function: { name, arguments: '' } };
+/** The arguments come in two pieces, as they do from real models. Clients tell calls by their ids. */
+function toolCall({ name, args }: DemoTool, prompt: number): DemoCompletion {
+  const json = JSON.stringify(args);
+  const pieces = [json.slice(0, 8), json.slice(8)];
+  const first = { index: 0, id: `call_${randomUUID()}`, type: 'function', function: { name, arguments: '' } };
   const called = { id: first.id, type: first.type, function: { name, arguments: pieces.join('') } };
   return {
     deltas: [

@@ -12,7 +12,7 @@
  * | `[[demo:slow 2000]]` | waits so many milliseconds before the first token |
  * | `[[demo:tokens 200]]` | answers with exactly so many tokens |
  * | `[[demo:rate 1000]]` | tokens per second, 0 for as fast as it can |
- * | `[[demo:tool get_weather]]` | calls that tool instead of answering |
+ * | `[[demo:tool get_weather city=Berlin]]` | calls that tool with those arguments, and answers when it is told the result |
  * | `[[demo:json]]` | answers with one JSON text even where a stream was asked for |
  * | `[[demo:no_done]]`, `[[demo:no_usage]]` | leaves out `[DONE]`, or the usage |
  *
@@ -23,10 +23,15 @@ export interface DemoScript {
   readonly slowMs: number;
   readonly tokens: number | null;
   readonly tokensPerSecond: number | null;
-  readonly tool: string | null;
+  readonly tool: DemoTool | null;
   readonly json: boolean;
   readonly noDone: boolean;
   readonly noUsage: boolean;
+}
+
+export interface DemoTool {
+  readonly name: string;
+  readonly args: Readonly<Record<string, unknown>>;
 }
 
 export interface DemoTrouble {
@@ -96,7 +101,12 @@ function readDirective(words: string): Partial<DemoScript> {
     case 'rate':
       return { tokensPerSecond: number(value, 0, 1e9) || Number.POSITIVE_INFINITY };
     case 'tool':
-      return { tool: value ?? 'demo_tool' };
+      return {
+        tool: {
+          name: value ?? 'demo_tool',
+          args: Object.keys(options).length > 0 ? options : { demo: true },
+        },
+      };
     case 'json':
       return { json: true };
     case 'no_done':

@@ -7,7 +7,7 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** The demo model obeys few of these, but it knows them; whatever else comes is refused, as strict providers do. */
 const requestSchema = z.strictObject({
   model: z.string(),
-  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown() })).min(1),
+  messages: z.array(z.looseObject({ role: z.string(), content: z.unknown().optional() })).min(1),
   stream: z.boolean().optional(),
   stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
   max_tokens: z.number().int().positive().nullish(),

@@ -107,6 +107,23 @@ describe('the demo model, called by the openai package', () => {
     });
   });
 
+  it('gives each call an id, and answers when it is told what the tool says', async () => {
+    const asked = user('[[demo:tool get_weather city=Berlin]]');
+    const create = (messages: OpenAI.ChatCompletionMessageParam[]) =>
+      client.chat.completions.create({ model: 'demo', messages });
+    const [call, other] = await Promise.all(
+      [1, 2].map(async () => (await create(asked)).choices[0]!.message.tool_calls![0]!),
+    );
+    expect(call).toMatchObject({ function: { name: 'get_weather', arguments: '{"city":"Berlin"}' } });
+    expect(call!.id).not.toBe(other!.id);
+    const called = [...asked, { role: 'assistant' as const, tool_calls: [call!] }];
+    const told = await create([...called, { role: 'tool', tool_call_id: call!.id, content: 'It rains.' }]);
+    expect(told.choices[0]).toMatchObject({
+      finish_reason: 'stop',
+      message: { content: expect.stringContaining('It rains.') },
+    });
+  });
+
   it('cuts an answer at max_tokens', async () => {
     const messages = user('[[demo:tokens 9]]');
     const completion = await client.chat.completions.create({ model: 'demo', messages, max_tokens: 4 });
