@@ -40,7 +40,7 @@ async function connected(): Promise<{ socket: ResponsesWS; events: Event[] }> {
   const events: Event[] = [];
   socket.on('event', (event) => events.push(event));
   socket.on('error', () => undefined);
-  await once(socket.socket, 'open');
+  await once(socket.socket.platformSocket, 'open');
   return { socket, events };
 }
 
@@ -108,7 +108,7 @@ describe('responses over a WebSocket', () => {
     const { socket, events } = await connected();
     const message = await begin(() => socket.send({ ...question, background: true }));
     await eventually(() => expect(events.length).toBeGreaterThan(0));
-    const closed = once(socket.socket, 'close');
+    const closed = once(socket.socket.platformSocket, 'close');
     socket.close();
     await closed;
     await gateway.worker.complete(message, { content: 'Still here' });
