@@ -164,6 +164,34 @@ describe('what came before', () => {
     ]);
   });
 
+  it('may be all that goes to the model, which speaks again', async () => {
+    const first = await client.responses.create(heard('one'));
+    const said = [
+      { role: 'user', content: 'one' },
+      { role: 'assistant', content: 'I heard one' },
+    ];
+    const again = await client.responses.create({ model: 'heard', previous_response_id: first.id });
+    expect(lastSent()).toEqual(said);
+    expect((await client.responses.inputItems.list(again.id)).data).toEqual([]);
+    await client.responses.create({ ...heard('two'), previous_response_id: again.id });
+    expect(lastSent()).toEqual([
+      ...said,
+      { role: 'assistant', content: again.output_text },
+      { role: 'user', content: 'two' },
+    ]);
+    const { id } = await client.conversations.create({ items: [{ role: 'user', content: 'noted' }] });
+    for (const input of [undefined, '', []]) {
+      await client.responses.create({ model: 'heard', conversation: id, input });
+    }
+    const noted = { role: 'user', content: 'noted' };
+    const heardNoted = { role: 'assistant', content: 'I heard noted' };
+    expect(lastSent().slice(0, 2)).toEqual([noted, heardNoted]);
+    expect((await client.conversations.items.list(id)).data).toHaveLength(4);
+    await expect(client.responses.create({ model: 'heard' })).rejects.toMatchObject({
+      ...{ status: 400, param: 'input' },
+    });
+  });
+
   it('is what a conversation holds', async () => {
     const { id } = await client.conversations.create();
     const first = await client.responses.create({ ...heard('one'), conversation: id });

@@ -31,6 +31,7 @@ export interface ResponsesRequest {
 interface Body extends QueueBody, Record<string, unknown> {
   readonly model?: unknown;
   readonly input?: unknown;
+  readonly prompt?: unknown;
   readonly instructions?: unknown;
   readonly stream?: unknown;
   readonly stream_options?: unknown;
@@ -57,7 +58,7 @@ export function responsesRequestOf(
   const fields: Body = body;
   const check = new FieldCheck();
   checkOwn(check, fields);
-  const messages = messagesOf(fields, check);
+  const messages = messagesOf(fields, headers, check);
   const { parameters, settings: kept } = modelParameters(asked(fields), check.problems);
   check.wanted('body', parameters, rules.handedOn);
   addMisplaced(parameters, check.problems);
@@ -97,16 +98,21 @@ function asked(fields: Body): Record<string, unknown> {
   return rest;
 }
 
-function messagesOf({ input }: Body, check: FieldCheck): NonNullable<ModelRequest['messages']> {
-  if (input === undefined || input === null) {
-    check.problems.push({ field: 'input', reason: 'is missing' });
-    return [];
-  }
+/** What goes on from something may ask nothing new, as OpenAI has it: the model speaks again. */
+function messagesOf(
+  { input, previous_response_id: previous, conversation, prompt }: Body,
+  headers: IncomingHttpHeaders,
+  check: FieldCheck,
+): NonNullable<ModelRequest['messages']> {
   const before = check.problems.length;
-  const messages = chatOfItems(input, 'input', check.problems);
-  if (check.problems.length === before) {
-    // Reasoning alone asks nothing.
-    check.wanted('input', messages, rules.chatMessages);
+  const isGiven = input != null && input !== '' && !(Array.isArray(input) && input.length === 0);
+  const messages = isGiven ? chatOfItems(input, 'input', check.problems) : [];
+  if (check.problems.length > before) return messages;
+  if (messages.length > 0) check.wanted('input', messages, rules.chatMessages);
+  else if ((previous ?? conversation ?? prompt ?? headers[CONVERSATION]) == null) {
+    // Reasoning alone asks nothing, either.
+    const reason = 'must ask something where previous_response_id and conversation are not there';
+    check.problems.push({ field: 'input', reason });
   }
   return messages;
 }

@@ -73,7 +73,6 @@ export class ResponsesController {
   @ApiBody({
     schema: {
       type: 'object',
-      required: ['input'],
       additionalProperties: true,
       properties: {
         model: {
@@ -82,7 +81,9 @@ export class ResponsesController {
           description: "The conversation's or the service's when absent",
         },
         input: {
-          oneOf: [{ type: 'string' }, { type: 'array', items: responsesRef('ResponseItem'), minItems: 1 }],
+          oneOf: [{ type: 'string' }, { type: 'array', items: responsesRef('ResponseItem') }],
+          description:
+            'It may be absent where the response goes on from another one, or is in a conversation',
         },
         instructions: {
           type: 'string',
