@@ -15,6 +15,7 @@ import { benchPeers } from './peers.bench.js';
 import { benchPoison } from './poison.bench.js';
 import { benchReads } from './reads.bench.js';
 import { benchRebuild } from './rebuild.bench.js';
+import { benchResponses } from './responses.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 import { benchWorkers } from './workers.bench.js';
 
@@ -38,6 +39,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   poison: benchPoison,
   reads: benchReads,
   rebuild: benchRebuild,
+  responses: benchResponses,
   workers: benchWorkers,
 };
 

@@ -3,6 +3,8 @@ export interface ChatLoad {
   /** Ending in `/v1`. */
   readonly baseUrl: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Default `chat`. */
+  readonly api?: 'chat' | 'responses';
   readonly pieces: number;
   readonly streamed: boolean;
   /** Requests at once; each connection sends its next request when the last one is answered. */

@@ -28,7 +28,7 @@ export interface Contender {
   stop(): Promise<void>;
 }
 
-export type Case = Pick<ChatLoad, 'pieces' | 'streamed' | 'atOnce'>;
+export type Case = Pick<ChatLoad, 'pieces' | 'streamed' | 'atOnce' | 'api'>;
 
 export interface Measured extends ChatLoadResult {
   /** CPU time for each request, in milliseconds. */

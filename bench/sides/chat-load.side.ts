@@ -6,11 +6,15 @@ import { HttpBodies } from '../chat/http-bodies.js';
 import { closedLoop, median, percentile } from '../closed-loop.js';
 
 /**
- * Sends chat completions over plain sockets: with an HTTP client of its own weight, the generator and not the service
+ * Sends chat completions, or requests for responses, over plain sockets: with an HTTP client of its own weight, the generator and not the service
  * would be what is measured. Argument: a ChatLoad as JSON. Prints a ChatLoadResult as JSON.
  */
 const load = JSON.parse(process.argv[2]!) as ChatLoad;
-const url = new URL(`${load.baseUrl}/chat/completions`);
+const asksResponses = load.api === 'responses';
+const url = new URL(`${load.baseUrl}/${asksResponses ? 'responses' : 'chat/completions'}`);
+const END = asksResponses ? 'event: response.completed' : '[DONE]';
+/** Behind it a stream of responses tells the pieces again, all at once. */
+const SAID = 'event: response.output_text.done';
 const PROMPT = 'What is a queue and why? '.repeat(20);
 const request = requestText();
 const totals: number[] = [];
@@ -21,7 +25,7 @@ function requestText(): string {
   const body = JSON.stringify({
     model: `pieces-${load.pieces}`,
     stream: load.streamed,
-    messages: [{ role: 'user', content: PROMPT }],
+    ...(asksResponses ? { input: PROMPT } : { messages: [{ role: 'user', content: PROMPT }] }),
   });
   const headers = Object.entries({
     host: url.host,
@@ -39,6 +43,7 @@ class Client {
   private startedMs = 0;
   private body = '';
   private pieces = 0;
+  private isSaid = false;
   private settle: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor() {
@@ -56,6 +61,7 @@ class Client {
   ask(): Promise<void> {
     this.body = '';
     this.pieces = 0;
+    this.isSaid = false;
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
       this.startedMs = performance.now();
@@ -70,9 +76,11 @@ class Client {
 
   private take(part: string): void {
     this.body += part;
-    if (!load.streamed) return;
+    if (!load.streamed || this.isSaid) return;
     const now = sharedClockMs();
-    for (const [, at] of part.matchAll(/piece \d+ at ([\d.]+) /g)) {
+    const [saying, told] = part.split(SAID, 2);
+    this.isSaid = told !== undefined;
+    for (const [, at] of saying!.matchAll(/piece \d+ at ([\d.]+) /g)) {
       if (this.pieces === 0) firsts.push(performance.now() - this.startedMs);
       this.pieces += 1;
       lags.push(now - Number(at));
@@ -82,7 +90,7 @@ class Client {
   private end(head: string): void {
     totals.push(performance.now() - this.startedMs);
     const whole = load.streamed
-      ? this.pieces === load.pieces && this.body.includes('[DONE]')
+      ? this.pieces === load.pieces && this.body.includes(END)
       : this.body.includes(`piece ${load.pieces - 1} at `);
     if (head.startsWith('http/1.1 200') && whole) this.settle?.resolve();
     else this.settle?.reject(new Error(`Not a whole answer: ${head}\n\n${this.body.slice(0, 500)}`));
