@@ -31,10 +31,12 @@ describe(`SIGKILL of the service ${KILLS} times in a batch of ${LINES} lines`, (
     try {
       service = await start();
       const { id } = await submit(service);
+      const early = new Set<string>();
       for (let kill = 0; kill < KILLS; kill += 1) {
         // At random, but while it is carried out: each time some more of its lines have ended.
         const from = Math.floor((LINES * kill) / (KILLS + 1));
         await endedLines(service, id, from);
+        for (const line of await linesSoFar(service, id)) early.add(line);
         await sleep(randomMs(0, 1_500));
         await service.kill('SIGKILL');
         service = await start();
@@ -51,7 +53,10 @@ describe(`SIGKILL of the service ${KILLS} times in a batch of ${LINES} lines`, (
       expect(batch.request_counts).toEqual({ total: LINES, completed: LINES, failed: 0 });
       expect(batch.error_file_id).toBeNull();
       const text = await (await client.files.content(batch.output_file_id!)).text();
-      const results = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+      const lines = linesIn(text);
+      // What was read between the kills is what there is in the end.
+      expect([...early].filter((line) => !lines.includes(line))).toEqual([]);
+      const results = lines.map((line) => JSON.parse(line));
       expect(results.map(({ custom_id: name }) => name).sort()).toEqual(
         Array.from({ length: LINES }, (_, at) => `line-${at}`).sort(),
       );
@@ -70,6 +75,14 @@ describe(`SIGKILL of the service ${KILLS} times in a batch of ${LINES} lines`, (
 });
 
 const clientOf = ({ baseUrl }: RunningService) => new OpenAI({ baseURL: `${baseUrl}/v1`, apiKey: 'none' });
+
+const linesIn = (text: string) => text.split('\n').filter((line) => line !== '');
+
+async function linesSoFar(service: RunningService, id: string): Promise<string[]> {
+  const client = clientOf(service);
+  const { output_file_id: file } = await client.batches.retrieve(id);
+  return file == null ? [] : linesIn(await (await client.files.content(file)).text());
+}
 
 async function submit(service: RunningService): Promise<OpenAI.Batch> {
   const client = clientOf(service);
