@@ -6,9 +6,11 @@ describe('what is counted of batches', () => {
     const counts = new BatchCounts();
     // As another process has left it.
     let known = { completed: 5, failed: 1 };
-    for (const now of [known, { completed: 3, failed: 1 }, { completed: 7, failed: 1 }]) {
+    const told = [known, { completed: 3, failed: 1 }, { completed: 7, failed: 1 }].map((now) => {
       known = counts.linesEnded(known, now);
-    }
+      return counts.lines.completed;
+    });
+    expect(told).toEqual([0, 0, 2]);
     known = counts.linesEnded(known, { completed: 7, failed: 4 });
     expect(known).toEqual({ completed: 7, failed: 4 });
     expect(counts.lines).toEqual({ completed: 2, failed: 3 });
