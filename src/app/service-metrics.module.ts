@@ -279,6 +279,9 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
 
   private observeIntake(intake: Intake): void {
     const waiting = this.gauge('llmq.intake.waiting', 'Messages in NATS that are not taken in yet, in all');
+    const waitingBytes = this.gauge('llmq.intake.waiting_bytes', 'Bytes of them');
+    const most = this.gauge('llmq.intake.limit', 'How many may wait before NATS refuses to store more');
+    const mostBytes = this.gauge('llmq.intake.limit_bytes', 'The same in bytes');
     const age = this.gauge('llmq.intake.oldest_age_seconds', 'How long the oldest of them has waited');
     const held = this.gauge('llmq.intake.held', 'Of these, the ones that this process holds');
     const received = this.counter('llmq.intake.received', 'Messages of publishers that came here');
@@ -294,11 +297,15 @@ export class ServiceMetricsModule implements OnApplicationBootstrap {
         }
         // What the broker does not tell is left out: it is not known to be none.
         for (const each of await intake.waiting().catch(() => [])) {
-          result.observe(waiting, each.waiting, { publisher: each.publisher });
-          result.observe(age, each.oldestAgeMs / 1_000, { publisher: each.publisher });
+          const { publisher } = each;
+          result.observe(waiting, each.waiting, { publisher });
+          result.observe(waitingBytes, each.waitingBytes, { publisher });
+          result.observe(age, each.oldestAgeMs / 1_000, { publisher });
+          if (each.maxMessages !== null) result.observe(most, each.maxMessages, { publisher });
+          if (each.maxBytes !== null) result.observe(mostBytes, each.maxBytes, { publisher });
         }
       },
-      [waiting, age, held, received, accepted, rejected],
+      [waiting, waitingBytes, most, mostBytes, age, held, received, accepted, rejected],
     );
   }
 

@@ -33,20 +33,25 @@ export function isNameInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
 }
 
-/** The server has less room than a stream asks it to set aside. */
+/** The server, or each one of a cluster that could keep a copy, has less room than a stream asks it to set aside. */
 export function isWithoutRoom(error: unknown): boolean {
-  return (
-    error instanceof JetStreamApiError &&
-    [INSUFFICIENT_RESOURCES, MEMORY_RESOURCES_EXCEEDED, STORAGE_RESOURCES_EXCEEDED].includes(error.code)
-  );
+  return error instanceof JetStreamApiError && (NO_ROOM.has(error.code) || isForWantOfStorage(error));
 }
+
+const NO_ROOM = new Set([INSUFFICIENT_RESOURCES, MEMORY_RESOURCES_EXCEEDED, STORAGE_RESOURCES_EXCEEDED]);
 
 /** There are fewer servers than copies were asked for. */
 export function isWithoutPeers(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError &&
-    (error.code === NO_PEERS_FOR_PLACEMENT || error.code === REPLICAS_WITHOUT_CLUSTER)
+    (error.code === NO_PEERS_FOR_PLACEMENT || error.code === REPLICAS_WITHOUT_CLUSTER) &&
+    !isForWantOfStorage(error)
   );
+}
+
+/** Servers that are away and servers that are full have one code; only the words behind it tell them apart. */
+function isForWantOfStorage({ code, message }: JetStreamApiError): boolean {
+  return code === NO_PEERS_FOR_PLACEMENT && message.includes('insufficient storage');
 }
 
 /** Worth asking again: the broker is starting, electing, or the connection is coming back. */

@@ -7,6 +7,8 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { systemSources } from '../platform/clock.js';
+import { isWithoutRoom } from './api-codes.js';
+import { StreamSetupError } from './broker.errors.js';
 import { INTAKE_LANES, intakeSubject, rejectedSubject, rootOf } from './direct-subjects.policy.js';
 import { makeStream } from './ensure-streams.js';
 import { streamInfo } from './stream-info.js';
@@ -24,6 +26,11 @@ export const REJECTED_KEPT_MS = 7 * DAY_MS;
 const TOLD_WITHIN_MS = 2_000;
 /** Of each publisher, so that none pushes out what another may want to read. */
 const REJECTED_KEPT = 10_000;
+const MIB = 1024 * 1024;
+/** The least room that is asked for where the broker has not what it should set aside. */
+const LEAST_BYTES = MIB;
+/** What is left to others: a broker that has set all aside makes no stream and changes none. */
+const SPARE_BYTES = 16 * MIB;
 
 export interface IntakeLimits {
   readonly max_messages: number;
@@ -97,24 +104,39 @@ export interface IntakeChoices {
   readonly replicas: number;
 }
 
+/** How many bytes of a publisher may wait, as the broker has it; null for no limit. */
+export interface IntakeRoom {
+  readonly publisher: string | null;
+  readonly maxBytes: number | null;
+}
+
 /**
  * Makes the streams of publishers, or brings those that are there to the configured limits: one that an earlier start
- * closed, since nothing read it then, is open again.
+ * closed, since nothing read it then, is open again. Nothing that a stream holds is dropped, however small it becomes.
+ *
+ * The broker sets a stream's bytes aside. Where it has not so many, all publishers get half, or half of that, and so on; and
+ * where it has none at all, streams that are there stay as they are.
  *
  * @throws {IncompatibleStreamError} {StreamSetupError} as `ensureStreams`
  */
 export async function ensureIntakeStreams(
   connection: NatsConnection,
-  { publishers, limits, replicas }: IntakeChoices,
-): Promise<void> {
+  choices: IntakeChoices,
+): Promise<readonly IntakeRoom[]> {
+  const { publishers, replicas } = choices;
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const publisher of publishers) {
-    const wanted = intakeStream(publisher, limits, replicas);
-    await whenSettled(() => narrow(manager, wanted));
-    await makeStream(connection, manager, wanted);
-    await whenSettled(() => limit(manager, wanted));
-  }
+  const rooms = await withinRoom(choices.limits, async (limits, isLeast) => {
+    const rooms: IntakeRoom[] = [];
+    for (const publisher of publishers) {
+      const wanted = intakeStream(publisher, limits, replicas);
+      await whenSettled(() => narrow(manager, wanted));
+      await makeStream(connection, manager, withSpare(wanted));
+      rooms.push({ publisher, maxBytes: await roomOf(manager, wanted, isLeast) });
+    }
+    return rooms;
+  });
   await makeStream(connection, manager, rejectedStream(replicas));
+  return rooms;
 }
 
 /**
@@ -127,15 +149,38 @@ export async function letPublish(
   open: boolean,
 ): Promise<void> {
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  for (const publisher of publishers) {
-    const wanted = intakeStream(publisher, limits, replicas);
-    await limit(manager, open ? wanted : { ...wanted, max_bytes: 1 });
+  await withinRoom(open ? limits : { ...limits, max_bytes: 1 }, async (fitting) => {
+    for (const publisher of publishers) {
+      const wanted = intakeStream(publisher, fitting, replicas);
+      await (open ? enlarge(manager, wanted) : limit(manager, wanted));
+    }
+  });
+}
+
+/** Tries with less and less, down to the least. @throws what the last try threw */
+async function withinRoom<T>(
+  limits: IntakeLimits,
+  attempt: (limits: IntakeLimits, isLeast: boolean) => Promise<T>,
+): Promise<T> {
+  for (let { max_bytes } = limits; ; ) {
+    const isLeast = max_bytes === null || max_bytes <= LEAST_BYTES;
+    try {
+      return await attempt({ ...limits, max_bytes }, isLeast);
+    } catch (error) {
+      const cause = error instanceof StreamSetupError ? error.cause : error;
+      if (isLeast || !isWithoutRoom(cause)) throw error;
+      max_bytes = Math.max(LEAST_BYTES, Math.floor(max_bytes! / 2));
+    }
   }
 }
 
 /** What a publisher was promised, and no process has taken into the log yet. */
 export interface IntakeBacklog {
   readonly waiting: number;
+  readonly waitingBytes: number;
+  /** How many may wait, and bytes of them; null for any. A stream that is closed to its publisher may hold one byte. */
+  readonly maxMessages: number | null;
+  readonly maxBytes: number | null;
   /** How long the oldest has waited; 0 where none waits. */
   readonly oldestAgeMs: number;
 }
@@ -155,7 +200,11 @@ export async function intakeBacklogs(
     // By the broker's clock, as the times of its messages are.
     const nowMs = ts === undefined ? systemSources.nowMs() : Date.parse(ts);
     const ageMs = state.messages === 0 ? 0 : nowMs - Date.parse(state.first_ts);
-    found.push({ publisher, waiting: state.messages, oldestAgeMs: Math.max(0, ageMs) });
+    found.push({
+      ...{ publisher, waiting: state.messages, waitingBytes: state.bytes },
+      ...{ maxMessages: limitOf(config.max_msgs), maxBytes: limitOf(config.max_bytes) },
+      oldestAgeMs: Math.max(0, ageMs),
+    });
   }
   return found;
 }
@@ -196,9 +245,49 @@ async function narrow(manager: JetStreamManager, { name, subjects }: WantedStrea
   await manager.streams.update(name, { ...config, subjects });
 }
 
+/** Limits a stream that is there, or leaves it as it is where it must. @returns the bytes that it may hold */
+async function roomOf(
+  manager: JetStreamManager,
+  wanted: WantedStream,
+  mustStay: boolean,
+): Promise<number | null> {
+  try {
+    await whenSettled(() => enlarge(manager, wanted));
+  } catch (error) {
+    // A store that has become smaller than what it sets aside takes no change at all, not even to less.
+    if (!mustStay || !isWithoutRoom(error)) throw error;
+  }
+  return limitOf((await manager.streams.info(wanted.name)).config.max_bytes);
+}
+
+/** Asks for more than is wanted and gives that back, so that what the broker has left is known to be enough for others. */
+async function enlarge(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
+  const { config } = await manager.streams.info(wanted.name);
+  if (isLimited(config, wanted)) return;
+  await limit(manager, withSpare(wanted));
+  await limit(manager, wanted);
+}
+
+function withSpare(wanted: WantedStream): WantedStream {
+  const { max_bytes = -1 } = wanted;
+  return { ...wanted, max_bytes: max_bytes < 0 ? max_bytes : max_bytes + Math.min(max_bytes, SPARE_BYTES) };
+}
+
+type Limits = Pick<WantedStream, 'max_msgs' | 'max_bytes'>;
+
+function isLimited(have: Limits, wanted: Limits): boolean {
+  return have.max_msgs === wanted.max_msgs && have.max_bytes === wanted.max_bytes;
+}
+
 /** The configuration says how much waits there; elsewhere it is the operator who says it to the broker. */
-async function limit(manager: JetStreamManager, { name, max_msgs, max_bytes }: WantedStream): Promise<void> {
+async function limit(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
+  const { name, max_msgs, max_bytes } = wanted;
   const { config } = await manager.streams.info(name);
-  if (config.max_msgs === max_msgs && config.max_bytes === max_bytes) return;
+  if (isLimited(config, wanted)) return;
   await manager.streams.update(name, { ...config, max_msgs: max_msgs!, max_bytes: max_bytes! });
+}
+
+/** -1 stands for none. */
+function limitOf(most: number): number | null {
+  return most < 0 ? null : most;
 }

@@ -28,13 +28,13 @@ let told: Map<string, number>;
 
 const env = () => ({ NATS_URL: nats.url, NATS_USER: nats.user, NATS_PASSWORD: nats.password });
 
-async function start(): Promise<void> {
+async function start(intake: object = { max_messages: MANY }): Promise<void> {
   service = await startService({
     ...{ dataDir, env: env() },
     config: {
       nats: {
         ...{ publishers: [billing.config], append_timeout_ms: 60_000 },
-        intake: { max_messages: MANY },
+        intake,
       },
       queue: { levels: { low: { max_size: 20 } }, worker: { concurrency: 32 } },
       projection: { read_wait_ms: 30_000 },
@@ -68,6 +68,9 @@ afterAll(async () => {
 });
 
 const body = (n: string) => JSON.stringify({ user_id: n.split('-')[0], content: CALL, metadata: { n } });
+
+const figureIn = (metrics: string, name: string) =>
+  Number(new RegExp(`^llmq_intake_${name}\\{.*publisher="billing".*\\} (\\S+)`, 'm').exec(metrics)?.[1]);
 
 /** Each with its acknowledgement; resolves with how many were acknowledged. */
 async function publish(run: string, count: number, lane = 'normal', from = 0): Promise<number> {
@@ -115,6 +118,30 @@ it('answers what was published while it was down, and the broker refuses what is
   await eventually(() => expect(told.size).toBe(MANY + 1));
 }, 900_000);
 
+it('has a limit in bytes, which another setting changes, and takes in again what there is room for', async () => {
+  await start();
+  expect((await manager.streams.info(STREAM)).config.max_bytes).toBe(256 * 1024 * 1024);
+  await service.stop();
+  await start({ max_bytes: 1024 * 1024 });
+  await eventually(async () => {
+    const metrics = await (await fetch(`${service.baseUrl}/metrics`)).text();
+    expect(figureIn(metrics, 'limit_bytes')).toBe(1024 * 1024);
+  });
+  await service.stop();
+  const large = (n: string) =>
+    jetstream(publisher, { timeout: 30_000 }).publish(
+      'llmq.intake.normal',
+      JSON.stringify({ user_id: 'large', content: `${CALL} ${'word '.repeat(20_000)}`, metadata: { n } }),
+    );
+  for (let at = 0; at < 10; at += 1) await large(`large-${at}`);
+  await expect(large('one more')).rejects.toThrow('maximum bytes exceeded');
+  await start({ max_bytes: 1024 * 1024 });
+  await eventually(() => expect(told.size).toBe(10));
+  await eventually(async () => expect(await waiting()).toBe(0));
+  await large('large-10');
+  await eventually(() => expect(told.size).toBe(11));
+}, 900_000);
+
 it('makes one message of each, though it is killed again and again in the middle', async () => {
   await start();
   const before = (await verified()).messages;
@@ -157,8 +184,7 @@ it('leaves what a full lane has no room for in the stream, in its order, and hol
   expect(num_redelivered).toBe(0);
   await eventually(async () => {
     const metrics = await (await fetch(`${service.baseUrl}/metrics`)).text();
-    const figure = (name: string) =>
-      Number(new RegExp(`^llmq_intake_${name}\\{.*publisher="billing".*\\} (\\S+)`, 'm').exec(metrics)?.[1]);
+    const figure = (name: string) => figureIn(metrics, name);
     expect([figure('waiting'), figure('held')]).toEqual([await waiting(), await waiting()]);
     expect(figure('oldest_age_seconds')).toBeGreaterThan(2);
     expect(figure('accepted_total')).toBe(count + 5 - figure('waiting'));

@@ -8,6 +8,7 @@ import { retireStreams } from '../../src/broker/retire-streams.js';
 import { RETIRED_STREAMS } from '../../src/broker/streams.js';
 import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
+import { eventually } from '../support/eventually.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 
@@ -170,7 +171,8 @@ describe('streams that earlier versions made and nothing uses', () => {
 
   it('lose no message that was acknowledged while they went', async () => {
     for (let round = 0; round < 20; round += 1) {
-      await manager.streams.add(INTAKE);
+      // The server may still be taking the folder of the one before away.
+      await eventually(() => manager.streams.add(INTAKE));
       let acknowledged = 0;
       let over = false;
       const publisher = (async () => {

@@ -13,6 +13,8 @@ export interface TestNatsOptions {
   readonly syncAlways?: boolean;
   /** Who may publish, each in an account of its own; none by default. */
   readonly publishers?: readonly PublisherLogin[];
+  /** Its `max_file_store`; that of the disk by default. */
+  readonly maxStoreBytes?: number;
 }
 
 export interface TestNats {
@@ -30,7 +32,7 @@ export interface TestNats {
   /** SIGKILL. Resolves when the process is gone; nothing starts it again but `restart`. */
   kill(): Promise<void>;
   /** Starts it again at the same address over the same store, after `kill` or from running. */
-  restart(publishers?: readonly PublisherLogin[]): Promise<void>;
+  restart(publishers?: readonly PublisherLogin[], maxStoreBytes?: number): Promise<void>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -39,18 +41,19 @@ export interface TestNats {
 export async function startTestNats({
   syncAlways = false,
   publishers = [],
+  maxStoreBytes,
 }: TestNatsOptions = {}): Promise<TestNats> {
   const dir = await makeTempDir('llmq-nats');
   const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
   const folder = await openDataFolder(dir);
   const credentials = await loadOrCreateCredentials(folder.credentials);
   const binary = await natsServerPath(silentLogger);
-  const start = (port: number | null, publishers: readonly PublisherLogin[]) =>
+  const start = (port: number | null, publishers: readonly PublisherLogin[], maxStoreBytes?: number) =>
     startEmbeddedNats({
       ...{ folder, login: credentials.nats, logger: silentLogger, port, syncAlways, keepAlive: false },
-      ...{ reader: credentials.readers.nats, binary, publishers },
+      ...{ reader: credentials.readers.nats, binary, publishers, maxStoreBytes: maxStoreBytes ?? null },
     });
-  let server: EmbeddedNats = await start(null, publishers);
+  let server: EmbeddedNats = await start(null, publishers, maxStoreBytes);
   const { url, user, password } = server;
   const port = Number(new URL(url).port);
   return {
@@ -62,9 +65,9 @@ export async function startTestNats({
     async kill() {
       if (server.pid !== null) await endProcess(server.pid, [{ signal: 'SIGKILL', waitMs: 30_000 }]);
     },
-    async restart(others = publishers) {
+    async restart(others = publishers, storeBytes = maxStoreBytes) {
       await server.stop();
-      server = await start(port, others);
+      server = await start(port, others, storeBytes);
     },
     async stop() {
       await server.stop();

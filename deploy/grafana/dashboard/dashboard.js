@@ -227,6 +227,17 @@ const ROWS = [
         about: 'Messages that NATS has acknowledged and nobody has taken in.',
         queries: [[most('llmq_intake_waiting', 'publisher'), '{{publisher}}']],
       }),
+      lines('Publishers over NATS: part of what may wait', {
+        unit: 'percentunit',
+        about: 'Of either limit. At 100 % NATS refuses to store more.',
+        queries: [
+          [
+            'max by (publisher) (llmq_intake_waiting_bytes / llmq_intake_limit_bytes)',
+            '{{publisher}}: bytes',
+          ],
+          ['max by (publisher) (llmq_intake_waiting / llmq_intake_limit)', '{{publisher}}: messages'],
+        ],
+      }),
       lines('Publishers over NATS: taken in', {
         unit: 'ops',
         about: 'Messages per second that went into the log.',

@@ -452,8 +452,10 @@ export const configSchema = z.strictObject({
             .describe('messages that wait to be taken in, of one publisher; beyond it NATS refuses to store'),
           max_bytes: bytes
             .nullable()
-            .default(null)
-            .describe('the same in bytes, which NATS sets aside for each publisher; null: no limit'),
+            .default(256 * 1024 * 1024)
+            .describe(
+              'the same in bytes, which NATS sets aside for each publisher; less where it has not so many; null: no limit',
+            ),
         })
         .prefault({}),
       publishers: z

@@ -7,6 +7,7 @@ import {
   ensureIntakeStreams,
   type IntakeBacklog,
   type IntakeChoices,
+  type IntakeRoom,
   intakeBacklogs,
   intakeStreamOf,
   letPublish,
@@ -67,7 +68,7 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     const { intake, publishers, replicas } = this.config.nats;
     const used = intake.enabled ? [null, ...publishers.map(({ name }) => name)] : [];
     const choices = { publishers: used, limits: intake, replicas };
-    if (intake.enabled) await ensureIntakeStreams(this.nats, choices);
+    if (intake.enabled) this.tellLessRoom(await ensureIntakeStreams(this.nats, choices));
     await this.tellUnused(used);
     this.publishers = used.map((publisher) => ({ publisher, feeds: this.feedsOf(publisher) }));
     for (const feed of this.feeds) feed.start();
@@ -94,6 +95,18 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
 
   private get feeds(): readonly IntakeFeed[] {
     return this.publishers.flatMap(({ feeds }) => feeds);
+  }
+
+  private tellLessRoom(rooms: readonly IntakeRoom[]): void {
+    const wanted = this.config.nats.intake.max_bytes;
+    for (const { publisher, maxBytes } of rooms) {
+      if (maxBytes === wanted) continue;
+      const stream = intakeStreamOf(publisher);
+      this.logger.warn(
+        { stream, wanted_bytes: wanted, max_bytes: maxBytes },
+        `NATS has no room to set aside what the stream ${stream} may hold by nats.intake.max_bytes; it may hold ${maxBytes ?? 'any number of'} bytes. Lower nats.intake.max_bytes, or give the store of NATS more room.`,
+      );
+    }
   }
 
   /** Another process may read them, with a newer configuration, so that only a person may take them away. */
