@@ -253,11 +253,12 @@ async function roomOf(
 ): Promise<number | null> {
   try {
     await whenSettled(() => enlarge(manager, wanted));
+    return limitOf(wanted.max_bytes!);
   } catch (error) {
     // A store that has become smaller than what it sets aside takes no change at all, not even to less.
     if (!mustStay || !isWithoutRoom(error)) throw error;
+    return limitOf((await manager.streams.info(wanted.name)).config.max_bytes);
   }
-  return limitOf((await manager.streams.info(wanted.name)).config.max_bytes);
 }
 
 /** Asks for more than is wanted and gives that back, so that what the broker has left is known to be enough for others. */

@@ -92,6 +92,8 @@ describe('the streams of publishers', () => {
     await start(220 * MIB);
     const choices = choicesOf([null, 'billing', 'nightly']);
     expect(bytesOf(await ensureIntakeStreams(connection, choices))).toEqual(Array(3).fill(64 * MIB));
+    const told = await intakeBacklogs(connection, choices.publishers);
+    expect(told.map(({ maxBytes }) => maxBytes)).toEqual(Array(3).fill(64 * MIB));
     await publish();
     // Closed ones set nothing aside, and somebody else takes the room meanwhile.
     await letPublish(connection, choices, false);
