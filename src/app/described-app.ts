@@ -27,7 +27,3 @@ export async function describedApp(models: readonly Type[] = []): Promise<OpenAP
   });
   return apiDescription(app, VERSION, models);
 }
-
-export async function describedSchemas(models: readonly Type[]): Promise<Record<string, unknown>> {
-  return { ...(await describedApp(models)).components?.schemas };
-}

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
 import OpenAI from 'openai';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { WebSocket } from 'ws';
+import { parse } from 'yaml';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
@@ -102,6 +106,35 @@ describe('responses over a WebSocket', () => {
     const message = await begin(() => socket.send(question));
     await gateway.worker.complete(message, { content: 'x' });
     await eventually(() => expect(events.at(-1)?.type).toBe('response.completed'));
+  });
+
+  it('are described in AsyncAPI, with examples of which each is taken', async () => {
+    // Another test holds the document against the code.
+    const { channels, components } = parse(await readFile('docs/asyncapi.yaml', 'utf8')) as Event;
+    expect(channels.Responses.address).toBe('/v1/responses');
+    const ajv = new Ajv2020({ strict: false });
+    formats.default(ajv);
+    ajv.addSchema({ components }, 'document');
+    const isA = (name: string, frame: Event) => {
+      const check = ajv.getSchema(`document#/components/schemas/${name}`)!;
+      expect([frame, check(frame), check.errors]).toEqual([frame, true, null]);
+    };
+    const { socket, events } = await connected();
+    const examples: Event[] = components.messages.ResponseCreateFrame.examples;
+    for (const { payload } of examples) {
+      events.length = 0;
+      isA('ResponseCreateFrame', payload);
+      const message = await begin(() => socket.send({ ...payload, model: MODEL }));
+      await gateway.worker.complete(message, { content: 'Hello' });
+      await eventually(() => expect(events.at(-1)?.type).toBe('response.completed'));
+      for (const event of events) {
+        isA('ResponseEventFrame', event);
+        expect(event.stream_id).toBe(payload.stream_id);
+      }
+    }
+    socket.send({ ...question, tools: [{ type: 'web_search' }] });
+    await eventually(() => expect(events.at(-1)?.type).toBe('error'));
+    isA('ResponseErrorFrame', events.at(-1));
   });
 
   it('end though their client has left', async () => {

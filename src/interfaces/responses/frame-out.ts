@@ -1,6 +1,11 @@
 import type { FrameClient } from '../websocket/frame-client.js';
 import type { EventOut } from './response-form.js';
 
+/** What a client's frame asks for. */
+export const CREATE = 'response.create';
+/** It goes out again with each event. */
+export const MAX_STREAM_ID = 256;
+
 /** The events of one response as frames of a WebSocket, where each may be one of several. */
 export class FrameOut implements EventOut {
   /** @param streamId by which its client tells it from others; null where it gave none */

@@ -26,15 +26,12 @@ import { ownHeaders } from '../openai/own-headers.js';
 import { FrameClient } from '../websocket/frame-client.js';
 import { Handshake } from '../websocket/handshake.js';
 import { OpenClients } from '../websocket/open-clients.js';
-import { FrameOut } from './frame-out.js';
+import { CREATE, FrameOut, MAX_STREAM_ID } from './frame-out.js';
 import { ResponseStreamForm } from './response-form.js';
 import { headOf } from './response-of.js';
 import { type ResponsesRequest, responsesRequestOf } from './responses-request.js';
 import { StoredResponses } from './stored-responses.js';
 
-const CREATE = 'response.create';
-/** It goes out again with each event. */
-const MAX_STREAM_ID = 256;
 const NO_STREAM_ID = `must be a text of at most ${MAX_STREAM_ID} characters`;
 
 /** One response that a client has asked for in a frame. */
