@@ -15,6 +15,7 @@ import {
 } from '../../../broker/intake-streams.js';
 import { LogRoom } from '../../../log/room/log-room.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../../platform/config/service-config.js';
+import { ThrottledWarning } from '../../../platform/logging/throttled-warning.js';
 import { directCaller } from '../../../platform/security/direct-caller.js';
 import { LOGGER, NATS } from '../../../platform/tokens.js';
 import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
@@ -123,6 +124,7 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
   /** The room that is left is for the ends of what is accepted, and publishers fill it without asking the service. */
   private async keepRoom(choices: IntakeChoices): Promise<void> {
     const { signal } = this.stopping;
+    const failures = new ThrottledWarning(this.logger);
     for (let open = true; !signal.aborted; ) {
       const wanted = this.room.refusal() === null;
       try {
@@ -132,7 +134,7 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
         }
         open = wanted;
       } catch (error) {
-        this.logger.warn({ err: error }, 'publishers were not kept from storing, or let again; trying again');
+        failures.warn({ err: error }, 'publishers were not kept from storing, or let again; trying again');
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
