@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
@@ -8,6 +8,7 @@ import { configSchema } from '../../src/platform/config/config.schema.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { VERSION } from '../../src/platform/version.js';
 import { alertRules } from '../support/alert-rules.js';
+import { DASHBOARD, dashboardFile } from '../support/dashboard.js';
 import {
   CHART,
   chartFile,
@@ -32,6 +33,7 @@ const EVERYTHING = [
   'keda.enabled=true',
   'metrics.serviceMonitor={"enabled":true,"labels":{"release":"prometheus"},"apiKeySecret":{"name":"llmq","key":"METRICS_KEY"}}',
   'metrics.rules={"enabled":true,"runbookBase":"https://docs.example/"}',
+  'metrics.dashboard={"enabled":true,"labels":{"grafana_dashboard":"yes"}}',
   'networkPolicy.prometheus=[{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}]',
   'networkPolicy.clients=[{"podSelector":{"matchLabels":{"app":"shop"}}}]',
   'networkPolicy.egress=[{"to":[{"namespaceSelector":{}}]}]',
@@ -67,6 +69,7 @@ describe('the Helm chart as text', () => {
   it('uses all values, and none that are not there', () => {
     const own = ['podDisruptionBudget', 'resources', 'nodeSelector', 'tolerations', 'affinity'];
     const open = ['config', 'keda.metadata', 'metrics.serviceMonitor.apiKeySecret'].concat(
+      'metrics.dashboard.labels',
       ROLES.flatMap((role) => own.map((key) => `${role}.${key}`)),
     );
     const paths = valuePaths(chartValues(), open);
@@ -105,6 +108,10 @@ describe('the Helm chart as text', () => {
 
   it('has the alert rules of Prometheus themselves, and no copy', () => {
     expect(parse(chartFile('alerts.yaml')).groups[0].rules).toEqual(alertRules());
+  });
+
+  it('has the dashboard of Grafana itself, and no copy', () => {
+    expect(realpathSync(join(CHART, 'dashboard.json'))).toBe(realpathSync(DASHBOARD));
   });
 });
 
@@ -289,6 +296,17 @@ describe('the Helm chart as text', () => {
         },
       }));
       expect(rules).toEqual(linked);
+    });
+
+    it('gives Grafana the dashboard under the label that its sidecar looks for, where that is asked for', () => {
+      const dashboards = (settings: readonly string[]) =>
+        of(rendered(settings), 'ConfigMap').filter(({ metadata }) => metadata.name === 'mq-dashboard');
+      expect(dashboards(NAMED)).toEqual([]);
+      const [dashboard] = dashboards(EVERYTHING);
+      expect(dashboard!.metadata.labels['grafana_dashboard']).toBe('yes');
+      expect(JSON.parse(dashboard!.data!['llm-message-queue.json']!)).toEqual(dashboardFile());
+      const [labelled] = dashboards([...NAMED, 'metrics.dashboard.enabled=true']);
+      expect(labelled!.metadata.labels['grafana_dashboard']).toBe('1');
     });
   },
 );
