@@ -81,10 +81,14 @@ export interface EventLog {
    */
   hindrance(): Promise<string | null>;
 
-  /** What the broker holds now, by its own count. A round trip, however long the log is. */
+  /**
+   * What the broker holds now, by its own count. A round trip, however long the log is.
+   *
+   * @throws {LogUnavailableError} where no majority of its servers stands behind the answer: one that was cut off knows less
+   */
   extent(): Promise<LogExtent>;
 
-  /** The records between the log's first number and its end that it does not hold, in order: erased, or lost. */
+  /** The records between the log's first number and its end that it does not hold, in order: erased, or lost. Throws as `extent` does. */
   missingRecords(): Promise<RecordList>;
 
   /**

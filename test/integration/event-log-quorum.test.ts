@@ -51,10 +51,14 @@ describe('a cluster that has lost its quorum', () => {
     const told = await Promise.allSettled(ofClients.map((events) => log.append(events)));
     expect(told.map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
     await sleep(WITHOUT_QUORUM_MS);
+    // The server that is left would tell, and can't know how far the log is.
+    await expect(log.extent()).rejects.toMatchObject({ code: 'log_unavailable' });
+    await expect(log.missingRecords()).rejects.toMatchObject({ code: 'log_unavailable' });
     for (const name of followers) await cluster.start(name);
 
     const places = await appended;
     const end = await eventually(() => log.append([cancelled()]), { withinMs: 120_000 });
+    expect((await eventually(() => log.extent())).lastSequence).toBeGreaterThanOrEqual(end.firstSequence);
     const stored = await readUpTo(log, 1, end.firstSequence);
     const count = (id: string) => stored.filter(({ event }) => event.id === id).length;
     for (const id of ids(ofWorkers.flat())) expect([id, count(id)]).toEqual([id, 1]);

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import {
+  type JetStreamManager,
+  jetstreamManager,
+  type StreamInfo,
+  type StreamInfoRequestOptions,
+} from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import { isPassing } from '../../broker/api-codes.js';
@@ -116,14 +121,12 @@ export class JetStreamEventLog implements EventLog {
   }
 
   async extent(): Promise<LogExtent> {
-    const { state } = await this.ask((manager) => manager.streams.info(EVENTS_STREAM));
+    const { state } = await this.ask((manager) => toldByMajority(manager));
     return { lastSequence: positionOf(state.last_seq), missing: state.last_seq - state.messages };
   }
 
   async missingRecords(): Promise<RecordList> {
-    const { state } = await this.ask((manager) =>
-      manager.streams.info(EVENTS_STREAM, { deleted_details: true }),
-    );
+    const { state } = await this.ask((manager) => toldByMajority(manager, { deleted_details: true }));
     const missing = new RecordList();
     // An emptied stream begins behind its end.
     const first = Math.min(state.first_seq, state.last_seq + 1);
@@ -187,7 +190,7 @@ export class JetStreamEventLog implements EventLog {
         this.manager ??= jetstreamManager(this.connection, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
         return await request(await this.manager);
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error) && !(error instanceof NoMajorityError)) throw error;
         if (performance.now() >= deadline) {
           throw new LogUnavailableError('not_stored', appendTimeoutMs, (error as Error).message);
         }
@@ -195,6 +198,23 @@ export class JetStreamEventLog implements EventLog {
       }
     }
   }
+}
+
+/** It passes, with the next election or when the servers are back. */
+class NoMajorityError extends Error {}
+
+/**
+ * What the log holds. A server that was cut off answers as well, before it has heard what it missed: what it lacks would
+ * look lost.
+ */
+async function toldByMajority(
+  manager: JetStreamManager,
+  options: Partial<StreamInfoRequestOptions> = {},
+): Promise<StreamInfo> {
+  const info = await manager.streams.info(EVENTS_STREAM, options);
+  const why = withoutMajority(info.cluster);
+  if (why !== null) throw new NoMajorityError(why);
+  return info;
 }
 
 /** Counts events, not records, so that an append that one adapter takes is taken by all. */
