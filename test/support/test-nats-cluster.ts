@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { probeNats } from '../../src/platform/embedded/embedded-nats.js';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { natsServerPath } from '../../src/platform/embedded/nats-server-path.js';
+import type { ClusterNetwork, NodePlace } from './cluster-network.js';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { reapWithThisProcess } from './reaper.js';
@@ -11,8 +13,9 @@ import { silentLogger } from './silent-logger.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
 const LOGIN = { user: 'llmq', password: 'for-this-test-only' };
-const NAMES = ['one', 'two', 'three'] as const;
-export type ClusterServer = (typeof NAMES)[number];
+export const CLUSTER_SERVERS = ['one', 'two', 'three'] as const;
+export type ClusterServer = (typeof CLUSTER_SERVERS)[number];
+const ON_LOOPBACK: NodePlace = { clientHost: '127.0.0.1', routeHost: '127.0.0.1', through: [] };
 
 export interface TestNatsCluster {
   readonly names: readonly ClusterServer[];
@@ -28,34 +31,45 @@ export interface TestNatsCluster {
 
 interface Server {
   readonly dir: string;
-  readonly port: number;
+  readonly url: string;
+  readonly through: readonly string[];
   child: ChildProcess | null;
   readonly release: () => void;
 }
 
-/** Three real `nats-server`s that are one JetStream cluster, on free loopback ports. */
-export async function startTestNatsCluster(): Promise<TestNatsCluster> {
+/**
+ * Three real `nats-server`s that are one JetStream cluster, on free loopback ports, or each as a node of the network. The
+ * network stays the caller's.
+ */
+export async function startTestNatsCluster(
+  network?: ClusterNetwork<ClusterServer>,
+): Promise<TestNatsCluster> {
   const binary = await natsServerPath(silentLogger);
   const servers = new Map<ClusterServer, Server>();
-  const routePorts = await Promise.all(NAMES.map(() => freePort()));
-  const routes = routePorts.map((port) => `nats://127.0.0.1:${port}`);
-  for (const [index, name] of NAMES.entries()) {
+  const nodes = await Promise.all(
+    CLUSTER_SERVERS.map(async (name) => ({
+      ...{ name, ...(network?.place(name) ?? ON_LOOPBACK) },
+      ...{ port: await freePort(), routePort: await freePort() },
+    })),
+  );
+  const routes = nodes.map(({ routeHost, routePort }) => `nats://${routeHost}:${routePort}`);
+  for (const { name, clientHost, routeHost, through, port, routePort } of nodes) {
     const dir = await makeTempDir('llmq-cluster');
     const release = reapWithThisProcess({ dataDir: dir, removeDataDir: true });
     await mkdir(join(dir, 'run'));
-    const port = await freePort();
     const config = {
-      ...{ server_name: name, host: '127.0.0.1', port, authorization: LOGIN },
+      ...{ server_name: name, host: clientHost, port, authorization: LOGIN },
       jetstream: { store_dir: join(dir, 'nats') },
-      cluster: { name: 'llmq-test', host: '127.0.0.1', port: routePorts[index], routes },
+      cluster: { name: 'llmq-test', host: routeHost, port: routePort, routes },
     };
     await writeFile(join(dir, 'nats.conf'), JSON.stringify(config));
-    servers.set(name, { dir, port, child: null, release });
+    servers.set(name, { dir, url: `nats://${clientHost}:${port}`, through, child: null, release });
   }
   const start = async (name: ClusterServer) => {
     const server = servers.get(name)!;
     const args = ['--config', join(server.dir, 'nats.conf'), '--log', join(server.dir, 'nats.log')];
-    server.child = spawn(binary, args, { stdio: 'ignore' });
+    const [command, ...rest] = [...server.through, binary, ...args] as [string, ...string[]];
+    server.child = spawn(command, rest, { stdio: 'ignore' });
     await once(server.child, 'spawn');
     await writeFile(join(server.dir, 'run', 'nats.json'), JSON.stringify({ pid: server.child.pid }));
   };
@@ -67,23 +81,32 @@ export async function startTestNatsCluster(): Promise<TestNatsCluster> {
     await ended;
     server.child = null;
   };
-  for (const name of NAMES) await start(name);
-  for (const { port } of servers.values()) {
-    await eventually(() => probeNats(port, LOGIN), { withinMs: 60_000, everyMs: 250 });
-  }
+  for (const name of CLUSTER_SERVERS) await start(name);
+  for (const { url } of servers.values()) await eventually(() => probe(url), { everyMs: 250 });
   return {
-    names: NAMES,
-    address: (name) => ({ url: `nats://127.0.0.1:${servers.get(name)!.port}`, ...LOGIN }),
+    names: CLUSTER_SERVERS,
+    address: (name) => ({ url: servers.get(name)!.url, ...LOGIN }),
     kill,
     start,
     freeze: (name) => void servers.get(name)!.child!.kill('SIGSTOP'),
     thaw: (name) => void servers.get(name)!.child!.kill('SIGCONT'),
     async stop() {
-      for (const name of NAMES) await kill(name);
+      for (const name of CLUSTER_SERVERS) await kill(name);
       for (const { dir, release } of servers.values()) {
         await removeTempDir(dir);
         release();
       }
     },
   };
+}
+
+/** That JetStream answers there. */
+async function probe(url: string): Promise<void> {
+  const { user, password: pass } = LOGIN;
+  const connection = await connect({ servers: url, user, pass, timeout: 2_000, reconnect: false });
+  try {
+    await (await jetstreamManager(connection, { timeout: 2_000, checkAPI: false })).getAccountInfo();
+  } finally {
+    await connection.close();
+  }
 }
