@@ -72,23 +72,32 @@ async function submit({ baseUrl }: Gateway, count: number): Promise<string[]> {
 }
 
 describe('a scheduler before any worker', () => {
-  it('tells what it can not know as unknown, and decides nothing on it', async () => {
-    const gateway = await start();
+  it('knows what waits for a model that nobody ever served, and starts a first slot for it', async () => {
+    const gateway = await start({ scheduler: { min_slots: 0, zero_after_ms: 1_000 } });
     await eventually(async () => expect((await get(gateway)).json.term).toBeGreaterThan(0));
-    await submit(gateway, 5);
-    const { status, json } = await get(gateway, '/metrics');
-    expect(status).toBe(503);
-    expect(json).toMatchObject({ code: 'scheduler_unknown' });
-    expect((await get(gateway, `/metrics?model=${served}&lane=normal`)).status).toBe(503);
+    const lane = `/metrics?model=${served}&lane=normal`;
+    await eventually(async () => {
+      expect((await get(gateway, lane)).json).toMatchObject({ wanted_slots: 0, waiting: 0, running: 0 });
+    });
+    const ids = await submit(gateway, 5);
+    await eventually(async () => {
+      expect((await get(gateway, lane)).json).toMatchObject({ wanted_slots: 1, waiting: 5, running: 0 });
+    });
+    await eventually(async () => {
+      const { json: listed } = await get(gateway, `/decisions?model=${served}`);
+      expect(listed.data[0]).toMatchObject({ from: 0, to: 1 });
+    });
     expect((await get(gateway, '/metrics?model=nobodys')).status).toBe(503);
-    // It keeps one slot, which is the floor, and no more for what it can't see.
-    const { json: listed } = await get(gateway, `/decisions?model=${served}`);
-    for (const decision of listed.data) {
-      expect(decision).toMatchObject({
-        to: 1,
-        inputs: { lanes: { normal: { unknown: 'missing_consumer' } } },
+
+    // The first worker makes the consumers. From then on they tell what waits.
+    await start({ scheduler: { enabled: false }, worker: true });
+    for (const id of ids) {
+      await eventually(async () => {
+        const { json } = await request('GET', `${gateway.baseUrl}/api/v1/messages/${id}?wait=30s`);
+        expect(json.status).toBe('completed');
       });
     }
+    await eventually(async () => expect((await get(gateway, lane)).json).toMatchObject({ waiting: 0 }));
   });
 
   it('is off until it is switched on, and says so', async () => {

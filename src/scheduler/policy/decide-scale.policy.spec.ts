@@ -9,7 +9,7 @@ import {
   type ScaleStrategy,
 } from './scale-settings.policy.js';
 import { firstScaleState, type ScaleState } from './scale-state.policy.js';
-import { eachLane, type SlotsByLane, totalOf } from './slots-by-lane.policy.js';
+import { eachLane, NO_SLOTS, type SlotsByLane, totalOf } from './slots-by-lane.policy.js';
 
 const RATE_BASED: readonly ScaleStrategy[] = ['adaptive', 'hybrid'];
 const strategy = fc.constantFrom(...SCALE_STRATEGIES);
@@ -315,6 +315,40 @@ describe('scale to zero', () => {
       const again = play(settings, { ...none, waiting: { ...none.waiting, high: 1 } }, 1, idle);
       expect(again.decisions[0]!.total).toBeGreaterThan(0);
     }
+  });
+
+  it('ends with the first message of a model that nobody ever served, at once, and not before', () => {
+    const strategies = fc.constantFrom(...RATE_BASED, 'dynamic' as const);
+    const readings = (waiting: SlotsByLane, atMs: number): ScaleInputs => ({
+      ...{ model: 'm', atMs, slots: 0, startDelayMs: 60_000 },
+      lanes: eachLane((lane) => ({
+        ...{ waiting: waiting[lane], arrived: waiting[lane], running: 0, oldestAgeMs: 0, due: [] },
+        ...{ waitingTokens: null, arrivedTokens: null },
+      })),
+      service: { served: 0, busyMs: 0, servedTokens: null },
+    });
+    fc.assert(
+      fc.property(
+        strategies,
+        fc.constantFrom(...LANES),
+        fc.integer({ min: 1, max: 500 }),
+        fc.nat(60),
+        (name, lane, waiting, seconds) => {
+          const settings = withStrategy(name, { minSlots: 0, zeroAfterMs: 300_000 });
+          let state = firstScaleState(0);
+          for (let second = 0; second <= seconds; second += 1) {
+            const before = decideScale(readings(NO_SLOTS, second * 1_000), settings, state);
+            expect(before.total).toBe(0);
+            state = before.state;
+          }
+          const came = readings({ ...NO_SLOTS, [lane]: waiting }, (seconds + 1) * 1_000);
+          const first = decideScale(came, settings, state);
+          expect([first.change, first.total]).toEqual(['up', 1]);
+          expect(decideScale(came, settings, first.state).total).toBeGreaterThanOrEqual(1);
+        },
+      ),
+      { numRuns: 30 },
+    );
   });
 
   it('never comes where it is not allowed, or where work is left', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { LaneHeads } from '../../dispatch/lanes/jetstream/lane-heads.js';
-import { type LaneLag, LaneLagReader, type RouteLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
+import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
 import { LANES, type Lane } from '../../domain/message/message.events.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
@@ -9,6 +9,7 @@ import { DEFAULT_ROUTE, routeOf } from '../../log/subjects.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { type WaitingFigures, WaitingFiguresReader } from '../../projection/read/waiting-figures.js';
 import type { Unknown } from '../policy/scale-inputs.policy.js';
+import { type CountedRoute, countedRoutes } from './counted-routes.policy.js';
 import { KnownModels } from './known-models.js';
 import {
   NO_SERVICE,
@@ -63,7 +64,7 @@ export class LaneReader {
   constructor(
     @Inject(LaneLagReader) private readonly lag: Pick<LaneLagReader, 'read'>,
     @Inject(LaneHeads) private readonly heads: Pick<LaneHeads, 'waitsSince'>,
-    @Inject(WorkerRegistry) private readonly workers: Pick<WorkerRegistry, 'served'>,
+    @Inject(WorkerRegistry) private readonly workers: Pick<WorkerRegistry, 'models' | 'served'>,
     @Inject(KnownModels) private readonly models: Pick<KnownModels, 'all' | 'isDefault'>,
     @Inject(WaitingFiguresReader) private readonly figures: Pick<WaitingFiguresReader, 'read'>,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'steadyMs'>,
@@ -98,17 +99,20 @@ export class LaneReader {
     const lag = lags.get(lane);
     if (lag === undefined) return { unknown: 'unreachable' };
     const routes = this.models.isDefault(model) ? [routeOf(model), DEFAULT_ROUTE] : [routeOf(model)];
-    const parts = routes.map((route) => lag.routes.get(route));
-    if (!parts.every(hasConsumer)) return { unknown: 'missing_consumer' };
+    const parts = countedRoutes(
+      routes.map((route) => lag.routes.get(route)),
+      this.isServed(model),
+    );
+    if (parts === null) return { unknown: 'missing_consumer' };
     const running = this.runningOf(model, lane);
-    const sum = (of: (part: RouteLag) => number) => parts.reduce((total, part) => total + of(part), 0);
+    const sum = (of: (part: CountedRoute) => number) => parts.reduce((total, part) => total + of(part), 0);
     const oldestAgeMs = await this.oldestAge(lane, routes, parts);
     if (oldestAgeMs === null) return { unknown: 'unreachable' };
     const heldReady = Math.max(0, sum(({ delivered }) => delivered) - running);
     const waiting = sum((part) => part.waiting) + heldReady;
     return {
       ...{ running, oldestAgeMs, waiting },
-      redelivering: sum(({ consumer }) => consumer?.redelivered ?? 0),
+      redelivering: sum(({ consumer }) => consumer.redelivered),
       arrived: sum(({ arrived }) => arrived),
       ...this.figuresOf(model, lane, waiting, told),
     };
@@ -118,7 +122,7 @@ export class LaneReader {
   private async oldestAge(
     lane: Lane,
     routes: readonly string[],
-    parts: readonly ServedRoute[],
+    parts: readonly CountedRoute[],
   ): Promise<number | null> {
     try {
       const since = await Promise.all(
@@ -131,6 +135,11 @@ export class LaneReader {
     } catch {
       return null;
     }
+  }
+
+  /** A worker says which models it serves with its first beat; of those that are gone, what they did is remembered. */
+  private isServed(model: string): boolean {
+    return this.workers.models.has(model) || this.totals.models.has(model);
   }
 
   private runningOf(model: string, lane: Lane): number {
@@ -170,10 +179,4 @@ export class LaneReader {
     this.tables = { told, untilMs: nowMs + TABLES_PAUSE * (nowMs - askedMs) };
     return told;
   }
-}
-
-type ServedRoute = RouteLag & { readonly consumer: NonNullable<RouteLag['consumer']> };
-
-function hasConsumer(part: RouteLag | undefined): part is ServedRoute {
-  return part !== undefined && part.consumer !== null;
 }
