@@ -219,7 +219,13 @@ it('is one trace over the processes of a message, with a span for each attempt',
     return found;
   });
   expect(new Set(projected.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([accept.spanId]));
-  const appends = receiver.of(traceId).filter(({ name }) => name === 'append');
+  // It enters its lane when it is accepted, and again when the time of its second attempt has come.
+  const appends = await eventually(() => {
+    const found = receiver.of(traceId).filter(({ name }) => name === 'append');
+    const appended = found.flatMap(({ attributes }) => attributes['llmq.events']);
+    expect(appended.filter((type) => type === 'llmq.message.prioritized.v1')).toHaveLength(2);
+    return found;
+  });
   expect(appends.every(({ kind }) => kind === PRODUCER)).toBe(true);
   expect(appends.map(({ parentSpanId }) => parentSpanId)).toEqual(
     expect.arrayContaining([accept.spanId, ...dispatched.map(({ spanId: of }) => of)]),

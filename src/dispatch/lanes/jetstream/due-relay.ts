@@ -9,9 +9,11 @@ import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import { SCHEDULES_STREAM } from '../../../broker/streams.js';
 import { type DueMessage, requeueDue } from '../../../domain/message/requeue-due.decision.js';
 import { traceOf } from '../../../domain/trace-context.policy.js';
+import { appendSpan } from '../../../log/append-span.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { aboutMessage } from '../../../platform/logging/about-message.js';
+import { within } from '../../../platform/telemetry/spans.js';
 import { EVENT_LOG, LOGGER, NATS } from '../../../platform/tokens.js';
 import { Cancellations } from '../../cancellations/nats/cancellations.js';
 import { decodeDue } from './due-message.codec.js';
@@ -77,9 +79,9 @@ export class DueRelay extends ConsumerFeed {
     const context = { messageId, tenant, lane: due.message.priority, now, ...traceOf(due) };
     try {
       const message = await this.withModel(due.message);
-      await this.log.append([requeueDue({ ...context, newId: this.sources.newId }, message)], {
-        dedupeKey: `${messageId}:${message.attempt}`,
-      });
+      const events = [requeueDue({ ...context, newId: this.sources.newId }, message)];
+      const dedupeKey = `${messageId}:${message.attempt}`;
+      await within(appendSpan(events), () => this.log.append(events, { dedupeKey }));
       return ACK;
     } catch (error) {
       this.logger.warn(
