@@ -1,17 +1,14 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
 import { LivenessDto, ReadinessDto } from './health.dto.js';
-import { type HealthState, type Readiness, ReadinessProbe } from './readiness.js';
+import { HealthAnswer } from './health-answer.js';
+import type { HealthState, Readiness } from './readiness.js';
 
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
-  constructor(
-    private readonly probe: ReadinessProbe,
-    private readonly proof: CallerProof,
-  ) {}
+  constructor(private readonly answer: HealthAnswer) {}
 
   @Get('live')
   @ApiOperation({ operationId: 'getLiveness', summary: 'The process runs; needs no key' })
@@ -32,11 +29,9 @@ export class HealthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    const { ready, parts } = await this.probe.probe();
-    reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
+    const { ready, told } = await this.answer.begin(request, reply);
     const status = ready ? 'ready' : 'not_ready';
-    const outsider = 'code' in this.proof.prove(request.headers as Evidence);
-    return outsider ? { status } : { status, parts: statesOf(parts) };
+    return told === null ? { status } : { status, parts: statesOf(told.parts) };
   }
 }
 

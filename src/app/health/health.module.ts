@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { HttpModule } from '../../interfaces/http/http.module.js';
 import { HealthController } from './health.controller.js';
+import { HealthAnswer } from './health-answer.js';
 import { ReadinessProbe } from './readiness.js';
 import { ServiceHealthController } from './service-health.controller.js';
 
@@ -11,6 +12,6 @@ import { ServiceHealthController } from './service-health.controller.js';
 @Module({
   imports: [HttpModule],
   controllers: [HealthController, ServiceHealthController],
-  providers: [ReadinessProbe],
+  providers: [HealthAnswer, ReadinessProbe],
 })
 export class HealthModule {}

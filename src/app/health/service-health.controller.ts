@@ -1,19 +1,16 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CallerProof, type Evidence } from '../../platform/security/caller-proof.js';
 import { VERSION } from '../../platform/version.js';
 import { ServiceHealthDto } from './health.dto.js';
-import { type Readiness, ReadinessProbe } from './readiness.js';
+import { HealthAnswer } from './health-answer.js';
+import type { Readiness } from './readiness.js';
 
 /** The whole of a service's health in one answer, for people and for monitors that know this address. */
 @ApiTags('health')
 @Controller(['health', 'api/v1/health'])
 export class ServiceHealthController {
-  constructor(
-    private readonly probe: ReadinessProbe,
-    private readonly proof: CallerProof,
-  ) {}
+  constructor(private readonly answer: HealthAnswer) {}
 
   @Get()
   @ApiOperation({
@@ -27,13 +24,11 @@ export class ServiceHealthController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
-    const readiness = await this.probe.probe();
-    reply.code(readiness.ready ? 200 : 503).header('cache-control', 'no-store');
-    const status = statusOf(readiness.ready);
-    const outsider = 'code' in this.proof.prove(request.headers as Evidence);
-    if (outsider) return { status };
+    const { ready, told } = await this.answer.begin(request, reply);
+    const status = statusOf(ready);
+    if (told === null) return { status };
     const uptime_seconds = Math.floor(process.uptime());
-    return { status, version: VERSION, uptime_seconds, components: componentsJson(readiness) };
+    return { status, version: VERSION, uptime_seconds, components: componentsJson(told) };
   }
 }
 
