@@ -27,6 +27,8 @@ export default class ClosedEnvironment extends TestEnvironment {
   /** @override */
   async setup() {
     await super.setup();
+    // Node opens these when somebody looks at them first, as whoever imports `node:process` does: they are no leak.
+    void [process.stdin, process.stdout, process.stderr];
     this.openBefore = openResources();
   }
 
