@@ -12,7 +12,7 @@
  * | `[[demo:slow 2000]]` | waits so many milliseconds before the first token |
  * | `[[demo:tokens 200]]` | answers with exactly so many tokens |
  * | `[[demo:rate 1000]]` | tokens per second, 0 for as fast as it can |
- * | `[[demo:tool get_weather city=Berlin]]` | calls that tool with those arguments, and answers when it is told the result |
+ * | `[[demo:tool get_weather city=Berlin]]` | calls that tool with those arguments (JSON values without spaces, else texts), and answers when it is told the result |
  * | `[[demo:json]]` | answers with one JSON text even where a stream was asked for |
  * | `[[demo:no_done]]`, `[[demo:no_usage]]` | leaves out `[DONE]`, or the usage |
  *
@@ -71,9 +71,7 @@ export function withoutDirectives(text: string): string {
 function readDirective(words: string): Partial<DemoScript> {
   const [name = '', ...rest] = words.trim().split(/\s+/);
   const value = rest.find((word) => !word.includes('='));
-  const options = Object.fromEntries(
-    rest.filter((word) => word.includes('=')).map((word) => word.split('=')),
-  );
+  const options = Object.fromEntries(rest.filter((word) => word.includes('=')).map(nameAndValue));
   const number = (text: string | undefined, least: number, most: number) => count(words, text, least, most);
   const trouble = (kind: DemoTrouble['kind'], status = 0): Partial<DemoScript> => ({
     trouble: {
@@ -104,7 +102,10 @@ function readDirective(words: string): Partial<DemoScript> {
       return {
         tool: {
           name: value ?? 'demo_tool',
-          args: Object.keys(options).length > 0 ? options : { demo: true },
+          args:
+            Object.keys(options).length > 0
+              ? Object.fromEntries(Object.entries(options).map(([key, text]) => [key, valueIn(text)]))
+              : { demo: true },
         },
       };
     case 'json':
@@ -115,6 +116,20 @@ function readDirective(words: string): Partial<DemoScript> {
       return { noUsage: true };
     default:
       throw new DemoDirectiveError(words, `there is no ${JSON.stringify(name)}`);
+  }
+}
+
+function nameAndValue(word: string): [string, string] {
+  const at = word.indexOf('=');
+  return [word.slice(0, at), word.slice(at + 1)];
+}
+
+/** What is JSON is meant so, such as a number; all else is a text. */
+function valueIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 

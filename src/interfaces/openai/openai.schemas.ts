@@ -12,6 +12,8 @@ const orNull = (schema: { readonly type: string }) => ({ ...schema, type: [schem
 const listOf = (items: object) => ({ type: 'array', items });
 const always = (...values: string[]) => ({ ...string, enum: values });
 const any = {};
+const RESULT_FILE =
+  'Is there soon after the first line of the file has ended: while the batch runs, the file has the lines so far';
 
 export type SchemaName = keyof typeof OPENAI_SCHEMAS;
 
@@ -240,8 +242,8 @@ export const OPENAI_SCHEMAS = {
       input_file_id: string,
       completion_window: string,
       status: always(...BATCH_STATUSES),
-      output_file_id: orNull(string),
-      error_file_id: orNull(string),
+      output_file_id: { ...orNull(string), description: RESULT_FILE },
+      error_file_id: { ...orNull(string), description: RESULT_FILE },
       created_at: integer,
       expires_at: integer,
       ...Object.fromEntries(

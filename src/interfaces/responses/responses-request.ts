@@ -111,7 +111,7 @@ function messagesOf(
   if (messages.length > 0) check.wanted('input', messages, rules.chatMessages);
   else if ((previous ?? conversation ?? prompt ?? headers[CONVERSATION]) == null) {
     // Reasoning alone asks nothing, either.
-    const reason = 'must ask something where previous_response_id and conversation are not there';
+    const reason = 'is needed, unless previous_response_id or conversation is given';
     check.problems.push({ field: 'input', reason });
   }
   return messages;

@@ -168,14 +168,11 @@ export function progressed(
   progress: Pick<Batch, 'completed' | 'failed' | 'mark' | 'refused'>,
 ): Batch {
   if (hasEnded(batch) || progress.mark.line < batch.mark.line) return batch;
-  const { completed, failed } = progress;
-  return {
-    ...batch,
-    ...progress,
-    // Whoever takes a batch over counts from the mark on; what has ended is known already.
-    completed: Math.max(batch.completed, completed),
-    failed: Math.max(batch.failed, failed),
-  };
+  // Whoever takes a batch over counts from the mark on; what has ended is known already.
+  const completed = Math.max(batch.completed, progress.completed);
+  // A line that had failed may have been requeued, and completed.
+  const failed = Math.min(Math.max(batch.failed, progress.failed), Math.max(0, batch.total - completed));
+  return { ...batch, ...progress, completed, failed };
 }
 
 export const RESULT_KINDS = ['output', 'error'] as const;

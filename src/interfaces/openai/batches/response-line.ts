@@ -10,7 +10,7 @@ import type { OpenAiSettings } from '../queue-fields.js';
 
 type Body = Readonly<Record<string, unknown>>;
 
-const GOES_ON = 'must be absent: lines run in any order, and go on from nothing that was said elsewhere';
+const GOES_ON = "must be absent: a line can't continue an earlier response or conversation";
 
 /** What a response of its own may ask for, and a line may not. */
 const UNWANTED: readonly (readonly [field: string, isThere: (body: Body) => boolean, reason: string])[] = [
@@ -19,14 +19,14 @@ const UNWANTED: readonly (readonly [field: string, isThere: (body: Body) => bool
   [
     'store',
     ({ store }) => store === false,
-    'must not be false: the results of a batch are written of what is stored, when all of it has ended',
+    'must be true or absent: the results of a batch are made from stored answers. Delete the responses after the batch',
   ],
   ['previous_response_id', ({ previous_response_id: previous }) => previous != null, GOES_ON],
   ['conversation', ({ conversation }) => conversation != null, GOES_ON],
   [
     'input',
     ({ input }) => Array.isArray(input) && input.some(isReference),
-    'must hold its items, and not name them',
+    'must contain the items themselves, not references to stored items',
   ],
 ];
 

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -12,6 +12,7 @@ import {
   ResultsSoFar,
 } from '../../../operations/batches/runner/results-so-far.js';
 import { type FieldProblem, invalidFields } from '../../../submission/refusal.js';
+import { WaitingRequests } from '../../../submission/waiting/waiting-requests.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';
@@ -32,6 +33,7 @@ export class FilesController {
     private readonly files: Files,
     private readonly batches: Batches,
     private readonly results: ResultsSoFar,
+    private readonly waitingRequests: WaitingRequests,
   ) {}
 
   @Post()
@@ -99,7 +101,7 @@ export class FilesController {
   @ApiOperation({ operationId: 'getFileContent', summary: 'The content of a file' })
   @ApiOkResponse({
     description:
-      'The bytes as they were uploaded, or the lines of a batch: those that have ended, before all have',
+      'The bytes as they were uploaded, or the lines of a batch. While the batch runs these are the lines that have ended so far, and the header `x-llmq-batch-status` tells its status.',
     content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
   })
   async content(
@@ -111,9 +113,9 @@ export class FilesController {
     void reply
       .header('content-type', 'application/octet-stream')
       .header('content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`);
-    if (!isGrowing(file)) void reply.header('content-length', file.bytes);
-    const content = isGrowing(file) ? this.soFar(file, reply) : this.files.content(file);
-    void reply.send(Readable.from(content, { objectMode: false }));
+    if (isGrowing(file)) return this.sendSoFar(file, caller, reply);
+    void reply.header('content-length', file.bytes);
+    void reply.send(Readable.from(this.files.content(file), { objectMode: false }));
   }
 
   @Delete(':file_id')
@@ -128,11 +130,22 @@ export class FilesController {
     return { id, object: 'file', deleted: true };
   }
 
-  private soFar(file: GrowingFile, reply: FastifyReply): AsyncIterable<Uint8Array> {
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
-    return this.results.content(file, gone.signal);
+  /** What fails before the first lines is told by a status. */
+  private async sendSoFar(file: GrowingFile, caller: Caller, reply: FastifyReply): Promise<void> {
+    const waiting = this.waitingRequests.enter(reply.raw, caller.name);
+    finished(reply.raw, () => waiting.leave());
+    const parts = this.results.content(file, waiting.signal);
+    const first = await parts.next();
+    waiting.begun();
+    void reply.header('x-llmq-batch-status', file.batch.status);
+    void reply.send(Readable.from(behind(first, parts), { objectMode: false }));
   }
+}
+
+async function* behind<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncIterable<T> {
+  if (first.done === true) return;
+  yield first.value;
+  yield* rest;
 }
 
 /** @throws {RefusedError} `invalid_fields` */

@@ -167,7 +167,7 @@ function tooLarge(most: number) {
 }
 
 function tooMuch(stored: number, most: number): RefusedError {
-  const message = `The files that are stored have ${stored} bytes, and with this one more than ${most}, which is the most (batches.max_stored_bytes). Delete files that nobody needs any more, such as those of batches that have ended, or let files expire sooner (expires_after).`;
+  const message = `The stored files have ${stored} bytes, and this upload would exceed the limit of ${most} (batches.max_stored_bytes). Delete files that nobody needs any more, such as those of batches that have ended, or let files expire sooner (expires_after).`;
   return refused('limit_reached', message);
 }
 

@@ -1,3 +1,4 @@
+import type { TerminalEvent } from '../../../domain/message/message.events.js';
 import type { Batch } from '../batch.state.js';
 import type { LineAnswer } from './line-answer.state.js';
 
@@ -27,27 +28,40 @@ export function resultLine(messageId: string, customId: string, answer: LineAnsw
   return { ...named, response: { status_code: statusCode, request_id: messageId, body }, error: null };
 }
 
+/** Why a batch cancels messages of its lines. The log keeps it, so that the end of a line is told by the line's own event. */
+export const WITH_BATCH = {
+  cancelled: 'its batch was cancelled',
+  expired: 'its batch has expired',
+} as const;
+
+/** What is told of a line whose message the end of its batch has ended; null for one that has an end of its own. */
+export function endedWithBatch(event: TerminalEvent, batch: Pick<Batch, 'expiresAtMs'>): LineAnswer | null {
+  if (event.type === 'llmq.message.expired.v1')
+    return Date.parse(event.time) >= batch.expiresAtMs ? expiredWith(batch) : null;
+  if (event.type !== 'llmq.message.cancelled.v1') return null;
+  if (event.data.reason === WITH_BATCH.cancelled) return CANCELLED;
+  return event.data.reason === WITH_BATCH.expired ? expiredWith(batch) : null;
+}
+
+const CANCELLED: LineAnswer = {
+  ...{ kind: 'error', code: 'batch_cancelled' },
+  message: 'The batch was cancelled before this line was answered.',
+};
+
+function expiredWith({ expiresAtMs }: Pick<Batch, 'expiresAtMs'>): LineAnswer {
+  const until = new Date(expiresAtMs).toISOString();
+  const message = `The line could not be answered before the batch expired, at ${until}.`;
+  return { kind: 'error', code: 'batch_expired', message };
+}
+
 /**
- * What is told of a line that has no answer, by the end of its batch.
+ * What is told of a line that has no end, by the end of its batch.
  *
  * @param isAlive its message had ended when the batch did, and was requeued since
  */
-export function unaskedLine(
-  { ending, expiresAtMs }: Pick<Batch, 'ending' | 'expiresAtMs'>,
-  isAlive = false,
-): LineAnswer {
-  if (ending === 'cancelled') {
-    return {
-      kind: 'error',
-      code: 'batch_cancelled',
-      message: 'The batch was cancelled before this line was asked for.',
-    };
-  }
-  if (ending === 'expired') {
-    const until = new Date(expiresAtMs).toISOString();
-    const message = `The line could not be answered before the batch expired, at ${until}.`;
-    return { kind: 'error', code: 'batch_expired', message };
-  }
+export function unaskedLine(batch: Pick<Batch, 'ending' | 'expiresAtMs'>, isAlive: boolean): LineAnswer {
+  if (batch.ending === 'cancelled') return CANCELLED;
+  if (batch.ending === 'expired') return expiredWith(batch);
   if (isAlive) {
     const message = 'The message of the line was requeued, and had not ended again with its batch.';
     return { kind: 'error', code: 'requeued', message };

@@ -4,6 +4,9 @@ import { NO_USAGE, withUsageOf } from '../lines/batch-usage.state.js';
 import { isResult, unaskedLine } from '../lines/result-line.policy.js';
 import { type LineEnd, LineEnds, type LineEndsParts } from './line-ends.js';
 
+/** What is written of a file and has no name after an hour is swept: sooner than that it is begun anew. */
+const LONGEST_PAUSE_MS = 20 * 60_000;
+
 export interface BatchResultsParts extends LineEndsParts {
   readonly files: Pick<Files, 'content' | 'receiveAs' | 'keep'>;
 }
@@ -25,7 +28,10 @@ export class BatchResults {
     private readonly batch: Batch,
     private readonly signal: AbortSignal,
   ) {
-    this.ends = new LineEnds(parts, batch, signal, (isAlive) => unaskedLine(batch, isAlive));
+    this.ends = new LineEnds(parts, batch, signal, {
+      unended: (isAlive) => unaskedLine(batch, isAlive),
+      longestPauseMs: LONGEST_PAUSE_MS,
+    });
   }
 
   /** @throws the reason of the signal */

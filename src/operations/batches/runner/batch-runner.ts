@@ -72,6 +72,8 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
   private readonly watched = new Map<string, SeenLease>();
   private readonly held = new Map<string, Held>();
   private readonly notBeforeMs = new Map<string, number>();
+  /** Those whose end is counted, until their clients were told of it too. */
+  private readonly ended = new Set<string>();
   private readonly missingSinceMs = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
   private turn: Promise<void> | null = null;
@@ -162,6 +164,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     const there = new Set(entries.map(({ value }) => value.id));
     for (const id of this.watched.keys()) if (!there.has(id)) this.watched.delete(id);
     for (const id of this.notBeforeMs.keys()) if (!there.has(id)) this.notBeforeMs.delete(id);
+    for (const id of this.ended) if (!there.has(id)) this.ended.delete(id);
     const renewals: Promise<void>[] = [];
     for (const { value: lease, revision } of entries) {
       this.watched.set(lease.id, seen(this.watched.get(lease.id) ?? null, { value: lease, revision }, nowMs));
@@ -242,9 +245,10 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         const isHeld = () => !signal.aborted && this.sources.steadyMs() < held.untilMs;
         const record = new BatchRecord(this.records, entry.value, entry.revision, isHeld);
         held.job = new BatchJob(this.parts, record, signal);
-        const isCounted = isOfAnother(entry.value);
+        const isCounted = isOfAnother(entry.value) || this.ended.has(id);
         await held.job.run();
         const { status, completed, failed } = record.known;
+        this.ended.add(id);
         if (!isCounted) this.counts.batchEnded(status);
         this.logger.info({ batch: id, status, completed, failed }, 'a batch has ended');
         held.isTelling = true;
@@ -274,5 +278,6 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
 /** Another process has brought it to its end, and did not tell of it: not so where its client cancelled it in time. */
 function isOfAnother(batch: Batch): boolean {
   const isOfClient = batch.status === 'cancelled' && batch.times.in_progress === undefined;
-  return hasEnded(batch) && !isOfClient;
+  const isTelling = (batch.webhook?.tries ?? 0) > 0;
+  return hasEnded(batch) && (isTelling || !isOfClient);
 }

@@ -4,9 +4,10 @@ import {
   type MessageReceived,
   type TerminalEvent,
 } from '../../../domain/message/message.events.js';
-import type { MessageState } from '../../../domain/message/message.state.js';
+import type { MessageState, MessageStatus } from '../../../domain/message/message.state.js';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { jsonLine } from '../../../platform/json/json-line.js';
+import { ProjectionBehindError } from '../../../projection/read/projection-behind.error.js';
 import type { MessageLookup } from '../../../submission/message-lookup.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import { acceptedOf } from '../../../submission/submit-message.js';
@@ -16,20 +17,18 @@ import type { BatchLines } from '../lines/batch-lines.port.js';
 import type { LineAnswer } from '../lines/line-answer.state.js';
 import { refusalOfLine } from '../lines/line-marks.state.js';
 import { linesOf } from '../lines/lines.js';
-import { resultLine, unaskedLine } from '../lines/result-line.policy.js';
+import { endedWithBatch, resultLine } from '../lines/result-line.policy.js';
 import { messageIdOf } from './line-windows.js';
 
 const PAGE_LINES = 200;
 /** Events that are read from the log at once. */
 const READ_AT_ONCE = 32;
 const RETRY_MS = 500;
-/** What is written of a file and has no name after an hour is swept: sooner than that it is begun anew. */
-const LONGEST_PAUSE_MS = 20 * 60_000;
 
 export interface LineEndsParts {
   readonly files: Pick<Files, 'content'>;
   readonly lookup: Pick<MessageLookup, 'stored'>;
-  readonly log: Pick<EventLog, 'get'>;
+  readonly log: Pick<EventLog, 'get' | 'lastSequence'>;
   readonly lines: BatchLines;
 }
 
@@ -46,26 +45,36 @@ export interface LineEnd {
   readonly event: TerminalEvent | null;
 }
 
+export interface LineEndsChoices {
+  /**
+   * What is told of a line that has no end; null where it is passed over.
+   *
+   * @param isAlive its message is there, and runs or waits
+   */
+  readonly unended: (isAlive: boolean) => LineAnswer | null;
+  /** Which ends are of use, by the message's status. The others are not read from the log. */
+  readonly isWanted?: (status: MessageStatus) => boolean;
+  /** While the projection is behind. */
+  readonly longestPauseMs: number;
+}
+
 /**
- * What the lines of a batch came to, in the order of its input: for each its message's first terminal event, which is in
- * the log, so that a line has one result whoever reads it and however often.
+ * What the lines of a batch came to, in the order of its input: for each the terminal event that counts, which is in the
+ * log, so that a line has one result whoever reads it and however often, unless its message is requeued in between.
  */
 export class LineEnds {
-  /**
-   * @param unended what is told of a line that has no end; null where it is passed over.
-   *   `isAlive`: its message is there, and runs or waits
-   */
   constructor(
     private readonly parts: LineEndsParts,
     private readonly batch: Batch,
     private readonly signal: AbortSignal,
-    private readonly unended: (isAlive: boolean) => LineAnswer | null,
+    private readonly choices: LineEndsChoices,
   ) {}
 
   /**
    * Some lines at a time.
    *
    * @throws the reason of the signal
+   * @throws {ProjectionBehindError} after the longest pause
    * @throws what reading the input, the tables and the log throws
    */
   async *read(isWanted: (line: number) => boolean): AsyncIterable<LineEnd[]> {
@@ -101,14 +110,16 @@ export class LineEnds {
 
   private async states(page: readonly NamedLine[]): Promise<ReadonlyMap<string, MessageState>> {
     const ids = page.map(({ number }) => messageIdOf(this.batch, number));
-    const untilMs = performance.now() + LONGEST_PAUSE_MS;
+    const untilMs = performance.now() + this.choices.longestPauseMs;
     for (;;) {
       this.signal.throwIfAborted();
       try {
         return await this.parts.lookup.stored(ids);
       } catch (error) {
         // The projection is behind.
-        if (!(error instanceof RefusedError) || performance.now() >= untilMs) throw error;
+        if (!(error instanceof RefusedError)) throw error;
+        if (performance.now() >= untilMs)
+          throw new ProjectionBehindError(await this.parts.log.lastSequence());
         await sleep(RETRY_MS, undefined, { signal: this.signal });
       }
     }
@@ -121,12 +132,16 @@ export class LineEnds {
       return { line, answer: { kind: 'error', code, message }, event: null };
     }
     const state = states.get(messageIdOf(this.batch, line.number));
+    const { unended, isWanted } = this.choices;
+    const isPassedOver = state !== undefined && isWanted?.(state.status) === false;
+    if (isPassedOver) return null;
     const event = state?.terminalSequence == null ? null : await this.terminal(state.terminalSequence);
     if (state === undefined || event === null) {
-      const answer = this.unended(state !== undefined && state.terminalSequence === null);
+      const answer = unended(state !== undefined && state.terminalSequence === null);
       return answer && { line, answer, event: null };
     }
-    return { line, answer: this.byItsBatch(await this.answer(state, event), event), event };
+    const answer = endedWithBatch(event, this.batch) ?? (await this.answer(state, event));
+    return { line, answer, event };
   }
 
   private async answer(state: MessageState, event: TerminalEvent): Promise<LineAnswer> {
@@ -134,13 +149,6 @@ export class LineEnds {
     const { endpoint } = this.batch;
     const received = lines.repeatsRequest(endpoint) ? await this.received(state.receivedSequence) : null;
     return lines.answer(endpoint, acceptedOf(state), event, received);
-  }
-
-  /** What the batch itself has ended is told so. */
-  private byItsBatch(answer: LineAnswer, { type }: TerminalEvent): LineAnswer {
-    const { ending } = this.batch;
-    const isEnded = type === 'llmq.message.cancelled.v1' || type === 'llmq.message.expired.v1';
-    return isEnded && ending !== null && ending !== 'completed' ? unaskedLine(this.batch) : answer;
   }
 
   private async terminal(sequence: number): Promise<TerminalEvent | null> {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EventLog } from '../../../log/event-log.port.js';
 import { EVENT_LOG } from '../../../platform/tokens.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
+import { refused } from '../../../submission/refusal.js';
 import { type Batch, RESULT_KINDS, type ResultKind, resultFiles } from '../batch.state.js';
 import type { StoredFile } from '../files/file.state.js';
 import { Files, unknownFile } from '../files/files.js';
@@ -11,6 +12,9 @@ import { isResult } from '../lines/result-line.policy.js';
 import { BatchRecords } from '../nats/batch-records.js';
 import { resultFileName } from './batch-results.js';
 import { LineEnds } from './line-ends.js';
+
+/** Each reads the whole input of its batch, and many events. */
+const MOST_READ_AT_ONCE = 4;
 
 /** A file of the results of a batch that has not ended. Nothing of it is stored. */
 export interface GrowingFile extends StoredFile {
@@ -25,6 +29,8 @@ export interface GrowingFile extends StoredFile {
  */
 @Injectable()
 export class ResultsSoFar {
+  private reading = 0;
+
   constructor(
     private readonly files: Files,
     private readonly records: BatchRecords,
@@ -40,12 +46,34 @@ export class ResultsSoFar {
     return file;
   }
 
-  /** The lines that have ended, in the order of the input, as slowly as they are read. @throws what `LineEnds.read` throws */
-  async *content({ batch, kind }: GrowingFile, signal: AbortSignal): AsyncIterable<Buffer> {
+  /**
+   * The lines that have ended, in the order of the input, as slowly as they are read.
+   *
+   * @throws {RefusedError} `too_many_waiting` where too many are read in this process
+   * @throws what `LineEnds.read` throws
+   */
+  async *content(file: GrowingFile, signal: AbortSignal): AsyncGenerator<Buffer, void> {
+    if (this.reading >= MOST_READ_AT_ONCE) {
+      const message = `${this.reading} files of batches that run are being read, which is the limit; try again.`;
+      throw refused('too_many_waiting', message);
+    }
+    this.reading += 1;
+    try {
+      yield* this.endedLines(file, signal);
+    } finally {
+      this.reading -= 1;
+    }
+  }
+
+  private async *endedLines({ batch, kind }: GrowingFile, signal: AbortSignal): AsyncIterable<Buffer> {
     // What was refused behind the mark is asked for again where another process takes the batch over.
     const sure = { ...batch, refused: refusedUpTo(batch.refused, batch.mark.line) };
     const parts = { files: this.files, lookup: this.lookup, log: this.log, lines: this.lines };
-    const ends = new LineEnds(parts, sure, signal, () => null);
+    const ends = new LineEnds(parts, sure, signal, {
+      unended: () => null,
+      isWanted: (status) => (status === 'completed') === (kind === 'output'),
+      longestPauseMs: 0,
+    });
     for await (const some of ends.read(() => true)) {
       const told = some.filter(({ answer }) => isResult(answer) === (kind === 'output'));
       if (told.length > 0) yield Buffer.from(told.map((end) => ends.told(end)).join(''));

@@ -6,6 +6,7 @@ import type { CancelMessage } from '../../../submission/cancel-message.js';
 import type { MessageLookup } from '../../../submission/message-lookup.js';
 import { RefusedError } from '../../../submission/refusal.js';
 import type { Batch } from '../batch.state.js';
+import { WITH_BATCH } from '../lines/result-line.policy.js';
 import { callerOf, messageIdOf } from './line-windows.js';
 
 const PAGE_LINES = 500;
@@ -25,7 +26,7 @@ export interface WindDownParts {
  * @throws the reason of the signal
  */
 export async function windDown(parts: WindDownParts, batch: Batch, signal: AbortSignal): Promise<void> {
-  const reason = batch.status === 'cancelling' ? 'its batch was cancelled' : 'its batch has expired';
+  const reason = WITH_BATCH[batch.status === 'cancelling' ? 'cancelled' : 'expired'];
   for (let from = batch.mark.line + 1; from <= batch.lastLine; from += PAGE_LINES) {
     const count = Math.min(PAGE_LINES, batch.lastLine - from + 1);
     const ids = Array.from({ length: count }, (_, at) => messageIdOf(batch, from + at));
