@@ -12,6 +12,8 @@ describe('a cluster that keeps no copy', () => {
     const full = error(NO_PEERS, 'no suitable peers for placement, insufficient storage');
     expect([isWithoutPeers(away), isWithoutRoom(away)]).toEqual([true, false]);
     expect([isWithoutPeers(full), isWithoutRoom(full)]).toEqual([false, true]);
+    const both = error(NO_PEERS, 'no suitable peers for placement, peer offline, insufficient storage');
+    expect([isWithoutPeers(both), isWithoutRoom(both)]).toEqual([true, false]);
   });
 
   it('has too little room by the codes of a single server', () => {

@@ -49,9 +49,13 @@ export function isWithoutPeers(error: unknown): boolean {
   );
 }
 
-/** Servers that are away and servers that are full have one code; only the words behind it tell them apart. */
+/** Servers that are away and servers that are full have one code; only the words behind it tell them apart. One may come back. */
 function isForWantOfStorage({ code, message }: JetStreamApiError): boolean {
-  return code === NO_PEERS_FOR_PLACEMENT && message.includes('insufficient storage');
+  return (
+    code === NO_PEERS_FOR_PLACEMENT &&
+    message.includes('insufficient storage') &&
+    !message.includes('offline')
+  );
 }
 
 /** Worth asking again: the broker is starting, electing, or the connection is coming back. */

@@ -91,7 +91,7 @@ function setupError({ name, num_replicas: copies }: WantedStream, cause: unknown
   return new StreamSetupError(name, `${detail}${advice}`, { cause });
 }
 
-const ROOM_NEEDED = `the NATS server must offer at least ${setAside(StorageType.File)} MiB of file storage (max_file_store; for the embedded server nats.max_store_bytes and its disk) and ${setAside(StorageType.Memory)} MiB of memory (max_memory_store), and the account as much`;
+const ROOM_NEEDED = `the NATS server must offer at least ${setAside(StorageType.File)} MiB of file storage (max_file_store; for the embedded server nats.max_store_bytes and its disk) and ${setAside(StorageType.Memory)} MiB of memory (max_memory_store), and the account as much, beside what other streams set aside (of publishers nats.intake.max_bytes each)`;
 
 /** What the streams that have a size make the server set aside, in MiB. */
 function setAside(kind: StorageType): number {

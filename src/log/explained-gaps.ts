@@ -49,7 +49,8 @@ export class ExplainedGaps {
    * erasure names its records first.
    */
   async refresh(log: EventLog, signal: AbortSignal): Promise<void> {
-    const end = await log.lastSequence();
+    // Of a majority: a server that was cut off would look like another, shorter log.
+    const { lastSequence: end } = await log.extent();
     if (end < this.upTo) this.forget();
     const read = await Promise.all(KINDS.map((kind) => eventsOf(log, kind, this.upTo + 1, signal)));
     const upToEnd = read.flat().filter(({ sequence }) => sequence <= end);

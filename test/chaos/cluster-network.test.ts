@@ -22,8 +22,13 @@ if (missing !== null) process.stderr.write(`No networks of their own for these t
     cluster = await LoadedCluster.start(network);
   }, 240_000);
   afterEach(async () => {
-    await cluster?.stop();
-    await network?.close();
+    try {
+      await cluster?.stop();
+    } finally {
+      await network?.close();
+      cluster = undefined;
+      network = undefined;
+    }
   }, 300_000);
 
   it(`and returned under load, ${ROUNDS} times, breaks no promise`, async () => {

@@ -81,11 +81,13 @@ describe('a scheduler before any worker', () => {
     });
     const ids = await submit(gateway, 5);
     await eventually(async () => {
-      expect((await get(gateway, lane)).json).toMatchObject({ wanted_slots: 1, waiting: 5, running: 0 });
+      const { json } = await get(gateway, lane);
+      expect(json).toMatchObject({ waiting: 5, running: 0 });
+      expect(json.wanted_slots).toBeGreaterThanOrEqual(1);
     });
     await eventually(async () => {
       const { json: listed } = await get(gateway, `/decisions?model=${served}`);
-      expect(listed.data[0]).toMatchObject({ from: 0, to: 1 });
+      expect(listed.data).toContainEqual(expect.objectContaining({ from: 0, to: 1 }));
     });
     expect((await get(gateway, '/metrics?model=nobodys')).status).toBe(503);
 

@@ -20,6 +20,7 @@ export interface ClusterNetwork<Name extends string> {
 }
 
 const WIRES = ['clients', 'routes'] as const;
+let opened = 0;
 
 /** Null where a test may make networks, else why not: it needs Linux, iproute2, and the right to. */
 export function whyNoNetworks(): string | null {
@@ -43,11 +44,29 @@ export function whyNoNetworks(): string | null {
  * the machine looks at what passes it. All wires end in the switch, so they are gone when it is.
  */
 export function openClusterNetwork<Name extends string>(names: readonly Name[]): ClusterNetwork<Name> {
-  const prefix = `lq${process.pid}`;
-  const theSwitch = `${prefix}-switch`;
-  const close = removeWithThisProcess([theSwitch, ...names.map((name) => `${prefix}-${name}`)]);
-  // Of the range for measuring networks, which nobody has; eight addresses for each process of jest.
-  const low = (process.pid % 8_192) * 8;
+  opened += 1;
+  const prefix = `lq${process.pid}n${opened % 10}`;
+  const close = removeWithThisProcess(prefix, [
+    theSwitchOf(prefix),
+    ...names.map((name) => `${prefix}-${name}`),
+  ]);
+  try {
+    return { ...laidOut(prefix, names), close };
+  } catch (error) {
+    void close();
+    throw error;
+  }
+}
+
+const theSwitchOf = (prefix: string) => `${prefix}-switch`;
+
+function laidOut<Name extends string>(
+  prefix: string,
+  names: readonly Name[],
+): Omit<ClusterNetwork<Name>, 'close'> {
+  const theSwitch = theSwitchOf(prefix);
+  // Of the range for measuring networks, which few use; eight addresses for each network.
+  const low = ((process.pid * 2 + (opened % 2)) % 8_192) * 8;
   const host = (wire: number, node: number) =>
     `198.${18 + wire}.${Math.floor(low / 256)}.${(low % 256) + 1 + node}`;
   ip('netns', 'add', theSwitch);
@@ -85,15 +104,15 @@ export function openClusterNetwork<Name extends string>(names: readonly Name[]):
     mend: (name) => {
       for (const wire of WIRES) ip('-n', theSwitch, 'link', 'set', `${name}-${wire}`, 'master', wire);
     },
-    close,
   };
 }
 
 /** By a process of its own, which outlives this one: however this one ends, the namespaces go. */
-function removeWithThisProcess(namespaces: readonly string[]): () => Promise<void> {
-  const script = 'read -r word; for name in "$@"; do ip netns del "$name"; done';
+function removeWithThisProcess(wire: string, namespaces: readonly string[]): () => Promise<void> {
+  // The kernel takes a namespace away later, a wire at once.
+  const script = 'read -r word; ip link del "$1"; shift; for name in "$@"; do ip netns del "$name"; done';
   const stdio = ['pipe', 'ignore', 'ignore'] as const;
-  const remover = spawn('/bin/sh', ['-c', script, 'sh', ...namespaces], {
+  const remover = spawn('/bin/sh', ['-c', script, 'sh', wire, ...namespaces], {
     stdio: [...stdio],
     detached: true,
     cwd: '/',

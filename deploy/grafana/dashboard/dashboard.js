@@ -232,7 +232,7 @@ const ROWS = [
         about: 'Of either limit. At 100 % NATS refuses to store more.',
         queries: [
           [
-            'max by (publisher) (llmq_intake_waiting_bytes / llmq_intake_limit_bytes)',
+            'clamp_max(max by (publisher) (llmq_intake_waiting_bytes / llmq_intake_limit_bytes), 1)',
             '{{publisher}}: bytes',
           ],
           ['max by (publisher) (llmq_intake_waiting / llmq_intake_limit)', '{{publisher}}: messages'],

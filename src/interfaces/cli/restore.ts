@@ -115,7 +115,7 @@ async function restoreLog(use: RestoredLog): Promise<void> {
     await restoreStreams({ connection: nats, folder, manifest, force, replicas: config.nats.replicas });
     const log = await openEventLog(nats, config, logger);
     try {
-      const last = await log.lastSequence();
+      const { lastSequence: last } = await log.extent();
       if (last !== manifest.last_sequence) {
         throw new BackupDamagedError(
           MANIFEST_FILE,

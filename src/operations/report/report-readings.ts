@@ -147,10 +147,13 @@ export class ReportReadings {
   }
 
   private async tablesSignal(): Promise<Signals['tables']> {
-    const last = await inTime(this.log.lastSequence());
-    if (!isKnown(last)) return { unknown: `the log's end is not known: ${last.unknown}` };
+    const asked = await inTime(Promise.all([this.log.hindrance(), this.log.lastSequence()]));
+    if (!isKnown(asked)) return { unknown: `the log's end is not known: ${asked.unknown}` };
+    const [hindrance, last] = asked.value;
+    // The tables are compared with the log, which answers late then: that is not theirs.
+    if (hindrance !== null) return { unknown: `the log's end is not known: ${hindrance}` };
     const before = this.position.applied;
-    const caughtUp = await this.position.waitFor(last.value, CATCH_UP_MS);
+    const caughtUp = await this.position.waitFor(last, CATCH_UP_MS);
     const told = await inTime(Promise.all([this.tables.check(), this.tables.lag()]));
     if (!isKnown(told)) return { value: { answers: false, error: told.unknown } };
     const [{ ok, detail }, lag] = told.value;

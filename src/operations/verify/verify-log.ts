@@ -53,7 +53,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const { log, projected } = options;
   const report = new Report();
   for (const finding of await anotherLog(log, projected)) report.found(finding);
-  const lastSequence = await log.lastSequence();
+  const { lastSequence } = await log.extent();
   const target = await lastEventUpTo(log, lastSequence);
   const applied = await reachedBy(options, target);
   const rows = new RowComparison(log, projected, applied, report.found);
@@ -76,7 +76,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
 async function anotherLog(log: EventLog, projected: ProjectedMessages): Promise<Finding[]> {
   // Read before the log's end, which a whole log can only have moved further by then.
   const checkpoint = await projected.checkpoint();
-  const lastSequence = await log.lastSequence();
+  const { lastSequence } = await log.extent();
   const id = checkpoint.sequence === 0 ? null : await eventIdAt(log, checkpoint.sequence);
   const findings: Finding[] = [];
   for (const damage of logDamage({ lastSequence, unexplained: [], eventIdAt: () => id }, [checkpoint])) {

@@ -27,7 +27,7 @@ function rig(rows: { before: number; behind: number }, reaches = true) {
         appended.push(...events);
         return { firstSequence: 71 } as never;
       },
-      lastSequence: async () => 70,
+      extent: async () => ({ lastSequence: 70, missing: 0 }),
     },
     { sendable: async () => row(reached ? rows.behind : rows.before), waiting: async () => 1 },
     { waitFor: waitFor as never },

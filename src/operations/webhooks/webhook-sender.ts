@@ -36,7 +36,7 @@ export class WebhookSender {
   private readonly places: ServerPlaces;
 
   constructor(
-    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append' | 'lastSequence'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append' | 'extent'>,
     @Inject(WebhookReader) private readonly reader: Pick<WebhookReader, 'sendable' | 'waiting'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
     @Inject(WebhookDues) private readonly dues: Pick<WebhookDues, 'set'>,
@@ -63,7 +63,8 @@ export class WebhookSender {
     let webhook = await this.reader.sendable(due.messageId, due.id);
     if (webhook !== null && aheadOf(due, webhook) < 0) {
       // What it follows from is in the log. Where the tables have all of it and not that, the log has lost it.
-      await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
+      const { lastSequence } = await this.log.extent();
+      await this.position.waitFor(lastSequence, this.config.projection.read_wait_ms);
       webhook = await this.reader.sendable(due.messageId, due.id);
     }
     // Erased with its message, or at its end.

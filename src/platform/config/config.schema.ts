@@ -454,7 +454,7 @@ export const configSchema = z.strictObject({
             .nullable()
             .default(256 * 1024 * 1024)
             .describe(
-              'the same in bytes, which NATS sets aside for each publisher; less where it has not so many; null: no limit',
+              'bytes that wait to be taken in, of one publisher, which NATS sets aside; where it has less room the limit is lower; null: no limit',
             ),
         })
         .prefault({}),

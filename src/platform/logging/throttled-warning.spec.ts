@@ -12,5 +12,8 @@ describe('a throttled warning', () => {
       [{ at: 30_005, suppressed: 29 }, 'away'],
       [{ at: 60_005, suppressed: 29 }, 'away'],
     ]);
+    nowMs = 3_600_000;
+    warning.warn({ at: nowMs }, 'away');
+    expect(warn).toHaveBeenLastCalledWith({ at: nowMs }, 'away');
   });
 });

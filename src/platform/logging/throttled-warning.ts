@@ -8,6 +8,7 @@ const EVERY_MS = 30_000;
  */
 export class ThrottledWarning {
   private toldAtMs = Number.NEGATIVE_INFINITY;
+  private lastAtMs = Number.NEGATIVE_INFINITY;
   private suppressed = 0;
 
   constructor(
@@ -17,6 +18,10 @@ export class ThrottledWarning {
 
   warn(about: object, text: string): void {
     const now = this.nowMs();
+    const isAgain = now - this.lastAtMs < EVERY_MS;
+    this.lastAtMs = now;
+    // What was not told of another outage says nothing of this one.
+    if (!isAgain) this.suppressed = 0;
     if (now - this.toldAtMs < EVERY_MS) {
       this.suppressed += 1;
       return;

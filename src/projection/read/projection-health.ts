@@ -38,6 +38,10 @@ export class ProjectionHealth {
 
   /** Rejects when PostgreSQL or the log does not answer. */
   async check(): Promise<{ readonly ok: boolean; readonly detail: string }> {
+    // Without a majority the log tells its end late, and then nobody knows whose fault the delay was.
+    const hindrance = await this.log.hindrance();
+    if (hindrance !== null)
+      return { ok: false, detail: `not compared with the log, of which is told: ${hindrance}` };
     const damage = await this.agreement.look();
     if (damage.length > 0) {
       const lost = damage.map(damageText).join('; ');

@@ -128,7 +128,8 @@ async function rebuildLocked(control: Client, options: RebuildOptions): Promise<
     await fill.nearToEnd();
     await swapSchemas(control, schemas, async (live) => {
       // A live projection that is beyond the log's end was built from another log: the end is as far as one can get.
-      await fill.to('swapping', Math.min(live, await options.log.lastSequence()));
+      const { lastSequence } = await options.log.extent();
+      await fill.to('swapping', Math.min(live, lastSequence));
     });
     return fill.applied;
   } finally {

@@ -103,10 +103,11 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
     for (const { publisher, maxBytes } of rooms) {
       if (maxBytes === wanted) continue;
       const stream = intakeStreamOf(publisher);
-      this.logger.warn(
-        { stream, wanted_bytes: wanted, max_bytes: maxBytes },
-        `NATS has no room to set aside what the stream ${stream} may hold by nats.intake.max_bytes; it may hold ${maxBytes ?? 'any number of'} bytes. Lower nats.intake.max_bytes, or give the store of NATS more room.`,
-      );
+      const isLess = maxBytes !== null && (wanted === null || maxBytes < wanted);
+      const why = isLess
+        ? `NATS has no room to set aside what the stream ${stream} may hold by nats.intake.max_bytes; it may hold ${maxBytes} bytes. Lower nats.intake.max_bytes, or give the store of NATS more room (nats.max_store_bytes).`
+        : `NATS lets no limit be changed, since its streams set aside more than its store has: ${stream} may hold ${maxBytes ?? 'any number of'} bytes, as before, and publishers can't be kept from storing when the log has only its reserve. Give the store of NATS more room (nats.max_store_bytes).`;
+      this.logger.warn({ stream, wanted_bytes: wanted, max_bytes: maxBytes }, why);
     }
   }
 
@@ -134,7 +135,8 @@ export class Intake implements OnApplicationBootstrap, OnModuleDestroy {
         }
         open = wanted;
       } catch (error) {
-        failures.warn({ err: error }, 'publishers were not kept from storing, or let again; trying again');
+        const what = wanted ? 'allowed to store again' : 'kept from storing';
+        failures.warn({ err: error }, `publishers could not be ${what}; trying again`);
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }

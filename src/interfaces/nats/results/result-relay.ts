@@ -53,7 +53,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(PROJECTOR) private readonly projector: ProcessProjector,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'onMoved'>,
     @Inject(ResultReader) private readonly reader: ResultReader,
-    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'extent'>,
     @Inject(LOGGER) logger: Logger,
   ) {
     this.untold = new ThrottledWarning(logger);
@@ -127,7 +127,7 @@ export class ResultRelay implements OnApplicationBootstrap, OnModuleDestroy {
   /** A log that was put back from an older copy ends before what was told of the other one. */
   private async known(): Promise<Entry<Place>> {
     const kept = (await this.bucket.read(KEY)) ?? { value: { up_to: 0 }, revision: 0 };
-    const end = await this.log.lastSequence();
+    const { lastSequence: end } = await this.log.extent();
     return { ...kept, value: { up_to: Math.min(kept.value.up_to, end) } };
   }
 

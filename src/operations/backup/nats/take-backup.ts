@@ -46,13 +46,15 @@ export async function takeBackup({ connection, log, folder, nowMs }: BackupParts
   await makeBackupFolder(folder);
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const created_at = new Date(nowMs()).toISOString();
+  // Of a majority, before and after: a server that was cut off has less to copy.
+  await log.extent();
   const before = await ends(manager);
   const streams: BackupStream[] = [];
   for (const name of await keptStreams(manager)) {
     if ((await streamInfo(manager, name)) !== null) streams.push(await copyStream(connection, folder, name));
   }
   if ((await ends(manager)) !== before) throw new BackupBusyError();
-  const last_sequence = await log.lastSequence();
+  const { lastSequence: last_sequence } = await log.extent();
   const manifest: BackupManifest = {
     ...{ format: FORMAT, created_at, last_sequence, streams },
     versions: { service: VERSION, nats_server: connection.info?.version ?? '' },

@@ -33,6 +33,8 @@ const GIVES_AGAIN_MS = 20;
 interface Account {
   readonly account: EndpointAccount;
   readonly limits: EndpointLimits;
+  readonly unread: ThrottledWarning;
+  readonly unchanged: ThrottledWarning;
   asksFromMs: number;
   pauseMs: number;
   gotAtMs: number;
@@ -54,8 +56,6 @@ interface Account {
 export class ShareKeeper {
   private readonly accounts = new Map<string, Account>();
   private readonly bucket: CompareAndSetBucket<Ledger>;
-  private readonly unread: ThrottledWarning;
-  private readonly unchanged: ThrottledWarning;
   private endings: (() => void)[] = [];
   private startedMs = 0;
   private isStopped = false;
@@ -64,7 +64,7 @@ export class ShareKeeper {
     private readonly nats: NatsConnection,
     private readonly registry: EndpointRegistry,
     private readonly peers: EndpointPeers,
-    logger: Logger,
+    private readonly logger: Logger,
     /** Makes the bucket anew where the broker has lost it. */
     private readonly ensureBucket: () => Promise<unknown>,
   ) {
@@ -74,8 +74,6 @@ export class ShareKeeper {
       parseLedger,
       BROKER_ANSWERS_WITHIN_MS,
     );
-    this.unread = new ThrottledWarning(logger);
-    this.unchanged = new ThrottledWarning(logger);
   }
 
   /** Resolves when this process has its shares, or the broker does not say; then it goes on trying. */
@@ -131,6 +129,8 @@ export class ShareKeeper {
       ...{
         account,
         limits,
+        unread: new ThrottledWarning(this.logger),
+        unchanged: new ThrottledWarning(this.logger),
         asksFromMs: 0,
         pauseMs: ASKS_EVERY_MS,
         gotAtMs: 0,
@@ -158,15 +158,12 @@ export class ShareKeeper {
     else this.run(name, entry.account.claim());
   }
 
-  private async read(endpoint: string, { account }: Account, isStart: boolean): Promise<void> {
+  private async read(endpoint: string, { account, unread }: Account, isStart: boolean): Promise<void> {
     try {
       await account.read(isStart);
     } catch (err) {
       if (isStreamMissing(err)) await this.ensureBucket().catch(() => undefined);
-      this.unread.warn(
-        { err, endpoint },
-        "this worker's share of an endpoint could not be read; trying again",
-      );
+      unread.warn({ err, endpoint }, "this worker's share of an endpoint could not be read; trying again");
     }
   }
 
@@ -266,8 +263,9 @@ export class ShareKeeper {
   private run(endpoint: string, work: Promise<unknown>): void {
     work.catch((err: unknown) => {
       if (this.isStopped || this.nats.isClosed()) return;
-      this.unchanged.warn({ err, endpoint }, 'the shares of an endpoint could not be changed');
-      this.accounts.get(endpoint)?.account.grewOld();
+      const entry = this.accounts.get(endpoint);
+      entry?.unchanged.warn({ err, endpoint }, 'the shares of an endpoint could not be changed');
+      entry?.account.grewOld();
     });
   }
 }
