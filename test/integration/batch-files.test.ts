@@ -140,7 +140,7 @@ describe('an upload', () => {
         json: {
           error: {
             ...{ type: 'invalid_request_error', code: 'limit_reached', param: null },
-            message: expect.stringMatching(/60 bytes.* 100,.*batches\.max_stored_bytes.*Delete files/),
+            message: expect.stringMatching(/60 bytes.* 100 .*batches\.max_stored_bytes.*Delete files/),
           },
         },
       });
