@@ -5,7 +5,7 @@ import { NatsError } from './broker.errors.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { type NatsAddress, parseNatsAddress } from './nats-address.js';
 import { assertSuitable } from './server-requirements.js';
-import { SilentServer } from './silent-server.js';
+import { ServerWatch } from './server-watch.js';
 import { writeOncePerTurn } from './turn-writes.js';
 
 /** The configuration's section `nats`; of the embedded server, what it told when it started. */
@@ -42,8 +42,8 @@ export async function connectNats(
   { name = DEFAULT_NAME, startTimeoutMs = START_TIMEOUT_MS }: ConnectNatsOptions = {},
 ): Promise<NatsConnection> {
   const address = parseNatsAddress(nats);
-  const silent = new SilentServer();
-  const connection = await keepTrying(address, { name, startTimeoutMs }, silent, logger);
+  const watch = new ServerWatch();
+  const connection = await keepTrying(address, { name, startTimeoutMs }, watch, logger);
   try {
     await assertSuitable(connection, startTimeoutMs, logger);
   } catch (error) {
@@ -51,7 +51,7 @@ export async function connectNats(
     throw error;
   }
   ConnectionWatch.of(connection).logTo(logger);
-  silent.watch(connection, logger);
+  watch.begin(connection, logger);
   writeOncePerTurn(connection);
   return connection;
 }
@@ -59,13 +59,13 @@ export async function connectNats(
 async function keepTrying(
   address: NatsAddress,
   { name, startTimeoutMs }: Required<ConnectNatsOptions>,
-  silent: SilentServer,
+  watch: ServerWatch,
   logger: Logger,
 ): Promise<NatsConnection> {
   const deadline = performance.now() + startTimeoutMs;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await connect(connectionOptions(address, name, silent));
+      return await connect(connectionOptions(address, name, watch));
     } catch (error) {
       if (error instanceof errors.AuthorizationError) throw loginRefused(address, error);
       if (performance.now() >= deadline) throw unreachable(address, startTimeoutMs, error);
@@ -76,7 +76,7 @@ async function keepTrying(
   }
 }
 
-function connectionOptions(address: NatsAddress, name: string, silent: SilentServer): ConnectionOptions {
+function connectionOptions(address: NatsAddress, name: string, watch: ServerWatch): ConnectionOptions {
   return {
     servers: [...address.servers],
     name,
@@ -88,7 +88,7 @@ function connectionOptions(address: NatsAddress, name: string, silent: SilentSer
     reconnectJitter: RECONNECT_JITTER_MS,
     reconnectJitterTLS: RECONNECT_JITTER_MS,
     pingInterval: PING_INTERVAL_MS,
-    reconnectToServer: (pool) => silent.choose(pool),
+    reconnectToServer: (pool) => watch.choose(pool),
     ...(address.tls ? { tls: {} } : {}),
     ...login(address),
   };
