@@ -161,6 +161,14 @@ describe('a batch', () => {
     };
     const soFar = { output: [lineOf(asked[5]!)], error: [lineOf(asked[3]!)] };
     expect(await contents(first)).toEqual(soFar);
+    // Clients that leave give their places back: more of them than may read at once.
+    for (let client = 0; client < 8; client += 1) {
+      const leaving = new AbortController();
+      const asked = fetch(`${first.baseUrl}/v1/files/${output}/content`, { signal: leaving.signal });
+      setTimeout(() => leaving.abort(), client);
+      await asked.then(({ body }) => body?.cancel()).catch(() => undefined);
+    }
+    await eventually(async () => expect(await contents(first)).toEqual(soFar));
     const file = await request('GET', `${first.baseUrl}/v1/files/${output}`);
     expect(file.json).toMatchObject({ id: output, purpose: 'batch_output', status: 'uploaded', bytes: 0 });
     const deleted = await request('DELETE', `${first.baseUrl}/v1/files/${output}`);

@@ -6,6 +6,7 @@ import type { Caller } from '../../../domain/caller.js';
 import { Batches } from '../../../operations/batches/batches.js';
 import { FILE_PURPOSES, type FilePurpose } from '../../../operations/batches/files/file.state.js';
 import { Files, type NewFile } from '../../../operations/batches/files/files.js';
+import { behind } from '../../../operations/batches/runner/batch-results.js';
 import {
   type GrowingFile,
   isGrowing,
@@ -133,19 +134,18 @@ export class FilesController {
   /** What fails before the first lines is told by a status. */
   private async sendSoFar(file: GrowingFile, caller: Caller, reply: FastifyReply): Promise<void> {
     const waiting = this.waitingRequests.enter(reply.raw, caller.name);
-    finished(reply.raw, () => waiting.leave());
     const parts = this.results.content(file, waiting.signal);
+    // Also of a client that leaves before anything was read: its place is another one's then.
+    finished(reply.raw, () => {
+      waiting.leave();
+      void parts.return().catch(() => undefined);
+    });
     const first = await parts.next();
     waiting.begun();
     void reply.header('x-llmq-batch-status', file.batch.status);
-    void reply.send(Readable.from(behind(first, parts), { objectMode: false }));
+    const content = first.done === true ? [] : behind(first.value, parts);
+    void reply.send(Readable.from(content, { objectMode: false }));
   }
-}
-
-async function* behind<T>(first: IteratorResult<T>, rest: AsyncIterable<T>): AsyncIterable<T> {
-  if (first.done === true) return;
-  yield first.value;
-  yield* rest;
 }
 
 /** @throws {RefusedError} `invalid_fields` */

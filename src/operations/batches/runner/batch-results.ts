@@ -97,7 +97,8 @@ export function resultFileName(batchId: string, kind: ResultKind): string {
   return `${batchId}_${kind}.jsonl`;
 }
 
-async function* behind(first: Buffer, rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
+/** What begins with a part that was read already: to know that there is one, or that reading does not fail at once. */
+export async function* behind(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void> {
   yield first;
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  yield* { [Symbol.asyncIterator]: () => rest };
 }
