@@ -385,6 +385,21 @@ describe('JetStreamLanes', () => {
     expect((await take(lanes, 'low', 'o')).event.subject).toBe(byDefault);
   });
 
+  it('puts back nothing while more of the lane is on its way, which would go before it', async () => {
+    const lanes = lanesOn(nats);
+    await lanes.start(SERVED, nothing);
+    await submit('normal', 2);
+    const queue = queueOf(lanes);
+    await eventually(() => {
+      queue.want('normal', 1);
+      expect(queue.view('normal').ready).toBe(1);
+    });
+    queue.want('normal', 2);
+    expect(queue.putBackAfter(0)).toBeGreaterThan(0);
+    await eventually(() => expect(queue.view('normal').ready).toBe(2));
+    expect([queue.putBackAfter(0), queue.view('normal').ready]).toEqual([null, 0]);
+  });
+
   it('puts back in order what was ready for too long, and knows it again as untouched', async () => {
     const lanes = lanesOn(nats);
     await lanes.start(SERVED, nothing);

@@ -151,7 +151,9 @@ export class RouteFeed {
   putBackAfter(ms: number): number | null {
     const first = this.waiting[0];
     if (first === undefined) return null;
-    const left = first.arrivedAt + ms - performance.now();
+    // What is on its way lies behind what is ready, and would go before it. It goes back with it, in their order.
+    const answeredAt = this.wanted > 0 && this.atOnce ? this.askedAt + ANSWERED_WITHIN_MS : 0;
+    const left = Math.max(first.arrivedAt + ms, answeredAt) - performance.now();
     if (left > 0) return left;
     for (const delivery of this.waiting.splice(0)) delivery.putBack();
     return null;
