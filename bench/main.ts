@@ -16,6 +16,7 @@ import { benchPoison } from './poison.bench.js';
 import { benchReads } from './reads.bench.js';
 import { benchRebuild } from './rebuild.bench.js';
 import { benchResponses } from './responses.bench.js';
+import { benchTraces } from './traces.bench.js';
 import { benchWholePath } from './whole-path.bench.js';
 import { benchWorkers } from './workers.bench.js';
 
@@ -40,6 +41,7 @@ const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   reads: benchReads,
   rebuild: benchRebuild,
   responses: benchResponses,
+  traces: benchTraces,
   workers: benchWorkers,
 };
 

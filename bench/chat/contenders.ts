@@ -49,11 +49,13 @@ export function startChatEndpoint(gapMs: number, firstMs = 0): Promise<BenchChil
  * The service with all roles in one process, on servers of its own.
  *
  * @param checkout of another version of it, built; null for this one
+ * @param settings beside those that every contender has
  */
 export async function startService(
   name: string,
   endpointUrl: string,
   checkout: string | null,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<Contender> {
   const servers = await startBenchServers();
   const endpoint = { name: 'bench', base_url: `${endpointUrl}/v1`, max_concurrency: SLOTS };
@@ -61,6 +63,7 @@ export async function startService(
     ...servers.env,
     ENDPOINTS: JSON.stringify([{ ...endpoint, models: ['pieces-1', 'pieces-20'] }]),
     QUEUE_WORKER_CONCURRENCY: String(SLOTS),
+    ...settings,
   };
   const main = checkout === null ? undefined : resolve(checkout, 'dist/main.js');
   const nodeArgs = process.env['BENCH_NODE_ARGS']?.split(' ') ?? [];
