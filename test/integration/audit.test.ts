@@ -1,7 +1,6 @@
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
 import type { MessageEvent } from '../../src/domain/message/message.events.js';
@@ -14,6 +13,7 @@ import {
 } from '../../src/projection/read/event-index.js';
 import { ProjectedMessages } from '../../src/projection/read/projected-messages.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 import { attemptFailed, cancelled, completed, dispatched, life, received } from './projection.fixture.js';
 
@@ -259,6 +259,9 @@ describe('a client that reads slowly', () => {
       await own.log.append(ids.flatMap((id) => received(id, { tenant: 'green', content }).slice(0, 1)));
       await own.log.append(ids.flatMap((id) => [cancelled(id, { tenant: 'green' })]));
     }
+    // What the projectors hold meanwhile is not looked at.
+    await own.projected();
+    await gateway.projected();
   }, 400_000);
   afterAll(async () => {
     await nats?.close();

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
 import { LogFullError } from '../../src/log/event-log.errors.js';
@@ -11,6 +10,7 @@ import { FileGoneError, FileObjects } from '../../src/operations/batches/files/n
 import { FileRecords } from '../../src/operations/batches/files/nats/file-records.js';
 import { BatchRecords } from '../../src/operations/batches/nats/batch-records.js';
 import { eventually } from '../support/eventually.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { connectTo, type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { IncompatibleStreamError, StreamSetupError } from '../../src/broker/broker.errors.js';
@@ -13,6 +13,7 @@ import {
   WEBHOOKS_STREAM,
   wantedStreams,
 } from '../../src/broker/streams.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 

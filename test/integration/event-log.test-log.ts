@@ -1,4 +1,3 @@
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '../../src/broker/connect-nats.js';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
@@ -7,6 +6,7 @@ import {
   JetStreamEventLog,
   type JetStreamEventLogOptions,
 } from '../../src/log/jetstream/jetstream-event-log.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import type { TestNats } from '../support/test-nats.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import { jetstream } from '@nats-io/jetstream';
 import { InMemoryEventLog } from '../../src/log/in-memory/in-memory-event-log.js';
+import { jetstream } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { eventLogConformance } from './event-log.conformance.js';
 import { dropLog, openLog } from './event-log.test-log.js';

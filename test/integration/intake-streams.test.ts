@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstream, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { StreamSetupError } from '../../src/broker/broker.errors.js';
 import {
@@ -10,6 +10,7 @@ import {
   letPublish,
 } from '../../src/broker/intake-streams.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 

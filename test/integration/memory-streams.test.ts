@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { isPassing } from '../../src/broker/api-codes.js';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { MemoryStreams } from '../../src/broker/memory-streams.js';
 import { CHUNKS_STREAM, ENDPOINT_SHARES_BUCKET, EVENTS_STREAM } from '../../src/broker/streams.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import {
   type ClusterServer,
   startTestNatsCluster,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { jetstream } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { eraseMessages } from '../../src/domain/erasure/erase-messages.decision.js';
@@ -10,6 +9,7 @@ import { systemSources } from '../../src/platform/clock.js';
 import { EventIndex } from '../../src/projection/read/event-index.js';
 import { ProjectedMessages } from '../../src/projection/read/projected-messages.js';
 import { eventually } from '../support/eventually.js';
+import { jetstream } from '../support/jetstream.js';
 import {
   connectTo,
   type Gateway,
@@ -114,9 +114,9 @@ async function expectVerified(): Promise<void> {
     log: gateway.log,
     index: new EventIndex(gateway.dataSource),
     projected: new ProjectedMessages(gateway.dataSource),
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(240_000),
     onProgress: () => {},
-    projectionWaitMs: 30_000,
+    projectionWaitMs: 120_000,
   });
   expect(report).toMatchObject({ ok: true });
 }

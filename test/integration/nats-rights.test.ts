@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import { connect, errors, headers, type NatsConnection } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { ensureIntakeStreams } from '../../src/broker/intake-streams.js';
 import { eventually } from '../support/eventually.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { connectAs, testPublisher } from '../support/nats-publisher.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 

@@ -86,7 +86,7 @@ it('is heard by other processes as it is applied, and only of their own schema',
   const [here, elsewhere] = [await follower(), await follower('another')];
   await startProjector();
   const { firstSequence } = await log.append(life(uuidv7()));
-  expect(await here.waitFor(firstSequence + 3, 30_000)).toBe(true);
+  expect(await here.waitFor(firstSequence + 3, 120_000)).toBe(true);
   expect(here.applied).toBeGreaterThanOrEqual(firstSequence + 3);
   expect(elsewhere.applied).toBe(0);
 });
@@ -94,7 +94,7 @@ it('is heard by other processes as it is applied, and only of their own schema',
 it('is found in PostgreSQL by who waits and hears nothing', async () => {
   const tracker = new ProjectionPosition(dataSource);
   const { firstSequence } = await log.append(life(uuidv7()));
-  const waiting = tracker.waitFor(firstSequence + 3, 30_000);
+  const waiting = tracker.waitFor(firstSequence + 3, 120_000);
   await foldToEnd(dataSource, log, 500);
   expect(await waiting).toBe(true);
 });
@@ -117,7 +117,7 @@ it('follows the projection over a killed broker, and the tables hold every event
   await broker.kill();
   await broker.restart();
   const more = await log.append(tangledLog(60, 32));
-  expect(await tracker.waitFor(more.firstSequence, 60_000)).toBe(true);
+  expect(await tracker.waitFor(more.firstSequence, 120_000)).toBe(true);
   await eventually(async () =>
     expect(projector.health).toMatchObject({ applied: await log.lastSequence(), active: true, error: null }),
   );

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import type { QueryRunner } from 'typeorm';
@@ -12,6 +11,7 @@ import { postgresSystemUser } from '../../src/platform/embedded/postgres-system-
 import { renewAnalystViews } from '../../src/projection/tables/analyst-views.js';
 import { createDataSource, openDatabase } from '../../src/projection/tables/data-source.js';
 import { migrate } from '../../src/projection/tables/migrate.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 
@@ -176,7 +176,8 @@ describe('the role of PostgreSQL that may only read', () => {
     await asked(postgres.url, "COMMENT ON SCHEMA llmq_read IS 'of another version'");
     const started = performance.now();
     await migrated(postgres.url, 'llmq');
-    expect(performance.now() - started).toBeLessThan(30_000);
+    // The transaction would keep it waiting for ever.
+    expect(performance.now() - started).toBeLessThan(200_000);
     await client.query('SELECT * FROM llmq_read.usage');
     await client.end();
     await migrated(postgres.url, 'llmq');

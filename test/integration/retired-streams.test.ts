@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type JetStreamManager, jetstream, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { errors, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
@@ -9,6 +9,7 @@ import { RETIRED_STREAMS } from '../../src/broker/streams.js';
 import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { eventually } from '../support/eventually.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { connectTo } from './event-log.test-log.js';
 
@@ -83,9 +84,9 @@ describe('streams that earlier versions made and nothing uses', () => {
   it('are not made by a fresh start, so that a publisher is told that nobody takes its message', async () => {
     await start();
     for (const retired of UNUSED) expect(await names()).not.toContain(retired);
-    await expect(connection.request('llmq.intake.normal', 'a message')).rejects.toBeInstanceOf(
-      errors.RequestError,
-    );
+    await expect(
+      connection.request('llmq.intake.normal', 'a message', { timeout: 60_000 }),
+    ).rejects.toBeInstanceOf(errors.RequestError);
     await expect(publish()).rejects.toThrow();
     expect(told).toEqual([]);
   });

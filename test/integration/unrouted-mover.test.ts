@@ -1,10 +1,4 @@
-import {
-  AckPolicy,
-  DeliverPolicy,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import {
   routeConsumerName,
@@ -18,6 +12,7 @@ import { encodeRecord } from '../../src/log/log-record.js';
 import { routeOf, shardOf, unroutedSubject } from '../../src/log/subjects.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { atOnce, Rig, TestEndpoint } from './dispatcher.rig.js';
 

@@ -1,6 +1,6 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
+import { jetstream, jetstreamManager } from './jetstream.js';
 
 interface NatsAddress {
   readonly url: string;
