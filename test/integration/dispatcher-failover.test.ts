@@ -73,9 +73,13 @@ describe('a call that is not taken', () => {
       const error = { code: 'quota_exceeded', message: 'No more.', retryable: true, status: 402 };
       throw new ModelCallError(error, { notNow: 'quota_exceeded', retryAfterMs: 200, remote });
     });
-    await rig.startWorker({ endpoints: [endpoint] });
-    const deadline = new Date(Date.now() + 5_000).toISOString();
+    let aheadMs = 0;
+    const sources = { ...systemSources, nowMs: () => systemSources.nowMs() + aheadMs };
+    await rig.startWorker({ endpoints: [endpoint], broken: () => ({ sources }) });
+    const deadline = new Date(Date.now() + 3_600_000).toISOString();
     const id = await rig.submit('high', { deadline });
+    await eventually(() => expect(rig.folded.historyOf(id)).toContain('deferred'));
+    aheadMs = 2 * 3_600_000;
     await eventually(() => expect(rig.folded.historyOf(id)).toContain('expired'));
     expect(rig.folded.eventsOf(id).at(-1)!.data).toMatchObject({
       // It was called, and not taken.

@@ -1,4 +1,3 @@
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { InjectionToken } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -30,7 +29,7 @@ import { receive } from '../../src/domain/message/receive.decision.js';
 import type { EventLog } from '../../src/log/event-log.port.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { PartStore } from '../../src/log/jetstream/part-store.js';
-import { SOURCES, systemSources } from '../../src/platform/clock.js';
+import { SOURCES, type Sources, systemSources } from '../../src/platform/clock.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
 import { Measures } from '../../src/platform/metrics/measures.js';
@@ -40,9 +39,13 @@ import { ConversationReader } from '../../src/projection/read/conversation-reade
 import { MessageReader } from '../../src/projection/read/message-reader.js';
 import { ProjectionPosition } from '../../src/projection/read/projection-position.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { FoldedLog } from './dispatcher.folded-log.js';
+
+/** Longer than the ack wait: what the broker was not told of comes again, and only then. */
+const AS_LONG_AS_IT_TAKES_MS = 150_000;
 
 export type Answering = (call: ModelCall, count: number) => Promise<ModelAnswer>;
 
@@ -126,6 +129,7 @@ export interface Surroundings {
   readonly cancellations: Cancellations;
   readonly conversations: Pick<ConversationReader, 'find' | 'turns' | 'placeOf'>;
   readonly claims: Claims;
+  readonly sources: Sources;
 }
 
 export interface RigWorker {
@@ -140,7 +144,10 @@ export interface WorkerOptions {
   readonly endpoints: readonly ModelEndpoint[];
   readonly concurrency?: number;
   readonly prefetch?: number;
-  /** Default 5 s. After it the broker gives a message of a dead worker to another. */
+  /**
+   * After it the broker gives a message of a dead worker to another. Default 60 s: longer than a busy machine holds this
+   * process up, which would be taken for its death.
+   */
   readonly ackWaitMs?: number;
   readonly maxLostCalls?: number;
   readonly appendTimeoutMs?: number;
@@ -239,22 +246,28 @@ export class Rig {
 
   /** Waits until the message has this history, and fails on any other in the end. */
   async history(messageId: string, expected: readonly string[]): Promise<void> {
-    await eventually(() => {
-      const history = this.folded.historyOf(messageId);
-      if (history.join() !== expected.join()) throw new Error(`${messageId} has the history ${history}`);
-    });
+    await eventually(
+      () => {
+        const history = this.folded.historyOf(messageId);
+        if (history.join() !== expected.join()) throw new Error(`${messageId} has the history ${history}`);
+      },
+      { withinMs: AS_LONG_AS_IT_TAKES_MS },
+    );
   }
 
   /** Waits until every lane is empty: nothing pending, nothing held. */
   async lanesEmpty(): Promise<void> {
     const manager = await jetstreamManager(this.nats);
-    await eventually(async () => {
-      for await (const info of manager.consumers.list(EVENTS_STREAM)) {
-        const left = info.num_pending + info.num_ack_pending;
-        if (routeOfConsumer(info.name) !== null && left > 0)
-          throw new Error(`${left} messages are left in ${info.name}`);
-      }
-    });
+    await eventually(
+      async () => {
+        for await (const info of manager.consumers.list(EVENTS_STREAM)) {
+          const left = info.num_pending + info.num_ack_pending;
+          if (routeOfConsumer(info.name) !== null && left > 0)
+            throw new Error(`${left} messages are left in ${info.name}`);
+        }
+      },
+      { withinMs: AS_LONG_AS_IT_TAKES_MS },
+    );
   }
 
   /** Messages that workers hold, as the broker counts them. */
@@ -273,7 +286,7 @@ export class Rig {
     registry: EndpointRegistry,
     options: WorkerOptions,
   ): Promise<Worker> {
-    const { concurrency = 4, prefetch = 8, ackWaitMs = 5_000, maxLostCalls = 30 } = options;
+    const { concurrency = 4, prefetch = 8, ackWaitMs = 60_000, maxLostCalls = 30 } = options;
     const config = configSchema.parse({
       queue: {
         max_lost_calls: maxLostCalls,
@@ -291,6 +304,7 @@ export class Rig {
       // No message of these tests has a conversation.
       conversations: { find: async () => null, turns: async () => [], placeOf: async () => null },
       claims: new Claims(nats, { nats: { append_timeout_ms: 30_000 } }),
+      sources: systemSources,
     };
     const around = { ...sound, ...options.broken?.(sound) };
     const given = [
@@ -299,7 +313,7 @@ export class Rig {
       ...[use(EndpointRegistry, registry), use(ANSWER_PUBLISHER, around.answers)],
       ...[use(Cancellations, around.cancellations), use(Claims, around.claims)],
       ...[use(MessageReader, this.folded), use(ProjectionPosition, this.folded)],
-      ...[use(ConversationReader, around.conversations), use(SOURCES, systemSources)],
+      ...[use(ConversationReader, around.conversations), use(SOURCES, around.sources)],
       ...[use(LOGGER, silentLogger), use(NATS, nats)],
       ...[use(PartStore, new PartStore(nats, config)), use(TELEMETRY, { measures: new Measures() })],
     ];

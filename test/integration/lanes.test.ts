@@ -1,4 +1,4 @@
-import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { EVENTS_STREAM, wantedStreams } from '../../src/broker/streams.js';
 import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
@@ -15,12 +15,16 @@ import { encodeRecord } from '../../src/log/log-record.js';
 import { DEFAULT_ROUTE, routeOf, routeSubject, subjectOf } from '../../src/log/subjects.js';
 import { systemSources } from '../../src/platform/clock.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
+import { jetstream, jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 
 const WANTED = 8;
 const SERVED = { models: ['m', 'n'], defaultModel: 'm' };
-const ACK_WAIT_MS = 3_000;
+/** Longer than a busy machine holds this process up: what is held is delivered again only where a test is about that. */
+const ACK_WAIT_MS = 60_000;
+const SHORT_ACK_WAIT_MS = 3_000;
 
 let server: TestNats;
 let nats: NatsConnection;
@@ -37,7 +41,9 @@ afterAll(async () => {
   await server?.stop();
 });
 
-beforeEach(async () => {
+beforeEach(emptyLog);
+
+async function emptyLog(): Promise<void> {
   const manager = await jetstreamManager(nats);
   const events = wantedStreams({ replicas: 1, idempotencyTtlMs: 86_400_000 }).find(
     (stream) => stream.name === EVENTS_STREAM,
@@ -46,15 +52,22 @@ beforeEach(async () => {
   // One that the broker did not confirm in time may not have happened, and then the log would not be empty.
   await eventually(() => manager.streams.delete(EVENTS_STREAM).catch(passOverMissing));
   await manager.streams.add(events);
-});
+}
 
-afterEach(async () => {
+afterEach(closeLanes);
+
+async function closeLanes(): Promise<void> {
   for (const lanes of opened) {
     await lanes.stopTaking();
     await lanes.close();
   }
   opened = [];
-});
+}
+
+async function startAfresh(): Promise<void> {
+  await closeLanes();
+  await emptyLog();
+}
 
 function passOverMissing(error: Error): void {
   const missing = error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
@@ -108,7 +121,7 @@ async function submit(lane: Lane, count = 1, model: string | null = null): Promi
       { priority: lane, reason: 'explicit' },
     );
     const [, prioritized] = events;
-    const options = { msgID: prioritized.id, timeout: 1_000 };
+    const options = { msgID: prioritized.id, timeout: 10_000 };
     // Again after a time-out, under the same id: what is published while the connection is away may be lost.
     await eventually(() => client.publish(subjectOf(prioritized), encodeRecord(events), options));
     ids.push(messageId);
@@ -152,7 +165,7 @@ describe('JetStreamLanes', () => {
 
   it('starts over a consumer with another ack wait, which keeps its place', async () => {
     const ids = await submit('high', 2);
-    const before = lanesOn(nats, 60_000);
+    const before = lanesOn(nats, 2 * ACK_WAIT_MS);
     await before.start(SERVED, nothing);
     (await take(before, 'high')).ack();
     await before.stopTaking();
@@ -218,15 +231,22 @@ describe('JetStreamLanes', () => {
   });
 
   it('keeps what is held, ready or taken, far longer than the ack wait', async () => {
-    await submit('normal', 3);
-    const lanes = lanesOn(nats);
-    await lanes.start(SERVED, nothing);
-    queueOf(lanes).want('normal', 3);
-    const first = await take(lanes, 'normal');
-    await new Promise((resolve) => setTimeout(resolve, ACK_WAIT_MS * 2.5));
-    expect((await consumerInfo('normal')).num_redelivered).toBe(0);
-    const second = await take(lanes, 'normal');
-    expect([first.delivery, second.delivery]).toEqual([1, 1]);
+    // Who is held up for longer than the ack wait is taken for dead.
+    await inOneOf(
+      5,
+      async () => {
+        await submit('normal', 3);
+        const lanes = lanesOn(nats, SHORT_ACK_WAIT_MS);
+        await lanes.start(SERVED, nothing);
+        queueOf(lanes).want('normal', 3);
+        const first = await take(lanes, 'normal');
+        await new Promise((resolve) => setTimeout(resolve, SHORT_ACK_WAIT_MS * 2.5));
+        expect((await consumerInfo('normal')).num_redelivered).toBe(0);
+        const second = await take(lanes, 'normal');
+        expect([first.delivery, second.delivery]).toEqual([1, 1]);
+      },
+      startAfresh,
+    );
   });
 
   it('hands back: at once, and after a delay', async () => {
@@ -267,14 +287,16 @@ describe('JetStreamLanes', () => {
   it("gives a dead worker's messages to another", async () => {
     const [id] = await submit('high');
     const doomed = await client();
-    const dead = lanesOn(doomed);
+    const dead = lanesOn(doomed, SHORT_ACK_WAIT_MS);
     await dead.start(SERVED, nothing);
     await take(dead, 'high');
     await doomed.close();
-    const lanes = lanesOn(nats);
+    const lanes = lanesOn(nats, SHORT_ACK_WAIT_MS);
     await lanes.start(SERVED, nothing);
     const again = await take(lanes, 'high');
-    expect([again.event.subject, again.delivery]).toEqual([id, 2]);
+    expect(again.event.subject).toBe(id);
+    // More often where this one is held up, too.
+    expect(again.delivery).toBeGreaterThanOrEqual(2);
   });
 
   it('hands everything that is ready back when it stops, so that another need not wait for the ack deadline', async () => {
@@ -332,29 +354,36 @@ describe('JetStreamLanes', () => {
   });
 
   it('goes on after the server was killed, holding what it held', async () => {
-    const ids = await submit('high', 4);
-    const lanes = lanesOn(nats);
-    await lanes.start(SERVED, nothing);
-    const held = await take(lanes, 'high');
-    queueOf(lanes).want('high', 3);
-    await eventually(() => expect(queueOf(lanes).view('high').ready).toBe(3));
-    await server.kill();
-    await server.restart();
-    const more = await submit('high', 4);
-    const taken = new Set([held.event.subject]);
-    while (taken.size < 8) {
-      const delivery = await take(lanes, 'high');
-      // What was held when the server died is recognised. What was acked in the meantime may come again, as doubtful.
-      if (taken.has(delivery.event.subject)) expect(delivery.inDoubtUpTo).not.toBeNull();
-      expect(delivery.event.subject).not.toBe(held.event.subject);
-      taken.add(delivery.event.subject);
-      delivery.ack();
-    }
-    expect([...taken]).toEqual([...ids, ...more]);
-    await new Promise((resolve) => setTimeout(resolve, ACK_WAIT_MS * 1.5));
-    expect(queueOf(lanes).view('high').ready).toBe(0);
-    held.ack();
-    await eventually(async () => expect((await consumerInfo('high')).num_ack_pending).toBe(0));
+    // As above.
+    await inOneOf(
+      5,
+      async () => {
+        const ids = await submit('high', 4);
+        const lanes = lanesOn(nats, SHORT_ACK_WAIT_MS);
+        await lanes.start(SERVED, nothing);
+        const held = await take(lanes, 'high');
+        queueOf(lanes).want('high', 3);
+        await eventually(() => expect(queueOf(lanes).view('high').ready).toBe(3));
+        await server.kill();
+        await server.restart();
+        const more = await submit('high', 4);
+        const taken = new Set([held.event.subject]);
+        while (taken.size < 8) {
+          const delivery = await take(lanes, 'high');
+          // What was held when the server died is recognised. What was acked in the meantime may come again, as doubtful.
+          if (taken.has(delivery.event.subject)) expect(delivery.inDoubtUpTo).not.toBeNull();
+          expect(delivery.event.subject).not.toBe(held.event.subject);
+          taken.add(delivery.event.subject);
+          delivery.ack();
+        }
+        expect([...taken]).toEqual([...ids, ...more]);
+        await new Promise((resolve) => setTimeout(resolve, SHORT_ACK_WAIT_MS * 1.5));
+        expect(queueOf(lanes).view('high').ready).toBe(0);
+        held.ack();
+        await eventually(async () => expect((await consumerInfo('high')).num_ack_pending).toBe(0));
+      },
+      startAfresh,
+    );
   });
 
   it('has each model a queue of its own, with what wants the default model in that one', async () => {
@@ -410,7 +439,7 @@ describe('JetStreamLanes', () => {
         queue.want('normal', 3);
         expect(queue.view('normal').ready).toBe(3);
       });
-      expect(queue.putBackAfter(60_000)).toBeGreaterThan(50_000);
+      expect(queue.putBackAfter(600_000)).toBeGreaterThan(500_000);
       expect([queue.putBackAfter(0), queue.view('normal').ready]).toEqual([null, 0]);
     }
     const first = await take(lanes, 'normal');
