@@ -26,7 +26,7 @@ async function metered(
   models.push(model);
   const endpoint = new OpenAiEndpoint({
     ...{ name, baseUrl: model.url, models: served, maxConcurrency, apiKey: null },
-    ...{ connectTimeoutMs: 5_000, firstTokenTimeoutMs: 60_000 },
+    ...{ connectTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000 },
   });
   return { model, endpoint };
 }

@@ -59,13 +59,12 @@ describe('messages that are sent while a turn is open, to a conversation that re
   it('get in again after a process died over one that it had let in, once that can not come any more', async () => {
     const id = await conversation('reject');
     const lost = '01900000-0000-7000-8000-00000000dead';
-    await new Claims(nats, { nats: { append_timeout_ms: 30_000 } }).write(
-      'turn',
-      id,
-      { holder: lost, until: Date.now() + 5_000 },
-      0,
-    );
+    const claims = new Claims(nats, { nats: { append_timeout_ms: 30_000 } });
+    const until = (ms: number) => ({ holder: lost, until: Date.now() + ms });
+    const revision = await claims.write('turn', id, until(120_000), 0);
     expect(await send(0, id)).toMatchObject({ status: 409, json: { code: 'turn_open' } });
+    // Time passes.
+    expect(await claims.write('turn', id, until(0), revision!)).not.toBeNull();
     await eventually(async () => expect((await send(1, id)).status).toBe(202));
   });
 

@@ -57,14 +57,14 @@ function policy({ allow = [], deny = [] }: Lists = {}, resolve?: Resolve): Egres
 async function call(baseUrl: string, egress: EgressPolicy, namedBy: NamedBy): Promise<string | null> {
   const endpoint = new OpenAiEndpoint({
     ...{ name: 'test', baseUrl, models: ['demo'], maxConcurrency: 1, apiKey: 'sk-secret-of-the-endpoint' },
-    ...{ connectTimeoutMs: 5_000, firstTokenTimeoutMs: 5_000 },
-    connector: egress.connector({ namedBy, timeout: 5_000 }),
+    ...{ connectTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000 },
+    connector: egress.connector({ namedBy, timeout: 60_000 }),
   });
   closing.unshift(() => endpoint.close());
   const { answer } = await endpoint.call({
     messageId: 'test',
     request: { content: 'hello', model: null, parameters: {} },
-    ...{ model: 'demo', timeoutMs: 10_000, signal: new AbortController().signal, onDelta: () => {} },
+    ...{ model: 'demo', timeoutMs: 120_000, signal: new AbortController().signal, onDelta: () => {} },
   } as Parameters<OpenAiEndpoint['call']>[0]);
   return answer.content;
 }
@@ -149,8 +149,8 @@ describe('a redirect', () => {
     });
     const url = `http://127.0.0.1:${leading.port}`;
     await expect(call(`${url}/v1`, policy(), 'configuration')).rejects.toThrow(/answered 307/);
-    const connector = policy().connector({ namedBy: 'configuration', timeout: 5_000 });
-    const webhook = new Webhook({ url: `${url}/hook`, secret: null, timeoutMs: 5_000, connector });
+    const connector = policy().connector({ namedBy: 'configuration', timeout: 60_000 });
+    const webhook = new Webhook({ url: `${url}/hook`, secret: null, timeoutMs: 60_000, connector });
     const alert = { type: 'dead_letter', id: 'a' } as const;
     await expect(webhook.deliver(alert, Date.now())).rejects.toThrow('The webhook answered 307.');
     expect(leading.requests.length).toBe(2);

@@ -257,6 +257,8 @@ describe('an endpoint that is registered', () => {
   it('keeps the messages of one user, where affinity says so', async () => {
     await register({ name: 'twin-1', models: ['twin-model'] });
     await register({ name: 'twin-2', models: ['twin-model'] });
+    // Else the first go to whichever the worker knows.
+    for (const name of ['twin-1', 'twin-2']) await seenByWorker(name, false);
     const users = Array.from({ length: 8 }, (_, n) => `user-${n}`);
     const seen = new Map(users.map((user) => [user, new Set<string>()]));
     for (let round = 0; round < 3; round += 1) {

@@ -280,6 +280,6 @@ function signOf(error: unknown): CallSign {
 function endpointAt(name: string, baseUrl: string): ModelEndpoint {
   return new OpenAiEndpoint({
     ...{ name, baseUrl, models: ['m'], maxConcurrency: 8, apiKey: null },
-    ...{ connectTimeoutMs: 10_000, firstTokenTimeoutMs: 5_000 },
+    ...{ connectTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000 },
   });
 }

@@ -49,7 +49,7 @@ class PickyModel {
     const { port } = this.server.address() as AddressInfo;
     return new OpenAiEndpoint({
       ...{ name: 'picky', baseUrl: `http://127.0.0.1:${port}/v1`, models: ['model'], maxConcurrency: 1 },
-      ...{ apiKey: null, connectTimeoutMs: 5_000, firstTokenTimeoutMs: 60_000 },
+      ...{ apiKey: null, connectTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000 },
     });
   }
 }

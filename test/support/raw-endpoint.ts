@@ -46,7 +46,7 @@ export class RawEndpoint {
     await once(server, 'listening');
     const endpoint = new OpenAiEndpoint({
       ...{ name: 'raw', models: ['m'], maxConcurrency: 8, apiKey: null },
-      ...{ connectTimeoutMs: 10_000, firstTokenTimeoutMs: 30_000 },
+      ...{ connectTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000 },
       baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
       ...options,
     });
