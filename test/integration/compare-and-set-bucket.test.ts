@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { CompareAndSetBucket } from '../../src/broker/compare-and-set-bucket.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 
 const BUCKET = 'places';
@@ -9,6 +9,9 @@ const BUCKET = 'places';
 let server: TestNats;
 let nats: NatsConnection;
 let bucket: CompareAndSetBucket<string>;
+
+/** However slow the broker is. */
+const ANSWERS_WITHIN_MS = 60_000;
 
 beforeAll(async () => {
   server = await startTestNats();
@@ -18,7 +21,7 @@ beforeAll(async () => {
   await manager.streams.add({
     ...{ name: `KV_${BUCKET}`, subjects, max_msgs_per_subject: 1, allow_direct: true },
   });
-  bucket = new CompareAndSetBucket(nats, BUCKET, String, 2_000);
+  bucket = new CompareAndSetBucket(nats, BUCKET, String, ANSWERS_WITHIN_MS);
 });
 afterAll(async () => {
   await nats?.close();
@@ -46,7 +49,7 @@ describe('a write that is tried again', () => {
 });
 
 it('lists what begins with the same tokens, with all that was written last, and takes entries away', async () => {
-  const json = new CompareAndSetBucket(nats, BUCKET, (value) => value as string, 2_000);
+  const json = new CompareAndSetBucket(nats, BUCKET, (value) => value as string, ANSWERS_WITHIN_MS);
   expect(await json.list('of')).toEqual([]);
   for (let at = 0; at < 1_001; at += 1) await json.write(`of.red.${at}`, `${at}`, 0);
   await json.write('of.redder.x', 'another', 0);
@@ -65,6 +68,6 @@ it('lists what begins with the same tokens, with all that was written last, and 
 });
 
 it('takes a stream that nobody serves for one without a leader', async () => {
-  const nowhere = new CompareAndSetBucket(nats, 'nowhere', String, 2_000);
+  const nowhere = new CompareAndSetBucket(nats, 'nowhere', String, ANSWERS_WITHIN_MS);
   await expect(nowhere.write('a', 'x', 0)).rejects.toThrow(/no responders/);
 });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { ConnectionWatch } from '../../src/broker/connection-watch.js';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
@@ -9,6 +8,7 @@ import { AnswerInbox } from '../../src/log/jetstream/answer-inbox.js';
 import type { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { StoredWrites } from '../../src/log/jetstream/stored-writes.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';
 import { readUpTo } from './event-log.conformance.js';
@@ -99,6 +99,8 @@ describe('an append whose answer is lost', () => {
     const event = cancelled();
     const result = far.log.append([event], { timeoutMs: 1_500 });
     await expect(result).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'unknown' });
+    // What is still on the wire would be cut off.
+    await eventually(async () => expect(await near.log.lastSequence()).toBe(5));
     wire.cut();
     await far.log.append([cancelled()]);
     const stored = await readUpTo(near.log, 1, await near.log.lastSequence());
@@ -165,11 +167,13 @@ describe('an append whose answer is lost', () => {
 
   it('tells what waits behind it that nothing was stored', async () => {
     wire.swallowAnswers();
-    const first = far.log.append([cancelled()], { timeoutMs: 500 });
-    await sleep(50);
+    const stop = new AbortController();
+    const first = far.log.append([cancelled()], { until: stop.signal });
+    await eventually(async () => expect(await near.log.lastSequence()).toBe(5));
     const waiting = cancelled();
     const second = far.log.append([waiting], { timeoutMs: 300 });
     await expect(second).rejects.toMatchObject({ code: 'log_unavailable', outcome: 'not_stored' });
+    stop.abort();
     await expect(first).rejects.toMatchObject({ outcome: 'unknown' });
     wire.cut();
     await far.log.append([cancelled()]);

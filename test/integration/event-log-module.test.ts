@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Global, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -10,6 +9,7 @@ import { openEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { SERVICE_CONFIG } from '../../src/platform/config/service-config.js';
 import { EVENT_LOG, LOGGER, NATS, NATS_STORE } from '../../src/platform/tokens.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { accepted } from './event-log.samples.js';
@@ -30,7 +30,7 @@ describe('the module of the log', () => {
   async function start() {
     const providers = [
       { provide: NATS, useValue: connection },
-      { provide: SERVICE_CONFIG, useValue: configSchema.parse({}) },
+      { provide: SERVICE_CONFIG, useValue: configSchema.parse({ nats: { append_timeout_ms: 60_000 } }) },
       { provide: LOGGER, useValue: silentLogger },
       { provide: NATS_STORE, useValue: null },
     ];

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ensureStreams } from '../../src/broker/ensure-streams.js';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
@@ -9,6 +8,7 @@ import { WorkerStop } from '../../src/dispatch/worker/worker-stop.js';
 import type { MessageEvent } from '../../src/domain/message/message.events.js';
 import { JetStreamEventLog } from '../../src/log/jetstream/jetstream-event-log.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import {
   type ClusterServer,
@@ -31,7 +31,7 @@ describe('a cluster that has lost its quorum', () => {
     await ensureStreams(connection, 3);
     // Much shorter than the outage.
     log = new JetStreamEventLog(connection, silentLogger, { ...DEFAULTS, appendTimeoutMs: 1_000 });
-    await log.append([cancelled()], { timeoutMs: 30_000 });
+    await log.append([cancelled()], { timeoutMs: 120_000 });
   }, 400_000);
   afterEach(async () => {
     await log.close();
@@ -68,7 +68,7 @@ describe('a cluster that has lost its quorum', () => {
       expect(there?.event.id).toBe(ofWorkers[index]![0]!.id);
     }
     stop.now();
-  }, 240_000);
+  }, 400_000);
 });
 
 /** The servers that the stream can lose while its leader lives on, and still takes what it can't store. */

