@@ -73,6 +73,15 @@ async function received(log: EventLog, after: number): Promise<MessageReceived[]
 const holderOf = async (gateway: Gateway, id: string) =>
   (await gateway.part(BatchLeases).list()).find(({ value }) => value.id === id)?.value;
 
+/** Who carries it out, in the end. A process that is held up for some seconds loses its lease, and takes it again. */
+function carriedOut(gateway: Gateway, id: string, notBy = ''): Promise<string> {
+  return eventually(async () => {
+    const { holder, released } = (await holderOf(gateway, id))!;
+    expect([released, [notBy, ''].includes(holder)]).toEqual([false, false]);
+    return holder;
+  });
+}
+
 async function results(gateway: Gateway, id: string | null): Promise<{ custom_id: string }[]> {
   if (id === null) return [];
   const parts: Uint8Array[] = [];
@@ -93,14 +102,11 @@ describe('a batch', () => {
       expect(all).toHaveLength(IN_FLIGHT);
       return all;
     });
+    const holder = await carriedOut(first, id);
     const second = await start();
-    const held = await holderOf(second, id);
-    expect(held).toMatchObject({ term: 1, released: false });
     await close(first);
     // By another one, and all that is answered from here on is heard there.
-    await eventually(async () => {
-      expect(await holderOf(second, id)).toMatchObject({ term: 2, released: false });
-    });
+    await carriedOut(second, id, holder);
     const answered = new Set<string>();
     const answer = async (messages: readonly MessageReceived[]) => {
       for (const message of messages) {
@@ -173,10 +179,11 @@ describe('a batch', () => {
     expect(file.json).toMatchObject({ id: output, purpose: 'batch_output', status: 'uploaded', bytes: 0 });
     const deleted = await request('DELETE', `${first.baseUrl}/v1/files/${output}`);
     expect([deleted.status, deleted.json.error.code]).toEqual([409, 'not_ended']);
+    const holder = await carriedOut(first, id);
     const second = await start();
     await close(first);
-    await eventually(async () => expect(await holderOf(second, id)).toMatchObject({ term: 2 }));
-    expect(await contents(second)).toEqual(soFar);
+    await carriedOut(second, id, holder);
+    await eventually(async () => expect(await contents(second)).toEqual(soFar));
     await second.part(Batches).cancel(LOCAL_CALLER, id);
     const ended = await eventually(async () => {
       const now = await read(second);

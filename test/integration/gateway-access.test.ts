@@ -700,7 +700,8 @@ describe('a shutdown', () => {
     const started = Date.now();
     await gateway?.close();
     gateway = undefined;
-    expect(Date.now() - started).toBeLessThan(10_000);
+    // Less than it would have waited for.
+    expect(Date.now() - started).toBeLessThan(45_000);
     expect(await waiting).toMatchObject({ status: 200, json: { id, status: 'pending' } });
   });
 

@@ -8,10 +8,7 @@ let url: string;
 
 beforeAll(async () => {
   servers = await startServers();
-  const { nats } = servers;
-  gateway = await startGateway(servers, {
-    nats: { url: nats.url, user: nats.user, password: nats.password, append_timeout_ms: 5_000 },
-  });
+  gateway = await startGateway(servers);
   url = `${gateway.baseUrl}/api/v1/messages`;
 });
 afterAll(async () => {
@@ -75,10 +72,14 @@ describe('POST /api/v1/messages/batch', () => {
   });
 
   it('fails as a whole while the broker is away', async () => {
+    const impatient = await startGateway(servers, { nats: { append_timeout_ms: 5_000 } });
     await servers.nats.kill();
-    const refused = await submit([message(1), 'wrong']);
+    const refused = await request('POST', `${impatient.baseUrl}/api/v1/messages/batch`, {
+      messages: [message(1), 'wrong'],
+    });
     expect(refused).toMatchObject({ status: 503, json: { code: 'log_unavailable' } });
     await servers.nats.restart();
+    await impatient.close();
     await eventually(async () => expect((await submit([message(1)])).json.accepted).toBe(1));
   });
 });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import { v7 as uuidv7 } from 'uuid';
 import { connectNats } from '../../src/broker/connect-nats.js';
@@ -10,6 +9,7 @@ import type { ServiceConfig } from '../../src/platform/config/service-config.js'
 import { derivedId, digestOf, fingerprintOf } from '../../src/submission/idempotency/digest.js';
 import { ReservationStore } from '../../src/submission/idempotency/nats/reservation-store.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
@@ -21,8 +21,8 @@ let store: ReservationStore;
 beforeAll(async () => {
   servers = await startServers();
   const { url, user, password } = servers.nats;
-  const nats = { url, user, password, append_timeout_ms: 5_000 };
-  gateways = [await startGateway(servers, { nats }), await startGateway(servers, { nats })];
+  const nats = { url, user, password, append_timeout_ms: 30_000 };
+  gateways = [await startGateway(servers), await startGateway(servers)];
   const config = configSchema.parse({ nats });
   connection = await connectNats(config, silentLogger);
   store = new ReservationStore(connection, config as unknown as ServiceConfig);
@@ -180,9 +180,12 @@ describe('Idempotency-Key', () => {
   });
 
   it('stores nothing while the broker is away, says so, and serves the same key afterwards', async () => {
+    const impatient = await startGateway(servers, { nats: { append_timeout_ms: 5_000 } });
     await servers.nats.kill();
-    expect(await send('away')).toMatchObject({ status: 503, json: { code: 'log_unavailable' } });
+    const refused = await request('POST', `${impatient.baseUrl}${PATH}`, BODY, { 'idempotency-key': 'away' });
+    expect(refused).toMatchObject({ status: 503, json: { code: 'log_unavailable' } });
     await servers.nats.restart();
+    await impatient.close();
     const before = await eventually(() => gateways[0]!.log.lastSequence());
     const { json } = await eventually(async () => {
       const accepted = await send('away');

@@ -499,12 +499,14 @@ describe('the check of the log', () => {
 
 describe('no request stalls the others', () => {
   /** On a machine as fast as those on which the service is measured; a slower one has so much more. */
-  const MOST_MS = 200 * slowness();
+  let mostMs = 0;
   /** Other work of the machine only ever makes a stall longer: the shortest of some tries is nearest to its own. */
   const TRIES = 5;
   const stallOf = async (during: () => Promise<unknown>): Promise<number> => {
     let least = Number.POSITIVE_INFINITY;
-    for (let tries = 0; tries < TRIES && least >= MOST_MS; tries += 1) {
+    for (let tries = 0; tries < TRIES && least >= mostMs; tries += 1) {
+      // It may be slower now than it was a while ago.
+      mostMs = Math.max(mostMs, 200 * slowness());
       least = Math.min(least, await longestStallMs(during));
     }
     return least;
@@ -573,7 +575,7 @@ describe('no request stalls the others', () => {
         asked.abort();
         await answer.catch(() => undefined);
       });
-      expect(stall).toBeLessThan(MOST_MS);
+      expect(stall).toBeLessThan(mostMs);
     }
   });
 
@@ -581,6 +583,6 @@ describe('no request stalls the others', () => {
     const stall = await stallOf(() =>
       fetch(`${gateway.baseUrl}${MESSAGES}?limit=200`).then((page) => page.arrayBuffer()),
     );
-    expect(stall).toBeLessThan(MOST_MS);
+    expect(stall).toBeLessThan(mostMs);
   });
 });

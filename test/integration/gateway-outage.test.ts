@@ -1,36 +1,36 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 let servers: Servers;
-let gateway: Gateway;
+let gateway: Gateway | undefined;
 let url: string;
 
 beforeAll(async () => {
   servers = await startServers();
-  gateway = await startGateway(servers, {
-    nats: {
-      ...{ url: servers.nats.url, user: servers.nats.user, password: servers.nats.password },
-      append_timeout_ms: 3_000,
-    },
-    projection: { read_wait_ms: 2_000 },
-  });
-  url = `${gateway.baseUrl}/api/v1/messages`;
+});
+afterEach(async () => {
+  await gateway?.close();
 });
 afterAll(async () => {
-  await gateway?.close();
   await servers?.stop();
 });
+
+async function start(overrides: Record<string, unknown>): Promise<void> {
+  gateway = await startGateway(servers, overrides);
+  url = `${gateway.baseUrl}/api/v1/messages`;
+}
 
 const post = () => request('POST', url, { user_id: 'u', content: 'x' });
 
 it('says in time that nothing can be stored while NATS is away, and serves again when it is back', async () => {
+  await start({ nats: { append_timeout_ms: 3_000 } });
   await servers.nats.kill();
   const refused = await post();
   expect(refused).toMatchObject({ status: 503, json: { code: 'log_unavailable' } });
   expect(refused.headers.get('retry-after')).toBe('1');
   const chat = { model: MODEL, messages: [{ role: 'user', content: 'x' }] };
-  const chatted = await request('POST', `${gateway.baseUrl}/v1/chat/completions`, chat);
+  const chatted = await request('POST', `${gateway!.baseUrl}/v1/chat/completions`, chat);
   expect(chatted).toMatchObject({
     status: 503,
     json: { error: { type: 'server_error', code: 'log_unavailable' } },
@@ -45,6 +45,7 @@ it('says in time that nothing can be stored while NATS is away, and serves again
 });
 
 it('accepts while PostgreSQL is away, tells reads to come back, and shows everything when it is back', async () => {
+  await start({ projection: { read_wait_ms: 2_000 } });
   await servers.postgres.kill();
   const { status, json } = await post();
   expect(status).toBe(202);
@@ -58,11 +59,13 @@ it('accepts while PostgreSQL is away, tells reads to come back, and shows everyt
 });
 
 it('answers a chat while PostgreSQL is away', async () => {
-  const before = await gateway.log.lastSequence();
+  await start({});
+  const { log, worker, baseUrl } = gateway!;
+  const before = await log.lastSequence();
   await servers.postgres.kill();
   const chat = { model: MODEL, messages: [{ role: 'user', content: 'x' }] };
-  const answer = request('POST', `${gateway.baseUrl}/v1/chat/completions`, chat);
-  await gateway.worker.complete(await gateway.worker.received(before), { content: 'without it' });
+  const answer = request('POST', `${baseUrl}/v1/chat/completions`, chat);
+  await worker.complete(await worker.received(before), { content: 'without it' });
   expect((await answer).json.choices[0].message.content).toBe('without it');
   await servers.postgres.restart();
 });

@@ -123,7 +123,8 @@ export async function startGateway(
     worker: new HandWorker(log, app.get<AnswerPublisher>(ANSWER_PUBLISHER, { strict: false })),
     projected: async () => {
       const position = app.get<ProjectionPosition>(ProjectionPosition, { strict: false });
-      await position.waitFor(await log.lastSequence(), 60_000);
+      const isThere = await position.waitFor(await log.lastSequence(), 200_000);
+      if (!isThere) throw new Error('The tables are behind the log.');
     },
     part: (type) => app.get(type, { strict: false }),
     close: async () => {

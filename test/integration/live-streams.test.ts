@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { CHUNKS_STREAM } from '../../src/broker/streams.js';
 import type { MessageReceived } from '../../src/domain/message/message.events.js';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { endOf } from '../../src/submission/live/piece-position.policy.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { LiveClient, type LiveFrame, readLive } from '../support/live-reader.js';
 import {
   connectTo,
@@ -141,6 +142,8 @@ describe('the stream of a message', () => {
     const message = await submitted();
     const calls = [{ id: 'call_1', type: 'function', function: { name: 'look', arguments: '{"at":1}' } }];
     await here.worker.complete(message, { content: WHOLE, tool_calls: calls });
+    // Who comes before the tables have it is told how it waits, first.
+    await here.projected();
     const client = new LiveClient();
     await client.read(urlOf(there, message.subject), isEnd, as(red));
     // Held against the description.
@@ -335,18 +338,27 @@ it('joins what is not read, within limits, and goes on behind what was', async (
   expect((await reading.next()).value).toMatchObject({ type: 'status' });
   const text = 'x'.repeat(1_000);
   let seq = 0;
-  const say = (pieces: number) => {
-    for (let piece = 0; piece < pieces; piece += 1) here.worker.piece(id, ++seq, { content: text });
+  // Another one reads at once: what it was told has come to the first one, too.
+  const quick = await follow();
+  let arrived = 0;
+  const taking = (async () => {
+    for await (const event of quick) {
+      if (event.type === 'piece') arrived += String(event.delta['content']).length;
+    }
+  })();
+  const say = async (pieces: number) => {
+    for (let piece = 1; piece <= pieces; piece += 1) {
+      here.worker.piece(id, ++seq, { content: text });
+      if (piece % 50 === 0) await eventually(() => expect(arrived).toBe(seq * text.length), { everyMs: 1 });
+    }
   };
-  say(300);
-  await sleep(1_000);
+  await say(300);
   // Pieces of 1 kB came, and fewer and longer ones are told.
   const first = (await reading.next()).value;
   expect(first).toMatchObject({ type: 'piece' });
   expect(first.delta.content.length).toBeGreaterThan(10_000);
   const came = first.delta.content.length;
-  say(1_000);
-  await sleep(1_000);
+  await say(1_000);
   // What waits for it is told, and that is all.
   let last = first.id;
   let rest = 0;
@@ -368,17 +380,27 @@ it('joins what is not read, within limits, and goes on behind what was', async (
     if (event.type === 'piece') rest += String(event.delta['content']).length;
   }
   expect(came + rest).toBe(seq * text.length);
+  await taking;
 });
 
 it('ends when its key does', async () => {
-  const expires_at = new Date(Date.now() + 15_000).toISOString();
-  const short = newApiKey({ name: 'short-key', role: 'client', tenant: 'red', expires_at });
-  const gateway = await startGateway(servers, { security: { api_keys: [short.config] } }, { roles: ['api'] });
-  const reading = await readLive(`${gateway.baseUrl}/api/v1/users/short/stream`, { headers: as(short) });
-  const [last] = (await reading.until(() => false)).slice(-1);
-  expect(last!.data).toMatchObject({ type: 'closed', code: 'unauthorized', retry_after_seconds: null });
-  await gateway.close();
-});
+  // Longer with each round: it must not expire before the service has started, however slow the machine is.
+  let lifeMs = 5_000;
+  await inOneOf(3, async () => {
+    lifeMs *= 3;
+    const expires_at = new Date(Date.now() + lifeMs).toISOString();
+    const short = newApiKey({ name: 'short-key', role: 'client', tenant: 'red', expires_at });
+    const security = { api_keys: [short.config] };
+    const gateway = await startGateway(servers, { security }, { roles: ['api'] });
+    try {
+      const reading = await readLive(`${gateway.baseUrl}/api/v1/users/short/stream`, { headers: as(short) });
+      const [last] = (await reading.until(() => false)).slice(-1);
+      expect(last!.data).toMatchObject({ type: 'closed', code: 'unauthorized', retry_after_seconds: null });
+    } finally {
+      await gateway.close();
+    }
+  });
+}, 400_000);
 
 it('forgets a followed message that is erased while it is open, and tells the others on', async () => {
   const url = `${there.baseUrl}/api/v1/users/eve/stream`;
