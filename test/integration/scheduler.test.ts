@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import { routeConsumerName } from '../../src/dispatch/lanes/jetstream/route-consumers.js';
 import { DispatcherModule } from '../../src/dispatch/worker/dispatcher.module.js';
@@ -9,6 +8,7 @@ import { routeOf } from '../../src/log/subjects.js';
 import { Scheduler } from '../../src/scheduler/scheduler.js';
 import { SchedulerModule } from '../../src/scheduler/scheduler.module.js';
 import { eventually } from '../support/eventually.js';
+import { jetstreamManager } from '../support/jetstream.js';
 import { type MeteredModel, startMeteredModel } from '../support/metered-model.js';
 import { connectTo, type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
@@ -63,6 +63,16 @@ async function start({ scheduler = {}, worker = false, takesMs = 200 }: Started 
 const get = ({ baseUrl }: Gateway, path = '') => request('GET', `${baseUrl}/api/v1/scheduler${path}`);
 const put = ({ baseUrl }: Gateway, body: object) => request('PUT', `${baseUrl}/api/v1/scheduler`, body);
 
+function completed({ baseUrl }: Gateway, id: string): Promise<void> {
+  return eventually(
+    async () => {
+      const { json } = await request('GET', `${baseUrl}/api/v1/messages/${id}?wait=30s`);
+      expect(json.status).toBe('completed');
+    },
+    { withinMs: 120_000 },
+  );
+}
+
 async function submit({ baseUrl }: Gateway, count: number): Promise<string[]> {
   const messages = Array.from({ length: count }, (_, at) => ({
     ...{ user_id: 'u', content: `question ${at}`, priority: 'normal', model: served },
@@ -93,12 +103,7 @@ describe('a scheduler before any worker', () => {
 
     // The first worker makes the consumers. From then on they tell what waits.
     await start({ scheduler: { enabled: false }, worker: true });
-    for (const id of ids) {
-      await eventually(async () => {
-        const { json } = await request('GET', `${gateway.baseUrl}/api/v1/messages/${id}?wait=30s`);
-        expect(json.status).toBe('completed');
-      });
-    }
+    for (const id of ids) await completed(gateway, id);
     await eventually(async () => expect((await get(gateway, lane)).json).toMatchObject({ waiting: 0 }));
   });
 
@@ -147,10 +152,7 @@ describe('a scheduler with workers', () => {
       });
     });
     model!.release();
-    for (const id of ids) {
-      const { json } = await request('GET', `${gateway.baseUrl}/api/v1/messages/${id}?wait=30s`);
-      expect(json.status).toBe('completed');
-    }
+    for (const id of ids) await completed(gateway, id);
     await eventually(() => expect(workers.slots).toBeLessThanOrEqual(2));
     expect(model!.cut).toBe(0);
     expect(model!.asked).toHaveLength(80);
@@ -189,10 +191,7 @@ describe('a scheduler with workers', () => {
     await eventually(() => expect(workers.slots).toBe(1));
     expect(model!.running).toBe(6);
     model!.release();
-    for (const id of ids) {
-      const { json } = await request('GET', `${gateway.baseUrl}/api/v1/messages/${id}?wait=30s`);
-      expect(json.status).toBe('completed');
-    }
+    for (const id of ids) await completed(gateway, id);
     expect([model!.cut, model!.asked.length]).toEqual([0, 6]);
   });
 
@@ -215,7 +214,7 @@ describe('a scheduler with workers', () => {
     await eventually(async () => expect((await get(gateway, '/metrics')).status).toBe(200));
     await request('POST', `${gateway.baseUrl}/api/v1/admin/lanes/normal/pause`, { reason: 'a test' });
     try {
-      const messages = ['45s', '45s', '10m'].map((ttl) => ({
+      const messages = ['59s', '59s', '10m'].map((ttl) => ({
         ...{ user_id: 'u', content: 'How many tokens are in this question?', priority: 'normal' },
         ...{ ttl, model: served },
       }));
@@ -283,7 +282,8 @@ describe('several schedulers', () => {
       expect((await get(first)).json).toMatchObject({ slots: 5, wanted_slots: 5 }),
     );
     const second = await start({ scheduler: settings });
-    const { term } = (await get(second)).json;
+    const { term } = (await get(first)).json;
+    await eventually(async () => expect((await get(second)).json.term).toBe(term));
     expect([first, second].map((each) => each.part(Scheduler).leads)).toEqual([true, false]);
     const decided = (await get(second, `/decisions?model=${served}`)).json.data.length;
     await first.part(Scheduler).stop();
