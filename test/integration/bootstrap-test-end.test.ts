@@ -24,6 +24,7 @@ async function run(tests: string, withinMs: number): Promise<{ code: number; out
     testEnvironmentOptions: { closedWithinMs: withinMs },
     reporters: ['default', [join(PROJECT, 'scripts/jest-end.reporter.js'), { endsWithinMs: withinMs }]],
     transform: {},
+    testTimeout: 300_000,
   };
   const args = ['--experimental-vm-modules', join(PROJECT, 'node_modules/jest/bin/jest.js'), '--runInBand'];
   return new Promise((settle) => {
@@ -41,14 +42,14 @@ it('a run that closes everything ends by itself', async () => {
 });
 
 it('a file that leaves something open fails, and so does the run, which ends in time', async () => {
-  const { code, output } = await run(SERVER, 200);
+  const { code, output } = await run(SERVER, 5_000);
   expect(code).toBe(1);
   expect(output).toContain('The tests left open: 1 TCPServerWrap.');
   expect(output).toContain('The test run does not end: something is still open');
 });
 
 it('what a failed test left open hides neither its failure nor the end', async () => {
-  const { code, output } = await run(`${SERVER}\nit('fails', () => expect('this').toBe('that'));`, 200);
+  const { code, output } = await run(`${SERVER}\nit('fails', () => expect('this').toBe('that'));`, 5_000);
   expect(code).toBe(1);
   expect(output).toContain('Expected: "that"');
   expect(output).not.toContain('The tests left open');

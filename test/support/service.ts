@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { holdToDescription } from './described-fetch.js';
 import { endEmbeddedServers, runningServers } from './embedded-processes.js';
@@ -12,6 +12,7 @@ import { reapWithThisProcess } from './reaper.js';
 import { makeTempDir, removeTempDir } from './temp-dir.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
+const STOPS_WITHIN_MS = 150_000;
 const READY = /^llm-message-queue ready at (http:\/\/\S+)/m;
 
 export interface ServiceOptions {
@@ -134,6 +135,8 @@ function observe(child: ChildProcess) {
       exit = { code, signal };
       // The last output may come after the exit; a grandchild that holds the pipe open must not keep us.
       await Promise.race([once(child, 'close'), sleep(1_000, null, { ref: false })]);
+      // Where this process stood still for so long, what was written is only read now.
+      await nextTurn();
       settle(exit);
     });
   });
@@ -163,12 +166,18 @@ function running(
     },
     async stop() {
       child.kill('SIGTERM');
-      const inTime = await Promise.race([exited.then(() => true), sleep(60_000, false, { ref: false })]);
+      const inTime = await Promise.race([
+        exited.then(() => true),
+        sleep(STOPS_WITHIN_MS, false, { ref: false }),
+      ]);
       if (!inTime) child.kill('SIGKILL');
       const { signal } = await exited;
       const left = signal === 'SIGKILL' ? [] : await runningServers(dataDir);
       await cleanUp();
-      if (!inTime) throw new Error(`The service did not end within 60 s of SIGTERM. It wrote:\n${logs()}`);
+      if (!inTime)
+        throw new Error(
+          `The service did not end within ${STOPS_WITHIN_MS} ms of SIGTERM. It wrote:\n${logs()}`,
+        );
       if (left.length > 0)
         throw new Error(`The service ended and left ${left} running. It wrote:\n${logs()}`);
     },
