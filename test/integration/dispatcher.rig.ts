@@ -347,5 +347,6 @@ function connectTo(server: TestNats): Promise<NatsConnection> {
     pass: server.password,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
+    timeout: 60_000,
   });
 }

@@ -183,6 +183,7 @@ export class TestWorker {
       pass: server.password,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
+      timeout: 60_000,
     });
     const peers = new EndpointPeers(nats, registry, { member: systemSources.newId() });
     peers.events.on('beat', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '../../src/log/event-log.port.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { type Gateway, MODEL, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 
 let servers: Servers;
@@ -285,43 +286,54 @@ describe('addresses', () => {
 
 describe('waiting for a message', () => {
   it('is woken by the completion', async () => {
-    const before = await gateway.log.lastSequence();
-    const { id } = (await post(hello({ priority: 'realtime' }))).json;
-    const waiting = get(`/${id}?wait=60s`);
-    const message = await gateway.worker.received(before);
-    await gateway.worker.complete(message, { role: 'assistant', content: 'Hi there\u0000' });
-    const started = Date.now();
-    const { status, json } = await waiting;
-    expect(status).toBe(200);
-    expect(Date.now() - started).toBeLessThan(30_000);
-    expect(json).toMatchObject({
-      ...{ id, status: 'completed', attempts: 1, error: null, completed_at: expect.any(String) },
-      result: {
-        ...{ content: 'Hi there\u0000', finish_reason: 'stop', model: 'test-model-1', endpoint: 'test' },
-        usage: { prompt_tokens: 3, completion_tokens: 5 },
-      },
+    // A machine that is held up for half a minute is as slow as who is not woken.
+    await inOneOf(3, async () => {
+      const before = await gateway.log.lastSequence();
+      const { id } = (await post(hello({ priority: 'realtime' }))).json;
+      const waiting = get(`/${id}?wait=60s`);
+      const message = await gateway.worker.received(before);
+      await gateway.worker.complete(message, { role: 'assistant', content: 'Hi there\u0000' });
+      const started = Date.now();
+      const { status, json } = await waiting;
+      expect(status).toBe(200);
+      expect(Date.now() - started).toBeLessThan(30_000);
+      expect(json).toMatchObject({
+        ...{ id, status: 'completed', attempts: 1, error: null, completed_at: expect.any(String) },
+        result: {
+          ...{ content: 'Hi there\u0000', finish_reason: 'stop', model: 'test-model-1', endpoint: 'test' },
+          usage: { prompt_tokens: 3, completion_tokens: 5 },
+        },
+      });
+      expect(Object.keys(json.result)).toEqual([
+        'content',
+        'finish_reason',
+        'model',
+        'endpoint',
+        'usage',
+        'cost',
+      ]);
     });
-    expect(Object.keys(json.result)).toEqual([
-      'content',
-      'finish_reason',
-      'model',
-      'endpoint',
-      'usage',
-      'cost',
-    ]);
   });
 
   it('answers at once for what has ended already', async () => {
-    const before = await gateway.log.lastSequence();
-    const { id } = (await post(hello())).json;
-    await gateway.worker.deadLetter(await gateway.worker.received(before), {
-      ...{ code: 'endpoint_rejected', message: 'The endpoint answered 400.', retryable: false, status: 400 },
+    // As above.
+    await inOneOf(3, async () => {
+      const before = await gateway.log.lastSequence();
+      const { id } = (await post(hello())).json;
+      await gateway.worker.deadLetter(await gateway.worker.received(before), {
+        ...{
+          code: 'endpoint_rejected',
+          message: 'The endpoint answered 400.',
+          retryable: false,
+          status: 400,
+        },
+      });
+      await eventually(async () => expect((await get(`/${id}`)).json.status).toBe('failed'));
+      const started = Date.now();
+      const { json } = await get(`/${id}?wait=60s`);
+      expect(Date.now() - started).toBeLessThan(30_000);
+      expect(json.error).toEqual({ code: 'endpoint_rejected', message: 'The endpoint answered 400.' });
     });
-    await eventually(async () => expect((await get(`/${id}`)).json.status).toBe('failed'));
-    const started = Date.now();
-    const { json } = await get(`/${id}?wait=60s`);
-    expect(Date.now() - started).toBeLessThan(30_000);
-    expect(json.error).toEqual({ code: 'endpoint_rejected', message: 'The endpoint answered 400.' });
   });
 
   it('answers with the state as it is when the time is over', async () => {

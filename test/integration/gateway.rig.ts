@@ -137,7 +137,7 @@ export async function startGateway(
 
 /** A connection of a test's own. */
 export function connectTo({ url, user, password }: TestNats): Promise<NatsConnection> {
-  return connect({ servers: url, user, pass: password });
+  return connect({ servers: url, user, pass: password, timeout: 60_000 });
 }
 
 function configOf(

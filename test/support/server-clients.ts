@@ -12,7 +12,7 @@ async function withNats<T>(
   { url, user, password }: NatsAddress,
   use: (connection: NatsConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connect({ servers: url, user, pass: password, reconnect: false });
+  const connection = await connect({ servers: url, user, pass: password, reconnect: false, timeout: 60_000 });
   try {
     return await use(connection);
   } finally {
