@@ -66,8 +66,8 @@ it('tells every other worker of each turn, in their order, and itself of none', 
 
 it('tells turns that follow each other fast in few messages', async () => {
   const [one, two] = [await workerOf(), await workerOf()];
-  await eventually(() => expect(one.turns.isAlone || two.turns.isAlone).toBe(false));
   const listener = await listening();
+  await eventually(() => expect(one.turns.isAlone || two.turns.isAlone).toBe(false));
   for (let at = 0; at < 100; at += 1) one.turns.began(turn('m'));
   await eventually(() => {
     expect(two.heard).toHaveLength(100);
