@@ -3,6 +3,7 @@ import { ANSWER_PUBLISHER, type AnswerPublisher } from '../dispatch/answers/answ
 import { Cancellations } from '../dispatch/cancellations/nats/cancellations.js';
 import type { Caller } from '../domain/caller.js';
 import { cancel } from '../domain/message/cancel.decision.js';
+import { UNTRACED } from '../domain/trace-context.policy.js';
 import type { EventLog } from '../log/event-log.port.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import { EVENT_LOG } from '../platform/tokens.js';
@@ -43,6 +44,7 @@ export class CancelMessage {
     const context = {
       ...{ messageId: id, tenant: view.tenant, lane: view.priority, newId: this.sources.newId },
       now: new Date(this.sources.nowMs()).toISOString(),
+      ...(await this.lookup.traceOf(id).catch(() => UNTRACED)),
     };
     const event = cancel(context, view.status, { by: caller.name, reason });
     if (event === null) throw alreadyTerminal(view);

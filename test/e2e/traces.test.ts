@@ -10,6 +10,7 @@ import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../supp
 import { type RunningService, startService } from '../support/service.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
 
 /** In each question and answer; in no span. */
 const CONTENT = 'hunter2';
@@ -25,11 +26,17 @@ let nats: TestNats;
 let postgres: TestPostgres;
 let receiver: OtlpReceiver;
 let model: Server;
+let hooks: WebhookReceiver;
 let services: RunningService[] = [];
 const asked: Asked[] = [];
 
 beforeAll(async () => {
-  [nats, postgres, receiver] = await Promise.all([startTestNats(), startTestPostgres(), startOtlpReceiver()]);
+  [nats, postgres, receiver, hooks] = await Promise.all([
+    startTestNats(),
+    startTestPostgres(),
+    startOtlpReceiver(),
+    startWebhookReceiver(),
+  ]);
   model = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1');
   await once(model, 'listening');
   // The projector's process has a second role, so that the projector has a thread of its own, without an exporter.
@@ -39,7 +46,7 @@ afterAll(async () => {
   await Promise.all(services.map((service) => service.stop()));
   model?.closeAllConnections();
   model?.close();
-  await Promise.all([receiver?.close(), nats?.stop(), postgres?.stop()]);
+  await Promise.all([receiver?.close(), hooks?.close(), nats?.stop(), postgres?.stop()]);
 });
 
 function start(roles: string): Promise<RunningService> {
@@ -47,7 +54,13 @@ function start(roles: string): Promise<RunningService> {
   return startService({
     env: {
       ...{ NATS_URL: nats.url, NATS_USER: nats.user, NATS_PASSWORD: nats.password },
-      ...{ DATABASE_URL: postgres.url, LLMQ_ROLES: roles, LOGGING_LEVEL: 'debug', ...receiver.env },
+      ...{
+        DATABASE_URL: postgres.url,
+        LLMQ_ROLES: roles,
+        LOGGING_LEVEL: 'debug',
+        ...receiver.env,
+        WEBHOOKS_SECRETS: JSON.stringify([`whsec_${Buffer.alloc(32, 's').toString('base64')}`]),
+      },
     },
     config: {
       endpoints: [
@@ -55,6 +68,8 @@ function start(roles: string): Promise<RunningService> {
       ],
       queue: { retry: { base_delay_ms: 50, max_delay_ms: 100 } },
       projection: { read_wait_ms: 30_000 },
+      webhooks: { retry_times_ms: [50] },
+      security: { egress: { allow: ['127.0.0.1'] } },
     },
   });
 }
@@ -336,4 +351,47 @@ it('leads from a second life and from a repetition to the first trace, and adds 
   const replay = await traceWith(repeated.traceId, { accept: 1, 'chat org/m-8b': 1 });
   expect(replay['accept']![0]!.links).toEqual([first.traceId]);
   expect(receiver.of(first.traceId).filter(({ name }) => name === 'dispatch')).toHaveLength(1);
+}, 120_000);
+
+it('goes on in the webhooks of its end, with a span for each try', async () => {
+  const { traceId, traceparent } = caller();
+  hooks.answer('/twice?key=hunter2', (response, tries) => response.writeHead(tries === 0 ? 503 : 204).end());
+  const told = message('told', { callback_url: `${hooks.url}/twice?key=hunter2` });
+  const { id } = await call('POST', 'messages', told, { traceparent, tracestate: 'theirs=1' });
+  const spans = await traceWith(traceId, { accept: 1, 'webhook message.completed': 2 });
+  const tries = spans['webhook message.completed']!;
+  const ofTry = { 'http.request.method': 'POST', 'server.address': '127.0.0.1', 'llmq.message.id': id };
+  for (const [at, { kind, parentSpanId, attributes, status }] of tries.entries()) {
+    expect({ kind, parentSpanId }).toEqual({ kind: CLIENT, parentSpanId: spans['accept']![0]!.spanId });
+    expect(attributes).toMatchObject({ ...ofTry, 'llmq.webhook.try': at + 1 });
+    expect([attributes['http.response.status_code'], attributes['error.type'], status]).toEqual(
+      at === 0 ? [503, 'bad_status', 2] : [204, undefined, 0],
+    );
+  }
+  const heard = hooks.about(id).map(({ headers: { traceparent, tracestate } }) => [traceparent, tracestate]);
+  expect(heard).toEqual(tries.map(({ spanId }) => [`00-${traceId}-${spanId}-01`, 'theirs=1']));
+  // What was written of each try is in the same trace.
+  const contexts = await eventually(async () => {
+    const events = await eventsOf(id);
+    expect(events.filter(({ type }) => type === 'llmq.message.webhook-tried.v1')).toHaveLength(2);
+    return events.map((event: { traceparent?: string }) => event.traceparent);
+  });
+  expect(new Set(contexts)).toEqual(new Set([`00-${traceId}-${spans['accept']![0]!.spanId}-01`]));
+  expect(receiver.text).not.toContain(CONTENT);
+}, 120_000);
+
+it('is told to receivers of what is not kept too, and of what somebody cancels or nobody took in time', async () => {
+  const { traceparent } = caller('00');
+  const later = { delay: 600, callback_url: `${hooks.url}/ended` };
+  const [cancelled, late] = [message('cancelled', later), message('late', { ...later, ttl: '1s' })];
+  const { id } = await call('POST', 'messages', cancelled, { traceparent });
+  const expired = await call('POST', 'messages', late, { traceparent });
+  await call('POST', `messages/${id}/cancel`);
+  for (const about of [id, expired.id]) {
+    const [hook] = await eventually(() => {
+      expect(hooks.about(about)).toHaveLength(1);
+      return hooks.about(about);
+    });
+    expect(hook!.headers['traceparent']).toBe(traceparent);
+  }
 }, 120_000);

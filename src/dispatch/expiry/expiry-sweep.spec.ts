@@ -30,7 +30,7 @@ describe('ExpirySweep', () => {
       { expired },
       { state: unused },
       position,
-      { append: unused },
+      { append: unused, get: unused },
       { chunk: () => {}, completed: () => {} } as never,
       { nowMs: Date.now, newId: () => 'id', random: () => 0 } as never,
       pino({ level: 'silent' }),

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { expire } from '../../domain/message/expire.decision.js';
+import { traceOf, UNTRACED } from '../../domain/trace-context.policy.js';
 import { EventLogModule } from '../../log/event-log.module.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
@@ -45,7 +46,7 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
     @Inject(ExpiredReader) private readonly expired: Pick<ExpiredReader, 'expired'>,
     @Inject(MessageReader) private readonly reader: Pick<MessageReader, 'state'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'applied' | 'waitFor'>,
-    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'append' | 'get'>,
     @Inject(ANSWER_PUBLISHER) private readonly answers: AnswerPublisher,
     @Inject(SOURCES) private readonly sources: Sources,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -86,9 +87,12 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   /** @returns the event's sequence */
-  private async append({ id, tenant, lane, deadline, error }: ExpiredMessage): Promise<number> {
+  private async append(message: ExpiredMessage): Promise<number> {
+    const { id, tenant, lane, deadline, error } = message;
+    const received = await this.log.get(message.receivedSequence).catch(() => null);
     const now = new Date(this.sources.nowMs()).toISOString();
-    const context = { messageId: id, tenant, lane, now, newId: this.sources.newId };
+    const trace = received === null ? UNTRACED : traceOf(received.event);
+    const context = { messageId: id, tenant, lane, now, newId: this.sources.newId, ...trace };
     const event = expire(context, deadline, 'waiting', error);
     return (await this.log.append([event], { dedupeKey: `expired:${id}` })).firstSequence;
   }

@@ -67,6 +67,15 @@ describe('a webhook', () => {
     expect(rowsOf([received()])).toEqual([]);
   });
 
+  it('stays in the trace of the end that it tells', () => {
+    const trace = { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'theirs=1' };
+    const inside = (event: MessageEvent) => ({ ...event, ...trace });
+    expect(rowsOf([received(), cancelled()])).toMatchObject([{ trace: null }]);
+    expect(rowsOf([received(), inside(cancelled())])).toMatchObject([{ trace }]);
+    const later = [tried(1, 'retrying'), wanted(2)].map(inside);
+    expect(rowsOf([received(), inside(cancelled()), ...later])).toMatchObject([{ round: 2, trace }]);
+  });
+
   it('begins again with the end of a message that was requeued, as another one', () => {
     const other = '01900000-0000-7000-8000-0000000000ff';
     const rows = rowsOf([received(), cancelled(), requeued(), cancelled(other)]);

@@ -1,3 +1,4 @@
+import { type TraceContext, traceOf } from '../trace-context.policy.js';
 import { isUuid } from '../uuid.policy.js';
 import type { Callback, WebhookOutcome, WebhookType } from '../webhook/callback.events.js';
 import { isTerminal, type MessageEvent, type MessageEventOf, type TerminalEvent } from './message.events.js';
@@ -13,6 +14,8 @@ export interface WebhookRow {
   readonly keyName: string | null;
   readonly type: WebhookType;
   readonly callback: Callback;
+  /** That of the terminal event, which every try goes on with; null where there is none. */
+  readonly trace: TraceContext | null;
   /** When its message ended. */
   readonly createdAt: string;
   readonly status: 'waiting' | 'delivered' | 'failed';
@@ -71,30 +74,33 @@ const TYPES: Readonly<Record<TerminalEvent['type'], WebhookType>> = {
   'llmq.message.expired.v1': 'message.expired',
 };
 
-function begunRow(message: MessageState, callback: Callback, { id, type, time }: TerminalEvent): WebhookRow {
-  return waitingRow(message, callback, { id, type: TYPES[type], ended_at: time, round: 1 }, time);
+function begunRow(message: MessageState, callback: Callback, event: TerminalEvent): WebhookRow {
+  const { id, type, time } = event;
+  return waitingRow(message, callback, { id, type: TYPES[type], ended_at: time, round: 1 }, event);
 }
 
 function wantedRow(
   message: MessageState,
   callback: Callback,
-  { data, time }: MessageEventOf<'llmq.message.webhook-wanted.v1'>,
+  event: MessageEventOf<'llmq.message.webhook-wanted.v1'>,
 ): WebhookRow {
-  return waitingRow(message, callback, data.webhook, time);
+  return waitingRow(message, callback, event.data.webhook, event);
 }
+
+type WebhookNote = MessageEventOf<'llmq.message.webhook-wanted.v1'>['data']['webhook'];
 
 /** To be tried at once. */
 function waitingRow(
   message: MessageState,
   callback: Callback,
-  webhook: MessageEventOf<'llmq.message.webhook-wanted.v1'>['data']['webhook'],
-  now: string,
+  webhook: WebhookNote,
+  event: MessageEvent,
 ): WebhookRow {
   const step = { status: 'waiting', round: webhook.round, tries: 0 } as const;
   return {
-    ...fixed(message, callback, webhook),
+    ...fixed(message, callback, webhook, event),
     ...step,
-    ...{ lastTriedAt: null, nextTryAt: now, endedAt: null, reason: null, httpStatus: null },
+    ...{ lastTriedAt: null, nextTryAt: event.time, endedAt: null, reason: null, httpStatus: null },
     progress: progressOf(step),
   };
 }
@@ -108,12 +114,13 @@ const STATUSES: Readonly<Record<WebhookOutcome, WebhookRow['status']>> = {
 function triedRow(
   message: MessageState,
   callback: Callback,
-  { data, time }: MessageEventOf<'llmq.message.webhook-tried.v1'>,
+  event: MessageEventOf<'llmq.message.webhook-tried.v1'>,
 ): WebhookRow {
+  const { data, time } = event;
   const { webhook, tries, outcome, reason, status: httpStatus, next_try_at: nextTryAt } = data;
   const step = { status: STATUSES[outcome], round: webhook.round, tries };
   return {
-    ...fixed(message, callback, webhook),
+    ...fixed(message, callback, webhook, event),
     ...step,
     ...{ lastTriedAt: time, nextTryAt, endedAt: outcome === 'retrying' ? null : time, reason, httpStatus },
     progress: progressOf(step),
@@ -123,7 +130,9 @@ function triedRow(
 function fixed(
   { id: messageId, tenant, keyName }: MessageState,
   callback: Callback,
-  { id, type, ended_at: createdAt }: MessageEventOf<'llmq.message.webhook-wanted.v1'>['data']['webhook'],
+  { id, type, ended_at: createdAt }: WebhookNote,
+  event: MessageEvent,
 ) {
-  return { messageId, id, tenant, keyName, type, callback, createdAt };
+  const trace = event.traceparent === undefined ? null : traceOf(event);
+  return { messageId, id, tenant, keyName, type, callback, trace, createdAt };
 }

@@ -65,7 +65,14 @@ export class WebhookDeliveries {
     if (webhook === null) return null;
     const { messageId, lane, type, createdAt: ended_at } = webhook;
     const { nowMs, newId } = this.sources;
-    const context = { messageId, tenant, lane, now: new Date(nowMs()).toISOString(), newId };
+    const context = {
+      messageId,
+      tenant,
+      lane,
+      now: new Date(nowMs()).toISOString(),
+      newId,
+      ...webhook.trace,
+    };
     const event = messageEvent(context, 'llmq.message.webhook-wanted.v1', {
       webhook: { id, type, ended_at, round: webhook.round + 1 },
       by: name,

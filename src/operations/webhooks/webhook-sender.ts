@@ -2,11 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WebhookDues } from '../../broker/webhook-dues.js';
 import { messageEvent } from '../../domain/message/message.events.js';
 import { progressOf } from '../../domain/message/webhook.projection.js';
+import { UNTRACED } from '../../domain/trace-context.policy.js';
 import type { WebhookOutcome } from '../../domain/webhook/callback.events.js';
 import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.state.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
+import { endSpan, type Span, SpanKind, spanIn, traceBehind } from '../../platform/telemetry/spans.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { type SendableWebhook, WebhookReader } from '../../projection/read/webhook-reader.js';
@@ -81,9 +83,13 @@ export class WebhookSender {
     if (headers === null) return this.giveUp(webhook, 'no_secret');
     const place = this.places.enter(tenant, serverOf(callback.url));
     if (typeof place === 'number') return this.dues.set(due, this.sources.nowMs() + place);
-    const answer = await this.client.send(callback, headers, body);
+    const trace = webhook.trace ?? UNTRACED;
+    const span = spanIn(trace, `webhook ${webhook.type}`, tryStart(webhook));
+    const sent = { ...headers, ...traceBehind(span, trace) };
+    const answer = await this.client.send(callback, sent, body);
     const { retry_times_ms: times } = this.config.webhooks;
     const verdict = webhookVerdict(answer, tries + 1, times, this.sources.random());
+    if (span !== null) endTry(span, answer, verdict);
     place.leave(verdict.outcome === 'delivered', answer.durationMs);
     if (verdict.outcome === 'failed' && verdict.isGone) {
       await this.receivers.switchOff(tenant, callback.url, 'it answered 410');
@@ -110,6 +116,7 @@ export class WebhookSender {
       lane,
       now: new Date(nowMs).toISOString(),
       newId: this.sources.newId,
+      ...webhook.trace,
     };
     const event = messageEvent(context, 'llmq.message.webhook-tried.v1', {
       webhook: { id, type, ended_at, round },
@@ -124,6 +131,23 @@ export class WebhookSender {
     this.outcomes[verdict.outcome] += 1;
     if (nextMs !== null) await this.dues.set({ messageId, id, round, tries }, nextMs);
   }
+}
+
+/** Nothing of its URL but the server: the rest may hold a secret. */
+function tryStart({ callback, id, messageId, round, tries }: SendableWebhook) {
+  const { hostname, port, protocol } = new URL(callback.url);
+  const attributes = {
+    ...{ 'http.request.method': 'POST', 'server.address': hostname },
+    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+    ...{ 'llmq.message.id': messageId, 'llmq.webhook.id': id },
+    ...{ 'llmq.webhook.round': round, 'llmq.webhook.try': tries + 1 },
+  };
+  return { kind: SpanKind.CLIENT, attributes };
+}
+
+function endTry(span: Span, { status }: WebhookAnswer, { reason }: WebhookVerdict): void {
+  if (status !== null) span.setAttribute('http.response.status_code', status);
+  endSpan(span, reason);
 }
 
 /** How many steps its row is ahead of it. */

@@ -9,6 +9,7 @@ interface Row {
   readonly priority: Lane;
   readonly deadline: Date;
   readonly error: AttemptError | null;
+  readonly received_sequence: string;
 }
 
 /** A message that waits past its deadline. */
@@ -20,6 +21,7 @@ export interface ExpiredMessage {
   readonly deadline: string;
   /** Its last. */
   readonly error: AttemptError | null;
+  readonly receivedSequence: number;
 }
 
 export interface Expired {
@@ -39,16 +41,17 @@ export class ExpiredReader {
   /** Up to `limit` messages whose deadline is at or before the time (ISO 8601), the most overdue first. */
   async expired(before: string, limit: number): Promise<Expired> {
     const { schema } = databaseOf(this.dataSource);
-    const waiting = `SELECT id, tenant, priority, deadline, error FROM "${schema}".messages
+    const waiting = `SELECT id, tenant, priority, deadline, error, received_sequence
+        FROM "${schema}".messages
         WHERE terminal_sequence IS NULL AND deadline IS NOT NULL AND status <> 'processing'`;
     const rows: Row[] = await this.dataSource.query(
       `(${waiting} AND deadline <= $1 ORDER BY deadline LIMIT $2)
         UNION ALL (${waiting} AND deadline > $1 ORDER BY deadline LIMIT 1)`,
       [before, limit],
     );
-    const found = rows.map(({ id, tenant, priority: lane, deadline, error }) => ({
+    const found = rows.map(({ id, tenant, priority: lane, deadline, error, received_sequence }) => ({
       ...{ id, tenant, lane, error },
-      deadline: deadline.toISOString(),
+      ...{ deadline: deadline.toISOString(), receivedSequence: Number(received_sequence) },
     }));
     return {
       messages: found.filter(({ deadline }) => deadline <= before),

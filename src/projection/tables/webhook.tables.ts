@@ -1,4 +1,5 @@
 import type { WebhookRow } from '../../domain/message/webhook.projection.js';
+import type { TraceContext } from '../../domain/trace-context.policy.js';
 import {
   type Columns,
   column,
@@ -22,6 +23,8 @@ const webhookColumns = {
   keyName: nullable(identifier, (row) => row.keyName),
   type: column(word, (row): WebhookRow['type'] => row.type),
   callback: column(json, (row) => row.callback),
+  /** What each try goes on with. */
+  trace: nullable(json, (row): TraceContext | null => row.trace),
   createdAt: column(time, (row) => row.createdAt),
   status: column(word, (row): WebhookRow['status'] => row.status),
   round: column(count, (row) => row.round),
@@ -38,7 +41,7 @@ const webhookColumns = {
 export const webhooks = new Table<WebhookRow, typeof webhookColumns>('webhooks', webhookColumns, {
   key: ['messageId', 'id'],
   newerBy: 'progress',
-  fixed: ['tenant', 'keyName', 'type', 'callback', 'createdAt'],
+  fixed: ['tenant', 'keyName', 'type', 'callback', 'trace', 'createdAt'],
   indexes: {
     webhooks_by_id: { on: ['id'] },
     webhooks_by_time: { on: ['tenant', 'createdAt', 'id'] },
