@@ -457,6 +457,8 @@ queue:
       ['database: {url: [hunter2]}'],
       ['database: {password: [hunter2]}'],
       ['database: {password_env: hunter2}'],
+      ['database: "postgres://u:hunter2@h/d"'],
+      ['nats: {publishers: [{name: a, nkey: SUhunter2}]}'],
       ['endpoints: [{name: a, base_url: "http://u:hunter2@", models: [m]}]'],
       ['endpoints: [{name: a, base_url: "http://h/v1", models: [m], api_key_env: hunter2}]'],
       ['security: {api_keys: [{name: a, role: admin, sha256: hunter2}]}'],

@@ -1,39 +1,8 @@
 import { z } from 'zod';
 import { configSchema } from './config.schema.js';
+import { fieldAt, isText, tellingOf } from './secret-settings.js';
 import type { ServiceConfig } from './service-config.js';
 import { bare } from './settings.js';
-
-/**
- * Texts that are no secrets, and are shown as they are. Numbers, booleans and choices are always shown; any other text
- * is hidden until it is named here, those of settings that are still to come included. `[]` is each item of a list,
- * `{}` each value of a map. Names in maps are shown.
- */
-const SHOWN: ReadonlySet<string> = new Set([
-  ...['server.host', 'server.cors_origins[]', 'logging.file'],
-  ...['database.schema', 'database.host', 'database.dbname', 'database.password_env'],
-  ...['queue.preprocessor.rules[].id', 'queue.preprocessor.rules[].description'],
-  ...['queue.preprocessor.rules[].keywords[]', 'queue.preprocessor.rules[].pattern'],
-  ...['queue.preprocessor.rules[].metadata{}', 'retention.content', 'retention.messages'],
-  ...['batches.keep_files', 'batches.keep_batches'],
-  ...['queue.dead_letters.webhook_secret_env', 'conversation.summary.model', 'conversation.summary.prompt'],
-  ...['endpoints[].name', 'endpoints[].api_key_env'],
-  ...['endpoints[].models[]', 'endpoints[].models[].name', 'endpoints[].models[].upstream'],
-  ...['loadbalancer.fallbacks{}[]', 'loadbalancer.context_window_fallbacks{}[]'],
-  'loadbalancer.content_policy_fallbacks{}[]',
-  ...['security.api_keys[].name', 'security.api_keys[].tenant', 'security.api_keys[].expires_at'],
-  ...['nats.publishers[].name', 'nats.publishers[].tenant', 'nats.publishers[].nkey'],
-  ...['security.endpoint_keys[].env', 'security.endpoint_keys[].origins[]'],
-  ...['scheduler.kubernetes.deployment', 'scheduler.kubernetes.namespace', 'scheduler.kubernetes.kubeconfig'],
-  ...['security.egress.allow[]', 'security.egress.deny[]'],
-]);
-
-/** Addresses, shown without user, password and query. */
-const SHOWN_ADDRESSES: ReadonlySet<string> = new Set([
-  'database.url',
-  'nats.url',
-  'endpoints[].base_url',
-  'tracing.endpoint',
-]);
 
 export const HIDDEN = '***';
 
@@ -56,10 +25,7 @@ function shown(declared: z.ZodType, value: unknown, path: string, hidden: Set<st
     const fields = Object.entries(schema.shape as Record<string, z.ZodType>);
     const of = value as Record<string, unknown>;
     return Object.fromEntries(
-      fields.map(([name, field]) => [
-        name,
-        shown(field, of[name], path === '' ? name : `${path}.${name}`, hidden),
-      ]),
+      fields.map(([name, field]) => [name, shown(field, of[name], fieldAt(path, name), hidden)]),
     );
   }
   if (schema instanceof z.ZodArray) {
@@ -79,10 +45,10 @@ function shown(declared: z.ZodType, value: unknown, path: string, hidden: Set<st
 }
 
 function shownValue(schema: z.ZodType, value: unknown, path: string, hidden: Set<string>): unknown {
-  if (schema instanceof z.ZodNumber || schema instanceof z.ZodBoolean) return value;
-  if (schema instanceof z.ZodEnum || schema instanceof z.ZodLiteral) return value;
-  if (value === '' || SHOWN.has(path)) return value;
-  const address = SHOWN_ADDRESSES.has(path) ? shownAddress(String(value)) : null;
+  if (!isText(schema) || value === '') return value;
+  const telling = tellingOf(path);
+  if (telling === 'told') return value;
+  const address = telling === 'address' ? shownAddress(String(value)) : null;
   if (address === null) hidden.add(path);
   return address ?? HIDDEN;
 }

@@ -5,16 +5,14 @@ import { broughtKey, broughtList } from './brought-names.policy.js';
 import { type Config, configSchema } from './config.schema.js';
 import { suggestion } from './did-you-mean.policy.js';
 import type { RawConfig } from './raw-config.js';
+import { mayTellWrong } from './secret-settings.js';
 import { fieldsOf, pathText, schemaAt } from './settings.js';
 
 type Path = readonly PropertyKey[];
 
-/** Keys whose value may be, or may have been mistaken for, a secret. */
-const SECRET = /((^|[._])(password|password_env|sha256|api_key_env|url|secrets(\[\d+\])?)|\.headers\..*)$/;
-
 function shown(path: Path, value: unknown): string {
-  if (SECRET.test(pathText(path))) return 'what it is now (not shown, it may hold a secret)';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a section';
+  if (!mayTellWrong(path)) return 'what it is now (not shown, it may hold a secret)';
   const text = redactSecrets(JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
