@@ -14,6 +14,8 @@ import {
   chartFile,
   chartTemplates,
   chartValues,
+  chartWithFirstValues,
+  firstValues,
   type Manifest,
   rendered,
 } from '../support/helm-chart.js';
@@ -52,7 +54,9 @@ function valuePaths(values: Record<string, unknown>, open: readonly string[], ab
 
 describe('the Helm chart as text', () => {
   const templates = chartTemplates();
-  const text = templates.map(([, template]) => template).join('\n');
+  const written = templates.map(([, template]) => template).join('\n');
+  /** Without the brackets around sections that may be missing. */
+  const text = written.replaceAll(/\((\$?\.Values\.[\w.]+)\)/g, '$1');
 
   it('is of the version of the service', () => {
     expect(parse(chartFile('Chart.yaml'))).toMatchObject({ name: 'llm-message-queue', appVersion: VERSION });
@@ -84,6 +88,18 @@ describe('the Helm chart as text', () => {
     expect(paths.filter((path) => !isUsed(path))).toEqual([]);
     const used = [...text.matchAll(/\.Values\.([\w.]+)/g)].map((match) => match[1]!);
     expect(used.filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  it('asks for no value inside of a section that an older chart had not', () => {
+    const sections = (values: object, above = ''): string[] =>
+      Object.entries(values).flatMap(([key, value]) => {
+        if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+        return [above + key, ...sections(value, `${above}${key}.`)];
+      });
+    const first = sections(firstValues());
+    const newer = sections(chartValues()).filter((section) => !first.includes(section));
+    expect(newer).toContain('metrics.dashboard');
+    expect(newer.filter((section) => written.includes(`.Values.${section}.`))).toEqual([]);
   });
 
   it('refuses a value whose name it does not know, in each of its sections', () => {
@@ -188,6 +204,13 @@ describe('the Helm chart as text', () => {
         expect(pod.containers[0].image).toBe(`llm-message-queue:${VERSION}`);
         expect(labelsOf(deployment)).toMatchObject(deployment.spec.selector.matchLabels);
       }
+    });
+
+    it.each([
+      ['', NAMED],
+      [', with everything', EVERYTHING.filter((setting) => !setting.startsWith('metrics.dashboard'))],
+    ])('takes what an older chart had not as it is by default, for --reuse-values%s', (_when, settings) => {
+      expect(rendered(settings, chartWithFirstValues(folder))).toEqual(rendered(settings));
     });
 
     it('takes the addresses from the Secret as well', () => {

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 
 export const CHART = resolve(import.meta.dirname, '../../deploy/helm/llm-message-queue');
+const FIRST_VALUES = resolve(import.meta.dirname, '../fixtures/helm/first-values.yaml');
 
 /** As far as tests look into one. */
 export interface Manifest {
@@ -24,6 +25,19 @@ export function chartValues(): Record<string, unknown> {
   return parse(chartFile('values.yaml')) as Record<string, unknown>;
 }
 
+/** Of the first chart. */
+export function firstValues(): Record<string, unknown> {
+  return parse(readFileSync(FIRST_VALUES, 'utf8')) as Record<string, unknown>;
+}
+
+/** A copy of the chart that has the first one's values, as `helm upgrade --reuse-values` renders it for who installed that. */
+export function chartWithFirstValues(folder: string): string {
+  const chart = join(folder, 'chart');
+  cpSync(CHART, chart, { recursive: true, dereference: true });
+  cpSync(FIRST_VALUES, join(chart, 'values.yaml'));
+  return chart;
+}
+
 /** Each template with its text, by its name. */
 export function chartTemplates(): [string, string][] {
   const names = readdirSync(join(CHART, 'templates'));
@@ -35,9 +49,9 @@ export function chartTemplates(): [string, string][] {
  * @param settings of `--set-json`: `keda.enabled=true`
  * @throws {Error} with what helm said
  */
-export function rendered(settings: readonly string[]): Manifest[] {
+export function rendered(settings: readonly string[], chart = CHART): Manifest[] {
   const set = settings.flatMap((setting) => ['--set-json', setting]);
-  const args = ['template', 'mq', CHART, '--namespace', 'llmq', '--kube-version', '1.33.0', ...set];
+  const args = ['template', 'mq', chart, '--namespace', 'llmq', '--kube-version', '1.33.0', ...set];
   const text = execFileSync('helm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const documents = parseAllDocuments(text) as ReturnType<typeof parseAllDocuments> & { empty?: true };
   for (const { errors } of documents) if (errors[0] !== undefined) throw errors[0];
