@@ -30,7 +30,7 @@ export class EraseMessage {
    * How many messages were erased. Resolves when it is durable and readers see it.
    *
    * @throws {RefusedError} `not_found`; `not_ended` while it, or one that repeats it, waits or runs
-   * @throws {ProjectionBehindError} where it is not known in time what there is, or what became of it
+   * @throws {ProjectionBehindError} {LogUnavailableError} where it is not known in time what there is, or what became of it
    * @throws what `EventLog.append` throws
    */
   async erase(caller: Caller, id: string): Promise<number> {
@@ -38,7 +38,8 @@ export class EraseMessage {
     let erased = 0;
     // What was requeued, or lost its content, since it was read stays as it is: then it is decided on once more.
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      await this.reach(await this.log.lastSequence());
+      const { lastSequence } = await this.log.extent();
+      await this.reach(lastSequence);
       const messages = await this.reader.withRepetitions(tenant, id);
       if (messages.length === 0) {
         if (erased > 0) return erased;

@@ -22,14 +22,16 @@ export class MessageLookup {
 
   /**
    * A message of the tenant's. Where there is none, the projection may only be behind the 202 that the client has
-   * already: it gets `projection.read_wait_ms` to catch up with the log before this answers null.
+   * already: it gets `projection.read_wait_ms` to catch up with the log before this answers null. A NATS server that was
+   * cut off does not know the log's end, and is not believed.
    *
-   * @throws {ProjectionBehindError} when it did not: the message may well be there
+   * @throws {ProjectionBehindError} {LogUnavailableError} when the end is not reached, or not known: the message may well
+   *   be there
    */
   async find(tenant: string, id: string): Promise<MessageView | null> {
     const known = await this.reader.find(tenant, id);
     if (known !== null) return known;
-    const last = await this.log.lastSequence();
+    const { lastSequence: last } = await this.log.extent();
     const reached = await this.position.waitFor(last, this.config.projection.read_wait_ms);
     const found = await this.reader.find(tenant, id);
     if (found === null && !reached) throw new ProjectionBehindError(last);
@@ -39,12 +41,12 @@ export class MessageLookup {
   /**
    * Those of these messages that are the tenant's, with what the log holds now.
    *
-   * @throws {ProjectionBehindError} when it is not known in time of all of them
+   * @throws {ProjectionBehindError} {LogUnavailableError} when it is not known in time of all of them
    */
   async ownOf(tenant: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
     const known = await this.reader.ownOf(tenant, ids);
     if (known.size === ids.length) return known;
-    const last = await this.log.lastSequence();
+    const { lastSequence: last } = await this.log.extent();
     const reached = await this.position.waitFor(last, this.config.projection.read_wait_ms);
     const found = await this.reader.ownOf(tenant, ids);
     if (found.size < ids.length && !reached) throw new ProjectionBehindError(last);
@@ -97,7 +99,7 @@ export class MessageLookup {
    * @throws {RefusedError} `idempotency_in_progress` when the projection does not catch up in time
    */
   async stored(ids: readonly string[]): Promise<ReadonlyMap<string, MessageState>> {
-    const sequence = await this.log.lastSequence();
+    const { lastSequence: sequence } = await this.log.extent();
     if (!(await this.position.waitFor(sequence, this.config.projection.read_wait_ms))) {
       throw idempotencyInProgress();
     }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { EVENTS_STREAM } from '../../src/broker/streams.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningService, startService } from '../support/service.js';
 import {
@@ -56,7 +58,21 @@ async function copies(): Promise<Map<string, number>> {
   }
 }
 
-async function answered(service: RunningService): Promise<void> {
+/** Servers whose loss leaves the log its leader, which goes on answering what it can't know. */
+async function followers(): Promise<ClusterServer[]> {
+  const { url, user, password } = cluster.address('one');
+  const connection = await connect({ servers: url, user, pass: password });
+  try {
+    const { streams } = await jetstreamManager(connection);
+    const { cluster: standing } = await streams.info(EVENTS_STREAM);
+    return (standing?.replicas ?? []).map(({ name }) => name as ClusterServer);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @returns the id of the message */
+async function answered(service: RunningService): Promise<string> {
   const response = await fetch(`${service.baseUrl}/api/v1/messages`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -71,14 +87,33 @@ async function answered(service: RunningService): Promise<void> {
     },
     { withinMs: 120_000 },
   );
+  return id;
+}
+
+async function read(service: RunningService, path: string) {
+  const response = await fetch(`${service.baseUrl}/api/v1/${path}`);
+  const { code } = (await response.json()) as { code?: string };
+  return { status: response.status, code };
 }
 
 it('is not ready without a majority, says which servers are missing, and is ready when they are back', async () => {
   const service = await start(3);
   expect(await readiness(service)).toMatchObject({ status: 200 });
-  await answered(service);
-  await cluster.kill('two');
-  await cluster.kill('three');
+  const known = await answered(service);
+  const unknown = ['messages', 'conversations', 'admin/dead-letters'].map(
+    (kind) => `${kind}/${randomUUID()}`,
+  );
+  const allAnswer = (expected: object) =>
+    eventually(
+      async () => {
+        for (const path of unknown) expect(await read(service, path)).toMatchObject(expected);
+      },
+      { withinMs: 120_000 },
+    );
+  await allAnswer({ status: 404 });
+  const away = await followers();
+  expect(away).toHaveLength(2);
+  for (const name of away) await cluster.kill(name);
   await eventually(
     async () => {
       const { status, log } = await readiness(service);
@@ -87,6 +122,9 @@ it('is not ready without a majority, says which servers are missing, and is read
     },
     { withinMs: 60_000 },
   );
+  // What a server without the others does not have may be there all the same; what is in the tables is.
+  await allAnswer({ status: 503, code: 'log_unavailable' });
+  expect(await read(service, `messages/${known}`)).toMatchObject({ status: 200 });
   // What is away is told, and not again and again by everybody who reads: how many read is not bounded here.
   // The last one may have come in part.
   const lines = () => service.logs().split('\n').slice(0, -1);
@@ -100,10 +138,11 @@ it('is not ready without a majority, says which servers are missing, and is read
     times.set(same, (times.get(same) ?? 0) + 1);
   }
   expect([...times].filter(([, count]) => count > 2)).toEqual([]);
-  await cluster.start('two');
+  await cluster.start(away[0]!);
   await eventually(async () => expect(await readiness(service)).toMatchObject({ status: 200 }), {
     withinMs: 120_000,
   });
+  await allAnswer({ status: 404 });
   await answered(service);
 }, 600_000);
 

@@ -15,6 +15,7 @@ import {
   DeadLetterReader,
 } from '../../projection/read/dead-letter-reader.js';
 import type { Page, PageOrder } from '../../projection/read/page.js';
+import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 
 /** Messages that are requeued at once: the events of a page share a few writes of the log. */
@@ -61,9 +62,18 @@ export class DeadLetters {
     return this.reader.list(filter, order, limit, cursor);
   }
 
-  /** With everything that is in the log now; null if the tenant has no such dead letter. */
+  /**
+   * With everything that is in the log now; null if the tenant has no such dead letter.
+   *
+   * @throws {ProjectionBehindError} {LogUnavailableError} where none is seen, and the end of the log is not reached, or not
+   *   known to a majority of NATS servers
+   */
   async find(tenant: string, messageId: string): Promise<DeadLetter | null> {
     await this.reach(await this.log.lastSequence());
+    const known = await this.reader.find(tenant, messageId);
+    if (known !== null) return known;
+    const { lastSequence } = await this.log.extent();
+    if (!(await this.reach(lastSequence))) throw new ProjectionBehindError(lastSequence);
     return this.reader.find(tenant, messageId);
   }
 
@@ -95,7 +105,8 @@ export class DeadLetters {
     limit: number,
     wish: RequeueWish,
   ): Promise<Requeued> {
-    await this.reach(await this.log.lastSequence());
+    // Of a server that was cut off it would be said that there is nothing to requeue.
+    await this.reach((await this.log.extent()).lastSequence);
     let requeued = 0;
     let pastDeadline = 0;
     let newest = 0;
@@ -173,7 +184,7 @@ export class DeadLetters {
   }
 
   /** Waits for the projection, so that a list that is read afterwards shows the change. Gives up after a while. */
-  private async reach(sequence: number): Promise<void> {
-    await this.position.waitFor(sequence, this.config.projection.read_wait_ms);
+  private reach(sequence: number): Promise<boolean> {
+    return this.position.waitFor(sequence, this.config.projection.read_wait_ms);
   }
 }

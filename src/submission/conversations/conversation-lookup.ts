@@ -23,7 +23,8 @@ export class ConversationLookup {
    * A conversation of the tenant's, by either of its ids; null for an unknown one, another tenant's, and an erased one. Where there is none,
    * the projection may only be behind: it gets `projection.read_wait_ms` to catch up with the log.
    *
-   * @throws {ProjectionBehindError} when it did not: the conversation may well be there
+   * @throws {ProjectionBehindError} {LogUnavailableError} when the end is not reached, or not known to a majority of NATS
+   *   servers: the conversation may well be there
    */
   async find(tenant: string, id: string): Promise<ConversationState | null> {
     const { conversation } = await this.locate(tenant, id);
@@ -34,12 +35,12 @@ export class ConversationLookup {
    * The place of a conversation of the tenant's. An id that a client gave names the one that is not erased: the next
    * with this id is another conversation.
    *
-   * @throws {ProjectionBehindError} when none is there, and the projection did not catch up with the log
+   * @throws {ProjectionBehindError} {LogUnavailableError} when none is there, as far as is known, as `find` does
    */
   async locate(tenant: string, named: string): Promise<ConversationPlace> {
     const known = await this.look(tenant, named);
     if (known.conversation !== null) return known;
-    const last = await this.log.lastSequence();
+    const { lastSequence: last } = await this.log.extent();
     const reached = await this.reach(last);
     const found = await this.look(tenant, named);
     if (found.conversation === null && !reached) throw new ProjectionBehindError(last);
