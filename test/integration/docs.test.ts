@@ -38,6 +38,12 @@ function codeSpans(text: string): string[] {
   return prose.flatMap((part) => all(part, /`([^`]+)`/g)).map((span) => span.replace(/\s+/g, ' '));
 }
 
+/** In the running text; limits, ports and versions are the same in each language. */
+function numbersIn(text: string): string[] {
+  const prose = text.split(/^ *```/m).filter((_, index) => index % 2 === 0);
+  return prose.flatMap((part) => all(part.replace(/\]\([^)]*\)/g, ']'), /(\d[\d,.]*\d|\d)/g));
+}
+
 function filesUnder(folder: string, ending: string): string[] {
   return readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
@@ -157,12 +163,21 @@ describe.each([READMES, ...TRANSLATED])('%s and %s', (...pair) => {
       headings: all(text, /^(#+) /gm),
       rows: text.split('\n').filter((line) => line.startsWith('|')).length,
       items: text.split('\n').filter((line) => /^\s*(?:-|\d\.) /.test(line)).length,
+      numbers: numbersIn(text).sort(),
       named: [...new Set(codeSpans(text))].filter((name) => /[a-z]/.test(name)),
     }));
     expect(chinese!.headings).toEqual(english!.headings);
+    expect(chinese!.numbers).toEqual(english!.numbers);
     expect([chinese!.rows, chinese!.items]).toEqual([english!.rows, english!.items]);
     const missing = english!.named.filter((name) => !chinese!.named.includes(name));
     expect(missing).toEqual([]);
+  });
+
+  it('link to the same places', () => {
+    const [english, chinese] = texts.map((text) =>
+      all(text, /\]\(([^#)][^)]*)\)/g).map((to) => to.replace('.zh-CN', '')),
+    );
+    expect(english!.filter((to) => !chinese!.includes(to))).toEqual([]);
   });
 
   it('lead to each other', () => {
