@@ -3,6 +3,7 @@ import { core, NodeSDK, resources } from '@opentelemetry/sdk-node';
 import type { Logger } from 'pino';
 import { systemSources } from '../clock.js';
 import type { ServiceConfig } from '../config/service-config.js';
+import { ThrottledWarning } from '../logging/throttled-warning.js';
 import { Measures } from '../metrics/measures.js';
 import { MetricsReader } from '../metrics/metrics-reader.js';
 import { VERSION } from '../version.js';
@@ -19,7 +20,6 @@ export interface Telemetry {
 }
 
 const SHUTDOWN_MS = 3_000;
-const TELL_EVERY_MS = 60_000;
 
 /**
  * Starts OpenTelemetry, before the modules are loaded that it tells of: metrics, which are read from `/metrics`, and
@@ -71,15 +71,11 @@ function resourceOf({ roles }: ServiceConfig) {
     .merge(resources.detectResources({ detectors: [resources.envDetector] }));
 }
 
-/** Has the log say what OpenTelemetry complains of, such as spans that are lost, once a minute at most. */
+/** Has the log say what OpenTelemetry complains of, such as spans that are lost. */
 export function tellTroubles(logger: Logger): void {
-  let toldAt = Number.NEGATIVE_INFINITY;
-  const tell = (what: string) => {
-    const now = performance.now();
-    if (now - toldAt < TELL_EVERY_MS) return;
-    toldAt = now;
-    logger.warn({ what }, 'traces are not exported as they should be; messages are not concerned');
-  };
+  const warning = new ThrottledWarning(logger);
+  const tell = (what: string) =>
+    warning.warn({ what }, 'traces are not exported as they should be; messages are not concerned');
   core.setGlobalErrorHandler((error) =>
     tell(typeof error === 'string' ? error : (error.message ?? 'unknown')),
   );
