@@ -11,6 +11,8 @@ const base = {
 export default {
   // Long, for a machine that does much else: it only costs time when a test fails.
   testTimeout: 300_000,
+  // What test files load stays in the memory of their worker, several GiB in the end, in which collections take seconds.
+  workerIdleMemoryLimit: '1GB',
   testSequencer: '<rootDir>/test/support/long-first.sequencer.js',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/{src,scripts}/**/*.spec.ts'] },
