@@ -89,6 +89,15 @@ describe('session affinity', () => {
     );
   });
 
+  it('leaves a session at just 1.25 times the mean load, whatever is lost in fractions', () => {
+    const at = (taken: readonly number[]) =>
+      taken.map((each, n) => deployment(`gpu-${n}`, { places: 10, taken: each }));
+    const home = homeOf('', at([0, 0, 0, 0, 0]));
+    expect(home).toBe('gpu-0');
+    expect(homeOf('', at([9, 6, 9, 7, 5]))).toBe(home);
+    expect(homeOf('', at([9, 6, 9, 7, 4]))).not.toBe(home);
+  });
+
   it('moves back when its endpoint is well again, each session once as the share rises', () => {
     const [first, ...others] = named(4);
     const at = (share: number) => homes([{ ...first!, share }, ...others]);

@@ -1,5 +1,5 @@
 import { hasRoom, type Serving } from './eligible.policy.js';
-import { type Candidate, loadOf, type Pick, placesTaken } from './strategy.policy.js';
+import { type Candidate, type Pick, placesTaken } from './strategy.policy.js';
 
 /** Above this times the mean load, an endpoint's sessions move for a while: consistent hashing with bounded loads. */
 const MAX_OF_MEAN = 1.25;
@@ -25,14 +25,14 @@ export function sessionHome(
   { members, free }: Serving,
 ): Pick {
   const sessionHash = hashOf(session);
-  const limit = MAX_OF_MEAN * meanLoad(candidates, members);
+  const all = together(candidates, members);
   let [bounded, roomy] = [NONE, NONE];
   // Loops without lists in between: each choice among many goes through here.
   for (const index of free) {
     const candidate = candidates[index]!;
     const score = scoreOf(sessionHash, candidate);
     if (score > roomy.score) roomy = { index, score };
-    if (score > bounded.score && loadOf(candidate) <= limit) bounded = { index, score };
+    if (score > bounded.score && !isAbove(candidate, all)) bounded = { index, score };
   }
   let home = roomy;
   for (const index of members) {
@@ -53,7 +53,13 @@ export function sessionTakesPart(session: string, { name, share }: Candidate): b
   return unit(mixed(hashOf(session)) ^ hashOf(name)) < share;
 }
 
-function meanLoad(candidates: readonly Candidate[], among: readonly number[]): number {
+interface Load {
+  readonly taken: number;
+  /** Places by their weight. */
+  readonly room: number;
+}
+
+function together(candidates: readonly Candidate[], among: readonly number[]): Load {
   let taken = 0;
   let room = 0;
   for (const index of among) {
@@ -61,7 +67,12 @@ function meanLoad(candidates: readonly Candidate[], among: readonly number[]): n
     taken += candidate.taken;
     room += candidate.places * candidate.weight;
   }
-  return room === 0 ? 0 : taken / room;
+  return { taken, room };
+}
+
+/** Multiplied and not divided: quotients that should be equal differ by what they are rounded by. */
+function isAbove({ taken, places, weight }: Candidate, all: Load): boolean {
+  return taken * all.room > MAX_OF_MEAN * all.taken * places * weight;
 }
 
 /** Weighted rendezvous: the highest `-weight / ln(u)` wins in proportion to the weights. */
