@@ -132,10 +132,11 @@ describe('chooseEndpoint', () => {
       ...one,
       ...{ name: `endpoint-${n}`, taken: n % 4, firstTokenEwmaMs: 100 + n, weight: 1 + (n % 3) },
     }));
-    // Alone on a core it is 2 to 8 us. The bound is far above that: beside other work the same code takes twice as long.
+    // Alone on a core it is 2 to 8 us. The bound is far above that: beside other work the same code takes twice as long,
+    // and a slow machine some times as long.
     for (const [stays, mostMicros] of [
-      [null, 40],
-      ['a-conversation', 60],
+      [null, 100],
+      ['a-conversation', 150],
     ] as const) {
       let best = Number.POSITIVE_INFINITY;
       let next: ChoiceState = NOTHING_CHOSEN;
