@@ -22,7 +22,7 @@ describe(`16 changed bytes in the log after a crash, ${ROUNDS} times`, () => {
         service = await start();
         const load = startSteadyLoad(8, (index) => `Round ${round}, question ${index}: are you still there?`);
         load.aimAt(service.baseUrl);
-        await eventually(() => expect(load.accepted.size).toBeGreaterThan(20));
+        await eventually(() => expect(load.accepted.size).toBeGreaterThan(20), { withinMs: 180_000 });
         await sleep(randomMs(200, 2_000));
         await load.stop();
         await caughtUp(service);

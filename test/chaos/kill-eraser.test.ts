@@ -121,13 +121,15 @@ describe(`SIGKILL of the service in the middle of erasing a conversation, ${ROUN
     const erased: Erased[] = [];
     service = await start();
     const { json: kept } = await call('POST', '/messages', { user_id: 'u', content: 'kept' });
-    for (let round = 0; round < ROUNDS; round += 1) {
+    // A kill that comes when all is erased shows nothing: then there is one more.
+    let met = 0;
+    for (let round = 0; met < ROUNDS; round += 1) {
+      expect(round).toBeLessThan(ROUNDS + 10);
       const secret = `secret-${randomUUID()}`;
       const id = await conversationAbout(secret);
       const addresses = await serviceAddresses(dataDir);
       erased.push(await eraseAndKill(addresses, id, secret));
-      // Else the kill came too late to show anything.
-      expect(await tracesOf(addresses, secret)).not.toEqual([]);
+      if ((await tracesOf(addresses, secret)).length > 0) met += 1;
       // Half of what a rebuild needs is gone by now; the other half must still be found and taken away.
       if (round % 2 === 0) await rebuild();
       service = await start();

@@ -128,7 +128,7 @@ it(`keeps the size between its bounds and every message while the leader is kill
       expect(all).toHaveLength(1);
       return all;
     },
-    { withinMs: 20_000 },
+    { withinMs: 120_000 },
   );
   expect(leader).toBeDefined();
   const told = await decided();
@@ -141,7 +141,7 @@ it(`keeps the size between its bounds and every message while the leader is kill
   expect([...model.asked].sort()).toEqual(messagesAsked(batches).sort());
   expect(model.cut).toBe(0);
   tell(`${kills} leaders killed; sizes ${told.map(({ to }) => to).join(', ')}`);
-}, 600_000);
+}, 900_000);
 
 function messagesAsked(batches: number): string[] {
   return Array.from({ length: batches * BATCH }, (_, at) => `${Math.floor(at / BATCH)}.${at % BATCH}`);

@@ -26,7 +26,7 @@ describe.each(['nats', 'postgres'] as const)(`SIGKILL of %s under load, ${ROUNDS
         await ready(service);
       }
       const before = load.accepted.size;
-      await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 20));
+      await eventually(() => expect(load.accepted.size).toBeGreaterThan(before + 20), { withinMs: 180_000 });
       await load.stop();
       tell(`${ROUNDS} kills of ${server}, ${load.accepted.size} messages accepted`);
       const addresses = await serviceAddresses(service.dataDir);

@@ -48,5 +48,7 @@ describe(`SIGKILL of the service at ${ROUNDS} random moments under load`, () => 
 
 async function moreAccepted(load: SteadyLoad, count: number): Promise<void> {
   const before = load.accepted.size;
-  await eventually(() => expect(load.accepted.size).toBeGreaterThanOrEqual(before + count));
+  await eventually(() => expect(load.accepted.size).toBeGreaterThanOrEqual(before + count), {
+    withinMs: 180_000,
+  });
 }

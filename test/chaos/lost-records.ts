@@ -45,8 +45,8 @@ export async function comeBackFromLoss(
   expect([...accepted].filter((id) => !stories.has(id) && !salvaged.has(id))).toEqual([]);
 
   expect((await runRebuild(dataDir, '--force')).code).toBe(0);
-  await eventually(async () => {
-    expect((await fetch(`${baseUrl}/health/ready`)).status).toBe(200);
+  await eventually(async () => expect((await fetch(`${baseUrl}/health/ready`)).status).toBe(200), {
+    withinMs: 180_000,
   });
   for (let from = 0; from < requests.length; from += 1_000) {
     const messages = requests.slice(from, from + 1_000);

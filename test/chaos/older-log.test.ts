@@ -24,7 +24,7 @@ describe(`an older log beside newer tables, or none at all, ${ROUNDS} times`, ()
       const load = startSteadyLoad(8, (index) => `Round ${round}, question ${index}: do you remember?`);
       load.aimAt(running.baseUrl);
       try {
-        await eventually(() => expect(load.accepted.size).toBeGreaterThan(10));
+        await eventually(() => expect(load.accepted.size).toBeGreaterThan(10), { withinMs: 180_000 });
         await sleep(randomMs(100, 1_500));
       } finally {
         await load.stop();
