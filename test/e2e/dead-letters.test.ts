@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { newApiKey } from '../../src/platform/security/api-key.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { runLlmq } from '../support/llmq-command.js';
 import { type RunningService, startService } from '../support/service.js';
 import { serviceAddresses } from '../support/service-addresses.js';
@@ -127,15 +128,18 @@ describe('dead letters', () => {
   });
 
   it('are told on their subject, and to the webhook, signed, until it takes them', async () => {
-    await eventually(async () => expect(hooks.length).toBeGreaterThanOrEqual(4));
-    const alerts = hooks.map(({ body }) => JSON.parse(body));
-    const told = heard.map(({ subject, alert }) => [subject, alert.message_id]);
-    expect(told).toEqual([weary, rejected].map((id) => ['llmq.alerts.dead-letter', id]));
-    for (const { alert } of heard) expect(alerts).toContainEqual(alert);
+    const alertsOf = (id: string) =>
+      hooks.map(({ body }) => JSON.parse(body)).filter((alert) => alert.message_id === id);
+    await eventually(() => {
+      const told = heard.map(({ subject, alert }) => [subject, alert.message_id]);
+      expect(told).toEqual([weary, rejected].map((id) => ['llmq.alerts.dead-letter', id]));
+      // An answer that is late may cost one more.
+      for (const id of [weary, rejected]) expect(alertsOf(id).length).toBeGreaterThanOrEqual(2);
+    });
+    for (const { alert } of heard) expect(alertsOf(alert.message_id)).toContainEqual(alert);
     for (const id of [weary, rejected]) {
-      const own = alerts.filter((alert) => alert.message_id === id);
-      expect(own).toHaveLength(2);
-      expect(own[0]).toEqual(own[1]);
+      const own = alertsOf(id);
+      expect(own).toEqual(own.map(() => own[0]));
       expect(own[0]).toMatchObject({
         type: 'dead_letter',
         tenant: 'red',
@@ -182,8 +186,14 @@ describe('dead letters', () => {
     const fail = (more: object) =>
       failing('[[demo:fail 400]]', { user_id: 'orderly', priority: 'low', ...more });
     const ids = [await fail({}), await fail({}), await fail({})];
-    const late = await fail({ ttl: 10 });
-    await sleep(10_000);
+    // It must have failed before its deadline: a later one on a machine that takes longer for that.
+    const ttls = [10, 60];
+    const late = await inOneOf(ttls.length, async () => {
+      const ttl = ttls.shift()!;
+      const id = await fail({ ttl });
+      await sleep(ttl * 1_000);
+      return id;
+    });
     const one = await call('POST', `${LETTERS}/${late}/requeue`);
     expect(one).toMatchObject({ status: 409, json: { code: 'deadline_passed' } });
     const { json } = await call('POST', `${LETTERS}/requeue`, { user_id: 'orderly' });
@@ -218,7 +228,10 @@ describe('a projection that meets what it can not fold', () => {
     const mine = () => heard.filter((one) => one.alert.type === 'projection_stopped');
     const posted = () => hooks.filter(({ body }) => body.includes('projection_stopped'));
     nats.publish('llmq.events.normal.received.0', '{"type":"llmq.message.received.v99"}');
-    await eventually(() => expect(posted()).toHaveLength(2));
+    await eventually(() => {
+      expect(posted().length).toBeGreaterThanOrEqual(2);
+      expect(mine()).toHaveLength(1);
+    });
     const alert = {
       ...{ type: 'projection_stopped', id: expect.any(String), applied_sequence: expect.any(Number) },
       error: { code: 'malformed_event', message: expect.stringContaining('llmq.message.received.v99') },
@@ -226,7 +239,8 @@ describe('a projection that meets what it can not fold', () => {
     };
     expect(mine()).toEqual([{ subject: 'llmq.alerts.projection-stopped', alert }]);
     const [{ alert: told }] = mine() as [(typeof heard)[number]];
-    expect(posted().map(({ body }) => JSON.parse(body))).toEqual([told, told]);
+    const bodies = posted().map(({ body }) => JSON.parse(body));
+    expect(bodies).toEqual(bodies.map(() => told));
     expect(posted()[0]!.headers).toMatchObject({
       ...{ 'webhook-id': told.id, 'webhook-signature': expect.stringMatching(/^v1,/) },
     });

@@ -83,8 +83,8 @@ it('leaves nothing of a conversation in any stream, bucket or table, whatever it
   // What comes after it waits for it, and what is delayed is scheduled all the same.
   const retried = await send('[[demo:fail 500]]');
   await eventually(async () => expect(await state(retried)).toBe('scheduled'));
-  const delayed = await send('later', { delay: '60s' });
-  const copy = { user_id: 'gina', content: SECRET, replay_of: dead, delay: '60s' };
+  const delayed = await send('later', { delay: '1h' });
+  const copy = { user_id: 'gina', content: SECRET, replay_of: dead, delay: '1h' };
   const repeated = (await call('POST', '/api/v1/messages', copy)).json.id;
   const held = await send('behind the retried one');
   await eventually(async () => {

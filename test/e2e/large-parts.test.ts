@@ -125,7 +125,7 @@ describe('pictures that are too large for the log', () => {
     );
     expect(server.answered.at(-1)![0].content[1]).toEqual({ type: 'text', text: LOST });
     expect((await call('GET', `/api/v1/messages/${shown}`)).large_parts).toHaveLength(1);
-    const later = await send(show(MIB), { delay: '8s' });
+    const later = await send(show(MIB), { delay: '40s' });
     await store.delete(later);
     expect(await ended(later)).toMatchObject({ status: 'failed', error: { code: 'parts_missing' } });
   });

@@ -3,16 +3,19 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { tell } from '../chaos/rounds.js';
 import { readLog, readRows } from '../chaos/story.js';
 import { eventually } from '../support/eventually.js';
+import { inOneOf } from '../support/in-one-of.js';
 import { type RecordingModel, startRecordingModel } from '../support/recording-model.js';
 import { type RunningService, startService } from '../support/service.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 
 const MESSAGES = 8;
-/** The broker itself hands on after 30 s. */
-const BEGUN_WITHIN_MS = 15_000;
+/** The broker itself hands on after a third of it at the earliest: a worker extends its deadlines only then. */
+const ACK_WAIT_MS = 180_000;
+/** Some seconds, and what else this machine does. */
+const BEGUN_WITHIN_MS = 45_000;
 /** Of the first call of a message; the next one is answered at once. */
-const CALL_MS = 30_000;
+const CALL_MS = 60_000;
 /** Within it a worker tells what it holds. */
 const TOLD_MS = 1_500;
 
@@ -56,7 +59,7 @@ function start(roles: string): Promise<RunningService> {
       ...{ NATS_URL: nats.url, NATS_USER: nats.user, NATS_PASSWORD: nats.password },
       ...{ DATABASE_URL: postgres.url, LLMQ_ROLES: roles, ENDPOINTS },
     },
-    config: { queue: { worker: { concurrency: 2 * MESSAGES } } },
+    config: { queue: { worker: { concurrency: 2 * MESSAGES, ack_wait_ms: ACK_WAIT_MS } } },
   });
 }
 
@@ -131,7 +134,7 @@ async function completed(ids: readonly string[]): Promise<void> {
     async () => {
       for (const id of ids) expect(await story(id)).toMatchObject({ status: 'completed' });
     },
-    { withinMs: 120_000, everyMs: 500 },
+    { withinMs: 180_000, everyMs: 500 },
   );
 }
 
@@ -148,13 +151,13 @@ it('has another worker begin with what a killed one held, in seconds, and calls 
   const late = (await begunAgainBy(second, ofFirst)).map((atMs) => atMs - killedAt);
   tell(`begun again ${late} ms after the kill`);
   expect(Math.max(...late)).toBeLessThan(BEGUN_WITHIN_MS);
-  expect(second.logs()).toContain('a worker is gone');
+  await eventually(() => expect(second.logs()).toContain('a worker is gone'));
   const all = [...ofFirst, ...ofSecond];
   await completed(all);
   for (const id of all) expect((await story(id)).completions).toBe(1);
   expect(await resultsOf(all)).toEqual(all.map(() => 1));
   for (const content of seconds) expect(callsOf(content)).toHaveLength(1);
-}, 400_000);
+}, 900_000);
 
 it('counts one result of a message whose worker stood still and went on, and that worker goes on working', async () => {
   const { first, second, ofFirst, ofSecond, seconds } = await twoAtWork('frozen');
@@ -184,9 +187,14 @@ it('counts one result of a message whose worker stood still and went on, and tha
   await completed(all);
   expect(await resultsOf(all)).toEqual(all.map(() => 1));
   for (const content of seconds) expect(callsOf(content)).toHaveLength(1);
-  const later: string[] = [];
-  for (let at = 0; at < 40; at += 1) later.push(await submit(`quick ${at}`));
-  await completed(later);
-  const pids = await Promise.all(later.map(async (id) => (await story(id)).calls[0]?.pid));
-  expect(pids).toContain(first.pid);
-}, 400_000);
+  // It may be held up while the other one takes all of some.
+  let rounds = 0;
+  await inOneOf(5, async () => {
+    rounds += 1;
+    const later: string[] = [];
+    for (let at = 0; at < 40; at += 1) later.push(await submit(`quick ${rounds} ${at}`));
+    await completed(later);
+    const pids = await Promise.all(later.map(async (id) => (await story(id)).calls[0]?.pid));
+    expect(pids).toContain(first.pid);
+  });
+}, 900_000);

@@ -126,9 +126,12 @@ async function called(content: string): Promise<void> {
 async function withFullHouse(name: string, task: () => Promise<void>): Promise<void> {
   const contents = Array.from({ length: SLOTS }, (_, at) => `hang ${name} ${at}`);
   const ids = await Promise.all(contents.map((content) => submit(content, { priority: 'realtime' })));
-  await Promise.all(contents.map(called));
-  await task();
-  await Promise.all(ids.map(cancel));
+  try {
+    await Promise.all(contents.map(called));
+    await task();
+  } finally {
+    await Promise.all(ids.map(cancel));
+  }
 }
 
 async function types(id: string): Promise<string> {
@@ -137,40 +140,52 @@ async function types(id: string): Promise<string> {
 
 describe('a delayed message', () => {
   it('is listed, and called when it is due: not before, and soon after', async () => {
-    const delays = Array.from({ length: 20 }, (_, at) => 5_000 + at * 50);
-    const due = await Promise.all(
-      delays.map(async (delay) => {
-        const content = `due after ${delay}`;
-        const { status, json } = await post(content, { delay: `${delay}ms`, priority: 'high' });
-        expect([status, json.status, json.priority_reason]).toEqual([202, 'scheduled', 'explicit']);
-        return { id: json.id as string, content, at: Date.parse(json.scheduled_at) };
-      }),
-    );
-    await eventually(async () => {
-      const { json } = await call('GET', `${messages}?status=scheduled&limit=50`);
-      const listed = json.data.map(({ id }: Json) => id);
-      expect(listed).toEqual(expect.arrayContaining(due.slice(10).map(({ id }) => id)));
+    // All must be listed before the first is due: later on a machine that takes longer for that.
+    const bases = [5_000, 20_000, 45_000];
+    const all: { readonly id: string; readonly content: string; readonly at: number }[] = [];
+    await inOneOf(bases.length, async () => {
+      const base = bases.shift()!;
+      const delays = Array.from({ length: 20 }, (_, at) => base + at * 50);
+      const due = await Promise.all(
+        delays.map(async (delay) => {
+          const content = `due after ${delay}`;
+          const { status, json } = await post(content, { delay: `${delay}ms`, priority: 'high' });
+          expect([status, json.status, json.priority_reason]).toEqual([202, 'scheduled', 'explicit']);
+          return { id: json.id as string, content, at: Date.parse(json.scheduled_at) };
+        }),
+      );
+      all.push(...due);
+      await eventually(
+        async () => {
+          const { json } = await call('GET', `${messages}?status=scheduled&limit=50`);
+          const listed = json.data.map(({ id }: Json) => id);
+          expect(listed).toEqual(expect.arrayContaining(due.slice(10).map(({ id }) => id)));
+        },
+        { withinMs: base },
+      );
+      for (const { id } of due) expect((await ended(id)).status).toBe('completed');
+      const late = due.map(({ content, at }) => model.asked.get(content)![0]! - at);
+      // What else the machine does counts as well: so long do messages take that wait for nothing.
+      const usual = await Promise.all(
+        delays.map(async (delay) => {
+          const beganMs = Date.now();
+          await ended(await submit(`at once ${delay}`, { priority: 'high' }));
+          return model.asked.get(`at once ${delay}`)![0]! - beganMs;
+        }),
+      );
+      expect(Math.max(...late)).toBeLessThan(3_000 + 3 * Math.max(...usual));
     });
-    for (const { id } of due) expect((await ended(id)).status).toBe('completed');
-    const late = due.map(({ content, at }) => model.asked.get(content)![0]! - at).sort((a, b) => a - b);
-    expect(late[0]).toBeGreaterThanOrEqual(0);
-    // What else the machine does counts as well: so long do messages take that wait for nothing.
-    const usual = await Promise.all(
-      delays.map(async (delay) => {
-        const beganMs = Date.now();
-        await ended(await submit(`at once ${delay}`, { priority: 'high' }));
-        return model.asked.get(`at once ${delay}`)![0]! - beganMs;
-      }),
-    );
-    expect(late[19]).toBeLessThan(3_000 + 3 * Math.max(...usual));
-    expect(due.map(({ content }) => model.calls(content))).toEqual(due.map(() => 1));
-    expect(await get(due[0]!.id)).toMatchObject({ priority_reason: 'explicit', attempts: 1 });
-  });
+    for (const { id } of all) expect((await ended(id)).status).toBe('completed');
+    for (const { content, at } of all) expect(model.asked.get(content)![0]! - at).toBeGreaterThanOrEqual(0);
+    expect(all.map(({ content }) => model.calls(content))).toEqual(all.map(() => 1));
+    expect(await get(all[0]!.id)).toMatchObject({ priority_reason: 'explicit', attempts: 1 });
+  }, 600_000);
 
   it('is due at once when its time is past, and its time survives a restart of everything', async () => {
     const past = await submit('past', { scheduled_at: '2020-01-01T00:00:00Z' });
     expect((await ended(past)).status).toBe('completed');
-    const due = new Date(Date.now() + 6_000).toISOString();
+    // Late enough that the one is cancelled before.
+    const due = new Date(Date.now() + 30_000).toISOString();
     const [survivor, dropped] = [
       await submit('survivor', { scheduled_at: due }),
       await submit('dropped', { scheduled_at: due }),
@@ -261,11 +276,14 @@ describe('cancelling', () => {
 
   it('against completion, 200 times: one end counts, and the canceller is told which', async () => {
     const outcomes = { cancelled: 0, completed: 0 };
-    for (let round = 0; round < 5; round += 1) {
+    // The cancels come as soon after the messages as makes it a race, however long a call takes on this machine.
+    let spreadMs = 80;
+    for (let round = 0; round < 5 || (round < 30 && Object.values(outcomes).includes(0)); round += 1) {
+      const before = { ...outcomes };
       await Promise.all(
         Array.from({ length: 40 }, async (_, at) => {
           const id = await submit(`race ${round} ${at}: ${at % 5} ms`);
-          await sleep(Math.random() * 80);
+          await sleep(Math.random() * spreadMs);
           const { status, json } = await cancel(id);
           const after = await ended(id);
           const cancelled = after.status === 'cancelled';
@@ -277,29 +295,37 @@ describe('cancelling', () => {
           outcomes[after.status as keyof typeof outcomes] += 1;
         }),
       );
+      if (outcomes.completed === before.completed) spreadMs *= 2;
+      if (outcomes.cancelled === before.cancelled) spreadMs /= 2;
     }
-    expect(outcomes.cancelled + outcomes.completed).toBe(200);
+    expect(outcomes.cancelled + outcomes.completed).toBeGreaterThanOrEqual(200);
     // Else it was no race.
     expect(Math.min(outcomes.cancelled, outcomes.completed)).toBeGreaterThan(0);
-  });
+  }, 900_000);
 });
 
 describe('a message with a deadline', () => {
   it('expires while it waits, soon after its time, and is never called', async () => {
-    await withFullHouse('expiry', async () => {
-      const id = await submit('too late', { ttl: '1s' });
-      const { status, deadline, completed_at } = await ended(id);
-      expect(status).toBe('expired');
-      expect(Date.parse(completed_at) - Date.parse(deadline)).toBeLessThan(5_000);
+    const contents = [1, 2, 3, 4, 5].map((round) => `too late ${round}`);
+    const late: string[] = [];
+    await inOneOf(contents.length, async () => {
+      const content = contents.shift()!;
+      late.push(content);
+      await withFullHouse(`${content}: expiry`, async () => {
+        const id = await submit(content, { ttl: '1s' });
+        const { status, deadline, completed_at } = await ended(id);
+        expect(status).toBe('expired');
+        expect(Date.parse(completed_at) - Date.parse(deadline)).toBeLessThan(5_000);
+      });
     });
     await ended(await submit('behind the one that expired'));
-    expect(model.calls('too late')).toBe(0);
+    expect(late.map((content) => model.calls(content))).toEqual(late.map(() => 0));
   });
 
   it('is called in time, and expires rather than be tried again too late', async () => {
-    expect((await ended(await submit('in time', { ttl: 30 }))).status).toBe('completed');
-    const backoff = { kind: 'fixed', base_delay_ms: 50_000 };
-    const id = await submit('fail with a deadline', { ttl: '8s', retry_backoff: backoff });
+    expect((await ended(await submit('in time', { ttl: 300 }))).status).toBe('completed');
+    const backoff = { kind: 'fixed', base_delay_ms: 60_000 };
+    const id = await submit('fail with a deadline', { ttl: '45s', retry_backoff: backoff });
     expect(await ended(id)).toMatchObject({ status: 'expired', attempts: 1 });
     expect(model.calls('fail with a deadline')).toBe(1);
   });
@@ -384,14 +410,20 @@ describe('retries', () => {
         await ended(await submit(`past the failing ones ${delay}`, { priority: 'low' }));
         expect(Date.now() - at).toBeLessThan(delay / 2);
       } finally {
-        for (const id of failing) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 2 });
+        await eventually(
+          async () => {
+            for (const id of failing)
+              expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 2 });
+          },
+          { withinMs: 240_000 },
+        );
       }
       const [first, second] = model.asked.get(`once ${delay} 0`)!;
       expect(second! - first!).toBeGreaterThanOrEqual(0.8 * delay);
     });
     const none = await ended(await submit('fail for good', { max_retries: 0 }));
     expect(none).toMatchObject({ status: 'failed', attempts: 1 });
-  });
+  }, 900_000);
 
   it('and the time of a call are set for a lane where the message says none', async () => {
     const id = await submit('hang in low', { priority: 'low' });
