@@ -73,7 +73,9 @@ describe('the AsyncAPI document', () => {
         const options = headers();
         for (const [header, value] of Object.entries<string>(named)) options.set(header, value);
         const subject = intake.address.replace('{lane}', intake.parameters.lane.enum[sent % 5]);
-        await jetstream(publisher).publish(subject, JSON.stringify(payload), { headers: options });
+        await jetstream(publisher, { timeout: 60_000 }).publish(subject, JSON.stringify(payload), {
+          headers: options,
+        });
         sent += 1;
       }
     }
@@ -95,7 +97,7 @@ describe('the AsyncAPI document', () => {
         const options = headers();
         for (const [header, value] of Object.entries<string>(named)) options.set(header, value);
         const body = JSON.stringify(payload);
-        const reply = await publisher.request(channel.address, body, { headers: options, timeout: 40_000 });
+        const reply = await publisher.request(channel.address, body, { headers: options, timeout: 90_000 });
         const json = reply.json<Json>();
         expect([name, json.error]).toEqual([name, undefined]);
         expect([name, check(json), check.errors]).toEqual([name, true, null]);
@@ -109,11 +111,12 @@ describe('the AsyncAPI document', () => {
       callback: (_error, message) => void heard.push(message.json()),
     });
     await publisher.flush();
-    await jetstream(publisher).publish('llmq.intake.auto', '{"user_id":7}');
+    await jetstream(publisher, { timeout: 60_000 }).publish('llmq.intake.auto', '{"user_id":7}');
     await eventually(() => expect(heard).toHaveLength(1));
     const check = checkOf(messagesOf(document.channels.rejected)[0]![1].payload);
     expect([check(heard[0]), check.errors]).toEqual([true, null]);
-    const answer = (await publisher.request('llmq.rpc.messages.get', '{}')).json<Json>();
+    const reply = await publisher.request('llmq.rpc.messages.get', '{}', { timeout: 90_000 });
+    const answer = reply.json<Json>();
     const error = checkOf(at('#/components/schemas/CallError'));
     expect([error(answer.error), error.errors]).toEqual([true, null]);
   });

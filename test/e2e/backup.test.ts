@@ -90,13 +90,15 @@ it('brings back all that was accepted before it, and refuses what is damaged or 
   const restored = await runLlmq(at('new'), 'restore', at('backup'));
   expect(restored).toMatchObject({ code: 0, output: expect.stringContaining('Start the service now') });
   service = await startService({ dataDir: at('new') });
-  expect(await call('GET', 'health/ready')).toMatchObject({ status: 'ready' });
+  await eventually(async () => expect(await call('GET', 'health/ready')).toMatchObject({ status: 'ready' }));
   expect(await call('GET', `api/v1/messages/${id}`)).toEqual(answer);
   expect((await call('POST', 'api/v1/messages', asked, key)).id).toBe(id);
   await eventually(
     async () => expect((await call('GET', `api/v1/messages/${later.id}`)).status).toBe('completed'),
     { withinMs: 180_000, everyMs: 1_000 },
   );
-  const verified = await runLlmq(at('new'), 'events', 'verify', '--json');
-  expect(JSON.parse(verified.output)).toMatchObject({ ok: true });
+  await eventually(async () => {
+    const verified = await runLlmq(at('new'), 'events', 'verify', '--json');
+    expect(JSON.parse(verified.output)).toMatchObject({ ok: true });
+  });
 }, 900_000);

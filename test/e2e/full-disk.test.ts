@@ -84,8 +84,11 @@ async function expectRefused(): Promise<number> {
   return Math.max(...refused.map(({ tookMs }) => tookMs));
 }
 
-/** Whatever else this machine does meanwhile can make one of some rounds slow, but not each. */
-const refusesAtOnce = () => inOneOf(5, async () => expect(await expectRefused()).toBeLessThan(2_000));
+/**
+ * Before the broker's answer would be waited for in vain, which takes 5 s. Whatever else this machine does meanwhile can
+ * make one of some rounds slow, but not each.
+ */
+const refusesAtOnce = () => inOneOf(10, async () => expect(await expectRefused()).toBeLessThan(3_000));
 
 const completes = (id: string) =>
   eventually(async () => {
@@ -121,7 +124,7 @@ const isReady = () =>
     const { json: once } = await submit('Once', { 'idempotency-key': 'before' });
 
     await service.disk.fill(service.pid, 40 * MIB);
-    await eventually(async () => expect((await submit()).status).toBe(507), { withinMs: 30_000 });
+    await eventually(async () => expect((await submit()).status).toBe(507), { withinMs: 120_000 });
     await refusesAtOnce();
     expect((await submit('Once', { 'idempotency-key': 'before' })).json.id).toBe(once.id);
     expect(await logState()).toMatchObject({

@@ -39,7 +39,7 @@ async function start(LLMQ_ROLES: string): Promise<RunningService> {
 async function publish(n: string): Promise<void> {
   const content = '[[demo:rate 0]] [[demo:tokens 1]]';
   const body = JSON.stringify({ user_id: 'u', content, metadata: { n } });
-  await jetstream(connection).publish('llmq.intake.normal', body);
+  await jetstream(connection, { timeout: 60_000 }).publish('llmq.intake.normal', body);
 }
 
 const completed = (n: string) =>

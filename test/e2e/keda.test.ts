@@ -14,12 +14,15 @@ it('a service that decides how many slots there shall be tells KEDA', async () =
   });
   const keda = new KedaClient(`127.0.0.1:${port}`);
   try {
-    const figures = await eventually(() => keda.metrics());
-    expect(figures).toEqual([{ metricName: 'llmq-wanted-slots', metricValue: 24, metricValueFloat: 24 }]);
+    await eventually(async () =>
+      expect(await keda.metrics()).toEqual([
+        { metricName: 'llmq-wanted-slots', metricValue: 24, metricValueFloat: 24 },
+      ]),
+    );
     expect(await keda.spec()).toMatchObject([{ targetSizeFloat: 16 }]);
     expect(await keda.isActive()).toBe(true);
     const waiting = { metric: 'waiting', target: '4', activationTarget: '0' };
-    expect(await keda.metrics(waiting)).toMatchObject([{ metricValue: 0 }]);
+    await eventually(async () => expect(await keda.metrics(waiting)).toMatchObject([{ metricValue: 0 }]));
     expect(await keda.isActive(waiting)).toBe(false);
     const told: unknown[] = [];
     const stream = keda.activity(waiting);

@@ -102,7 +102,10 @@ describe('llmq doctor', () => {
     await call('POST', 'admin/lanes/low/pause', { reason: 'a trial' });
     const { output } = await eventually(async () => {
       const told = await doctor();
-      expect(told.code).toBe(1);
+      expect([told.code, told.output]).toEqual([
+        1,
+        expect.stringContaining('1. warning (flow): The lane low'),
+      ]);
       return told;
     });
     expect(output).toMatch(/^Something is wrong\./);
@@ -289,7 +292,7 @@ describe('llmq replay', () => {
     const started = performance.now();
     const nowhere = await replay('--url', `http://127.0.0.1:${await freePort()}`);
     expect([nowhere.code, nowhere.errors]).toEqual([1, expect.stringContaining('Is the service running')]);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(performance.now() - started).toBeLessThan(60_000);
     expect((await list()).length).toBe(before.length);
   });
 

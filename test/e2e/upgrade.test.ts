@@ -115,9 +115,11 @@ describe('a start on the data folder of an earlier version', () => {
     const paused = await call('POST', '/admin/queues/low/pause', { reason: 'again' });
     expect(paused.json).toEqual({ ...before.pause, lane: 'low' });
     for (const name of ['waiting_1', 'waiting_2', 'turn_waiting'])
-      expect(await get(`/messages/${idOf(name)}`)).toMatchObject({
-        ...{ status: 'pending', attempts: 0, waiting_for: 'paused' },
-      });
+      await eventually(async () =>
+        expect(await get(`/messages/${idOf(name)}`)).toMatchObject({
+          ...{ status: 'pending', attempts: 0, waiting_for: 'paused' },
+        }),
+      );
   });
 
   it('answers a key that was used with its first response, and makes nothing', async () => {
@@ -213,7 +215,7 @@ describe('a start on one whose stream for direct publishers holds messages', () 
     start(async (nats) => {
       const asked = { user_id: 'late', content: 'Taken in late. [[demo:rate 0]]' };
       for (const sent of ['no JSON', JSON.stringify(asked)])
-        await jetstream(nats).publish('llmq.intake.normal', sent);
+        await jetstream(nats, { timeout: 60_000 }).publish('llmq.intake.normal', sent);
     }),
   );
   afterAll(stop);

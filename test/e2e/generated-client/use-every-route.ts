@@ -395,9 +395,10 @@ async function useHealth(api: Api): Promise<void> {
   const { findings, questions } = await told(api.GET('/api/v1/report'));
   if (questions.length !== 3 || findings.some(({ action }) => action.at === ''))
     throw new Error('It is no report.');
-  const { components } = await told(api.GET('/health'));
-  if (Object.values(components ?? {}).some(({ status }) => status !== 'healthy'))
-    throw new Error('It is ill.');
+  await until(
+    () => told(api.GET('/health')),
+    ({ components }) => Object.values(components ?? {}).every(({ status }) => status === 'healthy'),
+  );
   await told(api.GET('/api/v1/health'));
   await told(api.GET('/health/live'));
   await told(api.GET('/health/ready'));
