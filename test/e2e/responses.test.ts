@@ -106,6 +106,58 @@ describe('OpenAI’s own client', () => {
   });
 });
 
+describe('a service whose endpoint is asked by Responses, here another service', () => {
+  let behind: RunningService;
+  let front: RunningService;
+
+  beforeAll(async () => {
+    behind = await startService();
+    const endpoint = { name: 'behind', base_url: `${behind.baseUrl}/v1`, models: ['demo'], api: 'responses' };
+    front = await startService({ config: { endpoints: [endpoint] } });
+    client = clientOf(front);
+  });
+  afterAll(async () => {
+    await front?.stop();
+    await behind?.stop();
+  });
+
+  const messages = [{ role: 'user' as const, content: 'What is a lane?' }];
+
+  it('answers chats and responses, streamed and not, with their usage', async () => {
+    const chat = await client.chat.completions.create({ model: 'demo', messages, max_tokens: 500 });
+    expect(chat.choices[0]).toMatchObject({ finish_reason: 'stop' });
+    expect(chat.choices[0]!.message.content).toContain('a lane');
+    expect(chat.usage?.completion_tokens).toBeGreaterThan(0);
+    const stream = client.chat.completions.stream({ model: 'demo', messages });
+    expect((await stream.finalChatCompletion()).choices[0]!.message.content).toContain('a lane');
+    const response = await client.responses.create(demo('What is a turn?'));
+    expect(response.output_text).toContain('a turn');
+  });
+
+  it('has its tools called, and answers with what they say', async () => {
+    const parameters = { type: 'object', properties: {} };
+    const tools = [{ type: 'function' as const, function: { name: 'get_weather', parameters } }];
+    const question = { role: 'user' as const, content: '[[demo:tool get_weather city=Berlin]]' };
+    const called = await client.chat.completions.create({ model: 'demo', messages: [question], tools });
+    const { message, finish_reason } = called.choices[0]!;
+    expect(finish_reason).toBe('tool_calls');
+    const [call] = message.tool_calls!;
+    expect(call).toMatchObject({ type: 'function', function: { name: 'get_weather' } });
+    const result = { role: 'tool' as const, tool_call_id: call!.id, content: 'It is sunny.' };
+    const answered = await client.chat.completions.create({
+      ...{ model: 'demo', messages: [question, message, result], tools },
+    });
+    expect(answered.choices[0]!.message.content).toContain('sunny');
+  });
+
+  it('refuses by its name what Responses have no words for', async () => {
+    const seeded = client.chat.completions.create({ model: 'demo', messages, seed: 1 });
+    await expect(seeded).rejects.toMatchObject({
+      ...{ status: 400, code: 'unsupported_parameter', param: 'seed' },
+    });
+  });
+});
+
 describe('what came before', () => {
   let model: RecordingModel;
   let service: RunningService;

@@ -160,6 +160,14 @@ describe('an endpoint that is registered', () => {
     });
   });
 
+  it('is asked by another API', async () => {
+    expect((await call('PATCH', '/one', { api: 'smoke signals' })).json).toMatchObject({
+      ...{ code: 'invalid_fields', field: 'api' },
+    });
+    expect((await call('PATCH', '/one', { api: 'responses' })).json.api).toBe('responses');
+    expect((await call('PATCH', '/one', { api: null })).json.api).toBe('chat_completions');
+  });
+
   it('moves to another address while its calls run', async () => {
     slow.hold();
     await register({ name: 'moving', base_url: slow.url, models: ['moving-model'] });

@@ -72,6 +72,7 @@ export function openAiEndpoint(
     connector: new EgressPolicy(config).connector({ timeout: connectTimeoutMs, namedBy }),
     firstTokenTimeoutMs: endpoint.first_token_timeout_ms ?? loadbalancer.first_token_timeout_ms,
     idleTimeoutMs: endpoint.idle_timeout_ms ?? loadbalancer.idle_timeout_ms,
+    api: endpoint.api ?? 'chat_completions',
     stream: endpoint.stream,
     includeUsage: endpoint.include_usage,
     headers: endpoint.headers,
@@ -123,7 +124,7 @@ function demoEndpoint(url: string): EndpointDescription {
     ...{ name: 'demo', base_url: url, models: DEMO_MODELS.map(plainModel) },
     ...{ max_concurrency: DEMO_MAX_CONCURRENCY, weight: 1, group: 'primary', rpm: null, tpm: null },
     ...{ first_token_timeout_ms: null, idle_timeout_ms: null, stream: 'auto', include_usage: 'auto' },
-    ...{ headers: {}, api_key_env: null },
+    ...{ headers: {}, api_key_env: null, api: 'chat_completions' },
   };
 }
 

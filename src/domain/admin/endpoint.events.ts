@@ -27,6 +27,8 @@ export const registeredEndpointSchema = z.object({
   tpm: z.number().nullable(),
   first_token_timeout_ms: z.number().nullable(),
   idle_timeout_ms: z.number().nullable(),
+  /** Absent for chat completions, as in events from before there was another. */
+  api: z.enum(['chat_completions', 'responses']).optional(),
   stream: z.enum(['auto', 'never']),
   include_usage: z.enum(['auto', 'never']),
   /** None that carries a secret. */

@@ -159,6 +159,10 @@ const endpoint = z.strictObject({
     .nullable()
     .default(null)
     .describe('longest silence inside an answer; null: loadbalancer.idle_timeout_ms'),
+  api: z
+    .enum(['chat_completions', 'responses'])
+    .default('chat_completions')
+    .describe('the API of OpenAI by which it is asked for chats'),
   stream: z
     .enum(['auto', 'never'])
     .default('auto')

@@ -22,6 +22,7 @@ import {
 import { ChoiceReader } from './choice-reader.js';
 import type { EndpointWords } from './endpoint-words.js';
 import { finishReason } from './finish-reason.policy.js';
+import type { ResponseChunks } from './responses/response-chunks.policy.js';
 import { TextOfBytes } from './text-of-bytes.js';
 import { errorIn, toldError } from './told-error.policy.js';
 import { readUsage } from './usage.policy.js';
@@ -51,6 +52,8 @@ export interface ReaderOptions {
   readonly choices?: number;
   /** Unique to the message. */
   readonly seed?: string;
+  /** Makes chunks of what comes; absent where chunks come. */
+  readonly chunks?: ResponseChunks | undefined;
   /** Milliseconds since the call began. */
   readonly elapsedMs: () => number;
 }
@@ -209,7 +212,14 @@ export class AnswerReader {
     const value = this.parsed(data);
     if (event === 'error') throw this.failed(value === undefined ? data : value);
     if (value === undefined) this.survive(malformedAnswer('an event is not JSON'));
-    else if (typeof value === 'object' && value !== null) this.take(value as Fields, false);
+    else if (typeof value === 'object' && value !== null) this.takeEvent(value as Fields);
+  }
+
+  private takeEvent(value: Fields): void {
+    const { chunks } = this.options;
+    const chunk = chunks === undefined ? value : chunks.chunkOf(value);
+    if (chunk !== null) this.take(chunk, false);
+    if (chunks?.ended === true) this.sawDone = true;
   }
 
   /** A malformed event alone may be an accident of a proxy; whether the answer is whole without it shows at its end. */
@@ -232,7 +242,7 @@ export class AnswerReader {
   private takeWhole(text: string): void {
     const value = this.parsed(text);
     if (typeof value !== 'object' || value === null) throw malformedAnswer('not JSON');
-    this.take(value as Fields, true);
+    this.take(this.options.chunks?.whole(value as Fields) ?? (value as Fields), true);
     if (this.telling === 0) throw malformedAnswer('no answer in it');
     for (const choice of this.choices.values()) this.finishWhole(choice);
     this.sawDone = true;

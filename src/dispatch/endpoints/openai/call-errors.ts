@@ -49,6 +49,21 @@ export function answerTooDeep(): ModelCallError {
   return answerTooLarge('nests too deeply');
 }
 
+/** The endpoint speaks Responses, and the chat says what these have no words for. No call was made. */
+export function notInResponses(fields: readonly string[]): ModelCallError {
+  const names = fields.slice(0, 10).join(', ');
+  const message = `The endpoint is called by the Responses API, which has nothing for: ${names}`;
+  return new ModelCallError(
+    { code: 'endpoint_rejected', message, retryable: false, status: 400 },
+    {
+      remote: {
+        ...{ status: 400, code: 'unsupported_parameter', type: 'invalid_request_error' },
+        ...{ param: fields[0] ?? null, message },
+      },
+    },
+  );
+}
+
 /** The endpoint answered with a status that is not a success. */
 export function refusedWithStatus(
   status: number,

@@ -1,7 +1,7 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 import type { ModelRequest } from '../../../domain/message/message.events.js';
 import { type TraceContext, traceOf } from '../../../domain/trace-context.policy.js';
-import { stringifyExactly } from '../../../platform/json/exact-numbers.js';
+import { type ExactNumbers, stringifyExactly } from '../../../platform/json/exact-numbers.js';
 import type { CheckResult } from '../health/health.state.js';
 import { readStatus } from '../health/server-check.policy.js';
 import {
@@ -12,7 +12,7 @@ import {
   type ServerPlace,
 } from '../model-endpoint.port.js';
 import { AnswerReader } from './answer-reader.js';
-import { refusedWithStatus, timedOut, unreachable } from './call-errors.js';
+import { notInResponses, refusedWithStatus, timedOut, unreachable } from './call-errors.js';
 import { CallLimits } from './call-limits.js';
 import { type Asking, isWholeOnly, pathOf, requestBody } from './chat-request.policy.js';
 import { decoded } from './content-encoding.js';
@@ -21,6 +21,8 @@ import { LearnedRefusals } from './learned-refusals.js';
 import { isUnreached } from './not-now.policy.js';
 import { providerAt } from './provider.policy.js';
 import { readAnswer, readText } from './response-body.js';
+import { ResponseChunks } from './responses/response-chunks.policy.js';
+import { exactInResponses, responsesAsked } from './responses/responses-body.policy.js';
 import { type Refusable, refusedWord } from './stream-refusal.policy.js';
 
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -57,6 +59,8 @@ export interface OpenAiEndpointOptions {
   readonly firstTokenTimeoutMs: number;
   /** Between two pieces; 30 s where it is not said. */
   readonly idleTimeoutMs?: number;
+  /** How chats are asked for; `chat_completions` where it is not said. */
+  readonly api?: 'chat_completions' | 'responses';
   /** `never`: the endpoint can't stream. */
   readonly stream?: 'auto' | 'never';
   /** `never`: the endpoint refuses `stream_options`. */
@@ -68,7 +72,8 @@ export interface OpenAiEndpointOptions {
 }
 
 /**
- * An endpoint that speaks OpenAI's `POST {base_url}/chat/completions`, `/completions` and `/embeddings` over HTTP/1.1.
+ * An endpoint that speaks OpenAI's `POST {base_url}/chat/completions` or `/responses`, `/completions` and `/embeddings`
+ * over HTTP/1.1.
  *
  * A failed call is told, not repeated here, but for two cases in which it is the way of asking that failed: an endpoint
  * that refuses `stream` or `stream_options` is asked without, and remembered so; and where a stream ends without a word,
@@ -221,6 +226,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
       model: call.model,
       choices: choicesAsked(call),
       seed: call.messageId,
+      chunks: this.speaksResponses(call.request) ? new ResponseChunks() : undefined,
       elapsedMs: () => Math.round(performance.now() - startedMs),
     });
     try {
@@ -241,21 +247,42 @@ export class OpenAiEndpoint implements ModelEndpoint {
   }
 
   private async post(call: ModelCall, asking: Asking, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { traceparent, tracestate, request, model } = call;
+    const { traceparent, tracestate } = call;
+    const { path, body } = this.asked(call, asking);
     const headers = { ...(asking.stream ? this.streamHeaders : this.wholeHeaders) };
     if (traceparent !== undefined) headers['traceparent'] = traceparent;
     if (tracestate !== undefined) headers['tracestate'] = tracestate;
     try {
       return await this.pool.request({
         method: 'POST',
-        path: `${this.basePath}${pathOf(request)}${this.search}`,
-        headers,
-        body: bodyText(request, requestBody(request, model, asking)),
+        path: `${this.basePath}${path}${this.search}`,
+        ...{ headers, body },
         signal,
       });
     } catch (error) {
       throw unreachable(error, this.options.connectTimeoutMs);
     }
+  }
+
+  private speaksResponses({ kind = 'chat' }: ModelRequest): boolean {
+    return this.options.api === 'responses' && kind === 'chat';
+  }
+
+  /** @throws {ModelCallError} for what the endpoint's API has no words for */
+  private asked({ request, model }: ModelCall, asking: Asking): { path: string; body: string } {
+    if (!this.speaksResponses(request))
+      return { path: pathOf(request), body: bodyText(requestBody(request, model, asking), request.exact) };
+    const { prefill, ...plain } = asking;
+    const { body, problems } = responsesAsked({
+      body: requestBody(request, model, { ...plain, usage: false }),
+      ...{ prefill, summary: request.response?.settings['summary'] },
+    });
+    if (problems.length > 0) throw notInResponses(problems);
+    const { exact } = request;
+    return {
+      path: '/responses',
+      body: bodyText(body, exact === undefined ? undefined : exactInResponses(exact)),
+    };
   }
 
   private async refusal(
@@ -267,7 +294,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
   }
 }
 
-function bodyText({ exact }: ModelRequest, body: Record<string, unknown>): string {
+function bodyText(body: Record<string, unknown>, exact: ExactNumbers | undefined): string {
   return exact === undefined ? JSON.stringify(body) : stringifyExactly(body, exact);
 }
 

@@ -116,6 +116,8 @@ const STATUSES: readonly (readonly [RegExp, number])[] = [
     /context_?(length|window|size)|content_(filter|policy)|bad_?request|invalid_?(request|prompt|parameter)/i,
     400,
   ],
+  // The images are the request's.
+  [/(invalid|empty|base64)_image|image_(too|parse|file|content)|(unsupported|download)_image/i, 400],
 ];
 
 function statusByWords({ code, type }: ToldError): number | null {

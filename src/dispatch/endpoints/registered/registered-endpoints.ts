@@ -158,15 +158,10 @@ export class RegisteredEndpoints {
 
 /** Of these the endpoint is made; a change of the others needs no new connections. */
 function connectionOf(endpoint: EndpointDescription): string {
-  const { base_url, api_key_env, headers, first_token_timeout_ms, idle_timeout_ms, stream, include_usage } =
-    endpoint;
+  const { base_url, api_key_env, headers, api, stream, include_usage } = endpoint;
+  const { first_token_timeout_ms, idle_timeout_ms } = endpoint;
   return JSON.stringify([
-    base_url,
-    api_key_env,
-    headers,
-    first_token_timeout_ms,
-    idle_timeout_ms,
-    stream,
-    include_usage,
+    ...[base_url, api_key_env, headers, api ?? 'chat_completions', stream, include_usage],
+    ...[first_token_timeout_ms, idle_timeout_ms],
   ]);
 }

@@ -7,7 +7,7 @@ import type { ChangeEndpointDto, NewEndpointDto } from './endpoint.dto.js';
 const DEFAULTS: Omit<RegisteredEndpoint, 'name' | 'base_url' | 'models'> = {
   ...{ max_concurrency: 8, weight: 1, group: 'primary', rpm: null, tpm: null },
   ...{ first_token_timeout_ms: null, idle_timeout_ms: null, stream: 'auto', include_usage: 'auto' },
-  ...{ headers: {}, api_key_env: null },
+  ...{ headers: {}, api_key_env: null, api: 'chat_completions' },
 };
 
 type ModelDto = string | Record<string, unknown>;

@@ -11,6 +11,7 @@ export const MAX_WEIGHT = 1_000;
 const MAX_MS = 2_147_483_647;
 
 export const GROUPS = ['primary', 'backup'] as const;
+export const APIS = ['chat_completions', 'responses'] as const;
 export const AUTO_OR_NEVER = ['auto', 'never'] as const;
 export const CAPABILITIES = [
   'vision',

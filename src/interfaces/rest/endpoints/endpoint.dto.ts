@@ -79,6 +79,13 @@ export class ChangeEndpointDto {
   @MayObey(rules.milliseconds)
   idle_timeout_ms?: number | null;
 
+  @ApiPropertyOptional({
+    enum: rules.APIS,
+    description: 'The API of OpenAI by which it is asked for chats; `chat_completions` when absent',
+  })
+  @MayObey(rules.oneOf(rules.APIS))
+  api?: (typeof rules.APIS)[number] | null;
+
   @ApiPropertyOptional({ enum: rules.AUTO_OR_NEVER, description: '`never`: it can not stream' })
   @MayObey(rules.oneOf(rules.AUTO_OR_NEVER))
   stream?: (typeof rules.AUTO_OR_NEVER)[number] | null;
@@ -157,6 +164,7 @@ export class EndpointDto {
   @ApiProperty({ type: Number, nullable: true }) tpm!: number | null;
   @ApiProperty({ type: Number, nullable: true }) first_token_timeout_ms!: number | null;
   @ApiProperty({ type: Number, nullable: true }) idle_timeout_ms!: number | null;
+  @ApiProperty({ enum: rules.APIS }) api!: string;
   @ApiProperty({ enum: rules.AUTO_OR_NEVER }) stream!: string;
   @ApiProperty({ enum: rules.AUTO_OR_NEVER }) include_usage!: string;
   @ApiProperty({

@@ -17,6 +17,7 @@ export function endpointJson({
   return {
     ...{ name: description.name, source },
     ...description,
+    api: description.api ?? 'chat_completions',
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])),
     drained,
     changeable: bounds === null ? [...rulesOf(ChangeEndpointDto).keys()] : TUNABLE,

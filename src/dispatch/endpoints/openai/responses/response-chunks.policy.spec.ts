@@ -1,0 +1,216 @@
+import { ResponseChunks } from './response-chunks.policy.js';
+
+type Fields = Record<string, unknown>;
+
+const at = (output_index: number, type: string, more: Fields) => ({
+  type: `response.${type}`,
+  output_index,
+  ...more,
+});
+const ended = (type: string, more: Fields = {}) => ({
+  type: `response.${type}`,
+  response: { object: 'response', status: type, model: 'gpt', output: [], ...more },
+});
+const call = (n: number, more: Fields = {}) => ({
+  ...{ type: 'function_call', id: `fc_${n}`, call_id: `call_${n}`, name: 'look', arguments: '' },
+  ...more,
+});
+
+/** What was told, one entry for each chunk. */
+function read(...events: Fields[]): { deltas: Fields[]; last: Fields; ended: boolean } {
+  const chunks = new ResponseChunks();
+  const told = events.map((event) => chunks.chunkOf(event)).filter((chunk) => chunk !== null);
+  const choices = told.flatMap(({ choices }) => choices as Fields[]);
+  return {
+    deltas: choices.map(({ delta }) => delta as Fields).filter((delta) => Object.keys(delta).length > 0),
+    last: { ...told.at(-1), ...choices.at(-1) },
+    ended: chunks.ended,
+  };
+}
+
+describe('a stream of Responses, as chunks of a chat', () => {
+  it('says what its text deltas say, and ends with its reason and usage', () => {
+    const usage = {
+      ...{ input_tokens: 3, input_tokens_details: { cached_tokens: 1 } },
+      ...{ output_tokens: 2, output_tokens_details: { reasoning_tokens: 1 }, total_tokens: 5 },
+    };
+    const message = { type: 'message', content: [{ type: 'output_text', text: 'Hello' }] };
+    const {
+      deltas,
+      last,
+      ended: over,
+    } = read(
+      ended('created', { status: 'in_progress' }),
+      at(0, 'output_item.added', { item: { type: 'message', content: [] } }),
+      at(0, 'content_part.added', { part: { type: 'output_text', text: '' } }),
+      at(0, 'output_text.delta', { delta: 'Hel', logprobs: [] }),
+      at(0, 'output_text.delta', { delta: 'lo' }),
+      at(0, 'output_text.done', { text: 'Hello' }),
+      at(0, 'output_item.done', { item: message }),
+      ended('completed', { usage, output: [message] }),
+    );
+    expect(deltas).toEqual([{ content: 'Hel' }, { content: 'lo' }]);
+    expect(over).toBe(true);
+    expect(last).toMatchObject({
+      ...{ model: 'gpt', finish_reason: 'stop' },
+      usage: {
+        ...{ prompt_tokens: 3, prompt_tokens_details: { cached_tokens: 1 } },
+        ...{ completion_tokens: 2, completion_tokens_details: { reasoning_tokens: 1 }, total_tokens: 5 },
+      },
+    });
+  });
+
+  it('has the probabilities of its tokens', () => {
+    const token = { token: 'Hi', logprob: -0.1, top_logprobs: [] };
+    expect(read(at(0, 'output_text.delta', { delta: 'Hi', logprobs: [token] })).last).toMatchObject({
+      delta: { content: 'Hi' },
+      logprobs: { content: [token] },
+    });
+  });
+
+  it('has calls whose arguments come in turns, numbered as they begin', () => {
+    const { deltas, last } = read(
+      at(1, 'output_item.added', { item: call(1) }),
+      at(2, 'output_item.added', { item: call(2) }),
+      at(1, 'function_call_arguments.delta', { delta: '{"a"' }),
+      at(2, 'function_call_arguments.delta', { delta: '{}' }),
+      at(1, 'function_call_arguments.delta', { delta: ':1}' }),
+      at(1, 'function_call_arguments.done', { arguments: '{"a":1}' }),
+      at(1, 'output_item.done', { item: call(1, { arguments: '{"a":1}' }) }),
+      at(2, 'output_item.done', { item: call(2, { arguments: '{}' }) }),
+      ended('completed', { output: [{ type: 'reasoning' }, call(1), call(2)] }),
+    );
+    const begun = (index: number) => ({
+      tool_calls: [
+        { index, id: `call_${index + 1}`, type: 'function', function: { name: 'look', arguments: '' } },
+      ],
+    });
+    const more = (index: number, said: string) => ({
+      tool_calls: [{ index, function: { arguments: said } }],
+    });
+    expect(deltas).toEqual([begun(0), begun(1), more(0, '{"a"'), more(1, '{}'), more(0, ':1}')]);
+    expect(last['finish_reason']).toBe('tool_calls');
+  });
+
+  it('has calls of custom tools', () => {
+    const item = { type: 'custom_tool_call', call_id: 'c', name: 'code', input: '' };
+    const { deltas } = read(
+      at(0, 'output_item.added', { item }),
+      at(0, 'custom_tool_call_input.delta', { delta: 'x' }),
+    );
+    expect(deltas).toEqual([
+      { tool_calls: [{ index: 0, id: 'c', type: 'custom', custom: { name: 'code', input: '' } }] },
+      { tool_calls: [{ index: 0, custom: { input: 'x' } }] },
+    ]);
+  });
+
+  it('has reasoning, its parts apart, and never the same twice', () => {
+    const { deltas } = read(
+      at(0, 'reasoning_summary_text.delta', { summary_index: 0, delta: 'One' }),
+      at(0, 'reasoning_summary_text.delta', { summary_index: 0, delta: '.' }),
+      at(0, 'reasoning_summary_text.delta', { summary_index: 1, delta: 'Two.' }),
+      at(0, 'reasoning_text.delta', { content_index: 0, delta: 'the same at length' }),
+      at(1, 'refusal.delta', { delta: 'No.' }),
+    );
+    expect(deltas).toEqual([
+      { reasoning_content: 'One' },
+      { reasoning_content: '.' },
+      { reasoning_content: '\n\nTwo.' },
+      { refusal: 'No.' },
+    ]);
+  });
+
+  it('has what only comes at the end of an item, or of all', () => {
+    const text = { type: 'message', content: [{ type: 'output_text', text: 'Hi' }] };
+    const thought = { type: 'reasoning', summary: [{ text: 'A' }, { text: 'B' }] };
+    const { deltas } = read(
+      at(0, 'output_item.done', { item: thought }),
+      at(1, 'output_item.added', { item: call(1) }),
+      at(1, 'output_item.done', { item: call(1, { arguments: '{}' }) }),
+      ended('completed', { output: [thought, call(1), text] }),
+    );
+    expect(deltas).toEqual([
+      { reasoning_content: 'A\n\nB' },
+      expect.objectContaining({ tool_calls: [expect.objectContaining({ index: 0, id: 'call_1' })] }),
+      { tool_calls: [{ index: 0, function: { arguments: '{}' } }] },
+      { content: 'Hi' },
+    ]);
+  });
+
+  it.each([
+    ['max_output_tokens', 'length'],
+    ['content_filter', 'content_filter'],
+    [undefined, 'length'],
+  ])('that is incomplete for %s ended by %s', (reason, finish) => {
+    const { last } = read(
+      at(0, 'output_text.delta', { delta: 'Hi' }),
+      ended('incomplete', { incomplete_details: { reason } }),
+    );
+    expect(last).toMatchObject({ finish_reason: finish });
+  });
+
+  it('tells its failure in the words of its error', () => {
+    const error = { code: 'server_error', message: 'Sorry.' };
+    expect(new ResponseChunks().chunkOf(ended('failed', { error }))).toEqual({ error });
+    expect(new ResponseChunks().chunkOf(ended('cancelled'))).toMatchObject({
+      error: { message: expect.any(String) },
+    });
+    const told = { type: 'error', code: 'rate_limit_exceeded', message: 'Slowly.' };
+    expect(new ResponseChunks().chunkOf(told)).toBe(told);
+  });
+
+  it('passes over what it does not know', () => {
+    expect(read(at(0, 'web_search_call.searching', {}), { type: 'keepalive' }).deltas).toEqual([]);
+  });
+});
+
+describe('a whole response, as the answer of a chat', () => {
+  const whole = (response: Fields) => new ResponseChunks().whole(response);
+
+  it('is one message', () => {
+    const logprobs = [{ token: 'Hi', logprob: -0.1 }];
+    expect(
+      whole({
+        ...{ object: 'response', status: 'completed', model: 'gpt', error: null },
+        output: [
+          { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Hm.' }] },
+          {
+            type: 'message',
+            content: [
+              { type: 'output_text', text: 'Hi', logprobs },
+              { type: 'output_text', text: '!' },
+            ],
+          },
+          call(1, { arguments: '{}' }),
+        ],
+        usage: { input_tokens: 1, output_tokens: 2 },
+      }),
+    ).toMatchObject({
+      model: 'gpt',
+      usage: { prompt_tokens: 1, completion_tokens: 2 },
+      choices: [
+        {
+          message: {
+            ...{ content: 'Hi!', reasoning_content: 'Hm.' },
+            tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'look', arguments: '{}' } }],
+          },
+          logprobs: { content: logprobs },
+          finish_reason: 'tool_calls',
+        },
+      ],
+    });
+  });
+
+  it('that failed tells its error, and what is none is left as it is', () => {
+    const error = { code: 'server_error', message: 'Sorry.' };
+    expect(whole({ object: 'response', status: 'failed', output: [], error })).toEqual({ error });
+    const other = { error };
+    expect(whole(other)).toBe(other);
+  });
+
+  it('that is not over is no answer', () => {
+    expect(whole({ object: 'response', status: 'queued', output: [] })).toMatchObject({
+      error: { message: expect.stringContaining('queued') },
+    });
+  });
+});

@@ -1,0 +1,225 @@
+type Fields = Record<string, unknown>;
+
+/** What an item, or an event, says: a delta of the one choice, and the probabilities of its text. */
+interface Said {
+  readonly delta: Fields;
+  readonly logprobs?: readonly unknown[];
+}
+
+interface Call {
+  /** Among the calls of the answer. */
+  readonly index: number;
+  readonly kind: CallKind;
+  /** Something of its arguments was told. */
+  told: boolean;
+}
+
+type CallKind = (typeof CALLS)[keyof typeof CALLS];
+
+/** The two kinds of calls: what a chat names them by, and what it calls their arguments. */
+const CALLS = {
+  function_call: { name: 'function', said: 'arguments' },
+  custom_tool_call: { name: 'custom', said: 'input' },
+} as const;
+
+/**
+ * The answer of an endpoint that speaks Responses, as one of chat completions: each event becomes a chunk, so that all that
+ * is known of reading chunks holds for it too.
+ *
+ * What was told by deltas is not told again at the end of its item, or of the response; some servers tell it only there.
+ */
+export class ResponseChunks {
+  /** Nothing follows. */
+  ended = false;
+  /** The items that something was told of, by their place. */
+  private readonly told = new Set<number>();
+  private readonly calls = new Map<number, Call>();
+  /** The part of the reasoning that was told last. */
+  private thought: { readonly item: number; readonly type: unknown; readonly part: unknown } | null = null;
+
+  /** Null for what says nothing of the answer. */
+  chunkOf(event: Fields): Fields | null {
+    const { type, delta, response } = event;
+    const place = placeOf(event);
+    switch (type) {
+      case 'response.output_text.delta':
+        return this.text(place, { content: delta }, event['logprobs']);
+      case 'response.refusal.delta':
+        return this.text(place, { refusal: delta });
+      case 'response.reasoning_text.delta':
+      case 'response.reasoning_summary_text.delta':
+        return this.reasoning(event, place);
+      case 'response.output_item.added':
+        return chunk(this.begun(place, event['item']));
+      case 'response.function_call_arguments.delta':
+      case 'response.custom_tool_call_input.delta':
+        return chunk(this.argumentsOf(place, delta));
+      case 'response.output_item.done':
+        return chunk(this.restOf(place, event['item']));
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.failed':
+      case 'response.cancelled':
+        this.ended = true;
+        return this.end({ status: type.slice('response.'.length), ...(response as Fields) }, 'delta');
+      default:
+        return isOfResponses(event) ? null : event;
+    }
+  }
+
+  /** The same of a response that was not streamed. What is none is left as it is. */
+  whole(body: Fields): Fields {
+    return Array.isArray(body['output']) ? this.end({ status: 'completed', ...body }, 'message') : body;
+  }
+
+  private text(place: number, delta: Fields, logprobs?: unknown): Fields {
+    this.told.add(place);
+    return chunk({ delta, logprobs: listOf(logprobs) })!;
+  }
+
+  /** Summaries and what they are summaries of tell the same: what is told first counts. */
+  private reasoning({ type, delta, summary_index, content_index }: Fields, item: number): Fields | null {
+    const { thought } = this;
+    const part = summary_index ?? content_index;
+    const isSameItem = thought?.item === item;
+    if (typeof delta !== 'string' || (isSameItem && thought.type !== type)) return null;
+    const isNewPart = thought !== null && !(isSameItem && thought.part === part);
+    this.thought = { item, type, part };
+    this.told.add(item);
+    return chunk({ delta: { reasoning_content: isNewPart ? `\n\n${delta}` : delta } });
+  }
+
+  private begun(place: number, item: unknown): Said | null {
+    const kind = isObject(item) ? CALLS[item['type'] as keyof typeof CALLS] : undefined;
+    if (kind === undefined || this.calls.has(place)) return null;
+    const { call_id: id, name, [kind.said]: said } = item as Fields;
+    const call: Call = { index: this.calls.size, kind, told: isText(said) };
+    this.calls.set(place, call);
+    const called = { name, [kind.said]: said ?? '' };
+    return calling({ index: call.index, id, type: kind.name, [kind.name]: called });
+  }
+
+  /** Of a call that never began, the end of its item tells all. */
+  private argumentsOf(place: number, said: unknown): Said | null {
+    const call = this.calls.get(place);
+    if (call === undefined || !isText(said)) return null;
+    call.told = true;
+    return calling({ index: call.index, [call.kind.name]: { [call.kind.said]: said } });
+  }
+
+  private restOf(place: number, item: unknown): Said | null {
+    if (!isObject(item)) return null;
+    const call = this.calls.get(place);
+    if (call !== undefined) return call.told ? null : this.argumentsOf(place, item[call.kind.said]);
+    if (item['type'] === 'function_call' || item['type'] === 'custom_tool_call')
+      return this.begun(place, item);
+    if (this.told.has(place)) return null;
+    this.told.add(place);
+    return item['type'] === 'reasoning' ? this.thoughtIn(item, place) : messageIn(item);
+  }
+
+  private thoughtIn({ content, summary }: Fields, item: number): Said | null {
+    const text = textsIn(content) || textsIn(summary);
+    if (text === '') return null;
+    const before = this.thought === null ? '' : '\n\n';
+    this.thought = { item, type: null, part: null };
+    return { delta: { reasoning_content: `${before}${text}` } };
+  }
+
+  private end(response: Fields, form: 'delta' | 'message'): Fields {
+    const { status, error, output, model, usage } = response;
+    if (isObject(error)) return { error };
+    if (status === 'failed') return { error: NO_REASON };
+    if (status !== 'completed' && status !== 'incomplete')
+      return { error: { message: `the response is ${String(status).slice(0, 40)}` } };
+    const rest = joined(listOf(output).map((item, place) => this.restOf(place, item)));
+    const choice = { index: 0, [form]: rest.delta, finish_reason: this.finishOf(response) };
+    return {
+      model,
+      choices: [rest.logprobs === undefined ? choice : { ...choice, logprobs: { content: rest.logprobs } }],
+      ...(isObject(usage) ? { usage: chatUsage(usage) } : {}),
+    };
+  }
+
+  private finishOf({ status, incomplete_details: details }: Fields): string {
+    if (status === 'incomplete')
+      return isObject(details) && details['reason'] === 'content_filter' ? 'content_filter' : 'length';
+    return this.calls.size > 0 ? 'tool_calls' : 'stop';
+  }
+}
+
+const NO_REASON = { message: 'no reason given' };
+
+function chunk(said: Said | null): Fields | null {
+  if (said === null) return null;
+  const { delta, logprobs = [] } = said;
+  const choice = { index: 0, delta, finish_reason: null };
+  return { choices: [logprobs.length === 0 ? choice : { ...choice, logprobs: { content: logprobs } }] };
+}
+
+function calling(call: Fields): Said {
+  return { delta: { tool_calls: [call] } };
+}
+
+function messageIn({ content }: Fields): Said {
+  const parts = listOf(content).filter(isObject);
+  return joined(
+    parts.map(({ text, refusal, logprobs }): Said | null => {
+      if (typeof text === 'string') return { delta: { content: text }, logprobs: listOf(logprobs) };
+      return typeof refusal === 'string' ? { delta: { refusal } } : null;
+    }),
+  );
+}
+
+/** Texts and lists one behind the other. */
+function joined(said: readonly (Said | null)[]): Said {
+  const delta: Fields = {};
+  const tokens: unknown[] = [];
+  for (const each of said) {
+    for (const [name, value] of Object.entries(each?.delta ?? {})) {
+      const before = delta[name];
+      if (typeof before === 'string') delta[name] = before + String(value);
+      else delta[name] = Array.isArray(before) ? before.concat(value) : value;
+    }
+    for (const token of each?.logprobs ?? []) tokens.push(token);
+  }
+  return tokens.length === 0 ? { delta } : { delta, logprobs: tokens };
+}
+
+/** Its details have other names in a chat, and the same in them. */
+function chatUsage({ input_tokens_details, output_tokens_details, ...usage }: Fields): Fields {
+  const { input_tokens: prompt_tokens, output_tokens: completion_tokens, ...others } = usage;
+  return {
+    ...{ ...others, prompt_tokens, completion_tokens },
+    ...(input_tokens_details == null ? {} : { prompt_tokens_details: input_tokens_details }),
+    ...(output_tokens_details == null ? {} : { completion_tokens_details: output_tokens_details }),
+  };
+}
+
+function textsIn(parts: unknown): string {
+  return listOf(parts)
+    .map((part) => (isObject(part) && typeof part['text'] === 'string' ? part['text'] : ''))
+    .filter((text) => text !== '')
+    .join('\n\n');
+}
+
+function isOfResponses({ type }: Fields): boolean {
+  return typeof type === 'string' && (type.startsWith('response.') || type === 'keepalive');
+}
+
+/** Where a server does not say it, there is one. */
+function placeOf({ output_index: place }: Fields): number {
+  return typeof place === 'number' ? place : 0;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
