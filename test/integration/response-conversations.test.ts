@@ -67,6 +67,26 @@ describe('a response that goes on from another one', () => {
 });
 
 describe('a conversation', () => {
+  it('in which nothing was said needs something new, and takes nothing in without it', async () => {
+    const { id } = await client.conversations.create();
+    const spoken = (conversation: string, more: object = {}) =>
+      client.responses.create({ model: MODEL, conversation, background: true, ...more });
+    // The second is a new one, by an id of the client's own.
+    for (const name of [id, 'nobody-spoke-here']) {
+      await expect(spoken(name)).rejects.toMatchObject({
+        ...{ status: 400, param: 'input', type: 'invalid_request_error' },
+      });
+    }
+    expect(await request('GET', `${gateway.baseUrl}/api/v1/conversations/${id.slice(5)}`)).toMatchObject({
+      json: { message_count: 0 },
+    });
+    expect((await request('GET', `${gateway.baseUrl}/api/v1/conversations/nobody-spoke-here`)).status).toBe(
+      404,
+    );
+    expect(await spoken(id, { instructions: 'Greet.' })).toMatchObject({ status: 'queued' });
+    expect(await spoken(id)).toMatchObject({ status: 'queued' });
+  });
+
   it('is made, read, changed and deleted', async () => {
     const made = await client.conversations.create({ metadata: { topic: 'cats' } });
     expect(made).toMatchObject({ object: 'conversation', metadata: { topic: 'cats' } });

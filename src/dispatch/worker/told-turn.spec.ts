@@ -31,6 +31,13 @@ describe('a history that does not fit', () => {
     expect(told('disabled', false).requestFor(lease)).toMatchObject({ messages });
   });
 
+  it('of which nothing is left is sent to no model', () => {
+    const request: ModelRequest = { messages: [], model: 'm', parameters: {} };
+    const empty = { ...chosen, messages: [], leftOut: false };
+    const turn = new ToldTurn('id', request, () => empty, { answered: () => {} }, { get: async () => null });
+    expect(() => turn.requestFor(lease)).toThrow(/asks nothing/);
+  });
+
   it('has the instructions in its messages already', () => {
     expect(told(undefined, false).requestFor(lease)).not.toHaveProperty('instructions');
   });

@@ -31,13 +31,15 @@ export class ToldTurn {
 
   /**
    * What the deployment is asked, the history included. A large part of an earlier turn that is lost is told as lost.
-   * @throws {ModelCallError} where the history does not fit, and its client wants all of it to be sent or nothing
+   * @throws {ModelCallError} where the history does not fit, and its client wants all of it to be sent or nothing; and
+   * where there is nothing to send
    * @throws when the broker does not say
    */
   requestFor(lease: Asked): ModelRequest | Promise<ModelRequest> {
     const chosen = this.chosen(lease);
     if (isCut(chosen) && this.request.response?.settings['truncation'] === 'disabled') throw tooLong(chosen);
     const { messages } = chosen;
+    if (messages.length === 0) throw nothingSaid();
     const stands = largeTextsIn(messages);
     const { content: _content, messages: _own, instructions: _said, ...rest } = this.request;
     const request = { messages, ...rest };
@@ -91,6 +93,12 @@ export class ToldTurn {
 
 function isCut({ leftOut, summaryLeftOut }: ChosenContext): boolean {
   return leftOut || summaryLeftOut;
+}
+
+/** A turn that asks nothing new, behind turns that were erased or never answered. No model takes an empty chat. */
+function nothingSaid(): ModelCallError {
+  const message = 'The request asks nothing, and nothing is left of what came before it.';
+  return new ModelCallError({ code: 'nothing_asked', message, retryable: false, status: 400 });
 }
 
 /** In OpenAI's word for it. Another endpoint of the model has no more room, and a later call neither. */

@@ -13,7 +13,7 @@ import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
-import { givenToAnother, RefusedError, refused, refusedField } from '../refusal.js';
+import { givenToAnother, invalidFields, RefusedError, refused, refusedField } from '../refusal.js';
 import { refusedBy } from '../refusal-of.js';
 import { type ConversationCreation, isSubmission, type Submission } from '../submission.js';
 import { ConversationLimit } from './conversation-limit.js';
@@ -41,8 +41,8 @@ export class ConversationAdmission {
 
   /**
    * Each submission with what it leaves to its conversation: priority, model, and the user where it names none. In place
-   * of one that is not let in stands its refusal: `unknown_conversation`, `conversation_closed`, `conversation_full` or
-   * `too_many_conversations`.
+   * of one that is not let in stands its refusal: `unknown_conversation`, `conversation_closed`, `conversation_full`,
+   * `too_many_conversations`, or `invalid_fields` for one that asks nothing where nothing was said.
    * What is no submission, or is in no conversation, stays as it is. Each conversation is read once, and one that went
    * to sleep is awake again when this resolves.
    *
@@ -69,6 +69,7 @@ export class ConversationAdmission {
     const id = conversationKey(submission.conversationId ?? '');
     try {
       const before = known.get(id) ?? (await this.open(caller, submission, id));
+      if (asksNothing(submission) && (await this.isEmpty(caller, before))) throw nothingAsked();
       const admitted = this.into(before, submission);
       known.set(id, { ...before, messageCount: before.messageCount + 1 });
       return admitted;
@@ -111,6 +112,15 @@ export class ConversationAdmission {
     return { ...evolveConversation(null, creation, 0), creation };
   }
 
+  /** A projection that is behind may not know what was said: then the worker finds out. */
+  private async isEmpty({ tenant }: Caller, conversation: OpenConversation): Promise<boolean> {
+    if (!saysNothing(conversation)) return false;
+    if (conversation.creation !== undefined) return true;
+    if (!(await this.lookup.reach(await this.log.lastSequence()))) return false;
+    const now = await this.lookup.find(tenant, conversation.id);
+    return now !== null && saysNothing(now);
+  }
+
   private into(conversation: OpenConversation, submission: Submission): Submission {
     const { givenId, userId } = conversation;
     if (givenId !== null && !submission.userUnnamed && userId !== null && userId !== submission.userId) {
@@ -142,6 +152,21 @@ export class ConversationAdmission {
     const now = new Date(this.sources.nowMs()).toISOString();
     return { subject, tenant, now, newId: this.sources.newId };
   }
+}
+
+/** The model is to speak again. */
+function asksNothing({ request: { messages, instructions } }: Submission): boolean {
+  return messages?.length === 0 && instructions === undefined;
+}
+
+function saysNothing({ messageCount, context }: ConversationState): boolean {
+  return messageCount === 0 && context === null;
+}
+
+/** Only Responses may come without anything new. */
+function nothingAsked(): RefusedError {
+  const reason = 'is needed: nothing was said in the conversation yet';
+  return invalidFields([{ field: 'input', reason }]);
 }
 
 export function unknownConversation(id: string): RefusedError {
