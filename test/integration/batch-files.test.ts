@@ -43,6 +43,31 @@ async function* parts(...all: Buffer[]): AsyncIterable<Uint8Array> {
   yield* all;
 }
 
+/** A content is refused while another one comes in, which is dropped afterwards. */
+async function besideAnother(into: Files, bytes: number, tooMuch: number): Promise<void> {
+  let come!: () => void;
+  let end!: () => void;
+  const hasCome = new Promise<void>((resolve) => {
+    come = resolve;
+  });
+  const ending = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  async function* slowly(): AsyncIterable<Uint8Array> {
+    yield Buffer.alloc(bytes);
+    // Asked for the next part, it has counted this one.
+    come();
+    await ending;
+  }
+  const other = into.receive('default', slowly());
+  await hasCome;
+  await expect(into.receive('default', parts(Buffer.alloc(tooMuch)))).rejects.toMatchObject({
+    code: 'limit_reached',
+  });
+  end();
+  into.drop('default', await other);
+}
+
 async function read(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = [];
   for await (const part of content) all.push(part);
@@ -149,6 +174,7 @@ describe('an upload', () => {
       const overRest = await request('POST', url, 'x'.repeat(41), lines);
       expect([overRest.status, overRest.json.code]).toEqual([409, 'limit_reached']);
       const { id } = first as { id: string };
+      await besideAnother(limited.part(Files), 30, 11);
       const fits = await upload(40);
       expect(fits.status).toBe(200);
       expect((await request('DELETE', `${limited.baseUrl}/v1/files/${id}`)).status).toBe(200);

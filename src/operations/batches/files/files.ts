@@ -10,6 +10,7 @@ import { type ListPage, type ListRequest, listPage } from '../list-page.policy.j
 import { type FilePurpose, isExpired, type StoredFile, storedBytes } from './file.state.js';
 import { FileObjects } from './nats/file-objects.js';
 import { FileRecords } from './nats/file-records.js';
+import { Uploads } from './uploads.state.js';
 
 /** A content that is stored, and no file yet: nobody can find it. */
 export interface ReceivedContent {
@@ -34,6 +35,7 @@ export class Files {
   /** Of a tenant; null for no limit. */
   private readonly mostStored: number | null;
   private readonly keptMs: number | null;
+  private readonly uploads = new Uploads();
 
   constructor(
     private readonly objects: FileObjects,
@@ -56,8 +58,15 @@ export class Files {
    */
   async receive(tenant: string, content: AsyncIterable<Uint8Array>): Promise<ReceivedContent> {
     this.refuseWithoutRoom();
-    const stored = await this.storedOf(tenant);
-    return this.receiveAs(this.newId(), this.bounded(content, stored));
+    const id = this.newId();
+    this.uploads.begin(id, tenant);
+    try {
+      const stored = await this.storedOf(tenant);
+      return await this.receiveAs(id, this.bounded(id, content, stored));
+    } catch (error) {
+      this.uploads.dropped(id);
+      throw error;
+    }
   }
 
   /** What the service itself makes, under an id of its own: put there again, it is the same file. */
@@ -77,17 +86,20 @@ export class Files {
     };
     // Nobody else knows the id, but for who carried the same work out before.
     await this.records.write(stored, known?.revision ?? 0);
+    this.uploads.kept(id);
     return stored;
   }
 
   /** Nobody waits for this: what is left of a content is swept. It may be known as a file already, which goes first. */
   drop(tenant: string, { id }: ReceivedContent): void {
+    this.uploads.dropped(id);
     this.remove({ tenant, id }).catch(() => undefined);
   }
 
   /** The same after a failure. What may have come to be all the same stays whole. */
   dropAfter(failure: unknown, tenant: string, received: ReceivedContent): void {
     if (!mayBeDone(refusalOf(failure))) this.drop(tenant, received);
+    else this.uploads.kept(received.id);
   }
 
   /** Null for an unknown id, for another tenant's file, and for one that has expired. @throws {LogUnavailableError} */
@@ -138,13 +150,18 @@ export class Files {
     return storedBytes(await this.records.list(tenant), this.sources.nowMs());
   }
 
-  private async *bounded(content: AsyncIterable<Uint8Array>, stored: number): AsyncIterable<Uint8Array> {
+  private async *bounded(
+    id: string,
+    content: AsyncIterable<Uint8Array>,
+    stored: number,
+  ): AsyncIterable<Uint8Array> {
     const { mostStored } = this;
     let bytes = 0;
     for await (const part of content) {
       bytes += part.length;
       if (bytes > this.mostBytes) throw tooLarge(this.mostBytes);
-      if (mostStored !== null && stored + bytes > mostStored) throw tooMuch(stored, mostStored);
+      const added = this.uploads.add(id, part.length);
+      if (mostStored !== null && stored + added > mostStored) throw tooMuch(stored, mostStored);
       // Many at once could take what is reserved for the events of messages that are under way.
       this.refuseWithoutRoom();
       yield part;
@@ -167,7 +184,7 @@ function tooLarge(most: number) {
 }
 
 function tooMuch(stored: number, most: number): RefusedError {
-  const message = `The stored files have ${stored} bytes, and this upload would exceed the limit of ${most} (batches.max_stored_bytes). Delete files that nobody needs any more, such as those of batches that have ended, or let files expire sooner (expires_after).`;
+  const message = `The stored files have ${stored} bytes, and this upload, with others at the same time, would exceed the limit of ${most} (batches.max_stored_bytes). Delete files that nobody needs any more, such as those of batches that have ended, or let files expire sooner (expires_after).`;
   return refused('limit_reached', message);
 }
 
