@@ -936,7 +936,7 @@ export const configSchema = z.strictObject({
         .nullable()
         .default(100 * 1024 ** 3)
         .describe(
-          'total bytes of the files of a tenant, results of batches included; at this limit uploads are refused. Uploads that run at the same time can exceed it. null: no limit',
+          'total bytes of the files of a tenant, results of batches included; at this limit uploads are refused. Uploads that several processes receive at the same time can exceed it. null: no limit',
         ),
       max_lines: count.max(1_000_000).default(50_000).describe('lines of one batch'),
       lines_in_flight: count
