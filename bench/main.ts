@@ -3,6 +3,7 @@ import { findNatsServer } from '../scripts/nats-server-binary.js';
 import { benchAccept } from './accept.bench.js';
 import { benchBacklog } from './backlog.bench.js';
 import { benchBatch } from './batch.bench.js';
+import { benchBatchFile } from './batch-file.bench.js';
 import { benchChat } from './chat.bench.js';
 import { benchChoice } from './choice.bench.js';
 import { benchDelays } from './delays.bench.js';
@@ -27,6 +28,7 @@ import { benchWorkers } from './workers.bench.js';
 const BENCHES: Record<string, () => Promise<Figure | Figure[]>> = {
   accept: benchAccept,
   batch: benchBatch,
+  'batch-file': benchBatchFile,
   backlog: benchBacklog,
   path: benchWholePath,
   chat: benchChat,
