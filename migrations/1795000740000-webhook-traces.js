@@ -3,7 +3,7 @@
  */
 
 /**
- * The trace in which the end of a message is told. Ends from before are told in none.
+ * The trace in which the end of a message is told. Ends from before are told in none until the tables are rebuilt.
  *
  * @implements {MigrationInterface}
  */

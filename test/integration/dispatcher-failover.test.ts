@@ -105,6 +105,24 @@ describe('a call that is not taken', () => {
   });
 });
 
+describe('a call that is never sent', () => {
+  it('says nothing about its endpoint', async () => {
+    const unsent: Answering = async (call, count) => {
+      if (count > 1) return atOnce(call, count);
+      const error = { code: 'endpoint_rejected', message: 'No words for it.', retryable: false, status: 400 };
+      throw new ModelCallError(error, { unsent: true });
+    };
+    const { registry } = await rig.startWorker({ endpoints: [new TestEndpoint(unsent)] });
+    const signs: (string | undefined)[] = [];
+    registry.events.on('ended', ({ sign }) => signs.push(sign?.kind));
+    for (const end of ['dead-lettered', 'completed']) {
+      const id = await rig.submit('high');
+      await eventually(() => expect(rig.folded.historyOf(id).at(-1)).toBe(end));
+    }
+    await eventually(() => expect(signs).toEqual([undefined, 'answered']));
+  });
+});
+
 describe('a call that fails', () => {
   it('goes on at another endpoint of its model, within the attempt', async () => {
     const broken = new TestEndpoint(failing('endpoint_error'), 'broken', ['m']);

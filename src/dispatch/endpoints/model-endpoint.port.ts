@@ -79,6 +79,8 @@ export interface CallFailureDetails {
   readonly notNow?: NotNowReason | null;
   /** The endpoint took the call and fell silent. */
   readonly stalled?: boolean;
+  /** It was never sent, so that it says nothing about the endpoint. */
+  readonly unsent?: boolean;
   readonly remote?: RemoteError | null;
 }
 
@@ -87,16 +89,18 @@ export class ModelCallError extends Error {
   readonly retryAfterMs: number | null;
   readonly notNow: NotNowReason | null;
   readonly stalled: boolean;
+  readonly unsent: boolean;
   readonly remote: RemoteError | null;
 
   constructor(
     readonly error: AttemptError,
-    { retryAfterMs = null, notNow = null, stalled = false, remote = null }: CallFailureDetails = {},
+    details: CallFailureDetails = {},
   ) {
     super(error.message);
-    this.retryAfterMs = retryAfterMs;
-    this.notNow = notNow;
-    this.stalled = stalled;
-    this.remote = remote;
+    this.retryAfterMs = details.retryAfterMs ?? null;
+    this.notNow = details.notNow ?? null;
+    this.stalled = details.stalled ?? false;
+    this.unsent = details.unsent ?? false;
+    this.remote = details.remote ?? null;
   }
 }

@@ -7,7 +7,8 @@ import {
 } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { expire } from '../../domain/message/expire.decision.js';
-import { traceOf, UNTRACED } from '../../domain/trace-context.policy.js';
+import { type TraceContext, traceOf, UNTRACED } from '../../domain/trace-context.policy.js';
+import { LogUnavailableError } from '../../log/event-log.errors.js';
 import { EventLogModule } from '../../log/event-log.module.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
@@ -23,6 +24,8 @@ const EVERY_MS = 1_000;
 /** So much behind the deadline, a message that a worker took in time is known to be processed. */
 const GRACE_MS = 1_000;
 const AT_ONCE = 500;
+/** Requests of messages, each up to some MiB, that are read for their traces. */
+const READ_AT_ONCE = 16;
 /** So long at most the tables are taken to be as they were: a position that nobody heard is not announced again. */
 const LOOK_ANYWAY_MS = 10_000;
 const COUNTED_WITHIN_MS = 5_000;
@@ -79,19 +82,41 @@ export class ExpirySweep implements OnApplicationBootstrap, BeforeApplicationShu
         this.quiet = { applied, until: Math.min(nextMs, now + LOOK_ANYWAY_MS) };
         return;
       }
-      const sequences = await Promise.all(messages.map((message) => this.append(message)));
+      const traces = await this.tracesOf(messages);
+      const sequences = await Promise.all(messages.map((message, at) => this.append(message, traces[at]!)));
       await this.tell(messages, Math.max(...sequences));
     } catch (error) {
       this.logger.debug({ err: error }, 'could not look for expired messages; trying again');
     }
   }
 
+  /** In the order of the messages. @throws when the log is away */
+  private async tracesOf(messages: readonly ExpiredMessage[]): Promise<TraceContext[]> {
+    const traces: TraceContext[] = [];
+    for (let at = 0; at < messages.length; at += READ_AT_ONCE) {
+      const some = messages.slice(at, at + READ_AT_ONCE);
+      traces.push(...(await Promise.all(some.map((message) => this.traceOf(message)))));
+    }
+    return traces;
+  }
+
+  private async traceOf({ receivedSequence }: ExpiredMessage): Promise<TraceContext> {
+    try {
+      const received = await this.log.get(receivedSequence);
+      return received === null ? UNTRACED : traceOf(received.event);
+    } catch (error) {
+      if (error instanceof LogUnavailableError) throw error;
+      // What can't be read is no reason to let it wait for ever.
+      return UNTRACED;
+    }
+  }
+
   /** @returns the event's sequence */
-  private async append(message: ExpiredMessage): Promise<number> {
-    const { id, tenant, lane, deadline, error } = message;
-    const received = await this.log.get(message.receivedSequence).catch(() => null);
+  private async append(
+    { id, tenant, lane, deadline, error }: ExpiredMessage,
+    trace: TraceContext,
+  ): Promise<number> {
     const now = new Date(this.sources.nowMs()).toISOString();
-    const trace = received === null ? UNTRACED : traceOf(received.event);
     const context = { messageId: id, tenant, lane, now, newId: this.sources.newId, ...trace };
     const event = expire(context, deadline, 'waiting', error);
     return (await this.log.append([event], { dedupeKey: `expired:${id}` })).firstSequence;

@@ -174,7 +174,7 @@ export class AttemptCalls {
         error: verdict(failure).error,
       };
       attempt.failed.push(failed);
-      lease.ended(signOf(failed));
+      if (!isUnsent(error)) lease.ended(signOf(failed));
       return null;
     }
   }
@@ -386,4 +386,9 @@ export function failureOf(error: unknown, endpoint: string): CallFailure {
   }
   if (error instanceof CallOverdueError) return { kind: 'overdue', endpoint, timeoutMs: error.timeoutMs };
   throw error;
+}
+
+/** It says nothing about the endpoint, which was never asked. */
+function isUnsent(error: unknown): boolean {
+  return error instanceof ModelCallError && error.unsent;
 }

@@ -84,7 +84,7 @@ export function summaryCalls(
       if (text === '') throw new Error(`Model ${model} was asked for a summary and gave no text.`);
       return { text, model, endpoint: lease.endpoint.name, usage, accounting };
     } catch (error) {
-      if (error instanceof ModelCallError) lease.ended(signOfFailure(error, lease));
+      if (error instanceof ModelCallError && !error.unsent) lease.ended(signOfFailure(error, lease));
       throw error;
     } finally {
       lease.release();

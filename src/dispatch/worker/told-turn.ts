@@ -98,11 +98,17 @@ function isCut({ leftOut, summaryLeftOut }: ChosenContext): boolean {
 /** A turn that asks nothing new, behind turns that were erased or never answered. No model takes an empty chat. */
 function nothingSaid(): ModelCallError {
   const message = 'The request asks nothing, and nothing is left of what came before it.';
-  return new ModelCallError({ code: 'nothing_asked', message, retryable: false, status: 400 });
+  return new ModelCallError(
+    { code: 'nothing_asked', message, retryable: false, status: 400 },
+    { unsent: true },
+  );
 }
 
 /** In OpenAI's word for it. Another endpoint of the model has no more room, and a later call neither. */
 function tooLong({ maxTokens }: ChosenContext): ModelCallError {
   const message = `What came before does not fit into ${maxTokens} tokens with the request, and truncation is disabled.`;
-  return new ModelCallError({ code: 'context_length_exceeded', message, retryable: false, status: 400 });
+  return new ModelCallError(
+    { code: 'context_length_exceeded', message, retryable: false, status: 400 },
+    { unsent: true },
+  );
 }

@@ -61,10 +61,11 @@ export function webhookRow(
   return ends && isUuid(event.id) ? begunRow(after, callback, event) : null;
 }
 
-/** Adds a row to those of the same batch. */
+/** Adds a row to those of the same batch. Its trace is the first one's, as in the table: an older process tells of none. */
 export function mergeWebhook(rows: Map<string, WebhookRow>, row: WebhookRow): void {
   const earlier = rows.get(row.id);
-  if (earlier === undefined || earlier.progress < row.progress) rows.set(row.id, row);
+  if (earlier === undefined) rows.set(row.id, row);
+  else if (earlier.progress < row.progress) rows.set(row.id, { ...row, trace: earlier.trace });
 }
 
 const TYPES: Readonly<Record<TerminalEvent['type'], WebhookType>> = {

@@ -9,6 +9,7 @@ import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { ConversationReader, type Turn } from '../../projection/read/conversation-reader.js';
+import { ProjectionBehindError } from '../../projection/read/projection-behind.error.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { refused, refusedField } from '../../submission/refusal.js';
 import type { ItemQuery } from './item-page.policy.js';
@@ -17,6 +18,13 @@ import { placeOfItem, responseId } from './response-ids.policy.js';
 
 /** Turns that are read at a time. */
 const PAGE = 20;
+type ItemPlace = NonNullable<ReturnType<typeof placeOfItem>>;
+
+interface ItemsOfTurn {
+  readonly turn: Turn;
+  readonly items: readonly OutputItem[];
+}
+
 /** One more than a page of items has at most. */
 const ENOUGH = 101;
 
@@ -27,7 +35,7 @@ export class ConversationItems {
     @Inject(ConversationReader) private readonly reader: Pick<ConversationReader, 'turns' | 'placeOf'>,
     @Inject(PartStore) private readonly parts: Pick<PartStore, 'get'>,
     @Inject(ProjectionPosition) private readonly position: Pick<ProjectionPosition, 'waitFor'>,
-    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence'>,
+    @Inject(EVENT_LOG) private readonly log: Pick<EventLog, 'lastSequence' | 'extent'>,
     @Inject(SERVICE_CONFIG) private readonly config: Pick<ServiceConfig, 'projection'>,
   ) {}
 
@@ -40,7 +48,7 @@ export class ConversationItems {
     const order = forwards ? 'oldest_first' : 'newest_first';
     const items: OutputItem[][] = [];
     let count = 0;
-    await this.reachNow();
+    await this.reach(await this.log.lastSequence());
     let behind = await this.before(query.after, forwards);
     for (;;) {
       const page = await this.reader.turns(tenant, id, {
@@ -79,20 +87,43 @@ export class ConversationItems {
     throw refusedField('invalid_fields', 'item_id', reason);
   }
 
-  private async turnOf({ tenant }: Caller, { id }: ConversationState, named: string) {
+  private async turnOf({ tenant }: Caller, { id }: ConversationState, named: string): Promise<ItemsOfTurn> {
     const place = placeOfItem(named);
-    if (place !== null) await this.reachNow();
-    const at = place === null ? null : await this.reader.placeOf(place.messageId);
-    const [turn] = at === null ? [] : await this.reader.turns(tenant, id, { behind: at + 1, limit: 1 });
-    const items = turn !== undefined && turn.messageId === place?.messageId ? await this.ofTurn(turn) : [];
-    if (turn === undefined || !items.some((each) => each.id === named)) {
-      throw refused('not_found', `There is no item ${named} in the conversation.`);
-    }
-    return { turn, items };
+    const found = place && (await this.seen(tenant, id, named, place));
+    if (found === null) throw refused('not_found', `There is no item ${named} in the conversation.`);
+    return found;
   }
 
-  private async reachNow(): Promise<void> {
-    await this.position.waitFor(await this.log.lastSequence(), this.config.projection.read_wait_ms);
+  /** @throws {ProjectionBehindError} {LogUnavailableError} where none is seen, and the log's end is not reached, or not known */
+  private async seen(
+    tenant: string,
+    id: string,
+    named: string,
+    place: ItemPlace,
+  ): Promise<ItemsOfTurn | null> {
+    await this.reach(await this.log.lastSequence());
+    const found = await this.look(tenant, id, named, place);
+    if (found !== null) return found;
+    const { lastSequence } = await this.log.extent();
+    if (!(await this.reach(lastSequence))) throw new ProjectionBehindError(lastSequence);
+    return this.look(tenant, id, named, place);
+  }
+
+  private async look(
+    tenant: string,
+    id: string,
+    named: string,
+    place: ItemPlace,
+  ): Promise<ItemsOfTurn | null> {
+    const at = await this.reader.placeOf(place.messageId);
+    const [turn] = at === null ? [] : await this.reader.turns(tenant, id, { behind: at + 1, limit: 1 });
+    if (turn === undefined || turn.messageId !== place.messageId) return null;
+    const items = await this.ofTurn(turn);
+    return items.some((each) => each.id === named) ? { turn, items } : null;
+  }
+
+  private reach(sequence: number): Promise<boolean> {
+    return this.position.waitFor(sequence, this.config.projection.read_wait_ms);
   }
 
   /** The place to go on from so that the item's own turn comes first; null for the whole conversation. */

@@ -48,6 +48,8 @@ export interface JetStreamEventLogOptions {
 
 const REQUEST_TIMEOUT_MS = 2_000;
 const BETWEEN_TRIES_MS = 100;
+/** Servers in trouble are asked less often: an election takes longer. */
+const WITHOUT_MAJORITY_MS = 1_000;
 /** The broker writes over each record and syncs; a few at once keep it busy without crowding out appends. */
 const ERASED_AT_ONCE = 8;
 
@@ -194,7 +196,7 @@ export class JetStreamEventLog implements EventLog {
         if (performance.now() >= deadline) {
           throw new LogUnavailableError('not_stored', appendTimeoutMs, (error as Error).message);
         }
-        await sleep(BETWEEN_TRIES_MS);
+        await sleep(error instanceof NoMajorityError ? WITHOUT_MAJORITY_MS : BETWEEN_TRIES_MS);
       }
     }
   }

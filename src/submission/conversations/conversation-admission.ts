@@ -116,7 +116,7 @@ export class ConversationAdmission {
   private async isEmpty({ tenant }: Caller, conversation: OpenConversation): Promise<boolean> {
     if (!saysNothing(conversation)) return false;
     if (conversation.creation !== undefined) return true;
-    if (!(await this.lookup.reach(await this.log.lastSequence()))) return false;
+    if (!(await this.lookup.reach((await this.log.extent()).lastSequence))) return false;
     const now = await this.lookup.find(tenant, conversation.id);
     return now !== null && saysNothing(now);
   }

@@ -56,6 +56,7 @@ export function notInResponses(fields: readonly string[]): ModelCallError {
   return new ModelCallError(
     { code: 'endpoint_rejected', message, retryable: false, status: 400 },
     {
+      unsent: true,
       remote: {
         ...{ status: 400, code: 'unsupported_parameter', type: 'invalid_request_error' },
         ...{ param: fields[0] ?? null, message },
