@@ -36,7 +36,7 @@ let receiver: WebhookReceiver;
 let nats: NatsConnection;
 
 /** Long by default: a receiver on a machine that is held up is not late. */
-const overrides = (timeout_ms = 60_000) => ({
+const overrides = (timeout_ms = 30_000) => ({
   webhooks: { secrets: [NEW, OLD], timeout_ms, retry_times_ms: [50, 100, 200] },
   security: {
     api_keys: [
