@@ -115,10 +115,12 @@ async function carriedOut({ matched: url, pid }: BenchChild, file: string): Prom
       return sinceS();
     };
     const done = ({ completed, failed }: Batch['request_counts']) => completed + failed;
+    // None are counted before all are checked.
+    const isDone = ({ request_counts: counts }: Batch) => counts.total > 0 && done(counts) === counts.total;
     const checked = await reached(({ status }) => status !== 'validating');
     const firstLine = await reached(({ request_counts: counts }) => done(counts) > 0);
-    const allS = await reached(({ request_counts: counts }) => done(counts) === counts.total);
-    const allLines = done(batch.request_counts) === batch.request_counts.total ? allS : null;
+    const allS = await reached(isDone);
+    const allLines = isDone(batch) ? allS : null;
     if (allLines === null) await json(`${url}/v1/batches/${batch.id}/cancel`, { method: 'POST' });
     const ended = await reached(hasEnded);
     const { status, request_counts: counts } = batch;

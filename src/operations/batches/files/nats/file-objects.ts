@@ -1,3 +1,5 @@
+import type { StoredMsg } from '@nats-io/jetstream';
+import type { ObjectInfo } from '@nats-io/obj';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { isPassing } from '../../../../broker/api-codes.js';
@@ -53,27 +55,35 @@ export class FileObjects {
   }
 
   /**
-   * The content in its order. Each chunk is asked for by itself when it is wanted: a reader may take hours.
+   * The content in its order. Each chunk is asked for by itself, while the one before it is read: a reader may take hours.
    *
    * @throws {FileGoneError} where the object is not there, or not whole
    * @throws {LogUnavailableError} when the broker does not say in time
    */
   async *read(id: string): AsyncIterable<Uint8Array> {
-    const { store, manager } = await this.bucket.open();
+    const { store } = await this.bucket.open();
     const info = await this.answered(() => store.info(id));
     if (info === null || info.deleted) throw new FileGoneError(id);
-    const next_by_subj = this.bucket.chunkSubject(info.nuid);
-    let seq = 1;
-    for (let chunk = 0; chunk < info.chunks; chunk += 1) {
-      const query = { seq, next_by_subj };
-      const stored =
-        (await this.answered(() => manager.direct.getMessage(this.bucket.stream, query))) ??
-        // Another copy of the stream may be behind; its leader is not.
-        (await this.answered(() => manager.streams.getMessage(this.bucket.stream, query)));
-      if (stored === null) throw new FileGoneError(id);
-      yield stored.data;
-      seq = stored.seq + 1;
+    let next = info.chunks === 0 ? null : this.chunk(info, 1);
+    for (let number = 1; next !== null; number += 1) {
+      const { seq, data }: StoredMsg = await next;
+      next = number < info.chunks ? this.chunk(info, seq + 1) : null;
+      // A reader may leave before it.
+      next?.catch(() => undefined);
+      yield data;
     }
+  }
+
+  /** The first of a content from a place in the stream on. */
+  private async chunk({ name, nuid }: Pick<ObjectInfo, 'name' | 'nuid'>, seq: number): Promise<StoredMsg> {
+    const { manager } = await this.bucket.open();
+    const query = { seq, next_by_subj: this.bucket.chunkSubject(nuid) };
+    const stored =
+      (await this.answered(() => manager.direct.getMessage(this.bucket.stream, query))) ??
+      // Another copy of the stream may be behind; its leader is not.
+      (await this.answered(() => manager.streams.getMessage(this.bucket.stream, query)));
+    if (stored === null) throw new FileGoneError(name);
+    return stored;
   }
 
   /** Takes it away without a trace; one that is not there, too. @throws {LogUnavailableError} */
