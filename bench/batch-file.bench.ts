@@ -29,13 +29,13 @@ interface Batch {
   readonly request_counts: { readonly total: number; readonly completed: number; readonly failed: number };
 }
 
-/** Of one batch, in seconds since its upload began. */
+/** Of one batch, in seconds since its upload began; null for what it was ended before. */
 interface Times {
   readonly uploaded: number;
-  readonly checked: number;
-  readonly firstLine: number;
+  readonly checked: number | null;
+  readonly firstLine: number | null;
   readonly allLines: number | null;
-  readonly ended: number;
+  readonly ended: number | null;
   readonly peakMiB: number;
 }
 
@@ -80,12 +80,12 @@ function figuresOf(times: Times, restMiB: number): Figure[] {
       what: `${what}: its first line is answered`,
       ours: `uploaded ${seconds(uploaded)}, checked ${seconds(checked)}`,
       ...{ theirs: '-', result: seconds(firstLine), target: `<= ${START_TARGET_S} s` },
-      met: firstLine <= START_TARGET_S,
+      met: firstLine !== null && firstLine <= START_TARGET_S,
     },
     {
       ...{ what: 'all its lines are answered', ...told },
-      ours: allLines === null ? '-' : `${Math.round(LINES / (allLines - checked))} lines/s`,
-      result: allLines === null ? `not within ${WITHIN_S} s` : seconds(allLines),
+      ours: allLines === null ? '-' : `${Math.round(LINES / (allLines - (checked ?? 0)))} lines/s`,
+      result: seconds(allLines),
     },
     { what: 'its results are written', ...told, ours: '-', result: seconds(ended) },
     {
@@ -107,8 +107,9 @@ async function carriedOut({ matched: url, pid }: BenchChild, file: string): Prom
     let batch = await json<Batch>(`${url}/v1/batches`, {
       ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) },
     });
-    const reached = async (isSo: (batch: Batch) => boolean): Promise<number> => {
-      while (!isSo(batch) && !hasEnded(batch) && sinceS() < WITHIN_S) {
+    const reached = async (isSo: (batch: Batch) => boolean): Promise<number | null> => {
+      while (!isSo(batch)) {
+        if (hasEnded(batch) || sinceS() >= WITHIN_S) return null;
         await sleep(LOOK_MS);
         batch = await json<Batch>(`${url}/v1/batches/${batch.id}`);
       }
@@ -119,12 +120,11 @@ async function carriedOut({ matched: url, pid }: BenchChild, file: string): Prom
     const isDone = ({ request_counts: counts }: Batch) => counts.total > 0 && done(counts) === counts.total;
     const checked = await reached(({ status }) => status !== 'validating');
     const firstLine = await reached(({ request_counts: counts }) => done(counts) > 0);
-    const allS = await reached(isDone);
-    const allLines = isDone(batch) ? allS : null;
+    const allLines = await reached(isDone);
     if (allLines === null) await json(`${url}/v1/batches/${batch.id}/cancel`, { method: 'POST' });
     const ended = await reached(hasEnded);
     const { status, request_counts: counts } = batch;
-    if (allLines !== null && (status !== 'completed' || counts.failed > 0))
+    if (ended !== null && allLines !== null && (status !== 'completed' || counts.failed > 0))
       throw new Error(`The batch is ${status}: ${JSON.stringify(counts)}`);
     return { uploaded, checked, firstLine, allLines, ended, peakMiB: await memory.peakMiB() };
   } finally {
@@ -189,6 +189,6 @@ async function residentMiB(pid: number): Promise<number> {
   return Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1_024);
 }
 
-function seconds(value: number): string {
-  return `${value.toFixed(1)} s`;
+function seconds(value: number | null): string {
+  return value === null ? `not within ${WITHIN_S} s` : `${value.toFixed(1)} s`;
 }
