@@ -16,6 +16,13 @@ const call = (n: number, more: Fields = {}) => ({
   ...more,
 });
 
+const calling = (index: number, args = '') => ({
+  tool_calls: [
+    { index, id: `call_${index + 1}`, type: 'function', function: { name: 'look', arguments: args } },
+  ],
+});
+const argued = (index: number, args: string) => ({ tool_calls: [{ index, function: { arguments: args } }] });
+
 /** What was told, one entry for each chunk. */
 function read(...events: Fields[]): { deltas: Fields[]; last: Fields; ended: boolean } {
   const chunks = new ResponseChunks();
@@ -80,16 +87,77 @@ describe('a stream of Responses, as chunks of a chat', () => {
       at(2, 'output_item.done', { item: call(2, { arguments: '{}' }) }),
       ended('completed', { output: [{ type: 'reasoning' }, call(1), call(2)] }),
     );
-    const begun = (index: number) => ({
-      tool_calls: [
-        { index, id: `call_${index + 1}`, type: 'function', function: { name: 'look', arguments: '' } },
-      ],
-    });
-    const more = (index: number, said: string) => ({
-      tool_calls: [{ index, function: { arguments: said } }],
-    });
-    expect(deltas).toEqual([begun(0), begun(1), more(0, '{"a"'), more(1, '{}'), more(0, ':1}')]);
+    expect(deltas).toEqual([
+      ...[calling(0), calling(1), argued(0, '{"a"'), argued(1, '{}'), argued(0, ':1}')],
+    ]);
     expect(last['finish_reason']).toBe('tool_calls');
+  });
+
+  it('has calls whose events name only their item, as llama.cpp has them', () => {
+    const named = (type: string, more: Fields) => ({ type: `response.${type}`, ...more });
+    const [one, two] = [call(1, { id: undefined }), call(2, { id: undefined })];
+    const thought = { type: 'reasoning', id: 'rs', content: [{ type: 'reasoning_text', text: 'Hm.' }] };
+    const message = { type: 'message', id: 'msg', content: [{ type: 'output_text', text: 'Hello' }] };
+    const full = [thought, message, { ...one, arguments: '{}' }, { ...two, arguments: '[]' }];
+    const events = [
+      named('output_item.added', { item: { ...thought, content: [] } }),
+      named('reasoning_text.delta', { item_id: 'rs', delta: 'Hm.' }),
+      named('output_item.added', { item: { ...message, content: [] } }),
+      named('output_text.delta', { item_id: 'msg', delta: 'Hel' }),
+      named('output_text.delta', { item_id: 'msg', delta: 'lo' }),
+      named('output_item.added', { item: one }),
+      named('output_item.added', { item: two }),
+      named('function_call_arguments.delta', { item_id: 'call_1', delta: '{}' }),
+      named('function_call_arguments.delta', { item_id: 'call_2', delta: '[]' }),
+    ];
+    const expected = [
+      { reasoning_content: 'Hm.' },
+      ...[{ content: 'Hel' }, { content: 'lo' }, calling(0), calling(1), argued(0, '{}'), argued(1, '[]')],
+    ];
+    const ends = full.map((item) => named('output_item.done', { item }));
+    expect(read(...events, ...ends, ended('completed', { output: full })).deltas).toEqual(expected);
+    expect(read(...events, ended('completed', { output: full.slice(1) })).deltas).toEqual(expected);
+  });
+
+  it('has items whose events name nothing, one behind the other', () => {
+    const { deltas } = read(
+      { type: 'response.reasoning_text.delta', delta: 'Hm.' },
+      { type: 'response.output_text.delta', delta: 'Hello' },
+      { type: 'response.output_item.done', item: { type: 'message', content: [{ text: 'Hello' }] } },
+      { type: 'response.output_item.done', item: call(1, { arguments: '{}' }) },
+      { type: 'response.output_item.done', item: call(2, { arguments: '[]' }) },
+      ended('completed', { output: [{ type: 'message', content: [{ text: 'Hello' }] }, call(1), call(2)] }),
+    );
+    expect(deltas).toEqual([
+      ...[{ reasoning_content: 'Hm.' }, { content: 'Hello' }],
+      ...[calling(0, '{}'), calling(1, '[]')],
+    ]);
+  });
+
+  it.each([
+    ['the same ids', { id: 'msg' }],
+    ['other ids', { id: 'msg_of_the_end' }],
+    ['no ids', {}],
+  ])('has nothing twice where the end leaves an item out and has %s', (_what, ids) => {
+    const content = [{ type: 'output_text', text: 'Hello' }];
+    const { deltas } = read(
+      at(0, 'reasoning_text.delta', { item_id: 'rs', delta: 'Hm.' }),
+      at(1, 'output_item.added', { item: { type: 'message', id: 'msg', content: [] } }),
+      at(1, 'output_text.delta', { item_id: 'msg', delta: 'Hello' }),
+      at(2, 'output_item.added', { item: call(1) }),
+      at(2, 'function_call_arguments.delta', { item_id: 'fc_1', delta: '{}' }),
+      ended('completed', {
+        output: [
+          { type: 'message', content, ...ids },
+          call(1, { arguments: '{}' }),
+          call(2, { arguments: '[]' }),
+        ],
+      }),
+    );
+    expect(deltas).toEqual([
+      ...[{ reasoning_content: 'Hm.' }, { content: 'Hello' }, calling(0), argued(0, '{}')],
+      calling(1, '[]'),
+    ]);
   });
 
   it('has calls of custom tools', () => {
@@ -160,7 +228,9 @@ describe('a stream of Responses, as chunks of a chat', () => {
   });
 
   it('passes over what it does not know', () => {
-    expect(read(at(0, 'web_search_call.searching', {}), { type: 'keepalive' }).deltas).toEqual([]);
+    const events = [at(0, 'web_search_call.searching', {}), { type: 'keepalive' }];
+    const item = at(0, 'output_item.added', { item: { type: 'constructor' } });
+    expect(read(...events, item).deltas).toEqual([]);
   });
 });
 

@@ -1,17 +1,11 @@
+import { type Item, ResponseItems } from './response-items.policy.js';
+
 type Fields = Record<string, unknown>;
 
 /** What an item, or an event, says: a delta of the one choice, and the probabilities of its text. */
 interface Said {
   readonly delta: Fields;
   readonly logprobs?: readonly unknown[];
-}
-
-interface Call {
-  /** Among the calls of the answer. */
-  readonly index: number;
-  readonly kind: CallKind;
-  /** Something of its arguments was told. */
-  told: boolean;
 }
 
 type CallKind = (typeof CALLS)[keyof typeof CALLS];
@@ -31,31 +25,30 @@ const CALLS = {
 export class ResponseChunks {
   /** Nothing follows. */
   ended = false;
-  /** The items that something was told of, by their place. */
-  private readonly told = new Set<number>();
-  private readonly calls = new Map<number, Call>();
+  private readonly items = new ResponseItems();
+  private calls = 0;
   /** The part of the reasoning that was told last. */
-  private thought: { readonly item: number; readonly type: unknown; readonly part: unknown } | null = null;
+  private thought: { readonly item: Item; readonly type: unknown; readonly part: unknown } | null = null;
 
   /** Null for what says nothing of the answer. */
   chunkOf(event: Fields): Fields | null {
-    const { type, delta, response } = event;
-    const place = placeOf(event);
+    const { type, delta, item, response } = event;
     switch (type) {
       case 'response.output_text.delta':
-        return this.text(place, { content: delta }, event['logprobs']);
+        return this.text(event, { content: delta }, event['logprobs']);
       case 'response.refusal.delta':
-        return this.text(place, { refusal: delta });
+        return this.text(event, { refusal: delta });
       case 'response.reasoning_text.delta':
       case 'response.reasoning_summary_text.delta':
-        return this.reasoning(event, place);
+        return this.reasoning(event);
       case 'response.output_item.added':
-        return chunk(this.begun(place, event['item']));
+        return isObject(item) ? chunk(this.begun(this.items.begun(event, item), item)) : null;
       case 'response.function_call_arguments.delta':
+        return chunk(this.argumentsOf(this.itemOf(event, 'function_call'), delta));
       case 'response.custom_tool_call_input.delta':
-        return chunk(this.argumentsOf(place, delta));
+        return chunk(this.argumentsOf(this.itemOf(event, 'custom_tool_call'), delta));
       case 'response.output_item.done':
-        return chunk(this.restOf(place, event['item']));
+        return isObject(item) ? chunk(this.done(this.items.of(event, item), item)) : null;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -72,57 +65,69 @@ export class ResponseChunks {
     return Array.isArray(body['output']) ? this.end({ status: 'completed', ...body }, 'message') : body;
   }
 
-  private text(place: number, delta: Fields, logprobs?: unknown): Fields {
-    this.told.add(place);
+  private itemOf(event: Fields, type: string): Item {
+    return this.items.of(event, { type, id: event['item_id'] });
+  }
+
+  private text(event: Fields, delta: Fields, logprobs?: unknown): Fields {
+    this.itemOf(event, 'message').told.add(event['content_index']);
     return chunk({ delta, logprobs: listOf(logprobs) })!;
   }
 
   /** Summaries and what they are summaries of tell the same: what is told first counts. */
-  private reasoning({ type, delta, summary_index, content_index }: Fields, item: number): Fields | null {
+  private reasoning(event: Fields): Fields | null {
+    const { type, delta, summary_index, content_index } = event;
     const { thought } = this;
+    const item = this.itemOf(event, 'reasoning');
     const part = summary_index ?? content_index;
     const isSameItem = thought?.item === item;
     if (typeof delta !== 'string' || (isSameItem && thought.type !== type)) return null;
     const isNewPart = thought !== null && !(isSameItem && thought.part === part);
     this.thought = { item, type, part };
-    this.told.add(item);
+    item.told.add(part);
     return chunk({ delta: { reasoning_content: isNewPart ? `\n\n${delta}` : delta } });
   }
 
-  private begun(place: number, item: unknown): Said | null {
-    const kind = isObject(item) ? CALLS[item['type'] as keyof typeof CALLS] : undefined;
-    if (kind === undefined || this.calls.has(place)) return null;
-    const { call_id: id, name, [kind.said]: said } = item as Fields;
-    const call: Call = { index: this.calls.size, kind, told: isText(said) };
-    this.calls.set(place, call);
-    const called = { name, [kind.said]: said ?? '' };
-    return calling({ index: call.index, id, type: kind.name, [kind.name]: called });
+  private begun(item: Item, entry: Fields): Said | null {
+    const kind = callKind(item);
+    if (kind === null || item.call !== null) return null;
+    const { call_id: id, name, [kind.said]: said } = entry;
+    item.call = this.calls;
+    this.calls += 1;
+    if (isText(said)) item.told.add(kind.said);
+    return calling({ index: item.call, id, type: kind.name, [kind.name]: { name, [kind.said]: said ?? '' } });
   }
 
   /** Of a call that never began, the end of its item tells all. */
-  private argumentsOf(place: number, said: unknown): Said | null {
-    const call = this.calls.get(place);
-    if (call === undefined || !isText(said)) return null;
-    call.told = true;
-    return calling({ index: call.index, [call.kind.name]: { [call.kind.said]: said } });
+  private argumentsOf(item: Item, said: unknown): Said | null {
+    const kind = callKind(item);
+    if (kind === null || item.call === null || !isText(said)) return null;
+    item.told.add(kind.said);
+    return calling({ index: item.call, [kind.name]: { [kind.said]: said } });
   }
 
-  private restOf(place: number, item: unknown): Said | null {
-    if (!isObject(item)) return null;
-    const call = this.calls.get(place);
-    if (call !== undefined) return call.told ? null : this.argumentsOf(place, item[call.kind.said]);
-    if (item['type'] === 'function_call' || item['type'] === 'custom_tool_call')
-      return this.begun(place, item);
-    if (this.told.has(place)) return null;
-    this.told.add(place);
-    return item['type'] === 'reasoning' ? this.thoughtIn(item, place) : messageIn(item);
+  private done(item: Item, entry: Fields): Said | null {
+    item.ended = true;
+    return this.restOf(item, entry);
   }
 
-  private thoughtIn({ content, summary }: Fields, item: number): Said | null {
+  private restOf(item: Item, entry: Fields): Said | null {
+    if (item.told.size > 0) return null;
+    const kind = callKind(item);
+    if (kind !== null)
+      return item.call === null ? this.begun(item, entry) : this.argumentsOf(item, entry[kind.said]);
+    if (item.type === 'reasoning') return this.thoughtIn(entry, item);
+    const said = messageIn(entry);
+    if (Object.keys(said.delta).length > 0) item.told.add('message');
+    return said;
+  }
+
+  private thoughtIn({ content, summary }: Fields, item: Item): Said | null {
     const text = textsIn(content) || textsIn(summary);
     if (text === '') return null;
     const before = this.thought === null ? '' : '\n\n';
     this.thought = { item, type: null, part: null };
+    item.told.add('reasoning');
     return { delta: { reasoning_content: `${before}${text}` } };
   }
 
@@ -132,7 +137,8 @@ export class ResponseChunks {
     if (status === 'failed') return { error: NO_REASON };
     if (status !== 'completed' && status !== 'incomplete')
       return { error: { message: `the response is ${String(status).slice(0, 40)}` } };
-    const rest = joined(listOf(output).map((item, place) => this.restOf(place, item)));
+    const entries = listOf(output).filter(isObject);
+    const rest = joined(this.items.inTurn(entries).map((item, at) => this.restOf(item, entries[at]!)));
     const choice = { index: 0, [form]: rest.delta, finish_reason: this.finishOf(response) };
     return {
       model,
@@ -144,7 +150,7 @@ export class ResponseChunks {
   private finishOf({ status, incomplete_details: details }: Fields): string {
     if (status === 'incomplete')
       return isObject(details) && details['reason'] === 'content_filter' ? 'content_filter' : 'length';
-    return this.calls.size > 0 ? 'tool_calls' : 'stop';
+    return this.calls > 0 ? 'tool_calls' : 'stop';
   }
 }
 
@@ -207,9 +213,8 @@ function isOfResponses({ type }: Fields): boolean {
   return typeof type === 'string' && (type.startsWith('response.') || type === 'keepalive');
 }
 
-/** Where a server does not say it, there is one. */
-function placeOf({ output_index: place }: Fields): number {
-  return typeof place === 'number' ? place : 0;
+function callKind({ type }: Item): CallKind | null {
+  return Object.hasOwn(CALLS, type) ? CALLS[type as keyof typeof CALLS] : null;
 }
 
 function listOf(value: unknown): readonly unknown[] {
