@@ -27,7 +27,7 @@ const argued = (index: number, args: string) => ({ tool_calls: [{ index, functio
 function read(...events: Fields[]): { deltas: Fields[]; last: Fields; ended: boolean } {
   const chunks = new ResponseChunks();
   const told = events.map((event) => chunks.chunkOf(event)).filter((chunk) => chunk !== null);
-  const choices = told.flatMap(({ choices }) => choices as Fields[]);
+  const choices = told.flatMap(({ choices = [] }) => choices as Fields[]);
   return {
     deltas: choices.map(({ delta }) => delta as Fields).filter((delta) => Object.keys(delta).length > 0),
     last: { ...told.at(-1), ...choices.at(-1) },
@@ -205,6 +205,54 @@ describe('a stream of Responses, as chunks of a chat', () => {
     ]);
   });
 
+  it('has what only the end of a part tells, and nothing twice', () => {
+    const token = { token: 'A', logprob: -0.1 };
+    const { deltas, last } = read(
+      at(0, 'reasoning_summary_text.done', { summary_index: 0, text: 'One.' }),
+      at(0, 'reasoning_summary_text.delta', { summary_index: 1, delta: 'Two.' }),
+      at(0, 'reasoning_summary_text.done', { summary_index: 1, text: 'Two.' }),
+      at(0, 'reasoning_text.done', { content_index: 0, text: 'The same at length.' }),
+      at(1, 'output_text.delta', { content_index: 0, delta: '' }),
+      at(1, 'output_text.done', { content_index: 0, text: 'A' }),
+      at(1, 'output_text.delta', { content_index: 1, delta: 'B' }),
+      at(1, 'output_text.done', { content_index: 1, text: 'B', logprobs: [token] }),
+      at(1, 'refusal.done', { content_index: 2, refusal: 'No.' }),
+      at(2, 'output_item.added', { item: call(1) }),
+      at(2, 'function_call_arguments.done', { arguments: '{}' }),
+      at(2, 'function_call_arguments.done', { arguments: '{}' }),
+      ended('completed'),
+    );
+    expect(deltas).toEqual([
+      ...[{ reasoning_content: 'One.' }, { reasoning_content: '\n\nTwo.' }, { content: '' }],
+      ...[{ content: 'A' }, { content: 'B' }, { refusal: 'No.' }, calling(0), argued(0, '{}')],
+    ]);
+    expect(last['finish_reason']).toBe('tool_calls');
+  });
+
+  it('has its text at the end where its deltas were empty', () => {
+    const output = [{ type: 'message', content: [{ type: 'output_text', text: 'Hi' }] }];
+    const { deltas } = read(
+      at(0, 'output_item.done', { item: { type: 'message', content: [] } }),
+      at(0, 'output_text.delta', { delta: '' }),
+      at(1, 'reasoning_text.delta', { delta: '' }),
+      ended('completed', { output: [...output, { type: 'reasoning', summary: [{ text: 'Hm.' }] }] }),
+    );
+    expect(deltas).toEqual([{ content: '' }, { content: 'Hi', reasoning_content: 'Hm.' }]);
+  });
+
+  it.each([
+    ['response.completed', {}],
+    ['response.completed', { response: null }],
+    ['response.done', { response: { status: null } }],
+  ])('that ends by %s with %j is whole only if something was told', (type, more) => {
+    const end = { type, ...more };
+    const told = read(at(0, 'output_text.delta', { delta: 'Hi' }), end);
+    expect(told).toMatchObject({ ended: true, last: { finish_reason: 'stop' } });
+    const silent = read(end);
+    expect(silent.ended).toBe(true);
+    expect(silent.last).not.toHaveProperty('finish_reason');
+  });
+
   it.each([
     ['max_output_tokens', 'length'],
     ['content_filter', 'content_filter'],
@@ -276,6 +324,10 @@ describe('a whole response, as the answer of a chat', () => {
     expect(whole({ object: 'response', status: 'failed', output: [], error })).toEqual({ error });
     const other = { error };
     expect(whole(other)).toBe(other);
+  });
+
+  it('is over where its status is none', () => {
+    expect(whole({ status: null, output: [] })).toMatchObject({ choices: [{ finish_reason: 'stop' }] });
   });
 
   it('that is not over is no answer', () => {

@@ -28,33 +28,41 @@ export class ResponseChunks {
   private readonly items = new ResponseItems();
   private calls = 0;
   /** The part of the reasoning that was told last. */
-  private thought: { readonly item: Item; readonly type: unknown; readonly part: unknown } | null = null;
+  private thought: { readonly item: Item; readonly kind: unknown; readonly part: unknown } | null = null;
 
   /** Null for what says nothing of the answer. */
   chunkOf(event: Fields): Fields | null {
-    const { type, delta, item, response } = event;
+    const { type, item } = event;
     switch (type) {
       case 'response.output_text.delta':
-        return this.text(event, { content: delta }, event['logprobs']);
+      case 'response.output_text.done':
+        return this.text(event, 'content', 'text');
       case 'response.refusal.delta':
-        return this.text(event, { refusal: delta });
+      case 'response.refusal.done':
+        return this.text(event, 'refusal', 'refusal');
       case 'response.reasoning_text.delta':
+      case 'response.reasoning_text.done':
+        return this.reasoning(event, 'text');
       case 'response.reasoning_summary_text.delta':
-        return this.reasoning(event);
+      case 'response.reasoning_summary_text.done':
+        return this.reasoning(event, 'summary');
       case 'response.output_item.added':
         return isObject(item) ? chunk(this.begun(this.items.begun(event, item), item)) : null;
       case 'response.function_call_arguments.delta':
-        return chunk(this.argumentsOf(this.itemOf(event, 'function_call'), delta));
+      case 'response.function_call_arguments.done':
+        return chunk(this.argumentsOf(this.itemOf(event, 'function_call'), event));
       case 'response.custom_tool_call_input.delta':
-        return chunk(this.argumentsOf(this.itemOf(event, 'custom_tool_call'), delta));
+      case 'response.custom_tool_call_input.done':
+        return chunk(this.argumentsOf(this.itemOf(event, 'custom_tool_call'), event));
       case 'response.output_item.done':
         return isObject(item) ? chunk(this.done(this.items.of(event, item), item)) : null;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
       case 'response.cancelled':
-        this.ended = true;
-        return this.end({ status: type.slice('response.'.length), ...(response as Fields) }, 'delta');
+        return this.over(event, type.slice('response.'.length));
+      case 'response.done':
+        return this.over(event, 'completed');
       default:
         return isOfResponses(event) ? null : event;
     }
@@ -62,30 +70,36 @@ export class ResponseChunks {
 
   /** The same of a response that was not streamed. What is none is left as it is. */
   whole(body: Fields): Fields {
-    return Array.isArray(body['output']) ? this.end({ status: 'completed', ...body }, 'message') : body;
+    return Array.isArray(body['output']) ? this.end(body, 'completed', 'message') : body;
   }
 
   private itemOf(event: Fields, type: string): Item {
     return this.items.of(event, { type, id: event['item_id'] });
   }
 
-  private text(event: Fields, delta: Fields, logprobs?: unknown): Fields {
-    this.itemOf(event, 'message').told.add(event['content_index']);
-    return chunk({ delta, logprobs: listOf(logprobs) })!;
+  private over({ response }: Fields, status: string): Fields {
+    this.ended = true;
+    return this.end(isObject(response) ? response : {}, status, 'delta');
+  }
+
+  private text(event: Fields, field: 'content' | 'refusal', whole: string): Fields | null {
+    const { content_index: part, logprobs } = event;
+    const said = newIn(event, whole, this.itemOf(event, 'message'), part);
+    return said === null ? null : chunk({ delta: { [field]: said }, logprobs: listOf(logprobs) });
   }
 
   /** Summaries and what they are summaries of tell the same: what is told first counts. */
-  private reasoning(event: Fields): Fields | null {
-    const { type, delta, summary_index, content_index } = event;
+  private reasoning(event: Fields, kind: 'text' | 'summary'): Fields | null {
     const { thought } = this;
     const item = this.itemOf(event, 'reasoning');
-    const part = summary_index ?? content_index;
+    const part = event['summary_index'] ?? event['content_index'];
     const isSameItem = thought?.item === item;
-    if (typeof delta !== 'string' || (isSameItem && thought.type !== type)) return null;
+    if (isSameItem && thought.kind !== kind) return null;
+    const said = newIn(event, 'text', item, part);
+    if (!isText(said)) return null;
     const isNewPart = thought !== null && !(isSameItem && thought.part === part);
-    this.thought = { item, type, part };
-    item.told.add(part);
-    return chunk({ delta: { reasoning_content: isNewPart ? `\n\n${delta}` : delta } });
+    this.thought = { item, kind, part };
+    return chunk({ delta: { reasoning_content: isNewPart ? `\n\n${said}` : said } });
   }
 
   private begun(item: Item, entry: Fields): Said | null {
@@ -94,15 +108,16 @@ export class ResponseChunks {
     const { call_id: id, name, [kind.said]: said } = entry;
     item.call = this.calls;
     this.calls += 1;
-    if (isText(said)) item.told.add(kind.said);
+    if (isText(said)) item.told.add(ARGUMENTS);
     return calling({ index: item.call, id, type: kind.name, [kind.name]: { name, [kind.said]: said ?? '' } });
   }
 
   /** Of a call that never began, the end of its item tells all. */
-  private argumentsOf(item: Item, said: unknown): Said | null {
+  private argumentsOf(item: Item, event: Fields): Said | null {
     const kind = callKind(item);
-    if (kind === null || item.call === null || !isText(said)) return null;
-    item.told.add(kind.said);
+    if (kind === null || item.call === null) return null;
+    const said = newIn(event, kind.said, item, ARGUMENTS);
+    if (!isText(said)) return null;
     return calling({ index: item.call, [kind.name]: { [kind.said]: said } });
   }
 
@@ -114,8 +129,7 @@ export class ResponseChunks {
   private restOf(item: Item, entry: Fields): Said | null {
     if (item.told.size > 0) return null;
     const kind = callKind(item);
-    if (kind !== null)
-      return item.call === null ? this.begun(item, entry) : this.argumentsOf(item, entry[kind.said]);
+    if (kind !== null) return item.call === null ? this.begun(item, entry) : this.argumentsOf(item, entry);
     if (item.type === 'reasoning') return this.thoughtIn(entry, item);
     const said = messageIn(entry);
     if (Object.keys(said.delta).length > 0) item.told.add('message');
@@ -126,20 +140,23 @@ export class ResponseChunks {
     const text = textsIn(content) || textsIn(summary);
     if (text === '') return null;
     const before = this.thought === null ? '' : '\n\n';
-    this.thought = { item, type: null, part: null };
+    this.thought = { item, kind: null, part: null };
     item.told.add('reasoning');
     return { delta: { reasoning_content: `${before}${text}` } };
   }
 
-  private end(response: Fields, form: 'delta' | 'message'): Fields {
-    const { status, error, output, model, usage } = response;
+  private end(response: Fields, assumed: string, form: 'delta' | 'message'): Fields {
+    const { error, output, model, usage, incomplete_details: details } = response;
+    const status = isText(response['status']) ? response['status'] : assumed;
     if (isObject(error)) return { error };
     if (status === 'failed') return { error: NO_REASON };
     if (status !== 'completed' && status !== 'incomplete')
-      return { error: { message: `the response is ${String(status).slice(0, 40)}` } };
+      return { error: { message: `the response is ${status.slice(0, 40)}` } };
+    // An end alone is no answer, not even an empty one.
+    if (!Array.isArray(output) && !this.items.anyTold) return {};
     const entries = listOf(output).filter(isObject);
     const rest = joined(this.items.inTurn(entries).map((item, at) => this.restOf(item, entries[at]!)));
-    const choice = { index: 0, [form]: rest.delta, finish_reason: this.finishOf(response) };
+    const choice = { index: 0, [form]: rest.delta, finish_reason: this.finishOf(status, details) };
     return {
       model,
       choices: [rest.logprobs === undefined ? choice : { ...choice, logprobs: { content: rest.logprobs } }],
@@ -147,14 +164,27 @@ export class ResponseChunks {
     };
   }
 
-  private finishOf({ status, incomplete_details: details }: Fields): string {
+  private finishOf(status: string, details: unknown): string {
     if (status === 'incomplete')
       return isObject(details) && details['reason'] === 'content_filter' ? 'content_filter' : 'length';
     return this.calls > 0 ? 'tool_calls' : 'stop';
   }
 }
 
+const ARGUMENTS = 'arguments';
 const NO_REASON = { message: 'no reason given' };
+
+/**
+ * What a delta says of a part of its item, or the part's end in its own field; null where that only says again what deltas
+ * said. An empty text tells nothing.
+ */
+function newIn(event: Fields, whole: string, { told }: Item, part: unknown): string | null {
+  const { delta } = event;
+  const said = delta ?? event[whole];
+  if (typeof said !== 'string' || (delta == null && told.has(part))) return null;
+  if (said !== '') told.add(part);
+  return said;
+}
 
 function chunk(said: Said | null): Fields | null {
   if (said === null) return null;
