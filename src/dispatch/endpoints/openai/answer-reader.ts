@@ -41,7 +41,7 @@ const READ: ReadonlySet<string> = new Set([
 
 export interface ReaderOptions {
   readonly onDelta: (delta: Record<string, unknown>) => void;
-  /** Something of the answer has come: a piece, or a part of a text of JSON. */
+  /** Something of the answer has come: a piece, a part of a text of JSON, or, behind a piece, an event of Responses. */
   readonly onProgress?: () => void;
   /** Something was not as it should be, and is survived. */
   readonly onOddity?: (what: string) => void;
@@ -208,7 +208,10 @@ export class AnswerReader {
       this.sawDone = true;
       return;
     }
-    if (event !== undefined && PING.test(event)) return;
+    if (event !== undefined && PING.test(event)) {
+      if (event === 'keepalive' && this.options.chunks !== undefined) this.goesOn();
+      return;
+    }
     const value = this.parsed(data);
     if (event === 'error') throw this.failed(value === undefined ? data : value);
     if (value === undefined) this.survive(malformedAnswer('an event is not JSON'));
@@ -218,8 +221,14 @@ export class AnswerReader {
   private takeEvent(value: Fields): void {
     const { chunks } = this.options;
     const chunk = chunks === undefined ? value : chunks.chunkOf(value);
+    if (chunk !== value) this.goesOn();
     if (chunk !== null) this.take(chunk, false);
     if (chunks?.ended === true) this.sawDone = true;
+  }
+
+  /** Responses tell of work that gives no words, for minutes. In place of a first word it counts for nothing. */
+  private goesOn(): void {
+    if (this.begun) this.options.onProgress?.();
   }
 
   /** A malformed event alone may be an accident of a proxy; whether the answer is whole without it shows at its end. */
