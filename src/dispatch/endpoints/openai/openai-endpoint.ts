@@ -19,7 +19,7 @@ import { decoded } from './content-encoding.js';
 import { EndpointWords } from './endpoint-words.js';
 import { LearnedRefusals } from './learned-refusals.js';
 import { isUnreached } from './not-now.policy.js';
-import { providerAt } from './provider.policy.js';
+import { hostsOpenAi, providerAt } from './provider.policy.js';
 import { readAnswer, readText } from './response-body.js';
 import { ResponseChunks } from './responses/response-chunks.policy.js';
 import { exactInResponses, responsesAsked } from './responses/responses-body.policy.js';
@@ -276,6 +276,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
     const { body, problems } = responsesAsked({
       body: requestBody(request, model, { ...plain, usage: false }),
       ...{ prefill, summary: request.response?.settings['summary'] },
+      withoutReasoning: hostsOpenAi(this.server.address),
     });
     if (problems.length > 0) throw notInResponses(problems);
     const { exact } = request;

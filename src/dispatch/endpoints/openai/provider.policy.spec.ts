@@ -1,4 +1,4 @@
-import { providerAt } from './provider.policy.js';
+import { hostsOpenAi, providerAt } from './provider.policy.js';
 
 it.each([
   ['api.openai.com', 'openai'],
@@ -10,3 +10,12 @@ it.each([
   ['127.0.0.1', 'openai'],
   ['vllm.models.svc', 'openai'],
 ])('at %s the provider is %s', (host, provider) => expect(providerAt(host)).toBe(provider));
+
+it.each([
+  ['api.openai.com', true],
+  ['eu.api.openai.com', true],
+  ['mine.openai.azure.com', true],
+  ['mine.services.ai.azure.com', true],
+  ['api.groq.com', false],
+  ['vllm.models.svc', false],
+])('at %s are OpenAI’s own models: %s', (host, are) => expect(hostsOpenAi(host)).toBe(are));

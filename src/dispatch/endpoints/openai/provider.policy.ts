@@ -22,6 +22,15 @@ const PROVIDERS: readonly (readonly [string, string])[] = [
  * conventions mean the attribute to say which flavour the rest of a span has.
  */
 export function providerAt(hostname: string): string {
+  return knownAt(hostname) ?? 'openai';
+}
+
+/** OpenAI's own models answer there, at OpenAI or at Azure: it is more than their protocol. */
+export function hostsOpenAi(hostname: string): boolean {
+  return /^(openai|azure\.)/.test(knownAt(hostname) ?? '');
+}
+
+function knownAt(hostname: string): string | undefined {
   const host = hostname.toLowerCase();
-  return PROVIDERS.find(([ending]) => host.endsWith(ending))?.[1] ?? 'openai';
+  return PROVIDERS.find(([ending]) => host.endsWith(ending))?.[1];
 }

@@ -31,8 +31,9 @@ describe('a chat asked by Responses', () => {
   });
 
   it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
-    ['the newer limit', { max_completion_tokens: 7 }, { max_output_tokens: 7 }],
+    ['the newer limit', { max_completion_tokens: 70 }, { max_output_tokens: 70 }],
     ['no limit', { max_tokens: null }, {}],
+    ['the least limit that OpenAI takes', { max_tokens: 1 }, { max_output_tokens: 16 }],
     ['plain text', { response_format: { type: 'text' } }, { text: { format: { type: 'text' } } }],
     ['JSON', { response_format: { type: 'json_object' } }, { text: { format: { type: 'json_object' } } }],
     ['what is as if it were not there', { n: 1, stop: null, frequency_penalty: 0, modalities: ['text'] }, {}],
@@ -70,6 +71,12 @@ describe('a chat asked by Responses', () => {
       ],
       tool_choice: { type: 'function', name: 'look' },
     });
+  });
+
+  it.each([{}, { parameters: null }])('has a function without parameters: %j', (none) => {
+    const parameters = { type: 'object', properties: {} };
+    const { body } = asked({ tools: [{ type: 'function', function: { name: 'look', ...none } }] });
+    expect(body['tools']).toEqual([{ type: 'function', name: 'look', strict: false, parameters }]);
   });
 
   it.each<[string, unknown, unknown]>([
@@ -113,7 +120,7 @@ describe('a chat asked by Responses', () => {
         { type: 'input_file', filename: 'a.pdf', file_data: 'data:y' },
         { type: 'input_audio', input_audio: { data: 'z', format: 'wav' } },
       ]),
-      { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Hm.' }] },
+      { type: 'reasoning', id: 'rs_2', summary: [], content: [{ type: 'reasoning_text', text: 'Hm.' }] },
       { type: 'function_call', call_id: 'c1', name: 'look', arguments: '{}' },
       { type: 'custom_tool_call', call_id: 'c2', name: 'code', input: 'x' },
       { type: 'function_call_output', call_id: 'c1', output: 'sun' },
@@ -123,7 +130,56 @@ describe('a chat asked by Responses', () => {
         output: [{ type: 'input_text', text: 'done' }],
       },
       { role: 'assistant', content: 'Sunny.' },
-      { role: 'assistant', content: [{ type: 'refusal', refusal: 'No.' }] },
+      {
+        ...{ type: 'message', role: 'assistant', status: 'completed' },
+        content: [{ type: 'refusal', refusal: 'No.' }],
+      },
+    ]);
+  });
+
+  it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    [
+      'texts, as one text',
+      {
+        content: [
+          { type: 'text', text: 'A' },
+          { type: 'text', text: 'B' },
+        ],
+      },
+      { role: 'assistant', content: 'AB' },
+    ],
+    [
+      'a text and a refusal, as OpenAI has answers',
+      { content: 'A', refusal: 'No.' },
+      {
+        ...{ type: 'message', role: 'assistant', status: 'completed' },
+        content: [
+          { type: 'output_text', text: 'A', annotations: [] },
+          { type: 'refusal', refusal: 'No.' },
+        ],
+      },
+    ],
+  ])('has what was said in %s', (_what, said, expected) => {
+    expect(chat({ role: 'assistant', ...said }).body['input']).toEqual([expected]);
+  });
+
+  it('has reasoning only for servers that take it back', () => {
+    const said = { role: 'assistant', content: 'Yes.', reasoning_content: '', reasoning: 'Hm.' };
+    const content = [{ type: 'reasoning_text', text: 'Hm.' }];
+    const answer = { role: 'assistant', content: 'Yes.' };
+    expect(chat(said).body['input']).toEqual([
+      { type: 'reasoning', id: 'rs_0', summary: [], content },
+      answer,
+    ]);
+    const { body, problems } = asked({ messages: [said] }, { withoutReasoning: true });
+    expect(body['input']).toEqual([answer]);
+    expect(problems).toEqual([]);
+  });
+
+  it('has pictures whose detail is null', () => {
+    const image = { type: 'image_url', image_url: { url: 'data:x', detail: null } };
+    expect(chat(say([image])).body['input']).toEqual([
+      say([{ type: 'input_image', image_url: 'data:x', detail: 'auto' }]),
     ]);
   });
 

@@ -7,6 +7,8 @@ export interface Asked {
   readonly summary?: unknown;
   /** Text that the answer is to go on behind. */
   readonly prefill?: string | undefined;
+  /** The server takes reasoning back only encrypted, and refuses plain text. */
+  readonly withoutReasoning?: boolean;
 }
 
 export interface AskedByResponses {
@@ -21,7 +23,8 @@ export interface AskedByResponses {
  * What Responses have no words for is told by its name, as long as it says anything. Fields that chat completions don't
  * know either are handed on as they are, since servers have many of their own.
  */
-export function responsesAsked({ body: chat, summary, prefill = '' }: Asked): AskedByResponses {
+export function responsesAsked(asked: Asked): AskedByResponses {
+  const { body: chat, summary, prefill = '', withoutReasoning = false } = asked;
   const problems: string[] = prefill === '' ? [] : ['prefill'];
   const body: Fields = {};
   const { messages, ...parameters } = chat;
@@ -36,7 +39,7 @@ export function responsesAsked({ body: chat, summary, prefill = '' }: Asked): As
   if (Array.isArray(chat['tools']))
     body['tools'] = chat['tools'].map((tool, at) => toolOf(tool, at, problems));
   if (chat['tool_choice'] != null) body['tool_choice'] = choiceOf(chat['tool_choice'], problems);
-  body['input'] = new Items(problems).of(messages as readonly Fields[]);
+  body['input'] = new Items(problems, withoutReasoning).of(messages as readonly Fields[]);
   body['store'] = false;
   return { body, problems };
 }
@@ -78,9 +81,14 @@ const WITHOUT_WORDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   web_search_options: never,
 };
 
+/** OpenAI takes no lower limit of a response. */
+const LEAST_LIMIT = 16;
+
 function limitOf({ max_completion_tokens, max_tokens }: Fields): Fields {
   const limit = max_completion_tokens ?? max_tokens;
-  return limit == null ? {} : { max_output_tokens: limit };
+  if (limit == null) return {};
+  const isTooLow = typeof limit === 'number' && limit > 0 && limit < LEAST_LIMIT;
+  return { max_output_tokens: isTooLow ? LEAST_LIMIT : limit };
 }
 
 function reasoningOf({ reasoning, reasoning_effort: effort }: Fields, summary: unknown): Fields {
@@ -114,11 +122,18 @@ function formatOf(format: unknown, problems: string[]): unknown {
 
 function toolOf(tool: unknown, at: number, problems: string[]): unknown {
   const { type, function: called, custom } = isObject(tool) ? tool : {};
-  // Where nothing is said of it, Responses hold arguments to their schema, and chats don't.
-  if (type === 'function' && isObject(called)) return { type, ...called, strict: called['strict'] ?? false };
+  if (type === 'function' && isObject(called)) return functionOf(called);
   if (type === 'custom' && isObject(custom)) return { type, ...custom, ...inputFormatOf(custom) };
   problems.push(`tools[${at}].type`);
   return tool;
+}
+
+/** Of a function without parameters chats say none. Where `strict` is not said, Responses hold arguments to their schema, and chats don't. */
+function functionOf({ parameters, strict, ...called }: Fields): Fields {
+  return {
+    ...{ type: 'function', ...called },
+    ...{ parameters: parameters ?? { type: 'object', properties: {} }, strict: strict ?? false },
+  };
 }
 
 function inputFormatOf({ format }: Fields): Fields {
@@ -150,7 +165,10 @@ class Items {
   private readonly items: Fields[] = [];
   private readonly customCalls = new Set<unknown>();
 
-  constructor(private readonly problems: string[]) {}
+  constructor(
+    private readonly problems: string[],
+    private readonly withoutReasoning: boolean,
+  ) {}
 
   of(messages: readonly Fields[]): Fields[] {
     for (const [index, message] of messages.entries()) this.add(message, `messages[${index}]`);
@@ -171,12 +189,19 @@ class Items {
     const { content, refusal, tool_calls: calls, name, audio, function_call } = message;
     for (const [field, value] of Object.entries({ name, audio, function_call }))
       if (value != null) this.wrong(`${at}.${field}`);
-    const reasoning = message['reasoning_content'] ?? message['reasoning'];
-    if (isText(reasoning)) this.items.push(reasoningItem(reasoning));
+    if (!this.withoutReasoning) this.addReasoning(message);
     const said = saidIn(content, refusal);
-    if (said !== null) this.items.push({ role: 'assistant', content: said });
+    if (said !== null) this.items.push(said);
     if (Array.isArray(calls))
       for (const [index, call] of calls.entries()) this.addCall(call, `${at}.tool_calls[${index}]`);
+  }
+
+  /** vLLM wants an id, whatever it is. */
+  private addReasoning({ reasoning_content, reasoning }: Fields): void {
+    const text = [reasoning_content, reasoning].find(isText);
+    if (text === undefined) return;
+    const content = [{ type: 'reasoning_text', text }];
+    this.items.push({ type: 'reasoning', id: `rs_${this.items.length}`, summary: [], content });
   }
 
   private addCall(call: unknown, at: string): void {
@@ -207,8 +232,8 @@ class Items {
     if (type === 'input_audio') return part;
     if (type === 'file' && isObject(file)) return { ...others, type: 'input_file', ...file };
     if (type === 'image_url') {
-      const { url, detail = 'auto' } = isObject(image) ? image : { url: image };
-      return { ...others, type: 'input_image', image_url: url, detail };
+      const { url, detail } = isObject(image) ? image : { url: image };
+      return { ...others, type: 'input_image', image_url: url, detail: detail ?? 'auto' };
     }
     this.wrong(`${at}.type`);
     return part;
@@ -219,22 +244,18 @@ class Items {
   }
 }
 
-function reasoningItem(text: string): Fields {
-  return { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text }] };
-}
-
-/** One text is said as a text; null for nothing. */
-function saidIn(content: unknown, refusal: unknown): unknown {
+/** Texts are said as one text, which all servers take; null for nothing. */
+function saidIn(content: unknown, refusal: unknown): Fields | null {
   const parts: readonly unknown[] = Array.isArray(content) ? content : [{ text: content }];
-  const said = parts.flatMap((part): Fields[] => {
+  const said = [...parts, { refusal }].flatMap((part): Fields[] => {
     const { text, refusal: refused } = isObject(part) ? part : {};
-    if (isText(text)) return [{ type: 'output_text', text }];
+    if (isText(text)) return [{ type: 'output_text', text, annotations: [] }];
     return isText(refused) ? [{ type: 'refusal', refusal: refused }] : [];
   });
-  if (isText(refusal)) said.push({ type: 'refusal', refusal });
   if (said.length === 0) return null;
-  const [only] = said;
-  return said.length === 1 && only!['type'] === 'output_text' ? only!['text'] : said;
+  if (said.every(({ type }) => type === 'output_text'))
+    return { role: 'assistant', content: said.map(({ text }) => text).join('') };
+  return { type: 'message', role: 'assistant', status: 'completed', content: said };
 }
 
 function isText(value: unknown): value is string {
