@@ -84,7 +84,7 @@ describe('an endpoint that is called by Responses', () => {
   it('is asked for a stream at its path, by a chat that it does not store', async () => {
     const raw = await streaming(...HELLO, done(text('Hello')), completed(text('Hello')));
     const { answer, pieces, finishReason, usage, model } = await raw.ask(
-      asking({ max_tokens: 9, reasoning_effort: 'low', stop: null }),
+      asking({ max_tokens: 90, reasoning_effort: 'low', stop: null }),
     );
     expect(raw.calls).toHaveLength(1);
     expect(raw.calls[0]).toMatchObject({
@@ -93,7 +93,7 @@ describe('an endpoint that is called by Responses', () => {
     });
     expect(raw.calls[0]!.body).toEqual({
       ...{ model: 'm', input: [{ role: 'user', content: 'x' }], store: false, stream: true },
-      ...{ max_output_tokens: 9, reasoning: { effort: 'low' } },
+      ...{ max_output_tokens: 90, reasoning: { effort: 'low' } },
     });
     expect(pieces).toEqual([{ content: 'Hel' }, { content: 'lo' }]);
     expect({ answer, finishReason, model }).toEqual({
@@ -104,6 +104,17 @@ describe('an endpoint that is called by Responses', () => {
       ...{ prompt_tokens: 7, prompt_tokens_details: { cached_tokens: 2 } },
       ...{ completion_tokens: 5, completion_tokens_details: { reasoning_tokens: 3 }, total_tokens: 12 },
     });
+  });
+
+  it('is understood where it names only items, as llama.cpp does', async () => {
+    const unplaced = [...HELLO, added(call(1, '')), args('{}', 0), done(text('Hello')), done(call(1, '{}'))];
+    const raw = await streaming(
+      ...unplaced.map((event): Event => ({ ...event, output_index: undefined }) as unknown as Event),
+      completed(text('Hello'), call(1, '{}')),
+    );
+    const { answer } = await raw.ask();
+    expect(answer).toMatchObject({ content: 'Hello', tool_calls: [{ function: { arguments: '{}' } }] });
+    expect(answer['tool_calls']).toHaveLength(1);
   });
 
   it('answers whole where it can not stream', async () => {
@@ -247,7 +258,7 @@ describe('what fails at an endpoint that is called by Responses', () => {
     [
       'an error',
       { ...at, type: 'error', code: 'server_error', message: 'Sorry.', param: null },
-      { error: { retryable: true }, remote: { code: 'server_error', message: 'Sorry.' } },
+      { error: { retryable: true }, remote: { code: 'server_error', type: null, message: 'Sorry.' } },
     ],
   ])('is %s in a stream', async (_what, event, expected) => {
     expect(await (await streaming(CREATED, IN_PROGRESS, event)).fail()).toMatchObject(expected);
@@ -260,6 +271,16 @@ describe('what fails at an endpoint that is called by Responses', () => {
       error: { code: 'endpoint_error', retryable: true },
       remote: { code: 'server_error', message: 'Sorry.' },
     });
+  });
+
+  it('is an end without an answer, streamed and whole', async () => {
+    const raw = await start((answer, { body }) =>
+      body['stream'] === true
+        ? sendEvents(answer, 'data: {"type":"response.completed","response":null}\n\n')
+        : sendJson(answer, {}),
+    );
+    expect(await raw.fail()).toMatchObject({ error: { code: 'malformed_answer', retryable: true } });
+    expect(raw.calls).toHaveLength(2);
   });
 
   it('is a stream that breaks off before its last event', async () => {

@@ -56,11 +56,16 @@ function remoteError(error: Fields, around: Fields): ToldError {
   const told: ToldError = {
     status: statusOf(error) ?? statusOf(around),
     code: typeof code === 'string' && code !== '' ? code : typeof code === 'number' ? String(code) : null,
-    type: textIn(error['type']) ?? (around['type'] === 'error' ? null : textIn(around['type'])),
+    type: typeIn(error) ?? typeIn(around),
     param: textIn(error['param']) ?? textIn(around['param']) ?? placeIn(error['detail'] ?? around['detail']),
     message: wordsOf(error) ?? wordsOf(around) ?? 'no reason given',
   };
   return known({ ...told, status: told.status ?? statusByWords(told) });
+}
+
+/** That it is an error says nothing of its type. */
+function typeIn({ type }: Fields): string | null {
+  return type === 'error' ? null : textIn(type);
 }
 
 /** The words for people: a text, or FastAPI's list of what is wrong. */
