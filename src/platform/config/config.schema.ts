@@ -606,7 +606,9 @@ export const configSchema = z.strictObject({
         .describe('time for an endpoint to send the first piece of its answer; pings are none'),
       idle_timeout_ms: milliseconds
         .default(30_000)
-        .describe('longest silence between two pieces of an answer; pings are none'),
+        .describe(
+          'longest silence between two pieces of an answer; pings are none, behind the first each event of Responses is',
+        ),
       max_hops: z
         .number()
         .int()

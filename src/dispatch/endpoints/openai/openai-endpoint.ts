@@ -57,7 +57,7 @@ export interface OpenAiEndpointOptions {
   readonly connector?: buildConnector.connector;
   /** For the first piece of a streamed answer: neither a ping nor an empty delta is one. */
   readonly firstTokenTimeoutMs: number;
-  /** Between two pieces; 30 s where it is not said. */
+  /** Between two pieces, or events of Responses; 30 s where it is not said. */
   readonly idleTimeoutMs?: number;
   /** How chats are asked for; `chat_completions` where it is not said. */
   readonly api?: 'chat_completions' | 'responses';

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { ResponseChunks } from './response-chunks.policy.js';
 
 type Fields = Record<string, unknown>;
@@ -334,5 +335,88 @@ describe('a whole response, as the answer of a chat', () => {
     expect(whole({ object: 'response', status: 'queued', output: [] })).toMatchObject({
       error: { message: expect.stringContaining('queued') },
     });
+  });
+});
+
+describe('however a server streams a response', () => {
+  type Kind = 'message' | 'reasoning' | 'function_call';
+  const flags = fc.record({
+    /** What its events and items say. */
+    ...{ places: fc.boolean(), names: fc.boolean(), otherNamesAtEnd: fc.boolean() },
+    /** Where the words are; they are in the response at its end if nowhere else. */
+    ...{ deltas: fc.boolean(), partEnds: fc.boolean(), itemEnds: fc.boolean() },
+    /** All items begin before the first goes on. */
+    atOnce: fc.boolean(),
+    leftOut: fc.constantFrom<readonly Kind[]>([], ['reasoning'], ['message', 'reasoning', 'function_call']),
+  });
+
+  const DELTAS = {
+    message: ['output_text', 'text'],
+    reasoning: ['reasoning_text', 'text'],
+    function_call: ['function_call_arguments', 'arguments'],
+  } as const;
+
+  const itemOf = (kind: Kind, n: number, words: string, name: string | undefined) =>
+    kind === 'function_call'
+      ? { type: kind, id: name, call_id: `call_${n}`, name: 'look', arguments: words }
+      : { type: kind, id: name, content: words === '' ? [] : [{ type: DELTAS[kind][0], text: words }] };
+
+  /** All that chunks say, joined. */
+  function joined(chunks: readonly Fields[], form: 'delta' | 'message'): Fields {
+    const texts: Record<string, string> = { content: '', reasoning_content: '' };
+    const calls: string[] = [];
+    for (const { choices } of chunks)
+      for (const { [form]: said } of choices as Record<string, Fields>[]) {
+        for (const name in texts) texts[name] += (said![name] as string | undefined) ?? '';
+        for (const [at, { index = at, function: called }] of (
+          (said!['tool_calls'] ?? []) as Fields[]
+        ).entries())
+          calls[index as number] = (calls[index as number] ?? '') + (called as Fields)['arguments'];
+      }
+    return { ...texts, calls };
+  }
+
+  it('it says what the whole response says, once', () => {
+    const kinds = fc.array(fc.constantFrom<Kind>('message', 'reasoning', 'function_call'), { maxLength: 5 });
+    fc.assert(
+      fc.property(kinds, flags, (kinds, how) => {
+        const words = kinds.map((_, n) => `{"${n}":${n}}`);
+        const isToldBefore = how.deltas || how.partEnds || how.itemEnds;
+        const byItem = kinds.map((kind, n): [Fields, ...Fields[]] => {
+          const [type, whole] = DELTAS[kind];
+          const place = how.places ? { output_index: n } : {};
+          const name = how.names ? `item_${n}` : undefined;
+          const said = words[n]!;
+          const of = { ...place, item_id: name };
+          return [
+            { type: 'response.output_item.added', ...place, item: itemOf(kind, n, '', name) },
+            ...(how.deltas
+              ? [...said].map((delta) => ({ type: `response.${type}.delta`, ...of, delta }))
+              : []),
+            ...(how.partEnds ? [{ type: `response.${type}.done`, ...of, [whole]: said }] : []),
+            ...(how.itemEnds
+              ? [{ type: 'response.output_item.done', ...place, item: itemOf(kind, n, said, name) }]
+              : []),
+          ];
+        });
+        const events =
+          how.atOnce && (how.places || how.names)
+            ? [...byItem.map(([added]) => added), ...byItem.flatMap(([, ...rest]) => rest)]
+            : byItem.flat();
+        const whole = kinds.map((kind, n) =>
+          itemOf(kind, n, words[n]!, `${how.otherNamesAtEnd ? 'end' : 'item'}_${n}`),
+        );
+        const output = isToldBefore ? whole.filter(({ type }) => !how.leftOut.includes(type)) : whole;
+        const chunks = new ResponseChunks();
+        const told = [...events, ended('completed', { output })].map((event) => chunks.chunkOf(event));
+        const expected = new ResponseChunks().whole({ output: whole });
+        expect(
+          joined(
+            told.filter((chunk) => chunk !== null),
+            'delta',
+          ),
+        ).toEqual(joined([expected], 'message'));
+      }),
+    );
   });
 });
