@@ -10,7 +10,6 @@ import { setUp } from './set-up.js';
 const LONG_CHAOS = '--long-chaos';
 
 /** Each may start servers of its own. */
-const FEWEST_WORKERS = 2;
 const MOST_WORKERS = 5;
 
 /** What tells the service where to run; tests run on servers and ports of their own. */
@@ -50,11 +49,10 @@ function jestArguments(args, projects) {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     inProject('node_modules', 'jest', 'bin', 'jest.js'),
-    // Jest itself takes one less than there are cores. More than there are make every process of every test slower, and
-    // with two cores nothing is done sooner: tests that start servers leave no core idle.
+    // Jest itself takes one less than there are cores, while most tests wait for servers and deadlines most of the time.
     ...(args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg))
       ? []
-      : [`--maxWorkers=${Math.min(Math.max(availableParallelism(), FEWEST_WORKERS), MOST_WORKERS)}`]),
+      : [`--maxWorkers=${Math.min(availableParallelism(), MOST_WORKERS - 1) + 1}`]),
     ...args,
     '--reporters=default',
     `--reporters=${inProject('scripts', 'jest-counts.reporter.js')}`,
