@@ -21,8 +21,7 @@ export async function ratioOf(
   ours: () => Promise<number>,
   theirs: () => Promise<number>,
 ): Promise<Figure> {
-  const pairs: { a: number; b: number }[] = [];
-  for (let round = 0; round < rounds; round += 1) pairs.push({ b: await theirs(), a: await ours() });
+  const pairs = await inTurn(rounds, ours, theirs);
   const ratio = median(pairs.map(({ a, b }) => a / b));
   return {
     what,
@@ -32,4 +31,34 @@ export async function ratioOf(
     target: target === null ? '-' : `>= ${target}`,
     met: target === null ? null : ratio >= target,
   };
+}
+
+/** As `ratioOf`, of CPU milliseconds: the less the better. */
+export async function cpuRatioOf(
+  what: string,
+  target: number,
+  rounds: number,
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
+): Promise<Figure> {
+  const pairs = await inTurn(rounds, ours, theirs);
+  const ratio = median(pairs.map(({ a, b }) => a / b));
+  return {
+    what,
+    ours: `${median(pairs.map(({ a }) => a)).toFixed(2)} ms`,
+    theirs: `${median(pairs.map(({ b }) => b)).toFixed(2)} ms`,
+    result: ratio.toFixed(3),
+    target: `<= ${target}`,
+    met: ratio <= target,
+  };
+}
+
+async function inTurn(
+  rounds: number,
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
+): Promise<{ a: number; b: number }[]> {
+  const pairs: { a: number; b: number }[] = [];
+  for (let round = 0; round < rounds; round += 1) pairs.push({ b: await theirs(), a: await ours() });
+  return pairs;
 }

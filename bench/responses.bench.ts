@@ -7,8 +7,7 @@ import {
   startService,
   totalOf,
 } from './chat/contenders.js';
-import { median } from './closed-loop.js';
-import type { Figure } from './figure.js';
+import { cpuRatioOf, type Figure } from './figure.js';
 
 const REQUESTS = Number(process.env['BENCH_RESPONSES_REQUESTS'] ?? 600);
 const ROUNDS = Number(process.env['BENCH_RESPONSES_ROUNDS'] ?? 3);
@@ -32,24 +31,16 @@ export async function benchResponses(): Promise<Figure[]> {
   }
 }
 
-async function compared(service: Contender, pieces: number): Promise<Figure> {
-  const rounds: Record<(typeof APIS)[number], number>[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const cpu = { chat: 0, responses: 0 };
-    for (const api of APIS) {
-      cpu[api] = totalOf((await measure(service, streams(pieces, api), REQUESTS)).cpu);
-    }
-    rounds.push(cpu);
-  }
-  const ratio = median(rounds.map(({ chat, responses }) => responses / chat));
-  return {
-    what: `a stream of ${pieces} piece${pieces === 1 ? '' : 's'} by Responses, against chat completions: CPU in all`,
-    ours: `${median(rounds.map(({ responses }) => responses)).toFixed(2)} ms`,
-    theirs: `${median(rounds.map(({ chat }) => chat)).toFixed(2)} ms`,
-    result: ratio.toFixed(2),
-    target: `<= ${TARGET}`,
-    met: ratio <= TARGET,
-  };
+function compared(service: Contender, pieces: number): Promise<Figure> {
+  const cpuOf = async (api: Case['api']) =>
+    totalOf((await measure(service, streams(pieces, api), REQUESTS)).cpu);
+  return cpuRatioOf(
+    `a stream of ${pieces} piece${pieces === 1 ? '' : 's'} by Responses, against chat completions: CPU in all`,
+    TARGET,
+    ROUNDS,
+    () => cpuOf('responses'),
+    () => cpuOf('chat'),
+  );
 }
 
 const streams = (pieces: number, api: Case['api']): Case => ({ pieces, streamed: true, atOnce: 64, api });

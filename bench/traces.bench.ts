@@ -10,8 +10,7 @@ import {
   startService,
   totalOf,
 } from './chat/contenders.js';
-import { median } from './closed-loop.js';
-import type { Figure } from './figure.js';
+import { cpuRatioOf, type Figure } from './figure.js';
 
 const REQUESTS = Number(process.env['BENCH_TRACES_REQUESTS'] ?? 1_500);
 const ROUNDS = Number(process.env['BENCH_TRACES_ROUNDS'] ?? 8);
@@ -35,21 +34,16 @@ export async function benchTraces(): Promise<Figure[]> {
       contenders.push(await startService('ours', endpoint.matched, null, settings));
     }
     for (const one of contenders) await load(one, CHAT, WARM_UP);
-    const rounds: (readonly [number, number])[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const [without, withTraces] = contenders as [Contender, Contender];
-      rounds.push([await cpuOf(without), await cpuOf(withTraces)]);
-    }
-    const ratio = median(rounds.map(([without, withTraces]) => withTraces / without));
+    const [without, withTraces] = contenders as [Contender, Contender];
+    const what = `a chat completion with one trace of 100 kept, against none: CPU in all, ${ROUNDS} rounds`;
     return [
-      {
-        what: `a chat completion with one trace of 100 kept, against none: CPU in all, ${ROUNDS} rounds`,
-        ours: `${median(rounds.map(([, withTraces]) => withTraces)).toFixed(2)} ms`,
-        theirs: `${median(rounds.map(([without]) => without)).toFixed(2)} ms`,
-        result: ratio.toFixed(3),
-        target: `<= ${TARGET}`,
-        met: ratio <= TARGET,
-      },
+      await cpuRatioOf(
+        what,
+        TARGET,
+        ROUNDS,
+        () => cpuOf(withTraces),
+        () => cpuOf(without),
+      ),
     ];
   } finally {
     for (const one of contenders) await one.stop();
