@@ -11,7 +11,7 @@ import { WantedPieces } from '../../src/dispatch/answers/nats/wanted-pieces.js';
 import { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import type { ModelEndpoint } from '../../src/dispatch/endpoints/model-endpoint.port.js';
 import { LOCAL_CALLER } from '../../src/domain/caller.js';
-import { LANES } from '../../src/domain/message/message.events.js';
+import { LANES } from '../../src/domain/message/lane.policy.js';
 import { serveWebSockets } from '../../src/interfaces/websocket/frame.adapter.js';
 import { loadConfig } from '../../src/platform/config/load-config.js';
 import { keepHeapsSmall } from '../../src/platform/heap.js';

@@ -9,7 +9,7 @@ import { LaneStateModule } from '../dispatch/lanes/lane-state.module.js';
 import { DispatcherModule } from '../dispatch/worker/dispatcher.module.js';
 import { Worker } from '../dispatch/worker/worker.js';
 import { WorkerRegistry } from '../dispatch/workers/worker-registry.js';
-import { LANES } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import { Intake } from '../interfaces/nats/intake/intake.js';
 import { NatsIntakeModule } from '../interfaces/nats/intake/nats-intake.module.js';
 import { OpenAiBatchesModule } from '../interfaces/openai/batches/openai-batches.module.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
 import { LRUCache } from 'lru-cache';
 import { DataSource } from 'typeorm';
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import { SOURCES, type Sources } from '../platform/clock.js';
 import type { ProcessProjector } from '../projection/fold/projector.port.js';
 import { type LaneFigures, QueueFigures } from '../projection/read/queue-figures.js';

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../domain/message/message.events.js';
+import { LANES, type Lane } from '../domain/message/lane.policy.js';
 
 /**
  * The subjects of those who speak NATS with the service, as the service sees them. The service's own login uses them as

@@ -1,4 +1,4 @@
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 
 /** Captured by the stream `LLMQ_CHUNKS`. */
 const CHUNKS = 'llmq.chunks.';

@@ -1,5 +1,5 @@
 import type { CallerRole } from './caller-role.policy.js';
-import type { Lane } from './message/message.events.js';
+import type { Lane } from './message/lane.policy.js';
 
 /** Who sends a request, as far as the service knows. */
 export interface Caller {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isMessageEventType, LOG_EVENT_TYPES, type LogEventType } from '../domain/log-event.events.js';
-import { LANES } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import { eventSchema } from './cloud-event.codec.js';
 import { DEFAULT_ROUTE, eventName, SHARDS } from './subjects.js';
 

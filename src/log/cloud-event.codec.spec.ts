@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { LogEvent } from '../domain/log-event.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import {
-  LANES,
   MESSAGE_EVENT_TYPES,
   type MessageEvent,
   type MessageEventData,

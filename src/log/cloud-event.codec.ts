@@ -6,7 +6,7 @@ import {
   type LogEventType,
   logEventSchemas,
 } from '../domain/log-event.events.js';
-import { LANES } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import { MalformedEventError } from './event-log.errors.js';
 import { type Predicate, predicateOf } from './schema-predicate.js';
 import { UPCASTS, upcast } from './upcast.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { LANES, type MessageEvent } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
+import type { MessageEvent } from '../domain/message/message.events.js';
 import {
   eventName,
   routeIn,

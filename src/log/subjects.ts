@@ -6,7 +6,7 @@ import {
   type LogEvent,
   type LogEventType,
 } from '../domain/log-event.events.js';
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import type { EventKind } from './event-log.port.js';
 
 /** Shards exist so that tenants can later be served fairly without a new subject layout. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { scaleDecidedSchema } from '../domain/admin/scale.events.js';
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import { perLaneOf } from '../domain/message/per-lane.js';
 import { configSchema } from '../platform/config/config.schema.js';
 import {

@@ -1,5 +1,5 @@
 import type { ScaleDecided } from '../domain/admin/scale.events.js';
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import { decideScale, type ScaleDecision } from './policy/decide-scale.policy.js';
 import { isKnown, type LaneReading, type ScaleInputs, type Unknown } from './policy/scale-inputs.policy.js';
 import { firstScaleState, type ScaleState } from './policy/scale-state.policy.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { metrics } from '@opentelemetry/api';
-import { LANES } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../platform/config/service-config.js';
 import { KnownReadings } from './readings/known-readings.js';
 import { isKnownLane } from './readings/scheduler-readings.js';

@@ -1,5 +1,5 @@
 import type { SchedulerChanges } from '../domain/admin/scale.events.js';
-import { LANES, type Lane } from '../domain/message/message.events.js';
+import { LANES, type Lane } from '../domain/message/lane.policy.js';
 import { SCALE_DEFAULTS, type ScaleSettings, type ScaleStrategy } from './policy/scale-settings.policy.js';
 import { eachLane } from './policy/slots-by-lane.policy.js';
 

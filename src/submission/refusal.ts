@@ -1,4 +1,4 @@
-import type { Lane } from '../domain/message/message.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 
 /** One thing wrong with a request. `field` is a path as clients write it: `metadata.tags[3]`, `priority`, `limit`. */
 export interface FieldProblem {

@@ -1,7 +1,7 @@
 import { CHOICE_STRATEGIES } from '../domain/choice-strategies.policy.js';
 import { CONVERSATION_STATES, DOUBLE_TEXTING } from '../domain/conversation/conversation.events.js';
 import { isGivenId } from '../domain/conversation/given-id.policy.js';
-import { LANES } from '../domain/message/message.events.js';
+import { LANES } from '../domain/message/lane.policy.js';
 import { isQueueField } from '../domain/message/queue-fields.policy.js';
 import { isUuid } from '../domain/uuid.policy.js';
 

@@ -1,7 +1,7 @@
 import type { ConversationEventOf, DoubleTexting } from '../domain/conversation/conversation.events.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import type {
   BackoffChoice,
-  Lane,
   ModelRequest,
   PriorityReason,
   SOURCES,

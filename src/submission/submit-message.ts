@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { EndpointRegistry } from '../dispatch/endpoints/endpoint-registry.js';
 import type { Caller } from '../domain/caller.js';
+import type { Lane } from '../domain/message/lane.policy.js';
 import { withoutLargeParts } from '../domain/message/large-parts.policy.js';
 import type {
   EventContext,
-  Lane,
   MessageEvent,
   MessageEventData,
   ModelRequest,

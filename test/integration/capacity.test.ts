@@ -1,6 +1,6 @@
 import type { EndpointRegistry } from '../../src/dispatch/endpoints/endpoint-registry.js';
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
-import { LANES } from '../../src/domain/message/message.events.js';
+import { LANES } from '../../src/domain/message/lane.policy.js';
 import { eventually } from '../support/eventually.js';
 import { type MeteredModel, startMeteredModel } from '../support/metered-model.js';
 import { Rig } from './dispatcher.rig.js';

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { cloudEvent } from '../../src/domain/cloud-event.events.js';
 import type { LogEvent } from '../../src/domain/log-event.events.js';
+import type { Lane } from '../../src/domain/message/lane.policy.js';
 import {
   type EventContext,
-  type Lane,
   type MessageEvent,
   messageEvent,
 } from '../../src/domain/message/message.events.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { LaneLagReader } from '../../src/dispatch/lanes/jetstream/lane-lag.js';
-import { LANES } from '../../src/domain/message/message.events.js';
+import { LANES } from '../../src/domain/message/lane.policy.js';
 import { eventually } from '../support/eventually.js';
 import { type Gateway, request, type Servers, startGateway, startServers } from './gateway.rig.js';
 

@@ -4,12 +4,8 @@ import { EVENTS_STREAM, wantedStreams } from '../../src/broker/streams.js';
 import { JetStreamLanes } from '../../src/dispatch/lanes/jetstream/jetstream-lanes.js';
 import { routeConsumerName } from '../../src/dispatch/lanes/jetstream/route-consumers.js';
 import type { LaneDelivery, ModelQueue } from '../../src/dispatch/lanes/lane.port.js';
-import {
-  type EventContext,
-  LANES,
-  type Lane,
-  messageEvent,
-} from '../../src/domain/message/message.events.js';
+import { LANES, type Lane } from '../../src/domain/message/lane.policy.js';
+import { type EventContext, messageEvent } from '../../src/domain/message/message.events.js';
 import { receive } from '../../src/domain/message/receive.decision.js';
 import { encodeRecord } from '../../src/log/log-record.js';
 import { DEFAULT_ROUTE, routeOf, routeSubject, subjectOf } from '../../src/log/subjects.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OpenAiEndpoint } from '../../src/dispatch/endpoints/openai/openai-endpoint.js';
 import { boundOnWait, laneOrder } from '../../src/dispatch/lanes/lane-order.policy.js';
-import { LANES, type Lane } from '../../src/domain/message/message.events.js';
+import { LANES, type Lane } from '../../src/domain/message/lane.policy.js';
 import { eventually } from '../support/eventually.js';
 import { inOneOf } from '../support/in-one-of.js';
 import { type MeteredModel, startMeteredModel } from '../support/metered-model.js';

@@ -6,7 +6,8 @@ import {
 } from '../../src/dispatch/lanes/jetstream/route-consumers.js';
 import { MoverParts, UnroutedMover } from '../../src/dispatch/lanes/jetstream/unrouted-mover.js';
 import { cancel } from '../../src/domain/message/cancel.decision.js';
-import { LANES, type Lane, type MessagePrioritized } from '../../src/domain/message/message.events.js';
+import { LANES, type Lane } from '../../src/domain/message/lane.policy.js';
+import type { MessagePrioritized } from '../../src/domain/message/message.events.js';
 import { receive } from '../../src/domain/message/receive.decision.js';
 import { encodeRecord } from '../../src/log/log-record.js';
 import { routeOf, shardOf, unroutedSubject } from '../../src/log/subjects.js';

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 
 /** `queue.levels` and `queue.worker` as the worker was given them. */
 export interface LaneOrderOptions {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { AdminFollower } from '../../log/admin/admin-follower.js';
 
 /** Who paused a lane, since when (ISO 8601), and why. */

@@ -1,4 +1,5 @@
-import type { Lane, MessagePrioritized, ModelRequest } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { MessagePrioritized, ModelRequest } from '../../domain/message/message.events.js';
 import type { DueMessage } from '../../domain/message/requeue-due.decision.js';
 import type { TraceContext } from '../../domain/trace-context.policy.js';
 

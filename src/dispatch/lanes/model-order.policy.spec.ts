@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { boundOnWait, type LaneCredits, laneOrder, NO_CREDITS } from './lane-order.policy.js';
 import {
   chooseInModel,

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LANES_PORT, type LaneDelivery, type Lanes, type ModelQueue } from '../lanes/lane.port.js';

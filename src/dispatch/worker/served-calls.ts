@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import type { ServedModel } from '../workers/nats/worker-beats.js';
 import type { Outcome } from './work.js';

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import {
   chooseLane,
   isOpen,

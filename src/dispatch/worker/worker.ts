@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { assertNever } from '../../domain/assert-never.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import { LANES_PORT, type LaneDelivery, type Lanes, type ServedModels } from '../lanes/lane.port.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import type { WorkerBeat } from './nats/worker-beats.js';
 

@@ -1,5 +1,5 @@
 import { assertNever } from '../assert-never.js';
-import type { Lane } from '../message/message.events.js';
+import type { Lane } from '../message/lane.policy.js';
 import { addUsage, type UsageRow, usageKey, usageOfSummary } from '../message/usage.projection.js';
 import type {
   ConversationEvent,

@@ -1,8 +1,8 @@
 import { age, laneAbove } from './age.decision.js';
 import { decideDispatch } from './dispatch.decision.js';
+import type { Lane } from './lane.policy.js';
 import {
   type EventContext,
-  type Lane,
   type MessageEvent,
   type MessageEventData,
   messageEvent,

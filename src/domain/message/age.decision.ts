@@ -1,11 +1,6 @@
 import { traceOf } from '../trace-context.policy.js';
-import {
-  type EventContext,
-  LANES,
-  type Lane,
-  type MessagePrioritized,
-  messageEvent,
-} from './message.events.js';
+import { LANES, type Lane } from './lane.policy.js';
+import { type EventContext, type MessagePrioritized, messageEvent } from './message.events.js';
 import type { LaneEntry } from './move.decision.js';
 
 /** The lane above; null for the highest. */

@@ -1,7 +1,7 @@
 import { traceOf } from '../trace-context.policy.js';
+import type { Lane } from './lane.policy.js';
 import {
   type EventContext,
-  type Lane,
   type MessageEventOf,
   type MessagePrioritized,
   type MessageReceived,

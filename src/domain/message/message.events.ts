@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { callbackSchema, webhookTriedSchema, webhookWantedSchema } from '../webhook/callback.events.js';
+import { LANES, type Lane } from './lane.policy.js';
 
-/** The lanes from the most to the least urgent; the order of this list is the order of service. */
-export const LANES = ['realtime', 'high', 'normal', 'low'] as const;
-export type Lane = (typeof LANES)[number];
 export const laneSchema = z.enum(LANES);
 
 const isoTime = z.iso.datetime();

@@ -1,11 +1,11 @@
 import { assertNever } from '../assert-never.js';
 import type { Callback } from '../webhook/callback.events.js';
 import { keptEvents } from './erase-content.decision.js';
+import type { Lane } from './lane.policy.js';
 import {
   type AttemptError,
   isOfWebhook,
   isTerminal,
-  type Lane,
   type MessageContentErased,
   type MessageDeferred,
   type MessageEvent,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Lane } from './message.events.js';
+import type { Lane } from './lane.policy.js';
 
 const count = z.number().int().nonnegative();
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { LANES, type Lane } from './message.events.js';
+import { LANES, type Lane } from './lane.policy.js';
 import { type PriorityGrounds, prioritize } from './prioritize.decision.js';
 
 const analysis = { tokens: 1, words: 1, language: 'en', question: false, sentiment: 0, score: 0 };

@@ -1,4 +1,5 @@
-import { type Analysis, LANES, type Lane, type PriorityReason } from './message.events.js';
+import { LANES, type Lane } from './lane.policy.js';
+import type { Analysis, PriorityReason } from './message.events.js';
 
 export interface Prioritization {
   readonly priority: Lane;

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { ConfigError } from '../../platform/config/config.error.js';
-import { configFileOf, loadConfig } from '../../platform/config/load-config.js';
 
 /** `llmq config`: needs neither servers nor a running service. */
 export function configCommand(config: Command): void {
@@ -10,34 +8,11 @@ export function configCommand(config: Command): void {
       'says what a start with this file, and with the environment variables of here, would refuse; exit code 1 then',
     )
     .argument('[file]', 'by default the one that a start in this folder would read')
-    .action((file?: string) => {
+    .action(async (file?: string) => {
+      const { checkConfig } = await import('./check-config.js');
       process.exitCode = checkConfig({
         ...process.env,
         ...(file === undefined ? {} : { LLMQ_CONFIG: file }),
       });
     });
-}
-
-/** @returns the exit code */
-function checkConfig(env: NodeJS.ProcessEnv): number {
-  const { path, isRead } = configFileOf(env);
-  if (!isRead) {
-    process.stderr.write(`llmq: there is no ${path}. Name a file: llmq config check FILE\n`);
-    return 1;
-  }
-  const warnings: string[] = [];
-  try {
-    loadConfig(env, process.cwd(), (warning) => warnings.push(warning), { unsetVariables: 'warn' });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stdout.write(`${path} can't be used:\n${listed(error.problems)}`);
-    return 1;
-  }
-  process.stdout.write(`${path} is good.\n`);
-  if (warnings.length > 0) process.stdout.write(`To look at:\n${listed(warnings)}`);
-  return 0;
-}
-
-function listed(sentences: readonly string[]): string {
-  return sentences.map((sentence) => `- ${sentence}\n`).join('');
 }

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { isGivenId } from '../../domain/conversation/given-id.policy.js';
 import { LOG_EVENT_TYPES } from '../../domain/log-event.events.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import { type EventFilter, typesNamed } from '../../operations/timeline/event-filter.policy.js';
 import type { EventIndex } from '../../projection/read/event-index.js';
-import { instantOf } from '../rest/instant.policy.js';
+import { instant, wholeNumber } from './option-values.js';
 
 export interface EventOptions {
   readonly from?: string;
@@ -36,7 +36,7 @@ export function withEventOptions(command: Command): Command {
     .option(
       '--after <sequence>',
       'only events after this sequence: continues where an export ended',
-      sequence,
+      wholeNumber,
     );
 }
 
@@ -62,21 +62,6 @@ async function given(
   throw new InvalidArgumentError(
     `Several tenants have a conversation ${id}: ${tenants}. Name one by --tenant.`,
   );
-}
-
-export function instant(text: string): string {
-  const time = instantOf(text);
-  if (time === null) throw new InvalidArgumentError('Give a time in ISO 8601, such as 2030-01-31T09:00:00Z.');
-  return time;
-}
-
-export function wholeNumber(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Give a whole number.');
-}
-
-function sequence(text: string): number {
-  return wholeNumber(text);
 }
 
 function types(text: string): string[] {

@@ -1,14 +1,10 @@
-import 'reflect-metadata';
 import type { Command } from 'commander';
-import {
-  type RebuildChoices,
-  runRebuild,
-  withRebuildOptions,
-} from '../../projection/rebuild/rebuild-command.js';
+import { type RebuildChoices, withRebuildOptions } from '../../projection/rebuild/rebuild-options.js';
 
 /** `llmq projections`. */
 export function projectionsCommand(projections: Command, signal: AbortSignal): void {
-  withRebuildOptions(projections.command('rebuild')).action((choices: RebuildChoices) =>
-    runRebuild(choices, signal),
-  );
+  withRebuildOptions(projections.command('rebuild')).action(async (choices: RebuildChoices) => {
+    const { runRebuild } = await import('../../projection/rebuild/rebuild-command.js');
+    await runRebuild(choices, signal);
+  });
 }

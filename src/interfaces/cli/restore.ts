@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { readdir, rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { connectNats } from '../../broker/connect-nats.js';

@@ -1,11 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
-import {
-  type CallKind,
-  type ChatMessage,
-  LANES,
-  type ModelRequest,
-} from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
+import type { CallKind, ChatMessage, ModelRequest } from '../../domain/message/message.events.js';
 import { unkeptProblems } from '../../submission/kept-as-sent.js';
 import { invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
-import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { ModelRequest } from '../../domain/message/message.events.js';
 import { MAX_TTL_MS, type TimingRequest } from '../../domain/message/schedule.decision.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { routingOf } from '../../submission/routing.policy.js';

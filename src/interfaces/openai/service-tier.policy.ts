@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 /** OpenAI's tiers as lanes. `auto` leaves the lane to the service. */
 const LANE_OF_TIER: ReadonlyMap<string, Lane | null> = new Map([

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { MAX_PATTERN_LENGTH } from '../../platform/patterns/re2-pattern.js';
 import type { Trial } from '../../submission/preprocessor/prioritizer.js';
 import type { StoredRule, UserPriority } from '../../submission/preprocessor/tenant-settings.state.js';

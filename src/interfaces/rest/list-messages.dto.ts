@@ -1,5 +1,5 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { MESSAGE_STATUSES, type MessageStatus } from '../../domain/message/message.state.js';
 import type { MessageFilter } from '../../projection/read/message-page.js';
 import { identifier, priority, type Rule } from '../../submission/submission-rules.policy.js';

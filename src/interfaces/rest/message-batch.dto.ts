@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import type { Rule } from '../../submission/submission-rules.policy.js';
 import { Obeys } from './obeys.js';
 import { FieldProblemDto } from './rest-api.js';

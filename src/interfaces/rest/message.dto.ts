@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { CALL_KINDS, LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
+import { CALL_KINDS } from '../../domain/message/message.events.js';
 import { MESSAGE_STATUSES } from '../../domain/message/message.state.js';
 import { WAITS_FOR } from '../../submission/waiting/message-wait.policy.js';
 import { schemaRef } from '../openai/openai.schemas.js';

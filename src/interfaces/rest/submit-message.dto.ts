@@ -1,12 +1,8 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import { DOUBLE_TEXTING, type DoubleTexting } from '../../domain/conversation/conversation.events.js';
-import {
-  type BackoffChoice,
-  type ChatMessage,
-  LANES,
-  type Lane,
-} from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
+import type { BackoffChoice, ChatMessage } from '../../domain/message/message.events.js';
 import * as rules from '../../submission/submission-rules.policy.js';
 import { schemaRef } from '../openai/openai.schemas.js';
 import { durationMs } from './duration.policy.js';

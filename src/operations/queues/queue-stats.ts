@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { QueueFigures, type SpanFigures, type Totals } from '../../projection/read/queue-figures.js';
 

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses, type Pause } from '../../dispatch/lanes/lane-pauses.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import {

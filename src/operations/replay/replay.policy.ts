@@ -1,5 +1,6 @@
 import { askedAlone } from '../../domain/conversation/asked-alone.policy.js';
-import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { ModelRequest } from '../../domain/message/message.events.js';
 import { isQueueField } from '../../domain/message/queue-fields.policy.js';
 
 /** A past message, as the service's API returns it. */

@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { allServe, anyCools, endpointFindings } from './endpoint-findings.policy.js';
 import { call, counted, type Finding, guide, type NextAction } from './finding.policy.js';
 import { isKnown, type LaneSignal, type Signals } from './signals.policy.js';

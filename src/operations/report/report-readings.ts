@@ -5,7 +5,7 @@ import { natsDurability } from '../../broker/nats-durability.js';
 import { LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { LogRoom } from '../../log/room/log-room.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import { type Finding, GUIDE_PLACES, QUESTIONS, SEVERITIES } from './finding.policy.js';
 import { type Report, reportOf, VERDICTS } from './report.policy.js';

@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import type { LogRoomState } from '../../log/room/log-room.policy.js';
 
 /** What was read, or why it is not known now. Never a zero that was made up. */

@@ -1,7 +1,8 @@
 import type { AdminEvent } from '../../domain/admin/admin.events.js';
 import type { ConversationEvent } from '../../domain/conversation/conversation.events.js';
 import type { ErasureEvent } from '../../domain/erasure/erasure.events.js';
-import type { Lane, MessageEvent } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { MessageEvent } from '../../domain/message/message.events.js';
 
 type AnyEvent = MessageEvent | ConversationEvent | ErasureEvent | AdminEvent;
 

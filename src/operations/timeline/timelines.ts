@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LanePauses } from '../../dispatch/lanes/lane-pauses.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { EventIndex } from '../../projection/read/event-index.js';

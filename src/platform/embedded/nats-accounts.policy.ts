@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 /**
  * The account of the service in a server that has publishers, too. Without any, all users are in the server's global

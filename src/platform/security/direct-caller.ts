@@ -1,5 +1,5 @@
 import type { Caller } from '../../domain/caller.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 interface Publisher {
   readonly name: string;

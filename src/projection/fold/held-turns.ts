@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { databaseOf } from '../tables/data-source.js';
 
 interface ReadyRow {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { ConversationLifeState } from '../../domain/conversation/conversation.events.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { conversations } from '../tables/conversation.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 import { directionOf, type PageEnd, type PageOrder } from './page.js';

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import type { QueuedErasure } from '../../domain/conversation/erasing-order.policy.js';
 import type { EndedMessage } from '../../domain/erasure/erase-messages.decision.js';
 import type { ErasedPart } from '../../domain/erasure/erasure.events.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { databaseOf } from '../tables/data-source.js';
 import { storableIdentifier } from '../tables/storable-text.js';
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { AttemptError, Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { AttemptError } from '../../domain/message/message.events.js';
 import { databaseOf } from '../tables/data-source.js';
 
 interface Row {

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import { databaseOf } from '../tables/data-source.js';
 

@@ -1,5 +1,5 @@
 import type { DataSource, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
 import { messageRequests, messages } from '../tables/message.tables.js';
 import { storableIdentifier } from '../tables/storable-text.js';

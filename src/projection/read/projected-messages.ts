@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { OUTLIVE_ERASURE } from '../../domain/conversation/conversation.projection.js';
-import type { Lane, ModelRequest } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { ModelRequest } from '../../domain/message/message.events.js';
 import type { MessageState } from '../../domain/message/message.state.js';
 import { type Checkpoint, readCheckpoint } from '../tables/checkpoint.js';
 import { databaseOf } from '../tables/data-source.js';

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import type { Command } from 'commander';
 import { connectNats } from '../../broker/connect-nats.js';
 import { ensureStreams } from '../../broker/ensure-streams.js';
 import { JetStreamEventLog } from '../../log/jetstream/jetstream-event-log.js';
@@ -9,25 +8,10 @@ import { findAddresses } from '../../platform/embedded/find-addresses.js';
 import { createLogger } from '../../platform/logging/logger.js';
 import { rebuild } from './rebuild.js';
 import { rebuildDisplay } from './rebuild-display.js';
+import type { RebuildChoices } from './rebuild-options.js';
 
 /** Larger than the live projector's: nobody waits for a single event here. */
 const MAX_BATCH = 20_000;
-
-export interface RebuildChoices {
-  readonly resume: boolean;
-  readonly force: boolean;
-}
-
-export function withRebuildOptions(command: Command): Command {
-  return command
-    .description('Makes all tables anew from the log, beside the live ones, and puts them in their place.')
-    .option('--resume', 'continue an interrupted rebuild', false)
-    .option(
-      '--force',
-      'also from a log that has lost records; what only the tables know of them is gone then',
-      false,
-    );
-}
 
 /** All tables anew from the log, beside a running service or without one. */
 export async function runRebuild({ resume, force }: RebuildChoices, signal: AbortSignal): Promise<void> {

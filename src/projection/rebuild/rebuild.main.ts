@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { configOption } from '../../platform/config/config-option.js';
 import { startupErrorText } from '../../platform/errors/startup-error.js';
 import { redactSecrets } from '../../platform/logging/redact.js';
-import { type RebuildChoices, runRebuild, withRebuildOptions } from './rebuild-command.js';
+import { runRebuild } from './rebuild-command.js';
+import { type RebuildChoices, withRebuildOptions } from './rebuild-options.js';
 
 /** `npm run projections:rebuild`, and `llmq projections rebuild` does the same. */
 const stopping = new AbortController();

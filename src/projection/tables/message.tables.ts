@@ -1,4 +1,5 @@
-import type { Lane, PriorityReason } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
+import type { PriorityReason } from '../../domain/message/message.events.js';
 import type {
   AttemptRow,
   DeadLetterRow,

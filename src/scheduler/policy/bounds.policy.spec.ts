@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import { boundedInAll, wholeSlots } from './bounds.policy.js';
 import { SCALE_DEFAULTS } from './scale-settings.policy.js';
 import { totalOf } from './slots-by-lane.policy.js';

@@ -1,4 +1,4 @@
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import type { ScaleSettings } from './scale-settings.policy.js';
 import { eachLane, type SlotsByLane, totalOf } from './slots-by-lane.policy.js';
 

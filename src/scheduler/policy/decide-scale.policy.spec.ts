@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { decideScale, type ScaleDecision } from './decide-scale.policy.js';
 import type { LaneReading, ScaleInputs, Unknown } from './scale-inputs.policy.js';
 import {

@@ -1,5 +1,5 @@
 import { assertNever } from '../../domain/assert-never.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { boundedByLane, boundedInAll, wholeSlots } from './bounds.policy.js';
 import { type LaneWork, laneWork, type WorkByLane } from './lane-work.policy.js';
 import { withoutThePast } from './load-memory.policy.js';

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import type { ArrivalRate } from './arrival-rate.policy.js';
 import type { LaneReading } from './scale-inputs.policy.js';
 import { type ServiceRate, secondsPerMessage, secondsPerToken } from './service-rate.policy.js';

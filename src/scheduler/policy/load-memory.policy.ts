@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { type Arrivals, NO_REPLAY, type ReplayedSizes, replay } from './replayed-sizes.policy.js';
 import type { ForecastScale } from './scale-settings.policy.js';
 import { eachLane, NO_SLOTS, type SlotsByLane, totalOf } from './slots-by-lane.policy.js';

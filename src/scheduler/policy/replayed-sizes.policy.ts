@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { type SlotsByLane } from './slots-by-lane.policy.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 /**
  * What the broker and the workers told of one lane of one model. Counters grow from any beginning and may begin anew;

@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 export type ScaleStrategy = 'static' | 'dynamic' | 'adaptive' | 'hybrid';
 export const SCALE_STRATEGIES: readonly ScaleStrategy[] = ['static', 'dynamic', 'adaptive', 'hybrid'];

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { type ArrivalRate, areChanging, firstArrivals, judged, withArrivals } from './arrival-rate.policy.js';
 import { type LoadMemory, NO_MEMORY, remember } from './load-memory.policy.js';
 import { isKnown, type LaneReading, type ScaleInputs } from './scale-inputs.policy.js';

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 
 /** Slots, whole ones or parts, of each lane of one model. */
 export type SlotsByLane = Readonly<Record<Lane, number>>;

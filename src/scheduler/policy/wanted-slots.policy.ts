@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { leftWaiting, type WorkByLane } from './lane-work.policy.js';
 import { type LoadMemory, outlastsTheBursts, rememberedLoad } from './load-memory.policy.js';
 import { sizeFor } from './replayed-sizes.policy.js';

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LaneHeads } from '../../dispatch/lanes/jetstream/lane-heads.js';
 import { type LaneLag, LaneLagReader } from '../../dispatch/lanes/jetstream/lane-lag.js';
 import { WorkerRegistry } from '../../dispatch/workers/worker-registry.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 import { DEFAULT_ROUTE, routeOf } from '../../log/subjects.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../domain/message/per-lane.js';
 
 const count = z.number().int().nonnegative();

@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 /** What one worker says that it did for one model since its start. */
 export interface ServedByWorker {

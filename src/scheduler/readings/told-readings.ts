@@ -1,4 +1,4 @@
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { isKnown, type Unknown } from '../policy/scale-inputs.policy.js';
 import type { ScaleState } from '../policy/scale-state.policy.js';
 import { secondsPerMessage } from '../policy/service-rate.policy.js';

@@ -1,4 +1,4 @@
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import { eachLane } from '../policy/slots-by-lane.policy.js';
 import type { StepReport } from './load-step.js';
 import type { PolicyReport } from './report.js';

@@ -1,4 +1,4 @@
-import { type Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { eachLane } from '../policy/slots-by-lane.policy.js';
 import type { Run } from './simulation.js';
 

@@ -6,7 +6,7 @@ import {
   NO_CREDITS,
 } from '../../dispatch/lanes/lane-order.policy.js';
 import { assertNever } from '../../domain/assert-never.js';
-import { LANES, type Lane } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
 import { eachLane } from '../policy/slots-by-lane.policy.js';
 import { EventQueue } from './event-queue.js';
 import { Fleet, type SimulatedWorker } from './fleet.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import type { ServiceConfig } from '../../platform/config/service-config.js';
 import { LaneAdmission } from './lane-admission.js';
 

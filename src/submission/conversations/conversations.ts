@@ -17,7 +17,7 @@ import {
 } from '../../domain/conversation/create-conversation.decision.js';
 import { isGivenId, shownId } from '../../domain/conversation/given-id.policy.js';
 import type { LogEvent } from '../../domain/log-event.events.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { lessUrgent } from '../../domain/message/prioritize.decision.js';
 import { isUuid } from '../../domain/uuid.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
-import { type Analysis, LANES, type Lane, type ModelRequest } from '../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../domain/message/lane.policy.js';
+import type { Analysis, ModelRequest } from '../../domain/message/message.events.js';
 import {
   type Prioritization,
   prioritize,

@@ -1,5 +1,5 @@
 import type { AdminEvent, PriorityRule } from '../../domain/admin/admin.events.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 
 /** Who set something last, and when (ISO 8601). */
 export interface Authorship {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import { weighRules } from './weigh-rules.policy.js';
 
 const rules: fc.Arbitrary<PriorityRule[]> = fc.uniqueArray(

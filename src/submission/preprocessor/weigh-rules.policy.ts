@@ -1,5 +1,5 @@
 import type { PriorityRule } from '../../domain/admin/admin.events.js';
-import { LANES } from '../../domain/message/message.events.js';
+import { LANES } from '../../domain/message/lane.policy.js';
 import type { RuleChoice } from '../../domain/message/prioritize.decision.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { LaneLag } from '../../dispatch/lanes/jetstream/lane-lag.js';
-import type { Lane } from '../../domain/message/message.events.js';
+import type { Lane } from '../../domain/message/lane.policy.js';
 import { DEFAULT_ROUTE, routeOf } from '../../log/subjects.js';
 
 type Lags = ReadonlyMap<Lane, LaneLag>;

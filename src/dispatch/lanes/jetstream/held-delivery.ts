@@ -1,5 +1,6 @@
 import { ACK, type AckReply, handBackReply, IN_PROGRESS } from '../../../broker/acks.js';
-import type { Lane, MessagePrioritized, ModelRequest } from '../../../domain/message/message.events.js';
+import type { Lane } from '../../../domain/message/lane.policy.js';
+import type { MessagePrioritized, ModelRequest } from '../../../domain/message/message.events.js';
 import { MalformedEventError } from '../../../log/event-log.errors.js';
 import { decodeRecord } from '../../../log/log-record.js';
 import type { LaneDelivery } from '../lane.port.js';

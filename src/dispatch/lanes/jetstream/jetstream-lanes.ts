@@ -4,7 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../../domain/message/per-lane.js';
 import { positionOf } from '../../../log/log-position.js';
 import { DEFAULT_ROUTE, routeOf } from '../../../log/subjects.js';

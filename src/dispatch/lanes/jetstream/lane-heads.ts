@@ -2,7 +2,7 @@ import { type JetStreamManager, jetstreamManager, type MsgRequest } from '@nats-
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import type { Lane } from '../../../domain/message/message.events.js';
+import type { Lane } from '../../../domain/message/lane.policy.js';
 import { routeSubject } from '../../../log/subjects.js';
 import { NATS } from '../../../platform/tokens.js';
 

@@ -2,7 +2,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../../domain/message/per-lane.js';
 import { EVERY_ROUTE_SUBJECT, routeIn } from '../../../log/subjects.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';

@@ -1,7 +1,7 @@
 import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import type { DurableConsumer } from '../../../broker/ensure-consumer.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import { routeSubject } from '../../../log/subjects.js';
 
 /**

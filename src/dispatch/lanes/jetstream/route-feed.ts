@@ -6,7 +6,7 @@ import { type AckReply, type Delivery, handBackReply, UNDECODABLE } from '../../
 import { ensureConsumer } from '../../../broker/ensure-consumer.js';
 import { Pull } from '../../../broker/pull.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import type { Lane } from '../../../domain/message/message.events.js';
+import type { Lane } from '../../../domain/message/lane.policy.js';
 import { positionOf } from '../../../log/log-position.js';
 import type { LaneDelivery, LaneView } from '../lane.port.js';
 import { HeldDelivery, type LaneRecord, laneRecord } from './held-delivery.js';

@@ -1,4 +1,4 @@
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import type { LaneDelivery, LaneView, ModelQueue } from '../lane.port.js';
 import type { RouteFeed } from './route-feed.js';
 

@@ -13,7 +13,8 @@ import { ACK, type AckReply, type Delivery, handBackReply, UNDECODABLE } from '.
 import { ConsumerFeed } from '../../../broker/consumer-feed.js';
 import type { DurableConsumer } from '../../../broker/ensure-consumer.js';
 import { EVENTS_STREAM } from '../../../broker/streams.js';
-import { LANES, type Lane, type ModelRequest } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
+import type { ModelRequest } from '../../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../../domain/message/message.state.js';
 import { move } from '../../../domain/message/move.decision.js';
 import type { EventLog } from '../../../log/event-log.port.js';

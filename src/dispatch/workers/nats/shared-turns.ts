@@ -2,7 +2,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { broadcast, onBroadcast } from '../../../broker/broadcasts.js';
-import { LANES, type Lane, laneSchema } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
+import { laneSchema } from '../../../domain/message/message.events.js';
 import { SOURCES, type Sources } from '../../../platform/clock.js';
 import { NATS } from '../../../platform/tokens.js';
 

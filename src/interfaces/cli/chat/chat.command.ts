@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { Api } from '../client/api.js';
 import { CommandError } from '../command.error.js';
 import type { ToldConversation } from '../conversations/conversations-text.policy.js';

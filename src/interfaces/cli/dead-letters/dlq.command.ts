@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { Api } from '../client/api.js';
 import { firstOf } from '../client/pages.js';
 import { CommandError } from '../command.error.js';

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { durationMs } from '../../rest/duration.policy.js';
 import { type Entry, entryOf } from './submission.policy.js';
 

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { Caller } from '../../../domain/caller.js';
 import { covers } from '../../../domain/caller-role.policy.js';
 import { LOG_EVENT_TYPES } from '../../../domain/log-event.events.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import { type EventFilter, typesNamed } from '../../../operations/timeline/event-filter.policy.js';
 import { identifier, messageId, priority, type Rule } from '../../../submission/submission-rules.policy.js';
 import { instant, instantText } from '../list-messages.dto.js';

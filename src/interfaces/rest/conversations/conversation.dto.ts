@@ -12,7 +12,7 @@ import {
 import type { ConversationState } from '../../../domain/conversation/conversation.state.js';
 import type { NewConversation } from '../../../domain/conversation/create-conversation.decision.js';
 import { shownId } from '../../../domain/conversation/given-id.policy.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import type { Page } from '../../../projection/read/page.js';
 import * as rules from '../../../submission/submission-rules.policy.js';
 import { MayObey, Obeys } from '../obeys.js';

@@ -3,7 +3,7 @@ import {
   CONVERSATION_STATES,
   type ConversationLifeState,
 } from '../../../domain/conversation/conversation.events.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import type { ConversationFilter } from '../../../projection/read/conversation-page.js';
 import type { PageOrder } from '../../../projection/read/page.js';
 import {

@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import { LanePauses } from '../../../dispatch/lanes/lane-pauses.js';
 import type { Caller } from '../../../domain/caller.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import { AdminChanges } from '../../../log/admin/admin-changes.js';
 import { refused } from '../../../submission/refusal.js';
 import { CallerOf, OperatorOnly } from '../../caller.guard.js';

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { Pause } from '../../../dispatch/lanes/lane-pauses.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import { type StatsInSpan, TIME_RANGES, type TimeRange } from '../../../operations/queues/queue-stats.js';
 import type { LaneStatus } from '../../../operations/queues/queue-status.js';
 import {

@@ -1,4 +1,4 @@
-import type { Lane } from '../../../domain/message/message.events.js';
+import type { Lane } from '../../../domain/message/lane.policy.js';
 import { perLaneOf } from '../../../domain/message/per-lane.js';
 import {
   allLanes,

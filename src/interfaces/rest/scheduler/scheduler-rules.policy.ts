@@ -1,5 +1,5 @@
 import { SCALE_STRATEGY_NAMES } from '../../../domain/admin/scale.events.js';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { isObject, type Rule } from '../../../submission/submission-rules.policy.js';
 
 export const MOST_SLOTS = 100_000;

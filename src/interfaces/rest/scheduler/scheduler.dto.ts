@@ -4,7 +4,7 @@ import {
   SCALE_STRATEGY_NAMES,
   type SchedulerChanges,
 } from '../../../domain/admin/scale.events.js';
-import { LANES, type Lane } from '../../../domain/message/message.events.js';
+import { LANES, type Lane } from '../../../domain/message/lane.policy.js';
 import type { KeptDecision } from '../../../scheduler/scale-decisions.js';
 import { priority } from '../../../submission/submission-rules.policy.js';
 import { ListQueryDto } from '../list-query.dto.js';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { WorkerRegistry } from '../../../dispatch/workers/worker-registry.js';
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import type { Sources } from '../../../platform/clock.js';
 import type { EndStep } from '../../../platform/embedded/end-process.js';
 import { KeptProcess } from '../../../platform/processes/kept-process.js';

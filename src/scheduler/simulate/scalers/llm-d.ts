@@ -1,4 +1,4 @@
-import { LANES } from '../../../domain/message/message.events.js';
+import { LANES } from '../../../domain/message/lane.policy.js';
 import { isKnown } from '../../policy/scale-inputs.policy.js';
 import {
   HorizontalPodAutoscaler,
