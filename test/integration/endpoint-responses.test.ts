@@ -210,6 +210,13 @@ describe('what fails at an endpoint that is called by Responses', () => {
     expect(raw.calls).toEqual([]);
   });
 
+  it('tells beforehand what Responses have no words for, which an endpoint of chat completions does not', async () => {
+    const { request } = asking({ stop: ['.'], n: 2, temperature: 1 });
+    expect((await streaming(completed())).endpoint.lacks?.(request!)).toEqual(['stop', 'n']);
+    const chat = await start(() => {}, { api: 'chat_completions' });
+    expect(chat.endpoint.lacks).toBeUndefined();
+  });
+
   it('is not now where its rate is limited', async () => {
     const raw = await start((answer) => {
       answer.setHeader('retry-after', '7');

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
+import type { ModelRequest } from '../../domain/message/message.events.js';
 import { plainOffer } from './endpoint.state.js';
 import { EndpointRegistry } from './endpoint-registry.js';
 import type { ModelEndpoint } from './model-endpoint.port.js';
-import type { EndpointLease } from './registry/endpoint-lease.js';
+import type { AskedDeployment, EndpointLease } from './registry/endpoint-lease.js';
 import { EndpointNameTakenError, NoEndpointError, UnknownEndpointError } from './registry/registry-errors.js';
 
 function endpoint(name: string, models: string[], maxConcurrency = 1): ModelEndpoint {
@@ -13,6 +14,10 @@ function endpoint(name: string, models: string[], maxConcurrency = 1): ModelEndp
     call: () => Promise.reject(new Error('not called')),
     close: async () => {},
   };
+}
+
+function never(): never {
+  throw new Error('nobody asked');
 }
 
 function leased(acquired: ReturnType<EndpointRegistry['acquire']>): EndpointLease {
@@ -66,6 +71,90 @@ describe('EndpointRegistry', () => {
     expect(leased(registry.acquire('fast'))).toMatchObject({ model: 'fast', offer });
     expect(registry.offers('fast')).toEqual([{ endpoint: 'small', offer }]);
     expect(registry.serves('a')).toBe(false);
+  });
+
+  describe('with endpoints that have no words for what others have', () => {
+    const lacks = ({ parameters }: ModelRequest) => ('stop' in parameters ? ['stop'] : []);
+    const speechless = { ...endpoint('gpt', ['m'], 9), lacks };
+    const asking = (parameters: ModelRequest['parameters']) => ({
+      asked: { request: { content: 'Hi', model: 'm', parameters }, conversation: null },
+    });
+    const [plain, stopping] = [asking({}), asking({ stop: ['.'] })];
+
+    it('leaves them out where another of the model has the words, and tells so', () => {
+      const registry = new EndpointRegistry([speechless, endpoint('gpu', ['m'], 1)]);
+      const lease = leased(registry.acquire('m', stopping));
+      expect(lease.endpoint.name).toBe('gpu');
+      expect(lease.reason).toMatch(/can serve now; gpt is left out, whose API has nothing for stop$/);
+      const other = leased(registry.acquire('m', plain));
+      expect([other.endpoint.name, other.reason]).toEqual([
+        ...['gpt', expect.not.stringContaining('left out')],
+      ]);
+    });
+
+    it('lets the call wait for one that has the words, full or drained, and calls nobody busy for it', () => {
+      const registry = new EndpointRegistry([speechless, endpoint('gpu', ['m'], 1)]);
+      const first = leased(registry.acquire('m', stopping));
+      expect(registry.acquire('m', stopping).kind).toBe('busy');
+      expect([registry.freePlaces('m'), registry.busyModels]).toEqual([9, []]);
+      expect([registry.isDown('m', stopping.asked), registry.isDown('m')]).toEqual([false, false]);
+      first.release();
+      registry.drain('gpu');
+      expect(registry.acquire('m', stopping).kind).toBe('busy');
+      expect([registry.isDown('m', stopping.asked), registry.isDown('m', plain.asked)]).toEqual([
+        true,
+        false,
+      ]);
+      registry.undrain('gpu');
+      expect(leased(registry.acquire('m', stopping)).endpoint.name).toBe('gpu');
+    });
+
+    it('asks none of them after a failure elsewhere', () => {
+      const registry = new EndpointRegistry([speechless, endpoint('gpu', ['m']), endpoint('cpu', ['m'])]);
+      const exclude = new Set(['gpu']);
+      expect(leased(registry.acquire('m', { ...stopping, exclude })).endpoint.name).toBe('cpu');
+      expect(registry.acquire('m', { ...stopping, exclude }).kind).toBe('busy');
+      expect(leased(registry.acquire('m', { ...plain, exclude })).endpoint.name).toBe('gpt');
+    });
+
+    it('asks them where no other serves the model, whether it never did or no longer does', async () => {
+      const registry = new EndpointRegistry([speechless, endpoint('gpu', ['m'])]);
+      await registry.remove('gpu');
+      expect(leased(registry.acquire('m', stopping)).reason).toMatch(/^it is the only endpoint/);
+      const both = new EndpointRegistry([speechless, { ...speechless, name: 'gpt-2' }]);
+      expect(leased(both.acquire('m', stopping)).reason).not.toContain('left out');
+    });
+
+    it('goes by what came before, as the deployment would be told of it', () => {
+      const registry = new EndpointRegistry([speechless, endpoint('gpu', ['m'])]);
+      const told: string[] = [];
+      const conversation = {
+        atHandFor: ({ model, offer }: AskedDeployment) => {
+          told.push(`${model} by ${offer.upstream}`);
+          return stopping.asked.request;
+        },
+      };
+      const asked = { ...plain.asked, conversation };
+      expect(leased(registry.acquire('m', { asked })).endpoint.name).toBe('gpu');
+      expect(told).toEqual(['m by m']);
+    });
+
+    it('looks at no request where all endpoints are alike', () => {
+      const unread = { request: plain.asked.request, conversation: { atHandFor: () => never() } };
+      const registry = new EndpointRegistry([
+        ...[speechless, { ...speechless, name: 'gpt-2' }],
+        ...[endpoint('gpu', ['other']), endpoint('cpu', ['other'])],
+      ]);
+      for (const model of ['m', 'other'])
+        expect(registry.acquire(model, { asked: unread }).kind).toBe('leased');
+    });
+
+    it('follows an endpoint that speaks otherwise from now on', () => {
+      const registry = new EndpointRegistry([endpoint('gpt', ['m'], 9), endpoint('gpu', ['m'], 1)]);
+      registry.replace('gpt', speechless);
+      expect(leased(registry.acquire('m', stopping)).endpoint.name).toBe('gpu');
+      expect(registry.acquire('m', stopping).kind).toBe('busy');
+    });
   });
 
   it("counts an endpoint's places over all its models", () => {

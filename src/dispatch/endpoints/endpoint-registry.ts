@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ChoiceStrategy } from '../../domain/choice-strategies.policy.js';
 import { chooseEndpoint } from './choice/choose-endpoint.policy.js';
 import { freePlacesOf } from './choice/eligible.policy.js';
+import { type LeftOut, leftOut } from './choice/left-out.policy.js';
 import {
   type EndpointChange,
   type EndpointSettings,
@@ -15,8 +16,8 @@ import type { CheckResult } from './health/health.state.js';
 import type { EndpointLimits } from './limits/endpoint-limits.js';
 import type { ModelEndpoint } from './model-endpoint.port.js';
 import type { Deployment } from './registry/deployment.js';
-import type { Acquired, PlaceWish, Settled } from './registry/endpoint-lease.js';
-import { EndpointRoster } from './registry/endpoint-roster.js';
+import type { Acquired, Asked, PlaceWish, Settled } from './registry/endpoint-lease.js';
+import { type Deployments, EndpointRoster } from './registry/endpoint-roster.js';
 import { Leases } from './registry/leases.js';
 import { Openings } from './registry/openings.js';
 import type { RegistryEntry } from './registry/registry-entry.js';
@@ -135,10 +136,19 @@ export class EndpointRegistry {
     return deployments !== undefined && freeNow(deployments.active, this.nowMs()) === 0;
   }
 
-  /** True when the model is served, and none of its deployments takes calls now: not for want of a free place. */
-  isDown(model: string): boolean {
+  /**
+   * True when the model is served, and none of its deployments takes calls now: not for want of a free place.
+   *
+   * @param asked the deployments that may be asked for this; all, when absent
+   */
+  isDown(model: string, asked?: Asked): boolean {
     const nowMs = this.nowMs();
-    return this.roster.of(model)?.active.every(({ watch }) => !watch.serves(nowMs)) ?? false;
+    const deployments = this.roster.of(model);
+    if (deployments === undefined) return false;
+    const left = leftOutAt(deployments, asked);
+    return deployments.active.every(
+      ({ watch, name }) => left?.endpoints.has(name.endpoint) || !watch.serves(nowMs),
+    );
   }
 
   /** Models that are busy, and were asked for since they are. */
@@ -147,15 +157,19 @@ export class EndpointRegistry {
   }
 
   /** Takes a place at an endpoint that serves the model (null: the default model). Never waits. */
-  acquire(model: string | null, { exclude, strategy, session, tokens = null }: PlaceWish = {}): Acquired {
+  acquire(model: string | null, wish: PlaceWish = {}): Acquired {
+    const { strategy, session, tokens = null, asked } = wish;
     const wanted = model ?? this.defaultModel;
     const deployments = this.roster.of(wanted);
     if (deployments === undefined) return UNKNOWN_MODEL;
     const nowMs = this.nowMs();
     const { active, choice: before } = deployments;
+    const left = leftOutAt(deployments, asked);
+    const exclude = left === null ? wish.exclude : new Set([...left.endpoints, ...(wish.exclude ?? [])]);
+    const why = (reason: string) => (left === null ? reason : `${reason}; ${left.reason}`);
     const tried = active.find((each) => each.isToTry(nowMs) && !exclude?.has(each.name.endpoint));
     if (tried !== undefined)
-      return this.leases.take(tried, 'it is tried whether it serves again', nowMs, tokens);
+      return this.leases.take(tried, why('it is tried whether it serves again'), nowMs, tokens);
     const candidates = active.map((deployment) => deployment.candidate(nowMs, { exclude, tokens }));
     const by = strategy ?? this.strategy;
     const choice = chooseEndpoint(by, candidates, before, this.random, session ?? null);
@@ -165,7 +179,7 @@ export class EndpointRegistry {
       return BUSY;
     }
     deployments.choice = choice.state;
-    return this.leases.take(active[choice.index]!, choice.reason, nowMs, tokens);
+    return this.leases.take(active[choice.index]!, why(choice.reason), nowMs, tokens);
   }
 
   /**
@@ -269,6 +283,13 @@ export class EndpointRegistry {
     this.openings.afterChange((model) => this.isBusy(model));
     this.events.emit('changed', state);
   }
+}
+
+function leftOutAt({ all, differ }: Deployments, asked: Asked | undefined): LeftOut | null {
+  if (!differ || asked === undefined) return null;
+  return leftOut(
+    all.map((deployment) => ({ endpoint: deployment.name.endpoint, lacks: deployment.lacks(asked) })),
+  );
 }
 
 function freeNow(active: readonly Deployment[], nowMs: number): number {

@@ -53,6 +53,11 @@ export interface ModelEndpoint {
   /** Where it is, for those who look on; absent where it is nowhere. */
   readonly server?: ServerPlace;
   /**
+   * What of a request its API has no words for, by its path in the request: such a call is refused without being made.
+   * Absent where it has words for whatever is asked.
+   */
+  readonly lacks?: (request: ModelRequest) => readonly string[];
+  /**
    * @throws {ModelCallError} when the endpoint refused, failed, broke off or was too slow
    * @throws the signal's reason when aborted
    */

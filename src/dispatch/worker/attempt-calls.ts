@@ -283,7 +283,7 @@ export class AttemptCalls {
     const failover = request.routing?.failover ?? this.failover;
     if (failed.length > this.maxHops || (begun && failover === 'fail') || this.isTooLate(attempt))
       return null;
-    const lease = this.places.next(request, failed);
+    const lease = this.places.next(work, failed);
     if (lease === null) return null;
     const from = failed.at(-1)!;
     const { prefill, characters } = sent;

@@ -3,7 +3,7 @@ import { CHOICE_STRATEGIES } from '../../domain/choice-strategies.policy.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
-import type { Acquired, EndpointLease } from '../endpoints/registry/endpoint-lease.js';
+import type { Acquired, Asked, EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { type FailedCall, type FallbackLists, modelsToTry, triedEndpoints } from './failover.policy.js';
 
 type Registry = Pick<EndpointRegistry, 'acquire' | 'freePlaces' | 'isDown' | 'defaultModel'>;
@@ -14,6 +14,12 @@ type FallbackConfig = Pick<
 
 /** So long a message of a model that is down, and that names no other model, is not looked at again. */
 const LOOK_EVERY_MS = 1_000;
+
+/**
+ * `unspeakable`: endpoints serve the model, and have no words for the request. The others of the model are down. What lies
+ * behind the message may go before it, for so long.
+ */
+export type Placed = Acquired | { readonly kind: 'unspeakable'; readonly lookAgainMs: number };
 
 /** Finds the place for each call of a message: at its own model, or at one that stands in for it. */
 @Injectable()
@@ -44,27 +50,31 @@ export class Places {
   }
 
   /** For the first call of an attempt. */
-  first({ request }: { readonly request: ModelRequest }): Acquired {
-    const acquired = this.acquire(request, request.model);
+  first(asked: Asked): Placed {
+    const { request } = asked;
+    const acquired = this.acquire(asked, request.model);
     if (acquired.kind !== 'busy') return acquired;
     const wanted = this.wantedBy(request);
-    if (!this.registry.isDown(wanted)) return acquired;
+    if (!this.registry.isDown(wanted, asked)) return acquired;
+    const servesOthers = !this.registry.isDown(wanted);
     for (const model of this.listsOf(request).general) {
-      const other = this.acquire(request, model);
-      if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted) };
+      const other = this.acquire(asked, model);
+      if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted, servesOthers) };
     }
+    if (servesOthers) return { kind: 'unspeakable', lookAgainMs: LOOK_EVERY_MS };
     this.lookedAt.set(wanted, performance.now());
     return acquired;
   }
 
   /** For the next call of an attempt, after these; null where there is none. Never waits. */
-  next(request: ModelRequest, calls: readonly FailedCall[]): EndpointLease | null {
+  next(asked: Asked, calls: readonly FailedCall[]): EndpointLease | null {
+    const { request } = asked;
     const wanted = this.wantedBy(request);
     for (const model of modelsToTry(wanted, this.listsOf(request), calls)) {
       // An endpoint that failed with one model may fail with all, so another is asked first.
       const lease =
-        this.leased(request, model, triedEndpoints(calls)) ??
-        this.leased(request, model, triedEndpoints(calls, model));
+        this.leased(asked, model, triedEndpoints(calls)) ??
+        this.leased(asked, model, triedEndpoints(calls, model));
       if (lease !== null) return lease;
     }
     return null;
@@ -79,15 +89,16 @@ export class Places {
     return performance.now() - (this.lookedAt.get(model) ?? Number.NEGATIVE_INFINITY) >= LOOK_EVERY_MS;
   }
 
-  private leased(request: ModelRequest, model: string, exclude: ReadonlySet<string>): EndpointLease | null {
-    const acquired = this.acquire(request, model, exclude);
+  private leased(asked: Asked, model: string, exclude: ReadonlySet<string>): EndpointLease | null {
+    const acquired = this.acquire(asked, model, exclude);
     return acquired.kind === 'leased' ? acquired : null;
   }
 
-  private acquire(request: ModelRequest, model: string | null, exclude?: ReadonlySet<string>): Acquired {
-    const { session, strategy: asked } = request.routing ?? {};
-    const strategy = CHOICE_STRATEGIES.find((each) => each === asked);
+  private acquire(asked: Asked, model: string | null, exclude?: ReadonlySet<string>): Acquired {
+    const { session, strategy: wanted } = asked.request.routing ?? {};
+    const strategy = CHOICE_STRATEGIES.find((each) => each === wanted);
     return this.registry.acquire(model, {
+      asked,
       ...(exclude === undefined ? {} : { exclude }),
       ...(strategy === undefined ? {} : { strategy }),
       ...(session === undefined ? {} : { session }),
@@ -109,6 +120,7 @@ function listed(lists: Readonly<Record<string, readonly string[]>>, model: strin
   return Object.hasOwn(lists, model) ? lists[model]! : [];
 }
 
-function standsIn({ reason }: EndpointLease, wanted: string): string {
-  return `no endpoint of ${wanted} can serve now, and this model stands in for it: ${reason}`;
+function standsIn({ reason }: EndpointLease, wanted: string, servesOthers: boolean): string {
+  const which = servesOthers ? `${wanted} that has words for the request` : wanted;
+  return `no endpoint of ${which} can serve now, and this model stands in for it: ${reason}`;
 }

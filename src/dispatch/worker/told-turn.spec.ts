@@ -38,6 +38,10 @@ describe('a history that does not fit', () => {
     expect(() => turn.requestFor(lease)).toThrow(/asks nothing/);
   });
 
+  it('is told without its large parts to who only asks what is said', () => {
+    expect(told('disabled', true).atHandFor(lease)).toMatchObject({ messages, parameters: {} });
+  });
+
   it('has the instructions in its messages already', () => {
     expect(told(undefined, false).requestFor(lease)).not.toHaveProperty('instructions');
   });

@@ -41,9 +41,14 @@ export class ToldTurn {
     const { messages } = chosen;
     if (messages.length === 0) throw nothingSaid();
     const stands = largeTextsIn(messages);
-    const { content: _content, messages: _own, instructions: _said, ...rest } = this.request;
-    const request = { messages, ...rest };
+    const request = this.atHandFor(lease);
     return stands.length === 0 ? request : this.filled(request, stands);
+  }
+
+  /** The same, but for large parts of earlier turns, which lie elsewhere. */
+  atHandFor(lease: Asked): ModelRequest {
+    const { content: _content, messages: _own, instructions: _said, ...rest } = this.request;
+    return { messages: this.chosen(lease).messages, ...rest };
   }
 
   private async filled(request: ModelRequest, stands: readonly LargeText[]): Promise<ModelRequest> {

@@ -273,6 +273,8 @@ export class Worker {
         // First of its model again: nothing was done with it.
         work.delivery.putBack();
         return { kind: 'put_back' };
+      case 'unspeakable':
+        return { kind: 'handed_back', delayMs: acquired.lookAgainMs };
       case 'unknown_model': {
         const failure = { kind: 'unknown_model', model: this.places.wantedBy(work.request) } as const;
         return { kind: 'failed', failure, chunksDelivered: 0 };

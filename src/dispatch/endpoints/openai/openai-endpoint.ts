@@ -23,6 +23,7 @@ import { hostsOpenAi, providerAt } from './provider.policy.js';
 import { readAnswer, readText } from './response-body.js';
 import { ResponseChunks } from './responses/response-chunks.policy.js';
 import { exactInResponses, responsesAsked } from './responses/responses-body.policy.js';
+import { lackedByResponses } from './responses/responses-words.policy.js';
 import { type Refusable, refusedWord } from './stream-refusal.policy.js';
 
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -86,6 +87,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
   readonly models: readonly string[];
   readonly maxConcurrency: number;
   readonly server: ServerPlace;
+  readonly lacks: ModelEndpoint['lacks'];
   private readonly basePath: string;
   private readonly search: string;
   private readonly streamHeaders: Record<string, string>;
@@ -103,6 +105,7 @@ export class OpenAiEndpoint implements ModelEndpoint {
     this.models = options.models;
     this.maxConcurrency = options.maxConcurrency;
     this.server = serverAt(url);
+    this.lacks = options.api === 'responses' ? lackedByResponses : undefined;
     this.basePath = url.pathname.replace(/\/+$/, '');
     this.search = url.search;
     this.wholeHeaders = headersOf(headers, apiKey, 'application/json');

@@ -2,13 +2,15 @@ import type { Candidate } from '../choice/strategy.policy.js';
 import type { ModelOffer } from '../endpoint.state.js';
 import type { DeploymentWatch, Part } from '../health/deployment-watch.js';
 import { peakAt } from '../health/first-token.policy.js';
-import type { PlaceWish } from './endpoint-lease.js';
+import type { Asked, PlaceWish } from './endpoint-lease.js';
 import type { RegistryEntry } from './registry-entry.js';
 
 export interface DeploymentName {
   readonly endpoint: string;
   readonly model: string;
 }
+
+const NOTHING: readonly string[] = [];
 
 /** One model at one endpoint, and what may begin there now: for places, limits, health, cool-down and pace together. */
 export class Deployment {
@@ -42,6 +44,14 @@ export class Deployment {
   /** It is not known to serve, and one call from here may try. */
   isToTry(nowMs: number): boolean {
     return this.watch.wouldTry && this.room(nowMs) > 0;
+  }
+
+  /** What of the request its endpoint has no words for. */
+  lacks({ request, conversation }: Asked): readonly string[] {
+    const { lacks } = this.entry.endpoint;
+    if (lacks === undefined) return NOTHING;
+    const deployment = { model: this.name.model, offer: this.offer };
+    return lacks(conversation?.atHandFor(deployment) ?? request);
   }
 
   candidate(nowMs: number, { exclude, tokens = null }: CandidateWish = {}): Candidate {

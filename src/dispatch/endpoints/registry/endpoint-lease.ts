@@ -1,7 +1,20 @@
 import type { ChoiceStrategy } from '../../../domain/choice-strategies.policy.js';
+import type { ModelRequest } from '../../../domain/message/message.events.js';
 import type { ModelOffer } from '../endpoint.state.js';
 import type { CallSign } from '../health/call-sign.state.js';
 import type { ModelEndpoint } from '../model-endpoint.port.js';
+
+/** What an endpoint is to be asked, as far as its choice goes by it. */
+export interface Asked {
+  readonly request: ModelRequest;
+  /** With what came before it, where that depends on the deployment; null where nothing did. */
+  readonly conversation: { atHandFor(deployment: AskedDeployment): ModelRequest } | null;
+}
+
+export interface AskedDeployment {
+  readonly model: string;
+  readonly offer: ModelOffer;
+}
 
 /** What a caller wants of a place beside the model. */
 export interface PlaceWish {
@@ -13,6 +26,8 @@ export interface PlaceWish {
   readonly strategy?: ChoiceStrategy;
   /** Estimated, of the request and its answer. */
   readonly tokens?: number | null;
+  /** Keeps the call from endpoints that have no words for it, as long as another of the model has. */
+  readonly asked?: Asked;
 }
 
 /** A place at an endpoint, held until it is released. It stays valid whatever changes about the endpoint. */

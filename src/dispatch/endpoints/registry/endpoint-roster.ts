@@ -11,6 +11,8 @@ export interface Deployments {
   readonly all: readonly Deployment[];
   /** Those that are not drained. */
   readonly active: readonly Deployment[];
+  /** Some have no words for what others have: who gets a call depends on what is asked. */
+  readonly differ: boolean;
   choice: ChoiceState;
 }
 
@@ -136,7 +138,7 @@ export class EndpointRoster {
       [...serving].map(([model, all]) => {
         const active = all.filter(({ entry }) => entry.state.phase === 'active');
         const turn = before.get(model)?.choice.turn ?? 0;
-        return [model, { all, active, choice: { ...NOTHING_CHOSEN, turn } }];
+        return [model, { all, active, differ: differInWords(all), choice: { ...NOTHING_CHOSEN, turn } }];
       }),
     );
     // Without any endpoint the last default stays: messages without a model must still be named one.
@@ -150,4 +152,9 @@ export class EndpointRoster {
       ([model, offer]) => new Deployment(entry, offer, entry.watchFor(model, makeWatch), tries),
     );
   }
+}
+
+function differInWords(deployments: readonly Deployment[]): boolean {
+  const speechless = deployments.filter(({ entry }) => entry.endpoint.lacks !== undefined).length;
+  return speechless > 0 && speechless < deployments.length;
 }
