@@ -120,6 +120,26 @@ describe('a stream of Responses, as chunks of a chat', () => {
     expect(read(...events, ended('completed', { output: full.slice(1) })).deltas).toEqual(expected);
   });
 
+  it.each([
+    ['ids', ({ id }: Fields) => id],
+    ['ids of calls', ({ call_id }: Fields) => call_id],
+  ])('has calls that all have the place of the first, told apart by %s', (_what, nameOf) => {
+    const calls = [call(1), call(2), call(3)];
+    const whole = calls.map((item, n) => ({ ...item, arguments: `[${n}]` }));
+    const begins = calls.map((item) => at(0, 'output_item.added', { item }));
+    const deltas = whole.map((item) =>
+      at(0, 'function_call_arguments.delta', { item_id: nameOf(item), delta: item.arguments }),
+    );
+    const ends = whole.map((item) => at(0, 'output_item.done', { item }));
+    const inTurn = [0, 1, 2].flatMap((n) => [begins[n]!, deltas[n]!, ends[n]!]);
+    const begun = calls.map((_, n) => calling(n));
+    const argues = whole.map((item, n) => argued(n, item.arguments));
+    const end = ended('completed', { output: whole });
+    expect(read(...begins, ...deltas, ...ends, end).deltas).toEqual([...begun, ...argues]);
+    expect(read(...inTurn, end).deltas).toEqual([0, 1, 2].flatMap((n) => [begun[n], argues[n]]));
+    expect(read(...ends, end).deltas).toEqual(whole.map((item, n) => calling(n, item.arguments)));
+  });
+
   it('has items whose events name nothing, one behind the other', () => {
     const { deltas } = read(
       { type: 'response.reasoning_text.delta', delta: 'Hm.' },
@@ -342,7 +362,10 @@ describe('however a server streams a response', () => {
   type Kind = 'message' | 'reasoning' | 'function_call';
   const flags = fc.record({
     /** What its events and items say. */
-    ...{ places: fc.boolean(), names: fc.boolean(), otherNamesAtEnd: fc.boolean() },
+    ...{ names: fc.boolean(), otherNamesAtEnd: fc.boolean() },
+    places: fc.constantFrom('each its own', 'all the first', 'none'),
+    /** The words come under one name for all items. */
+    oneName: fc.boolean(),
     /** Where the words are; they are in the response at its end if nowhere else. */
     ...{ deltas: fc.boolean(), partEnds: fc.boolean(), itemEnds: fc.boolean() },
     /** All items begin before the first goes on. */
@@ -381,13 +404,15 @@ describe('however a server streams a response', () => {
     fc.assert(
       fc.property(kinds, flags, (kinds, how) => {
         const words = kinds.map((_, n) => `{"${n}":${n}}`);
+        // Nothing else tells the items apart then.
+        fc.pre(how.places !== 'all the first' || how.names || how.itemEnds);
         const isToldBefore = how.deltas || how.partEnds || how.itemEnds;
         const byItem = kinds.map((kind, n): [Fields, ...Fields[]] => {
           const [type, whole] = DELTAS[kind];
-          const place = how.places ? { output_index: n } : {};
+          const place = how.places === 'none' ? {} : { output_index: how.places === 'all the first' ? 0 : n };
           const name = how.names ? `item_${n}` : undefined;
           const said = words[n]!;
-          const of = { ...place, item_id: name };
+          const of = { ...place, item_id: how.oneName && how.places === 'each its own' ? 'item' : name };
           return [
             { type: 'response.output_item.added', ...place, item: itemOf(kind, n, '', name) },
             ...(how.deltas
@@ -400,7 +425,7 @@ describe('however a server streams a response', () => {
           ];
         });
         const events =
-          how.atOnce && (how.places || how.names)
+          how.atOnce && (how.places === 'each its own' || how.names)
             ? [...byItem.map(([added]) => added), ...byItem.flatMap(([, ...rest]) => rest)]
             : byItem.flat();
         const whole = kinds.map((kind, n) =>

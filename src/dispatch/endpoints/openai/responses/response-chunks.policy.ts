@@ -55,7 +55,7 @@ export class ResponseChunks {
       case 'response.custom_tool_call_input.done':
         return chunk(this.argumentsOf(this.itemOf(event, 'custom_tool_call'), event));
       case 'response.output_item.done':
-        return isObject(item) ? chunk(this.done(this.items.of(event, item), item)) : null;
+        return isObject(item) ? chunk(this.restOf(this.items.ended(event, item), item)) : null;
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
@@ -119,11 +119,6 @@ export class ResponseChunks {
     const said = newIn(event, kind.said, item, ARGUMENTS);
     if (!isText(said)) return null;
     return calling({ index: item.call, [kind.name]: { [kind.said]: said } });
-  }
-
-  private done(item: Item, entry: Fields): Said | null {
-    item.ended = true;
-    return this.restOf(item, entry);
   }
 
   private restOf(item: Item, entry: Fields): Said | null {
