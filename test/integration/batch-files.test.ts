@@ -43,29 +43,50 @@ async function* parts(...all: Buffer[]): AsyncIterable<Uint8Array> {
   yield* all;
 }
 
-/** A content is refused while another one comes in, which is dropped afterwards. */
-async function besideAnother(into: Files, bytes: number, tooMuch: number): Promise<void> {
+/** A content that stops behind its first part until it is told to go on. */
+function slowly(bytes: number, more: number) {
   let come!: () => void;
-  let end!: () => void;
+  let goOn!: () => void;
   const hasCome = new Promise<void>((resolve) => {
     come = resolve;
   });
-  const ending = new Promise<void>((resolve) => {
-    end = resolve;
+  const going = new Promise<void>((resolve) => {
+    goOn = resolve;
   });
-  async function* slowly(): AsyncIterable<Uint8Array> {
+  async function* content(): AsyncIterable<Uint8Array> {
     yield Buffer.alloc(bytes);
     // Asked for the next part, it has counted this one.
     come();
-    await ending;
+    await going;
+    if (more > 0) yield Buffer.alloc(more);
   }
-  const other = into.receive('default', slowly());
-  await hasCome;
+  return { content: content(), hasCome, goOn };
+}
+
+/** A content is refused while another one comes in, which is dropped afterwards. */
+async function besideAnother(into: Files, bytes: number, tooMuch: number): Promise<void> {
+  const other = slowly(bytes, 0);
+  const received = into.receive('default', other.content);
+  await other.hasCome;
   await expect(into.receive('default', parts(Buffer.alloc(tooMuch)))).rejects.toMatchObject({
     code: 'limit_reached',
   });
-  end();
-  into.drop('default', await other);
+  other.goOn();
+  into.drop('default', await received);
+}
+
+/** Of two that are too much together the one that began first is taken, though the other has room when it comes. */
+async function firstOfTwo(into: Files, bytes: readonly [number, number], more: number): Promise<void> {
+  const [first, later] = [slowly(bytes[0], more), slowly(bytes[1], 0)];
+  const received = into.receive('default', first.content);
+  await first.hasCome;
+  const refused = into.receive('default', later.content);
+  await later.hasCome;
+  first.goOn();
+  const taken = await received;
+  later.goOn();
+  await expect(refused).rejects.toMatchObject({ code: 'limit_reached' });
+  into.drop('default', taken);
 }
 
 async function read(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -175,6 +196,7 @@ describe('an upload', () => {
       expect([overRest.status, overRest.json.code]).toEqual([409, 'limit_reached']);
       const { id } = first as { id: string };
       await besideAnother(limited.part(Files), 30, 11);
+      await firstOfTwo(limited.part(Files), [30, 9], 5);
       const fits = await upload(40);
       expect(fits.status).toBe(200);
       expect((await request('DELETE', `${limited.baseUrl}/v1/files/${id}`)).status).toBe(200);

@@ -156,16 +156,21 @@ export class Files {
     stored: number,
   ): AsyncIterable<Uint8Array> {
     const { mostStored } = this;
+    const refuseAbove = (added: number) => {
+      if (mostStored !== null && stored + added > mostStored) throw tooMuch(stored, mostStored);
+    };
     let bytes = 0;
     for await (const part of content) {
       bytes += part.length;
       if (bytes > this.mostBytes) throw tooLarge(this.mostBytes);
-      const added = this.uploads.add(id, part.length);
-      if (mostStored !== null && stored + added > mostStored) throw tooMuch(stored, mostStored);
+      refuseAbove(this.uploads.add(id, part.length));
       // Many at once could take what is reserved for the events of messages that are under way.
       this.refuseWithoutRoom();
       yield part;
     }
+    // Others may have become whole since the last part came.
+    refuseAbove(this.uploads.add(id, 0));
+    this.uploads.ended(id);
   }
 
   /** @throws {LogFullError} */
