@@ -124,6 +124,15 @@ async function call(
   return response.json();
 }
 
+/** A batch that fails at once: its line is none. */
+async function submitLines(callbackUrl: string, more: Record<string, string>): Promise<Json> {
+  const url = `${services[0]!.baseUrl}/api/v1/batches?callback_url=${encodeURIComponent(callbackUrl)}`;
+  const headers = { 'content-type': 'application/x-ndjson', ...more };
+  const response = await fetch(url, { method: 'POST', body: 'no json', headers });
+  expect(response.status).toBe(202);
+  return response.json();
+}
+
 /** As they are in the log. */
 async function eventsOf(id: string): Promise<Json[]> {
   const lines = await (await fetch(`${services[0]!.baseUrl}/api/v1/audit/events?message_id=${id}`)).text();
@@ -378,6 +387,35 @@ it('goes on in the webhooks of its end, with a span for each try', async () => {
   });
   expect(new Set(contexts)).toEqual(new Set([`00-${traceId}-${spans['accept']![0]!.spanId}-01`]));
   expect(receiver.text).not.toContain(CONTENT);
+}, 400_000);
+
+it('goes on in the webhook of a batch, with a span for each try', async () => {
+  const { traceId, traceparent } = caller();
+  hooks.answer('/batch?key=hunter2', (response, tries) => response.writeHead(tries === 0 ? 503 : 204).end());
+  const { id } = await submitLines(`${hooks.url}/batch?key=hunter2`, { traceparent, tracestate: 'theirs=1' });
+  const name = 'webhook batch.failed';
+  const spans = await traceWith(traceId, { 'POST /api/v1/batches': 1, [name]: 2 });
+  const tries = spans[name]!;
+  const ofTry = { 'http.request.method': 'POST', 'server.address': '127.0.0.1', 'llmq.batch.id': id };
+  for (const [at, { kind, parentSpanId, attributes, status }] of tries.entries()) {
+    const [request] = spans['POST /api/v1/batches']!;
+    expect({ kind, parentSpanId }).toEqual({ kind: CLIENT, parentSpanId: request!.spanId });
+    expect(attributes).toMatchObject({ ...ofTry, 'llmq.webhook.round': 1, 'llmq.webhook.try': at + 1 });
+    expect([attributes['http.response.status_code'], attributes['error.type'], status]).toEqual(
+      at === 0 ? [503, 'bad_status', 2] : [204, undefined, 0],
+    );
+  }
+  const heard = hooks.about(id).map(({ headers: { traceparent, tracestate } }) => [traceparent, tracestate]);
+  expect(heard).toEqual(tries.map(({ spanId }) => [`00-${traceId}-${spanId}-01`, 'theirs=1']));
+  expect(receiver.text).not.toContain(CONTENT);
+  // Of a trace that its caller does not keep, receivers are told all the same.
+  const unkept = caller('00');
+  const other = await submitLines(`${hooks.url}/unkept`, { traceparent: unkept.traceparent });
+  const [hook] = await eventually(() => {
+    expect(hooks.about(other.id)).toHaveLength(1);
+    return hooks.about(other.id);
+  });
+  expect(hook!.headers['traceparent']).toBe(unkept.traceparent);
 }, 400_000);
 
 it('is told to receivers of what is not kept too, and of what somebody cancels or nobody took in time', async () => {

@@ -128,6 +128,36 @@ it('a webhook whose process was killed before its record is sent by another one,
   await stop(service);
 });
 
+it('the webhook of a batch that is delivered again outlives a kill while it is sent', async () => {
+  const first = await start('all');
+  const url = `${first.baseUrl}/api/v1/batches?callback_url=${encodeURIComponent(`${receiver.url}/batch`)}`;
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const { id } = (await (await fetch(url, { method: 'POST', body: 'no json', headers })).json()) as {
+    id: string;
+  };
+  const webhookOf = async (service: RunningService, expected: object) => {
+    const { webhook } = await call(service, 'GET', `batches/${id}`);
+    expect(webhook).toMatchObject(expected);
+    return webhook;
+  };
+  const told = (service: RunningService, round: number) =>
+    eventually(() => webhookOf(service, { status: 'delivered', round, tries: 1 }), { withinMs: 240_000 });
+  const { id: webhookId } = await told(first, 1);
+  let killed: Promise<void> | undefined;
+  receiver.answer('/batch', (response, tries) => {
+    // The second one is sent, and nobody learns what came of it.
+    if (tries > 1) response.writeHead(204).end();
+    else killed = kill(first);
+  });
+  await call(first, 'POST', `batches/${id}/webhook/redeliver`);
+  await eventually(() => expect(killed).toBeDefined());
+  await killed;
+  const service = await start('all');
+  await told(service, 2);
+  expect(receiver.at('/batch').map((each) => each.headers['webhook-id'])).toEqual(Array(3).fill(webhookId));
+  await stop(service);
+}, 600_000);
+
 it('two processes share the webhooks: each is sent once', async () => {
   const [one, other] = await Promise.all([start('all'), start('api')]);
   const ids: string[] = [];

@@ -4,11 +4,12 @@ import { settingDurationMs } from '../../domain/duration.policy.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import { LOGGER } from '../../platform/tokens.js';
-import { type Batch, endedAtMs, hasEnded } from './batch.state.js';
+import { type Batch, endedAtMs, hasEnded, isToTell } from './batch.state.js';
 import { isExpired } from './files/file.state.js';
 import { Files } from './files/files.js';
 import { FileObjects } from './files/nats/file-objects.js';
 import { FileRecords } from './files/nats/file-records.js';
+import { BatchLeases } from './nats/batch-leases.js';
 import { BatchRecords } from './nats/batch-records.js';
 
 const SWEEP_EVERY_MS = 10 * 60_000;
@@ -16,7 +17,8 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 const ON_ITS_WAY_MS = 60 * 60_000;
 
 /**
- * Takes expired files away, what is left of files that never came to be, and batches that ended long ago. Every process
+ * Takes expired files away, what is left of files that never came to be, and batches that ended long ago; and offers
+ * webhooks again that nobody would send, since a process was killed between their record and their lease. Every process
  * does; once is enough.
  */
 @Injectable()
@@ -29,6 +31,7 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly objects: FileObjects,
     private readonly files: Files,
     private readonly batchRecords: BatchRecords,
+    private readonly leases: BatchLeases,
     @Inject(SOURCES) private readonly sources: Pick<Sources, 'nowMs' | 'random'>,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(SERVICE_CONFIG) { batches: settings }: Pick<ServiceConfig, 'batches'>,
@@ -63,6 +66,7 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
     const kept = new Set(files.map(({ id }) => id));
     swept += await this.objects.sweep((id) => kept.has(id), nowMs - ON_ITS_WAY_MS);
     for (const batch of batches) {
+      if (isToTell(batch)) await this.leases.offer(batch, { telling: true });
       if (!this.isOld(batch, nowMs)) continue;
       await this.batchRecords.remove(batch);
       swept += 1;

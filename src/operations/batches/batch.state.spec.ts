@@ -20,6 +20,19 @@ const NEW: state.Batch = {
   },
   ...{ outputFileId: null, errorFileId: null, webhook: null },
 };
+const ENDED = state.failed(NEW, [], 1);
+const WEBHOOK: state.BatchWebhook = {
+  ...{ id: 'w', callback: { url: 'https://x.example', named_by: 'configuration' }, trace: {}, round: 1 },
+  ...{ tries: 0, nextAtMs: 0, outcome: 'waiting', lastTriedAtMs: null, reason: null, httpStatus: null },
+};
+const TRIED = {
+  ...{ round: 1, tries: 1, nextAtMs: 5, outcome: 'waiting' as const },
+  ...{ lastTriedAtMs: 4, reason: 'bad_status', httpStatus: 500 },
+};
+const DELIVERED = {
+  ...{ round: 1, tries: 2, nextAtMs: 5, outcome: 'delivered' as const },
+  ...{ lastTriedAtMs: 6, reason: null, httpStatus: 204 },
+};
 const RESULTS = { completed: 2, failed: 1, usage: null, outputFileId: 'file-o', errorFileId: null };
 
 describe('a batch', () => {
@@ -52,13 +65,35 @@ describe('a batch', () => {
   });
 
   it('has a webhook that is told once', () => {
-    const callback = { url: 'https://x.example', named_by: 'configuration' as const };
-    const webhook = { id: 'w', callback, tries: 0, nextAtMs: 0, outcome: 'waiting' as const };
-    const tried = state.told({ ...NEW, webhook }, { tries: 1, nextAtMs: 5, outcome: 'waiting' });
-    const delivered = state.told(tried, { tries: 2, nextAtMs: 5, outcome: 'delivered' });
-    expect(delivered.webhook).toEqual({ ...webhook, tries: 2, nextAtMs: 5, outcome: 'delivered' });
-    expect(state.told(delivered, { tries: 3, nextAtMs: 6, outcome: 'failed' })).toBe(delivered);
-    expect(state.told(NEW, { tries: 1, nextAtMs: 5, outcome: 'delivered' })).toBe(NEW);
+    const tried = state.told({ ...ENDED, webhook: WEBHOOK }, TRIED);
+    expect(state.isToTell(tried)).toBe(true);
+    const delivered = state.told(tried, DELIVERED);
+    expect(delivered.webhook).toEqual({ ...WEBHOOK, ...DELIVERED });
+    expect(state.isToTell(delivered)).toBe(false);
+    expect(state.told(delivered, { ...TRIED, tries: 3, outcome: 'failed' })).toBe(delivered);
+    expect(state.told(NEW, DELIVERED)).toBe(NEW);
+  });
+
+  it('has nobody told before it has ended', () => {
+    expect(state.isToTell({ ...NEW, webhook: WEBHOOK })).toBe(false);
+    expect(state.isToTell(ENDED)).toBe(false);
+  });
+
+  it('has it told once more in another round, with all its tries, whatever became of the one before', () => {
+    for (const before of [TRIED, DELIVERED, { ...TRIED, outcome: 'failed' as const }]) {
+      const again = state.toldAgain({ ...ENDED, webhook: { ...WEBHOOK, ...before } }, 9);
+      expect(again.webhook).toEqual({ ...WEBHOOK, round: 2, nextAtMs: 9 });
+      // A try of the round before that ends now says nothing of this one.
+      expect(state.told(again, DELIVERED)).toBe(again);
+      expect(state.told(again, { ...DELIVERED, round: 2 }).webhook).toMatchObject({ outcome: 'delivered' });
+    }
+    expect(state.toldAgain(ENDED, 9)).toBe(ENDED);
+  });
+
+  it('is read as an earlier version has written its webhook', () => {
+    const { id, callback, tries, nextAtMs, outcome } = WEBHOOK;
+    const earlier = { ...ENDED, webhook: { id, callback, tries, nextAtMs, outcome } };
+    expect(state.batchSchema.parse(earlier).webhook).toEqual(WEBHOOK);
   });
 
   it('never leaves its end, and tells each status once, whatever comes in whatever order', () => {

@@ -65,10 +65,20 @@ export type RefusedLines = z.infer<typeof refusedLinesSchema>;
 export const batchWebhookSchema = z.object({
   id: z.string(),
   callback: callbackSchema,
+  /** That of the request which made the batch: each try goes on with it. */
+  trace: z.object({ traceparent: z.string().optional(), tracestate: z.string().optional() }).default({}),
+  /** From 1; asked to be delivered again, it begins the next. */
+  round: z.number().int().positive().default(1),
+  /** Of this round. */
   tries: count,
   /** Not before; of use while it waits. */
   nextAtMs: z.number().int(),
   outcome: z.enum(['waiting', 'delivered', 'failed']),
+  lastTriedAtMs: z.number().int().nullable().default(null),
+  /** Why the last try was not taken, for programs. */
+  reason: z.string().nullable().default(null),
+  /** What the receiver answered last. */
+  httpStatus: z.number().int().nullable().default(null),
 });
 export type BatchWebhook = z.infer<typeof batchWebhookSchema>;
 
@@ -209,10 +219,33 @@ export function ended(batch: Batch, results: Results, nowMs: number): Batch {
   return { ...at(batch, batch.ending, nowMs), ...results };
 }
 
-/** A try of its webhook has come to this. One that has an outcome keeps it. */
-export function told(batch: Batch, change: Pick<BatchWebhook, 'tries' | 'nextAtMs' | 'outcome'>): Batch {
-  if (batch.webhook?.outcome !== 'waiting') return batch;
-  return { ...batch, webhook: { ...batch.webhook, ...change } };
+/** Whether its webhook has to be sent, now or later. */
+export function isToTell(batch: Batch): batch is Batch & { readonly webhook: BatchWebhook } {
+  return hasEnded(batch) && batch.webhook?.outcome === 'waiting';
+}
+
+/** What a try of a webhook has come to. */
+export type WebhookTry = Pick<
+  BatchWebhook,
+  'round' | 'tries' | 'nextAtMs' | 'outcome' | 'lastTriedAtMs' | 'reason' | 'httpStatus'
+>;
+
+/** A try of its webhook has ended. One that has an outcome keeps it, and a round that has begun since knows nothing of it. */
+export function told(batch: Batch, change: WebhookTry): Batch {
+  const { webhook } = batch;
+  if (webhook?.outcome !== 'waiting' || webhook.round !== change.round) return batch;
+  return { ...batch, webhook: { ...webhook, ...change } };
+}
+
+/** Its webhook is to be sent once more, at once and with all its tries. */
+export function toldAgain(batch: Batch, nowMs: number): Batch {
+  const { webhook } = batch;
+  if (webhook === null) return batch;
+  const begun: WebhookTry = {
+    ...{ round: webhook.round + 1, tries: 0, nextAtMs: nowMs, outcome: 'waiting' },
+    ...{ lastTriedAtMs: null, reason: null, httpStatus: null },
+  };
+  return { ...batch, webhook: { ...webhook, ...begun } };
 }
 
 /** What is to be done next with a batch. `wind_down`: nothing more is submitted, and what is under way is cancelled. */

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Caller } from '../../domain/caller.js';
+import { type TraceContext, UNTRACED } from '../../domain/trace-context.policy.js';
+import type { Callback } from '../../domain/webhook/callback.events.js';
 import { LogRoom } from '../../log/room/log-room.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
@@ -9,10 +11,12 @@ import { refused, refusedField } from '../../submission/refusal.js';
 import {
   type Batch,
   type BatchEndpoint,
+  type BatchWebhook,
   cancelling,
   hasEnded,
   NO_LINES,
   resultFiles,
+  toldAgain,
 } from './batch.state.js';
 import { isOfEarlierTry } from './earlier-try.policy.js';
 import type { StoredFile } from './files/file.state.js';
@@ -31,6 +35,8 @@ export interface NewBatch {
   readonly outputExpiresAfterS: number | null;
   /** Is told when the batch has ended; that of its API key or of the service when absent. */
   readonly callbackUrl?: string | undefined;
+  /** Of the request; the webhook goes on with it. */
+  readonly trace?: TraceContext;
 }
 
 /** What clients do with batches. Carrying them out is the runner's, which is told of news here. */
@@ -78,7 +84,7 @@ export class Batches {
     if (file?.purpose !== 'batch') {
       throw refusedField('invalid_fields', 'input_file_id', 'names no file with the purpose batch');
     }
-    const { windowMs, callbackUrl, ...fields } = asked;
+    const { windowMs, callbackUrl, trace = UNTRACED, ...fields } = asked;
     const callback = this.callbacks.callbackOf(caller, { callbackUrl });
     const { tenant, name, role, mostUrgent } = caller;
     const createdAtMs = this.sources.nowMs();
@@ -90,10 +96,7 @@ export class Batches {
       ...{ createdAtMs, expiresAtMs: createdAtMs + windowMs },
       ...{ total: 0, lastLine: 0, completed: 0, failed: 0, mark: NO_LINES },
       ...{ refused: [], errors: [], usage: null, outputFileId: null, errorFileId: null },
-      webhook:
-        callback === null
-          ? null
-          : { id: this.sources.newId(), callback, tries: 0, nextAtMs: createdAtMs, outcome: 'waiting' },
+      webhook: callback === null ? null : newWebhook(this.sources.newId(), callback, trace, createdAtMs),
     };
     // First the offer: without it nobody would ever look at the batch. Without the batch it is taken back.
     await this.leases.offer(batch);
@@ -140,6 +143,29 @@ export class Batches {
     }
   }
 
+  /**
+   * Has its webhook delivered once more, under the same id and with all its tries again, whatever has become of it. It is
+   * its holder's to send.
+   *
+   * @throws {RefusedError} `not_found`, also where it has no webhook, and `not_ended`
+   * @throws {LogUnavailableError} it may be delivered
+   */
+  async redeliver({ tenant }: Caller, id: string): Promise<Batch> {
+    for (;;) {
+      const { value: batch, revision } = await this.stored(tenant, id);
+      if (batch.webhook === null) throw refused('not_found', `The batch ${id} has no webhook.`);
+      if (!hasEnded(batch)) {
+        throw refused('not_ended', `The batch ${id} has not ended: it is ${batch.status}.`);
+      }
+      const next = toldAgain(batch, this.sources.nowMs());
+      if ((await this.records.write(next, revision)) === null) continue;
+      // Behind the record: a runner that comes between the two would find nothing to tell, and take the offer away.
+      await this.leases.offer(next, { telling: true });
+      this.onNews();
+      return next;
+    }
+  }
+
   /** @throws {RefusedError} `not_ended`, for files of a batch that is carried out @throws {LogUnavailableError} */
   async removeFile(file: StoredFile): Promise<void> {
     const user = (await this.records.list(file.tenant)).find(
@@ -156,6 +182,13 @@ export class Batches {
     if (entry === null) throw refused('not_found', `There is no batch ${id.slice(0, 80)}.`);
     return entry;
   }
+}
+
+function newWebhook(id: string, callback: Callback, trace: TraceContext, nowMs: number): BatchWebhook {
+  return {
+    ...{ id, callback, trace, round: 1, tries: 0, nextAtMs: nowMs, outcome: 'waiting' },
+    ...{ lastTriedAtMs: null, reason: null, httpStatus: null },
+  };
 }
 
 function filesOf(batch: Batch): (string | null)[] {

@@ -8,13 +8,14 @@ import { type DueWebhook, dueWebhook } from '../../domain/webhook/due-webhook.st
 import type { EventLog } from '../../log/event-log.port.js';
 import { SOURCES, type Sources } from '../../platform/clock.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
-import { endSpan, type Span, SpanKind, spanIn, traceBehind } from '../../platform/telemetry/spans.js';
+import { traceBehind } from '../../platform/telemetry/spans.js';
 import { EVENT_LOG } from '../../platform/tokens.js';
 import { ProjectionPosition } from '../../projection/read/projection-position.js';
 import { type SendableWebhook, WebhookReader } from '../../projection/read/webhook-reader.js';
 import { serverOf } from './receiver.policy.js';
 import { Receivers } from './receivers.js';
 import { ServerPlaces } from './server-places.js';
+import { beginTry, endTry } from './try-span.js';
 import { webhookBody } from './webhook-body.policy.js';
 import { WebhookClient } from './webhook-client.js';
 import { WebhookSecrets } from './webhook-secrets.js';
@@ -84,12 +85,13 @@ export class WebhookSender {
     const place = this.places.enter(tenant, serverOf(callback.url));
     if (typeof place === 'number') return this.dues.set(due, this.sources.nowMs() + place);
     const trace = webhook.trace ?? UNTRACED;
-    const span = spanIn(trace, `webhook ${webhook.type}`, tryStart(webhook));
+    const traced = { ...webhook, url: callback.url };
+    const span = beginTry(trace, traced, { 'llmq.message.id': webhook.messageId });
     const sent = { ...headers, ...traceBehind(span, trace) };
     const answer = await this.client.send(callback, sent, body);
     const { retry_times_ms: times } = this.config.webhooks;
     const verdict = webhookVerdict(answer, tries + 1, times, this.sources.random());
-    if (span !== null) endTry(span, answer, verdict);
+    endTry(span, answer, verdict);
     place.leave(verdict.outcome === 'delivered', answer.durationMs);
     if (verdict.outcome === 'failed' && verdict.isGone) {
       await this.receivers.switchOff(tenant, callback.url, 'it answered 410');
@@ -131,23 +133,6 @@ export class WebhookSender {
     this.outcomes[verdict.outcome] += 1;
     if (nextMs !== null) await this.dues.set({ messageId, id, round, tries }, nextMs);
   }
-}
-
-/** Nothing of its URL but the server: the rest may hold a secret. */
-function tryStart({ callback, id, messageId, round, tries }: SendableWebhook) {
-  const { hostname, port, protocol } = new URL(callback.url);
-  const attributes = {
-    ...{ 'http.request.method': 'POST', 'server.address': hostname },
-    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
-    ...{ 'llmq.message.id': messageId, 'llmq.webhook.id': id },
-    ...{ 'llmq.webhook.round': round, 'llmq.webhook.try': tries + 1 },
-  };
-  return { kind: SpanKind.CLIENT, attributes };
-}
-
-function endTry(span: Span, { status }: WebhookAnswer, { reason }: WebhookVerdict): void {
-  if (status !== null) span.setAttribute('http.response.status_code', status);
-  endSpan(span, reason);
 }
 
 /** How many steps its row is ahead of it. */

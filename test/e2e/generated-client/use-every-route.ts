@@ -352,6 +352,21 @@ async function useWebhooks(api: Api, url: string): Promise<void> {
   await told(api.GET('/api/v1/webhooks/deliveries/{id}', one));
   const { round } = await told(api.POST('/api/v1/webhooks/deliveries/{id}/redeliver', one));
   if (round !== 2) throw new Error('It is not delivered again.');
+  await useBatchWebhooks(api, url);
+}
+
+async function useBatchWebhooks(api: Api, callback_url: string): Promise<void> {
+  const asItIs = { body: 'no json', bodySerializer: (body: string) => body };
+  const headers = { 'content-type': 'application/x-ndjson' };
+  const params = { query: { callback_url } };
+  const { id } = await told(api.POST('/api/v1/batches', { params, ...asItIs, headers }));
+  const batch = { params: { path: { id } } };
+  await until(
+    () => told(api.GET('/api/v1/batches/{id}', batch)),
+    ({ webhook }) => webhook?.status === 'failed',
+  );
+  const { webhook } = await told(api.POST('/api/v1/batches/{id}/webhook/redeliver', batch));
+  if (webhook?.round !== 2) throw new Error('It is not delivered again.');
 }
 
 async function useEndpoints(api: Api, base_url: string): Promise<void> {

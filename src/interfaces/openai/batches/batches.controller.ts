@@ -6,6 +6,7 @@ import { Batches } from '../../../operations/batches/batches.js';
 import { refusedField } from '../../../submission/refusal.js';
 import { CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
+import { traceOfRequest } from '../../http/traced-requests.js';
 import { isRepeatedTry } from '../call-order.js';
 import { listJson, listRequestOf } from '../list-query.js';
 import { schemaRef } from '../openai.schemas.js';
@@ -38,7 +39,7 @@ export class BatchesController {
   @ApiBody({ schema: schemaRef('NewBatch') })
   @ApiOkResponse({ schema: schemaRef('Batch') })
   async create(@Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
-    const asked = newBatchOf(body, ownHeaders(request.headers));
+    const asked = { ...newBatchOf(body, ownHeaders(request.headers)), trace: traceOfRequest(request) };
     const caller = callerOf(request);
     const execution = executionOf(request);
     const isRepeated = execution === null && isRepeatedTry(request.headers);

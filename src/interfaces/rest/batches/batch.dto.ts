@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { CallerRole } from '../../../domain/caller-role.policy.js';
 import {
   BATCH_ENDPOINTS,
   BATCH_STATUSES,
@@ -13,6 +14,7 @@ import { callbackUrl, type Rule } from '../../../submission/submission-rules.pol
 import { durationMs } from '../duration.policy.js';
 import { PageQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
+import { BatchWebhookDto, batchWebhookJson } from './batch-webhook.dto.js';
 
 const MOST_WINDOW_MS = 7 * 86_400_000;
 const USUAL_WINDOW = '24h';
@@ -77,6 +79,8 @@ export class SubmittedBatchDto {
   @ApiProperty({ format: 'date-time' }) created_at!: string;
   @ApiProperty({ format: 'date-time' }) expires_at!: string;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) ended_at!: string | null;
+  @ApiProperty({ type: BatchWebhookDto, nullable: true, description: 'Null where nobody is told of its end' })
+  webhook!: BatchWebhookDto | null;
 }
 
 export class SubmittedBatchPageDto {
@@ -111,7 +115,8 @@ export function newBatch(inputFileId: string, asked: SubmitLinesDto): NewBatch {
   };
 }
 
-export function batchJson(batch: Batch): Record<string, unknown> {
+/** @param role of who reads it */
+export function batchJson(batch: Batch, role: CallerRole): Record<string, unknown> {
   const { id, status, endpoint, completionWindow, model, total, completed, failed, errors } = batch;
   const endedMs = endedAtMs(batch);
   return {
@@ -120,11 +125,15 @@ export function batchJson(batch: Batch): Record<string, unknown> {
     created_at: isoTime(batch.createdAtMs),
     expires_at: isoTime(batch.expiresAtMs),
     ended_at: endedMs === null ? null : isoTime(endedMs),
+    webhook: batchWebhookJson(batch, role),
   };
 }
 
-export function batchPageJson({ data, hasMore }: ListPage<Batch>): Record<string, unknown> {
-  return { data: data.map(batchJson), next_cursor: hasMore ? (data.at(-1)?.id ?? null) : null };
+export function batchPageJson({ data, hasMore }: ListPage<Batch>, role: CallerRole): Record<string, unknown> {
+  return {
+    data: data.map((batch) => batchJson(batch, role)),
+    next_cursor: hasMore ? (data.at(-1)?.id ?? null) : null,
+  };
 }
 
 function isoTime(ms: number): string {

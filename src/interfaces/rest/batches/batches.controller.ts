@@ -17,9 +17,10 @@ import { Batches } from '../../../operations/batches/batches.js';
 import { Files } from '../../../operations/batches/files/files.js';
 import { InvalidCursorError } from '../../../projection/read/page.js';
 import { invalidFields, refused } from '../../../submission/refusal.js';
-import { CallerOf, callerOf } from '../../caller.guard.js';
+import { AdminOnly, CallerOf, callerOf } from '../../caller.guard.js';
 import { executionOf } from '../../http/idempotency.hook.js';
 import { bodyOf, passOver } from '../../http/streamed-bodies.js';
+import { traceOfRequest } from '../../http/traced-requests.js';
 import { limitOf } from '../list-query.dto.js';
 import { ProblemDto, RestApi } from '../rest-api.js';
 import { ValidRequest } from '../valid-request.pipe.js';
@@ -73,10 +74,11 @@ export class BatchesController {
     });
     try {
       const file = await this.files.keep(caller.tenant, received, { name: 'lines.jsonl', purpose: 'batch' });
-      const batch = await this.batches.create(caller, newBatch(file.id, asked), executionOf(request));
+      const wanted = { ...newBatch(file.id, asked), trace: traceOfRequest(request) };
+      const batch = await this.batches.create(caller, wanted, executionOf(request));
       // An earlier run of the same request has made it, of lines of its own.
       if (batch.inputFileId !== file.id) this.files.drop(caller.tenant, received);
-      return batchJson(batch);
+      return batchJson(batch, caller.role);
     } catch (error) {
       this.files.dropAfter(error, caller.tenant, received);
       throw error;
@@ -93,14 +95,14 @@ export class BatchesController {
     const request = { after: query.cursor ?? null, limit: limitOf(query), order: 'desc' as const };
     const page = await this.batches.list(caller, request);
     if (page === null) throw new InvalidCursorError();
-    return batchPageJson(page);
+    return batchPageJson(page, caller.role);
   }
 
   @Get(':id')
   @ApiOperation({ operationId: 'readBatch', summary: 'How far a batch is' })
   @ApiOkResponse({ type: SubmittedBatchDto })
   async find(@Param('id') id: string, @CallerOf() caller: Caller): Promise<Record<string, unknown>> {
-    return batchJson(await this.batches.get(caller, id));
+    return batchJson(await this.batches.get(caller, id), caller.role);
   }
 
   @Post(':id/cancel')
@@ -112,7 +114,23 @@ export class BatchesController {
   })
   @ApiOkResponse({ type: SubmittedBatchDto })
   async cancel(@Param('id') id: string, @CallerOf() caller: Caller): Promise<Record<string, unknown>> {
-    return batchJson(await this.batches.cancel(caller, id));
+    return batchJson(await this.batches.cancel(caller, id), caller.role);
+  }
+
+  @Post(':id/webhook/redeliver')
+  @AdminOnly()
+  @HttpCode(202)
+  @ApiOperation({
+    operationId: 'redeliverBatchWebhook',
+    summary: 'Deliver the webhook of a batch that has ended once more',
+    description:
+      'Soon, under the same `webhook-id` and with all its tries again. A receiver that is switched off has to be ' +
+      'switched on before.',
+  })
+  @ApiConflictResponse({ type: ProblemDto, description: '`not_ended`' })
+  @ApiAcceptedResponse({ type: SubmittedBatchDto })
+  async redeliver(@Param('id') id: string, @CallerOf() caller: Caller): Promise<Record<string, unknown>> {
+    return batchJson(await this.batches.redeliver(caller, id), caller.role);
   }
 
   @Get(':id/results')

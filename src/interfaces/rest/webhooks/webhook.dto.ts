@@ -13,10 +13,12 @@ import {
 import { ListQueryDto } from '../list-query.dto.js';
 import { MayObey } from '../obeys.js';
 
-const STATUSES: readonly WebhookView['status'][] = ['waiting', 'delivered', 'failed'];
+export const DELIVERY_STATUSES: readonly WebhookView['status'][] = ['waiting', 'delivered', 'failed'];
 
 const status: Rule = (value) =>
-  (STATUSES as readonly unknown[]).includes(value) ? null : `must be one of ${STATUSES.join(', ')}`;
+  (DELIVERY_STATUSES as readonly unknown[]).includes(value)
+    ? null
+    : `must be one of ${DELIVERY_STATUSES.join(', ')}`;
 
 /** The query of `GET /api/v1/webhooks/deliveries`. */
 export class ListDeliveriesDto extends ListQueryDto {
@@ -24,7 +26,7 @@ export class ListDeliveriesDto extends ListQueryDto {
   @MayObey(messageId)
   message_id?: string;
 
-  @ApiPropertyOptional({ enum: STATUSES })
+  @ApiPropertyOptional({ enum: DELIVERY_STATUSES })
   @MayObey(status)
   status?: WebhookView['status'];
 }
@@ -45,7 +47,7 @@ export class WebhookDeliveryDto {
   @ApiProperty({ enum: WEBHOOK_TYPES }) type!: string;
   @ApiProperty() url!: string;
   @ApiProperty({ enum: CALLBACK_SOURCES, description: 'Who named the URL' }) named_by!: string;
-  @ApiProperty({ enum: STATUSES }) status!: string;
+  @ApiProperty({ enum: DELIVERY_STATUSES }) status!: string;
   @ApiProperty({ description: 'From 1; each redelivery begins another' }) round!: number;
   @ApiProperty({ description: 'Of this round' }) tries!: number;
   @ApiProperty({ format: 'date-time', description: 'When the message ended' }) created_at!: string;

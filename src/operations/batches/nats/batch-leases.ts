@@ -11,17 +11,22 @@ import { answeredWithin } from './stored-records.js';
 const BROKER_ANSWERS_WITHIN_MS = 1_500;
 const KIND = 'lease';
 
-/** Who carries a batch out: a lease by the same rules as that of the schedulers. It is there until the batch has ended. */
+/**
+ * Who carries a batch out: a lease by the same rules as that of the schedulers. It is there until the batch has ended and
+ * its webhook was sent.
+ */
 export const batchLeaseSchema = z.object({
   id: z.string(),
   tenant: z.string(),
   holder: z.string(),
   term: z.number().int().nonnegative(),
   released: z.boolean(),
+  /** All that is left is a webhook, which may take a day: it takes no place of another batch. */
+  telling: z.boolean().default(false),
 });
 export type BatchLease = z.infer<typeof batchLeaseSchema>;
 
-/** The leases of all batches that have not ended. */
+/** The leases of all batches that are not done with. */
 @Injectable()
 export class BatchLeases {
   private readonly bucket: CompareAndSetBucket<BatchLease>;
@@ -39,9 +44,17 @@ export class BatchLeases {
     this.bucket = new CompareAndSetBucket(nats, BATCHES_BUCKET, parse, BROKER_ANSWERS_WITHIN_MS);
   }
 
-  /** For a batch that is about to be: whoever is free may take it. May be repeated. @throws {LogUnavailableError} */
-  async offer({ id, tenant }: { readonly id: string; readonly tenant: string }): Promise<void> {
-    const free: BatchLease = { id, tenant, holder: '', term: 0, released: true };
+  /**
+   * For a batch that is about to be, or to tell of its end: whoever is free may take it. May be repeated; where somebody
+   * holds it, that stays so.
+   *
+   * @throws {LogUnavailableError}
+   */
+  async offer(
+    { id, tenant }: Pick<BatchLease, 'id' | 'tenant'>,
+    { telling } = { telling: false },
+  ): Promise<void> {
+    const free: BatchLease = { id, tenant, holder: '', term: 0, released: true, telling };
     await answeredWithin(this.timeoutMs, () => this.bucket.write(keyOf(id), free, 0));
   }
 
@@ -55,7 +68,7 @@ export class BatchLeases {
     return this.bucket.write(keyOf(lease.id), lease, revision);
   }
 
-  /** The batch has ended. @throws when the broker does not say */
+  /** Nothing is left to do for the batch. @throws when the broker does not say */
   remove(id: string): Promise<void> {
     return this.bucket.remove(keyOf(id));
   }

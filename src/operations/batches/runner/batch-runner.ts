@@ -22,7 +22,7 @@ import { SubmitOnce } from '../../../submission/idempotency/submit-once.js';
 import { MessageLookup } from '../../../submission/message-lookup.js';
 import { SubmitMessage } from '../../../submission/submit-message.js';
 import { AnswerWait } from '../../../submission/waiting/answer-wait.js';
-import { type Batch, type BatchStatus, hasEnded } from '../batch.state.js';
+import { type Batch, type BatchStatus, hasEnded, isToTell } from '../batch.state.js';
 import { Batches } from '../batches.js';
 import { Files } from '../files/files.js';
 import { BATCH_LINES, type BatchLines } from '../lines/batch-lines.port.js';
@@ -48,8 +48,6 @@ interface Held {
   untilMs: number;
   readonly stop: AbortController;
   job: BatchJob | null;
-  /** All that is left is a webhook, which may take a day: it takes no place of another batch. */
-  isTelling: boolean;
   done: Promise<void>;
 }
 
@@ -119,8 +117,8 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
 
   /** Of the batches that this process carries out. */
   statuses(): BatchStatus[] {
-    return [...this.held.values()].flatMap(({ isTelling, job }) =>
-      isTelling || job === null ? [] : [job.status],
+    return [...this.held.values()].flatMap(({ lease, job }) =>
+      lease.telling || job === null ? [] : [job.status],
     );
   }
 
@@ -174,11 +172,11 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     await Promise.all(renewals);
     const free = entries.map(({ value }) => value).filter((lease) => this.nextOf(lease) !== null);
     for (const lease of inTurnOfTenants(free, this.carried())) await this.maybeTake(lease);
-    this.waiting = entries.filter(({ value: { id } }) => this.isFree(id)).length;
+    this.waiting = entries.filter(({ value: { id, telling } }) => !telling && this.isFree(id)).length;
   }
 
   private carried(): BatchLease[] {
-    return [...this.held.values()].flatMap(({ isTelling, lease }) => (isTelling ? [] : [lease]));
+    return [...this.held.values()].flatMap(({ lease }) => (lease.telling ? [] : [lease]));
   }
 
   /** What to write to take it; null while it is not to be had. */
@@ -219,7 +217,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async maybeTake(lease: BatchLease): Promise<void> {
-    if (this.isStopping || this.carried().length >= this.atOnce) return;
+    if (this.isStopping || (!lease.telling && this.carried().length >= this.atOnce)) return;
     const nowMs = this.sources.steadyMs();
     const next = this.nextOf(lease);
     if (next === null) return;
@@ -228,7 +226,7 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     if (revision === null) return;
     const held: Held = {
       ...{ lease: taken, revision, untilMs: nowMs + HOLDS_MS, stop: new AbortController() },
-      ...{ job: null, isTelling: false, done: Promise.resolve() },
+      ...{ job: null, done: Promise.resolve() },
     };
     this.held.set(lease.id, held);
     held.done = this.carryOut(held);
@@ -249,11 +247,16 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         await held.job.run();
         const { status, completed, failed } = record.known;
         this.ended.add(id);
-        if (!isCounted) this.counts.batchEnded(status);
-        this.logger.info({ batch: id, status, completed, failed }, 'a batch has ended');
-        held.isTelling = true;
+        if (!isCounted) {
+          this.counts.batchEnded(status);
+          this.logger.info({ batch: id, status, completed, failed }, 'a batch has ended');
+        }
+        // Whoever takes it over knows by this that it takes no place.
+        held.lease = { ...held.lease, telling: true };
         await this.teller.tell(record, signal);
         await this.leases.remove(id);
+        // It may have been asked to tell once more in the meantime, and the offer for that was taken away too.
+        if (isToTell(await record.refresh())) await this.leases.offer(record.known, { telling: true });
       }
     } catch (err) {
       this.notBeforeMs.set(id, this.sources.steadyMs() + PAUSE_MS);
@@ -278,6 +281,6 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
 /** Another process has brought it to its end, and did not tell of it: not so where its client cancelled it in time. */
 function isOfAnother(batch: Batch): boolean {
   const isOfClient = batch.status === 'cancelled' && batch.times.in_progress === undefined;
-  const isTelling = (batch.webhook?.tries ?? 0) > 0;
+  const isTelling = batch.webhook !== null && (batch.webhook.tries > 0 || batch.webhook.round > 1);
   return hasEnded(batch) && (isTelling || !isOfClient);
 }
