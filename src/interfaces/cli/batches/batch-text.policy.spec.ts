@@ -7,6 +7,7 @@ import {
   exitCodeOfBatch,
   progressText,
   type ToldBatch,
+  type ToldBatchWebhook,
 } from './batch-text.policy.js';
 
 const batch: ToldBatch = {
@@ -26,6 +27,24 @@ ends by   2030-01-02 00:00:00
 `);
     expect(batchesText([batch])).toContain('batch_1  in_progress  100    38        2');
     expect(batchesText([])).toBe('There are no batches.\n');
+  });
+
+  it('says what became of its webhook, where it has one', () => {
+    const none = { status: 'waiting', tries: 0, next_try_at: null, reason: null, http_status: null };
+    const textOf = (webhook: Partial<ToldBatchWebhook> | null) => {
+      const text = batchText({ ...batch, webhook: webhook && { ...none, ...webhook } }, painter(false));
+      return text.split('\n').filter((line) => line.startsWith('webhook'));
+    };
+    expect(textOf(null)).toEqual([]);
+    expect(textOf({})).toEqual(['webhook   waiting']);
+    const failing = { tries: 1, reason: 'timeout', next_try_at: '2030-01-01T00:05:00.000Z' };
+    expect(textOf(failing)).toEqual(['webhook   waiting after 1 try: timeout, next try 2030-01-01 00:05:00']);
+    expect(textOf({ status: 'failed', tries: 10, reason: 'bad_status', http_status: 503 })).toEqual([
+      'webhook   failed after 10 tries: bad_status 503',
+    ]);
+    expect(textOf({ status: 'delivered', tries: 1, http_status: 204 })).toEqual([
+      'webhook   delivered after 1 try',
+    ]);
   });
 
   it('says which lines are wrong', () => {

@@ -4,6 +4,15 @@ import { timeText } from '../terminal/amounts.policy.js';
 import { type Paint, painted } from '../terminal/colour.policy.js';
 import { plainLine } from '../terminal/plain-text.policy.js';
 
+/** The webhook about the end of a batch, as the batch tells of it. */
+export interface ToldBatchWebhook {
+  readonly status: string;
+  readonly tries: number;
+  readonly next_try_at: string | null;
+  readonly reason: string | null;
+  readonly http_status: number | null;
+}
+
 /** A batch as `GET /api/v1/batches/{id}` tells it. */
 export interface ToldBatch {
   readonly id: string;
@@ -16,6 +25,8 @@ export interface ToldBatch {
   readonly created_at: string;
   readonly expires_at: string;
   readonly ended_at: string | null;
+  /** Absent where an earlier version answers. */
+  readonly webhook?: ToldBatchWebhook | null;
 }
 
 const ENDED = ['completed', 'failed', 'expired', 'cancelled'];
@@ -45,11 +56,20 @@ export function batchText(batch: ToldBatch, paint: Paint): string {
     ['created', timeText(batch.created_at)],
     ['ends by', batchHasEnded(batch) ? null : timeText(batch.expires_at)],
     ['ended', batch.ended_at === null ? null : timeText(batch.ended_at)],
+    ['webhook', batch.webhook == null ? null : webhookText(batch.webhook)],
   ];
   const lines = facts
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${paint('dim', name.padEnd(8))}  ${value}\n`);
   return lines.join('') + errorsText(batch);
+}
+
+/** `failed after 10 tries: bad_status 503`. */
+function webhookText({ status, tries, next_try_at: nextAt, reason, http_status }: ToldBatchWebhook): string {
+  const tried = tries === 0 ? '' : ` after ${tries} ${tries === 1 ? 'try' : 'tries'}`;
+  const why = reason === null ? '' : `: ${[reason, http_status].filter((part) => part !== null).join(' ')}`;
+  const next = nextAt === null ? '' : `, next try ${timeText(nextAt)}`;
+  return status + tried + why + next;
 }
 
 /** What is wrong with the lines of a batch that was refused. */
