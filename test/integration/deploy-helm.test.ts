@@ -15,32 +15,16 @@ import {
   chartTemplates,
   chartValues,
   chartWithFirstValues,
+  EVERYTHING,
   firstValues,
   type Manifest,
+  NAMED,
   rendered,
 } from '../support/helm-chart.js';
 import { machineTool } from '../support/machine-tool.js';
 import { makeTempDir, removeTempDir } from '../support/temp-dir.js';
 
 const ROLES = ['api', 'worker', 'projector', 'scheduler'] as const;
-const NAMED = [
-  'existingSecret="llmq"',
-  'config.nats.url="nats://nats.llmq.svc:4222"',
-  'config.database.host="postgres.llmq.svc"',
-  'config.database.user="llmq"',
-  'config.database.dbname="queue"',
-];
-const EVERYTHING = [
-  ...NAMED,
-  'keda.enabled=true',
-  'metrics.serviceMonitor={"enabled":true,"labels":{"release":"prometheus"},"apiKeySecret":{"name":"llmq","key":"METRICS_KEY"}}',
-  'metrics.rules={"enabled":true,"runbookBase":"https://docs.example/"}',
-  'metrics.dashboard={"enabled":true,"labels":{"grafana_dashboard":"yes"}}',
-  'networkPolicy.prometheus=[{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}]',
-  'networkPolicy.clients=[{"podSelector":{"matchLabels":{"app":"shop"}}}]',
-  'networkPolicy.egress=[{"to":[{"namespaceSelector":{}}]}]',
-  'extraEnv=[{"name":"NODE_EXTRA_CA_CERTS","value":"/ca/ca.crt"}]',
-];
 
 /** Paths of the values, where a map that users fill, and a list, is one value. */
 function valuePaths(values: Record<string, unknown>, open: readonly string[], above = ''): string[] {
