@@ -74,6 +74,40 @@ describe('a request that some endpoints of its model have no words for', () => {
     await rig.lanesEmpty();
   });
 
+  it('is passed in its own lane by what the free endpoint takes, while those that have the words are full', async () => {
+    const { answering, open } = gated();
+    const gpt = new Speechless('gpt');
+    const gpu = new TestEndpoint(answering, 'gpu', ['m'], 1);
+    await rig.startWorker({ endpoints: [gpt, gpu] });
+    const stopping: string[] = [];
+    for (let count = 0; count < 20; count += 1) stopping.push(await rig.submit('normal', STOPPING));
+    await eventually(() => expect(gpu.running).toBe(1));
+    const plain: string[] = [];
+    for (let count = 0; count < 5; count += 1) plain.push(await rig.submit('normal', PLAIN));
+    for (const id of plain) await completed(id);
+    expect(gpu.running).toBe(1);
+    expect(stopping.filter((id) => calledAt(id) !== undefined)).toHaveLength(1);
+    open();
+    for (const id of stopping) await completed(id);
+    await rig.lanesEmpty();
+  });
+
+  it('is not asked of a model that stands in without the words: it would be refused for good', async () => {
+    const speechless = new Speechless('other', ['n']);
+    const { registry } = await rig.startWorker({
+      endpoints: [new TestEndpoint(atOnce, 'gpu', ['m']), speechless],
+    });
+    registry.drain('gpu');
+    const id = await rig.submit('normal', asking({ stop: ['.'] }, ['n']));
+    const plain = await rig.submit('normal', asking({}, ['n']));
+    await completed(plain);
+    expect(rig.folded.historyOf(id)).toEqual(['received', 'prioritized']);
+    registry.undrain('gpu');
+    await completed(id);
+    expect(speechless.calls).toHaveLength(1);
+    await rig.lanesEmpty();
+  });
+
   it('goes to a model that stands in while those that have the words are down', async () => {
     const other = new TestEndpoint(atOnce, 'other', ['n']);
     const { registry } = await rig.startWorker({

@@ -151,6 +151,14 @@ export class EndpointRegistry {
     );
   }
 
+  /** Which of the model's endpoints have words for what is asked; of a model that nobody serves, `all`. */
+  wordsFor(model: string, asked: Asked): 'all' | 'some' | 'none' {
+    const all = this.roster.of(model)?.all ?? [];
+    const speaking = all.filter((deployment) => deployment.lacks(asked).length === 0).length;
+    if (speaking === all.length) return 'all';
+    return speaking === 0 ? 'none' : 'some';
+  }
+
   /** Models that are busy, and were asked for since they are. */
   get busyModels(): string[] {
     return this.openings.busyModels;
@@ -175,7 +183,8 @@ export class EndpointRegistry {
     const choice = chooseEndpoint(by, candidates, before, this.random, session ?? null);
     if (choice === null) {
       if (exclude === undefined) this.openings.noteBusy(wanted);
-      this.openings.inNeed(active, nowMs);
+      const fit = left === null ? active : active.filter(({ name }) => !left.endpoints.has(name.endpoint));
+      this.openings.inNeed(fit, nowMs);
       return BUSY;
     }
     deployments.choice = choice.state;

@@ -32,8 +32,8 @@ export interface Picked {
   readonly placed: () => void;
   /** The registry had no place for it. */
   readonly refused: () => void;
-  /** It is out of its slot, in which it was for so long. */
-  readonly ended: (ms: number) => void;
+  /** It is out of its slot, in which its call was for so long; null where there was no call. */
+  readonly ended: (ms: number | null) => void;
 }
 
 /** A model as this worker deals with it. */
@@ -210,7 +210,7 @@ export class MessageOrder {
       ended: (ms) => {
         placed();
         turns.running -= 1;
-        turns.serviceMs = meanService(turns.serviceMs, ms);
+        if (ms !== null) turns.serviceMs = meanService(turns.serviceMs, ms);
       },
     };
   }

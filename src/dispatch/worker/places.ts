@@ -6,7 +6,7 @@ import { EndpointRegistry } from '../endpoints/endpoint-registry.js';
 import type { Acquired, Asked, EndpointLease } from '../endpoints/registry/endpoint-lease.js';
 import { type FailedCall, type FallbackLists, modelsToTry, triedEndpoints } from './failover.policy.js';
 
-type Registry = Pick<EndpointRegistry, 'acquire' | 'freePlaces' | 'isDown' | 'defaultModel'>;
+type Registry = Pick<EndpointRegistry, 'acquire' | 'freePlaces' | 'isDown' | 'wordsFor' | 'defaultModel'>;
 type FallbackConfig = Pick<
   ServiceConfig['loadbalancer'],
   'fallbacks' | 'context_window_fallbacks' | 'content_policy_fallbacks'
@@ -14,12 +14,23 @@ type FallbackConfig = Pick<
 
 /** So long a message of a model that is down, and that names no other model, is not looked at again. */
 const LOOK_EVERY_MS = 1_000;
+const LONGEST_PASSED_MS = 30_000;
 
 /**
- * `unspeakable`: endpoints serve the model, and have no words for the request. The others of the model are down. What lies
- * behind the message may go before it, for so long.
+ * So long an `unspeakable` message is passed by others: each time twice as long, since each look costs a query and a place
+ * that others could have.
+ *
+ * @param delivery which delivery this is, from 1
  */
-export type Placed = Acquired | { readonly kind: 'unspeakable'; readonly lookAgainMs: number };
+export function passedForMs(delivery: number): number {
+  return Math.min(LONGEST_PASSED_MS, LOOK_EVERY_MS * 2 ** (delivery - 1));
+}
+
+/**
+ * `unspeakable`: what is free, at the model or at one that stands in for it, has no words for the request; what has them is
+ * full or down. What lies behind the message may go before it.
+ */
+export type Placed = Acquired | { readonly kind: 'unspeakable' };
 
 /** Finds the place for each call of a message: at its own model, or at one that stands in for it. */
 @Injectable()
@@ -55,15 +66,20 @@ export class Places {
     const acquired = this.acquire(asked, request.model);
     if (acquired.kind !== 'busy') return acquired;
     const wanted = this.wantedBy(request);
-    if (!this.registry.isDown(wanted, asked)) return acquired;
-    const servesOthers = !this.registry.isDown(wanted);
-    for (const model of this.listsOf(request).general) {
-      const other = this.acquire(asked, model);
-      if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted, servesOthers) };
+    let mayPass = this.registry.wordsFor(wanted, asked) === 'some' && this.registry.freePlaces(wanted) > 0;
+    if (this.registry.isDown(wanted, asked)) {
+      const isDown = this.registry.isDown(wanted);
+      for (const model of this.listsOf(request).general) {
+        if (this.isSpeechless(model, asked)) {
+          mayPass ||= this.registry.freePlaces(model) > 0;
+          continue;
+        }
+        const other = this.acquire(asked, model);
+        if (other.kind === 'leased') return { ...other, reason: standsIn(other, wanted, !isDown) };
+      }
+      if (isDown && !mayPass) this.lookedAt.set(wanted, performance.now());
     }
-    if (servesOthers) return { kind: 'unspeakable', lookAgainMs: LOOK_EVERY_MS };
-    this.lookedAt.set(wanted, performance.now());
-    return acquired;
+    return mayPass ? { kind: 'unspeakable' } : acquired;
   }
 
   /** For the next call of an attempt, after these; null where there is none. Never waits. */
@@ -71,6 +87,7 @@ export class Places {
     const { request } = asked;
     const wanted = this.wantedBy(request);
     for (const model of modelsToTry(wanted, this.listsOf(request), calls)) {
+      if (model !== wanted && this.isSpeechless(model, asked)) continue;
       // An endpoint that failed with one model may fail with all, so another is asked first.
       const lease =
         this.leased(asked, model, triedEndpoints(calls)) ??
@@ -83,6 +100,11 @@ export class Places {
   /** What the message asks for, or gets where it asks for none. */
   wantedBy({ model }: ModelRequest): string {
     return model ?? this.registry.defaultModel;
+  }
+
+  /** A model that stands in would refuse for good what the wanted one may take in a moment. */
+  private isSpeechless(model: string, asked: Asked): boolean {
+    return this.registry.wordsFor(model, asked) === 'none';
   }
 
   private isToLook(model: string): boolean {

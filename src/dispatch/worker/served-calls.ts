@@ -19,8 +19,7 @@ export class ServedCalls {
   ended(model: string, lane: Lane, ms: number, outcome: Outcome | null): void {
     const counters = this.of(model);
     counters.running[lane] -= 1;
-    // What went back into its lane was no call, and will be counted when it is one.
-    if (outcome?.kind !== 'answered' && outcome?.kind !== 'failed') return;
+    if (!wasCall(outcome)) return;
     counters.busy_ms += ms;
     counters.calls += 1;
     const usage = outcome.kind === 'answered' ? outcome.completed.data.usage : null;
@@ -44,4 +43,11 @@ export class ServedCalls {
     }
     return counters;
   }
+}
+
+/** What went back into its lane was no call, and will be counted when it is one. */
+export function wasCall(
+  outcome: Outcome | null,
+): outcome is Extract<Outcome, { kind: 'answered' | 'failed' }> {
+  return outcome?.kind === 'answered' || outcome?.kind === 'failed';
 }

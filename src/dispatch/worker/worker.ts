@@ -10,10 +10,10 @@ import type { ServedModel } from '../workers/nats/worker-beats.js';
 import { Attempts } from './attempt.js';
 import { DeliverySpans } from './delivery-spans.js';
 import { MessageOrder, type Picked } from './message-order.js';
-import { Places } from './places.js';
+import { Places, passedForMs } from './places.js';
 import { Preparation } from './preparation.js';
 import { RunningCalls } from './running-calls.js';
-import { ServedCalls } from './served-calls.js';
+import { ServedCalls, wasCall } from './served-calls.js';
 import { Settlement, type WorkerCounters } from './settlement.js';
 import { Slots } from './slots.js';
 import { Summaries } from './summaries.js';
@@ -256,7 +256,7 @@ export class Worker {
       const tookMs = performance.now() - begunAt;
       this.slots.free(delivery.lane);
       this.served.ended(model, delivery.lane, tookMs, outcome);
-      picked.ended(tookMs);
+      picked.ended(wasCall(outcome) ? tookMs : null);
       this.wake();
     }
   }
@@ -274,7 +274,7 @@ export class Worker {
         work.delivery.putBack();
         return { kind: 'put_back' };
       case 'unspeakable':
-        return { kind: 'handed_back', delayMs: acquired.lookAgainMs };
+        return { kind: 'handed_back', delayMs: passedForMs(work.delivery.delivery) };
       case 'unknown_model': {
         const failure = { kind: 'unknown_model', model: this.places.wantedBy(work.request) } as const;
         return { kind: 'failed', failure, chunksDelivered: 0 };
