@@ -22,8 +22,10 @@ const OLDEST = /\d+\.\d+/.exec(parse(chartFile('Chart.yaml')).kubeVersion)![0];
  */
 async function validated(file: string, version: readonly string[]): Promise<string[]> {
   const args = ['--strict', '--no-warn', ...version, file];
-  const { stdout } = await run('kubernetes-validate', args).catch((error: { stdout: string }) => error);
-  return stdout.trimEnd().split('\n');
+  const { stdout, stderr } = await run('kubernetes-validate', args).catch(
+    (error: { stdout: string; stderr: string }) => error,
+  );
+  return `${stdout}${stderr}`.trimEnd().split('\n');
 }
 
 const passed = expect.stringContaining(' passed for resource ');

@@ -66,10 +66,10 @@ export class BatchSweep implements OnApplicationBootstrap, OnModuleDestroy {
     const kept = new Set(files.map(({ id }) => id));
     swept += await this.objects.sweep((id) => kept.has(id), nowMs - ON_ITS_WAY_MS);
     for (const batch of batches) {
-      if (isToTell(batch)) await this.leases.offer(batch, { telling: true });
-      if (!this.isOld(batch, nowMs)) continue;
-      await this.batchRecords.remove(batch);
-      swept += 1;
+      if (this.isOld(batch, nowMs)) {
+        await this.batchRecords.remove(batch);
+        swept += 1;
+      } else if (isToTell(batch)) await this.leases.offer(batch, { telling: true });
     }
     if (swept > 0) this.logger.info({ swept }, 'expired files and old batches were deleted');
     return swept;

@@ -34,6 +34,9 @@ import { BatchRecord, LeaseLostError } from './batch-record.js';
 import { BatchTeller } from './batch-teller.js';
 import { inTurnOfTenants } from './turns-of-tenants.policy.js';
 
+/** Each takes a write; those that are held have to be renewed meanwhile. */
+const TOLD_FROM_A_LOOK = 20;
+
 /** After a job has failed, or found nothing to do. */
 const PAUSE_MS = 3_000;
 
@@ -171,7 +174,11 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
     }
     await Promise.all(renewals);
     const free = entries.map(({ value }) => value).filter((lease) => this.nextOf(lease) !== null);
-    for (const lease of inTurnOfTenants(free, this.carried())) await this.maybeTake(lease);
+    let telling = 0;
+    for (const lease of inTurnOfTenants(free, this.carried())) {
+      if (lease.telling) telling += 1;
+      if (!lease.telling || telling <= TOLD_FROM_A_LOOK) await this.maybeTake(lease);
+    }
     this.waiting = entries.filter(({ value: { id, telling } }) => !telling && this.isFree(id)).length;
   }
 
@@ -253,9 +260,11 @@ export class BatchRunner implements OnApplicationBootstrap, BeforeApplicationShu
         }
         // Whoever takes it over knows by this that it takes no place.
         held.lease = { ...held.lease, telling: true };
-        await this.teller.tell(record, signal);
+        do await this.teller.tell(record, signal);
+        while (isToTell(await record.refresh()));
+        signal.throwIfAborted();
         await this.leases.remove(id);
-        // It may have been asked to tell once more in the meantime, and the offer for that was taken away too.
+        // It may have been asked to tell once more between the two, and the offer for that was taken away too.
         if (isToTell(await record.refresh())) await this.leases.offer(record.known, { telling: true });
       }
     } catch (err) {

@@ -13,7 +13,7 @@ import { type Batch, type BatchWebhook, endedAtMs, isToTell, told, type WebhookT
 import type { BatchRecord } from './batch-record.js';
 
 /** While a try is not due, the batch is read so often: an admin may have it delivered at once. */
-const LOOK_EVERY_MS = 2_000;
+const LOOK_EVERY_MS = 5_000;
 
 /**
  * Tells by a webhook that a batch has ended, with OpenAI's types (`batch.completed`, ...): signed, traced and tried again as
