@@ -66,7 +66,7 @@ export class Places {
     const acquired = this.acquire(asked, request.model);
     if (acquired.kind !== 'busy') return acquired;
     const wanted = this.wantedBy(request);
-    let mayPass = this.registry.wordsFor(wanted, asked) === 'some' && this.registry.freePlaces(wanted) > 0;
+    let mayPass = this.registry.freePlaces(wanted) > 0 && this.registry.wordsFor(wanted, asked) === 'some';
     if (this.registry.isDown(wanted, asked)) {
       const isDown = this.registry.isDown(wanted);
       for (const model of this.listsOf(request).general) {
