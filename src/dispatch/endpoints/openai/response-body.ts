@@ -15,7 +15,7 @@ const AFTER_DONE_MS = 1_000;
  */
 export function readAnswer(body: Readable, reader: AnswerReader, onFinished: () => void): Promise<BodyEnd> {
   return new Promise((resolve, reject) => {
-    const linger = new Linger(body);
+    const closing = new CloseTimer(body);
     const fail = (error: unknown) => {
       reject(error);
       body.destroy();
@@ -28,12 +28,12 @@ export function readAnswer(body: Readable, reader: AnswerReader, onFinished: () 
         return fail(error);
       }
       if (reader.done) {
-        linger.atMost(AFTER_DONE_MS);
+        closing.atMost(AFTER_DONE_MS);
         resolve(WHOLE);
       } else if (reader.finished) {
         onFinished();
-        linger.orAtMost(AFTER_FINISH_MS);
-      } else linger.end();
+        closing.orAtMost(AFTER_FINISH_MS);
+      } else closing.end();
     });
     body.on('end', () => {
       try {
@@ -45,7 +45,7 @@ export function readAnswer(body: Readable, reader: AnswerReader, onFinished: () 
     });
     body.on('error', (cause) => resolve({ broken: true, cause }));
     body.on('close', () => {
-      linger.end();
+      closing.end();
       resolve({ broken: true, cause: null });
     });
   });
@@ -60,7 +60,7 @@ export interface BodyEnd {
 const WHOLE: BodyEnd = { broken: false, cause: null };
 
 /** Ends a body that nobody needs any more, if it does not end by itself. */
-class Linger {
+class CloseTimer {
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly body: Readable) {}
