@@ -126,6 +126,42 @@ describe('a webhook', () => {
     expect((await call('GET', `${DELIVERIES}/${delivery.id}`)).json).toEqual(delivery);
   });
 
+  it('tells of a response by OpenAI’s types, and names it as OpenAI does', async () => {
+    const to = `${receiver.url}/responses`;
+    const ask = async (body: object) => {
+      const after = await gateway.log.lastSequence();
+      const asked = { model: MODEL, input: 'q', ...body };
+      const calling = call('POST', '/v1/responses', asked, admin.key, { 'x-llmq-callback-url': to });
+      return { calling, received: await gateway.worker.received(after) };
+    };
+    const whole = await ask({ background: true });
+    await gateway.worker.complete(whole.received, { content: 'a' });
+    // Its content is erased as soon as it has ended.
+    const cut = await ask({ store: false });
+    await gateway.worker.complete(cut.received, { content: 'a' }, { finish_reason: 'length' });
+    expect((await cut.calling).json.status).toBe('incomplete');
+    const failed = await ask({ background: true });
+    const error = { code: 'endpoint_error', message: 'm', retryable: false, status: 400 };
+    await gateway.worker.deadLetter(failed.received, error);
+    const cancelled = await ask({ background: true });
+    await call('POST', `/v1/responses/resp_${cancelled.received.subject}/cancel`);
+    await eventually(() => expect(receiver.at('/responses')).toHaveLength(4));
+    const told = receiver.at('/responses').map(({ event }) => [event.type, event.data]);
+    const named = ({ received }: { received: { subject: string } }) => ({ id: `resp_${received.subject}` });
+    expect(told).toEqual(
+      expect.arrayContaining([
+        ['response.completed', named(whole)],
+        ['response.incomplete', named(cut)],
+        ['response.failed', named(failed)],
+        ['response.cancelled', named(cancelled)],
+      ]),
+    );
+    expect((await whole.calling).json.id).toBe(named(whole).id);
+    const [hook] = receiver.at('/responses');
+    const client = new OpenAI({ apiKey: 'none', webhookSecret: NEW });
+    expect(await client.webhooks.unwrap(hook!.body, hook!.headers)).toEqual(hook!.event);
+  });
+
   it('tells of failed and cancelled messages, of those of a batch, and of a call of OpenAI', async () => {
     const failed = await submit(`${receiver.url}/ends`);
     const error = { code: 'endpoint_error', message: 'm', retryable: false, status: 400 };

@@ -4,6 +4,7 @@ import type { ConversationState } from '../../domain/conversation/conversation.s
 import { askedOf } from '../../domain/conversation/past-turn.state.js';
 import { filled, largeTextsIn } from '../../domain/message/large-text.policy.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
+import { responseId } from '../../domain/message/response.policy.js';
 import type { EventLog } from '../../log/event-log.port.js';
 import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
@@ -14,7 +15,7 @@ import { ProjectionPosition } from '../../projection/read/projection-position.js
 import { refused, refusedField } from '../../submission/refusal.js';
 import type { ItemQuery } from './item-page.policy.js';
 import { answeredItems, askedItems, type OutputItem } from './items-of-chat.policy.js';
-import { placeOfItem, responseId } from './response-ids.policy.js';
+import { placeOfItem } from './response-ids.policy.js';
 
 /** Turns that are read at a time. */
 const PAGE = 20;

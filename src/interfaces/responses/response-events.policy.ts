@@ -1,5 +1,6 @@
+import { endedAs } from '../../domain/message/response.policy.js';
 import { callIdFor, type OutputItem, reasoningBody, refusalPart, textPart } from './items-of-chat.policy.js';
-import { endedAs, type ResponseHead, type ResponseStand, responseJson } from './response.policy.js';
+import { type ResponseHead, type ResponseStand, responseJson } from './response.policy.js';
 import { ItemIds } from './response-ids.policy.js';
 
 type Delta = Readonly<Record<string, unknown>>;

@@ -4,11 +4,6 @@ import * as ids from './response-ids.policy.js';
 const ID = '019a0000-0000-7000-8000-000000000001';
 
 describe('ids', () => {
-  it('tell the message of a response', () => {
-    expect(ids.messageOfResponse(ids.responseId(ID))).toBe(ID);
-    for (const id of [ID, 'resp_1', `msg_${ID}_0`, 'resp_']) expect(ids.messageOfResponse(id)).toBeNull();
-  });
-
   it('tell the conversation, by either of its names', () => {
     expect(ids.conversationNamed(ids.conversationIdFor(ID))).toBe(ID);
     expect(ids.conversationNamed(ids.conversationIdFor('my-chat'))).toBe('my-chat');

@@ -1,7 +1,6 @@
 import { isUuid } from '../../domain/uuid.policy.js';
 
-/** A response is a message, and its items are parts of that: their ids tell which, so that nothing is kept for them. */
-const RESPONSE = 'resp_';
+/** The items of a response are parts of its message: their ids tell which, so that nothing is kept for them. */
 const CONVERSATION = 'conv_';
 /** `msg_<message>_0` for the first message of an answer, `fc_<message>_i0` for the first call in what was asked. */
 const ITEM = /^(?:msg|rs|fc|fco)_([0-9a-f-]{36})_(i?)(0|[1-9]\d{0,5})$/;
@@ -20,16 +19,6 @@ export interface ItemPlace {
   readonly part: 'asked' | 'answered';
   /** From 0, among those of its kind in the part. */
   readonly index: number;
-}
-
-export function responseId(messageId: string): string {
-  return RESPONSE + messageId;
-}
-
-/** The message of a response; null for what is no id of one. */
-export function messageOfResponse(id: string): string | null {
-  const uuid = id.startsWith(RESPONSE) ? id.slice(RESPONSE.length) : '';
-  return isUuid(uuid) ? uuid.toLowerCase() : null;
 }
 
 /** @param shown the id that clients know the conversation by: one of their own stays as it is */

@@ -1,6 +1,7 @@
 import { choicesOf } from '../../domain/message/answered-choices.policy.js';
 import type { MessageCompleted } from '../../domain/message/message.events.js';
 import type { MessageStatus } from '../../domain/message/message.state.js';
+import { endedAs } from '../../domain/message/response.policy.js';
 import type { MessageView } from '../../projection/read/message-view.js';
 import type { AcceptedMessage, Submission } from '../../submission/submission.js';
 import { usageOf } from '../openai/answer-frame.js';
@@ -8,7 +9,6 @@ import { type EndpointWords, toldError } from '../openai/failed-answer.policy.js
 import { tierOfLane } from '../openai/service-tier.policy.js';
 import { answeredItems } from './items-of-chat.policy.js';
 import {
-  endedAs,
   type ResponseHead,
   type ResponseStand,
   type ResponseStatus,

@@ -1,6 +1,7 @@
+import { responseId } from '../../domain/message/response.policy.js';
 import type { OutputItem } from './items-of-chat.policy.js';
 import { toldParameters } from './model-parameters.policy.js';
-import { conversationIdFor, responseId } from './response-ids.policy.js';
+import { conversationIdFor } from './response-ids.policy.js';
 
 /** What of a response is known when it is accepted, and never changes. */
 export interface ResponseHead {
@@ -65,18 +66,6 @@ export function responseJson(head: ResponseHead, stand: ResponseStand): Record<s
 
 function seconds(time: string): number {
   return Math.floor(Date.parse(time) / 1_000);
-}
-
-interface Ended {
-  readonly status: 'completed' | 'incomplete';
-  readonly incomplete: string | null;
-}
-
-/** An answer that stopped before its end is incomplete, whatever it holds. */
-export function endedAs(finishReason: string | null): Ended {
-  if (finishReason === 'length') return { status: 'incomplete', incomplete: 'max_output_tokens' };
-  if (finishReason === 'content_filter') return { status: 'incomplete', incomplete: 'content_filter' };
-  return { status: 'completed', incomplete: null };
 }
 
 /** Of an endpoint's usage, in the words of responses. */

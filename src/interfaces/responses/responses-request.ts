@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../domain/caller.js';
 import type { ModelRequest } from '../../domain/message/message.events.js';
+import { messageOfResponse } from '../../domain/message/response.policy.js';
 import { unkeptProblems } from '../../submission/kept-as-sent.js';
 import { type FieldProblem, invalidFields } from '../../submission/refusal.js';
 import type { Submission } from '../../submission/submission.js';
@@ -15,7 +16,7 @@ import {
 import { boolean, FieldCheck, streamOptions } from '../openai/request-fields.js';
 import { chatOfItems } from './chat-of-items.policy.js';
 import { modelParameters } from './model-parameters.policy.js';
-import { conversationNamed, messageOfResponse } from './response-ids.policy.js';
+import { conversationNamed } from './response-ids.policy.js';
 
 /** What a request of the Responses API asks for, checked. */
 export interface ResponsesRequest {

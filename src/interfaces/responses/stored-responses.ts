@@ -3,6 +3,7 @@ import type { Caller } from '../../domain/caller.js';
 import { withLargeParts } from '../../domain/message/large-parts.policy.js';
 import type { ChatMessage } from '../../domain/message/message.events.js';
 import { isTerminalStatus } from '../../domain/message/message.state.js';
+import { messageOfResponse } from '../../domain/message/response.policy.js';
 import { PartStore } from '../../log/jetstream/part-store.js';
 import { SERVICE_CONFIG, type ServiceConfig } from '../../platform/config/service-config.js';
 import type { MessageView } from '../../projection/read/message-view.js';
@@ -11,7 +12,7 @@ import { invalidFields, refused, refusedField } from '../../submission/refusal.j
 import { isReference } from './chat-of-items.policy.js';
 import { answeredItems, askedItems, type OutputItem } from './items-of-chat.policy.js';
 import { responseJson } from './response.policy.js';
-import { type ItemPlace, messageOfResponse, placeOfItem } from './response-ids.policy.js';
+import { type ItemPlace, placeOfItem } from './response-ids.policy.js';
 import { headOfView, standOf } from './response-of.js';
 
 /** Of messages whose items are named in one input: each may be as long as an input. */

@@ -18,6 +18,8 @@ export interface SendableWebhook extends WebhookView {
   readonly metadata: Record<string, unknown>;
   /** When its message was accepted. */
   readonly acceptedAt: string;
+  /** Where it is a response of OpenAI's API: why its answer ended there. */
+  readonly response: { readonly finishReason: string | null } | null;
 }
 
 export interface WebhookBacklog {
@@ -42,6 +44,8 @@ interface OfMessage {
   readonly known_conversation_id: string | null;
   readonly metadata: Record<string, unknown>;
   readonly accepted_at: Date;
+  readonly is_response: boolean;
+  readonly finish_reason: string | null;
 }
 
 @Injectable()
@@ -85,18 +89,21 @@ export class WebhookReader {
   async sendable(messageId: string, id: string): Promise<SendableWebhook | null> {
     const rows: (OfMessage & Record<string, unknown>)[] = await this.dataSource.query(
       `SELECT w.*, m.priority AS lane, q.user_id, q.metadata, q.created_at AS accepted_at,
-          coalesce(q.conversation_given_id, q.conversation_id) AS known_conversation_id
+          coalesce(q.conversation_given_id, q.conversation_id) AS known_conversation_id,
+          q.request->'response' IS NOT NULL AS is_response, r.finish_reason
         FROM ${this.at}.webhooks w JOIN ${this.at}.messages m ON m.id = w.message_id
         JOIN ${this.at}.message_requests q ON q.message_id = w.message_id
+        LEFT JOIN ${this.at}.message_results r ON r.message_id = m.id AND r.sequence = m.terminal_sequence
         WHERE w.message_id = $1::uuid AND w.id = $2::uuid`,
       [messageId, id],
     );
     const [row] = rows;
     if (row === undefined) return null;
     const { lane, user_id: userId, known_conversation_id: conversationId, metadata, accepted_at } = row;
+    const response = row.is_response ? { finishReason: row.finish_reason } : null;
     return {
       ...webhooks.read(row),
-      ...{ lane, userId, conversationId, metadata, acceptedAt: accepted_at.toISOString() },
+      ...{ lane, userId, conversationId, metadata, acceptedAt: accepted_at.toISOString(), response },
     };
   }
 
